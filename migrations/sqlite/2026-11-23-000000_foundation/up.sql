@@ -1,0 +1,562 @@
+-- The register remembers twice: `valid_from`/`valid_to` say when a fact is true, `recorded_*`/`superseded_*` when the
+-- system learnt it and when it learnt better. Rows of `*_versions` are never updated but for `superseded_*`, once.
+-- `valid_to` is exclusive; NULL means open. The head of a thing is `superseded_seq IS NULL AND valid_to IS NULL`.
+
+-- One row: the clock every transaction that writes facts takes its (seq, at) from, and the end of the audit chain.
+CREATE TABLE ledger_clock (
+    id SMALLINT NOT NULL PRIMARY KEY CHECK (id = 1),
+    seq BIGINT NOT NULL,
+    at_us BIGINT NOT NULL, -- UTC microseconds; never goes back
+    audit_hash TEXT NOT NULL
+);
+INSERT INTO ledger_clock (id, seq, at_us, audit_hash) VALUES (1, 0, 0, '');
+
+-- Areas ---------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE areas (
+    id BLOB NOT NULL PRIMARY KEY,
+    created_seq BIGINT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
+-- `path` is the codes from the province down, each followed by '/': a subtree is one range of it.
+CREATE TABLE area_versions (
+    area_id BLOB NOT NULL REFERENCES areas (id),
+    version BIGINT NOT NULL,
+    recorded_seq BIGINT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    superseded_seq BIGINT,
+    superseded_at BIGINT,
+    valid_from DATE NOT NULL,
+    valid_to DATE,
+    code TEXT NOT NULL,
+    name TEXT NOT NULL,
+    parent_id BLOB REFERENCES areas (id),
+    path TEXT NOT NULL,
+    level TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    reason TEXT,
+    PRIMARY KEY (area_id, recorded_seq, valid_from)
+);
+CREATE UNIQUE INDEX area_versions_head ON area_versions (area_id) WHERE superseded_seq IS NULL AND valid_to IS NULL;
+CREATE UNIQUE INDEX area_versions_head_code ON area_versions (code) WHERE superseded_seq IS NULL AND valid_to IS NULL;
+CREATE UNIQUE INDEX area_versions_head_path ON area_versions (path) WHERE superseded_seq IS NULL AND valid_to IS NULL;
+CREATE INDEX area_versions_head_parent ON area_versions (parent_id, code) WHERE superseded_seq IS NULL AND valid_to IS NULL;
+CREATE INDEX area_versions_path ON area_versions (path);
+CREATE INDEX area_versions_code ON area_versions (code);
+CREATE INDEX area_versions_recorded ON area_versions (recorded_seq);
+
+-- Overseas-linked persons and households. Append-only; NULL is unknown, never zero.
+CREATE TABLE area_counts (
+    id BLOB NOT NULL PRIMARY KEY,
+    area_id BLOB NOT NULL REFERENCES areas (id),
+    recorded_seq BIGINT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    superseded_seq BIGINT,
+    superseded_at BIGINT,
+    persons INTEGER,
+    households INTEGER,
+    counted_on DATE NOT NULL,
+    source TEXT NOT NULL
+);
+CREATE INDEX area_counts_area ON area_counts (area_id, counted_on);
+CREATE INDEX area_counts_recorded ON area_counts (recorded_seq);
+
+-- Programs ------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE programs (
+    id BLOB NOT NULL PRIMARY KEY,
+    created_seq BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    created_digest TEXT NOT NULL
+);
+CREATE TABLE program_versions (
+    program_id BLOB NOT NULL REFERENCES programs (id),
+    version BIGINT NOT NULL,
+    recorded_seq BIGINT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    superseded_seq BIGINT,
+    superseded_at BIGINT,
+    valid_from DATE NOT NULL,
+    valid_to DATE,
+    issuer_area_id BLOB NOT NULL REFERENCES areas (id),
+    code TEXT NOT NULL,
+    title TEXT NOT NULL,
+    aliases TEXT NOT NULL, -- a JSON array of strings
+    baseline_on DATE NOT NULL,
+    starts_on DATE NOT NULL,
+    target_on DATE NOT NULL,
+    illustrative BOOLEAN NOT NULL, -- made up for a demonstration; marked wherever it is shown
+    note TEXT,
+    PRIMARY KEY (program_id, recorded_seq, valid_from)
+);
+CREATE UNIQUE INDEX program_versions_head ON program_versions (program_id) WHERE superseded_seq IS NULL AND valid_to IS NULL;
+CREATE UNIQUE INDEX program_versions_head_code ON program_versions (code) WHERE superseded_seq IS NULL AND valid_to IS NULL;
+CREATE INDEX program_versions_issuer ON program_versions (issuer_area_id);
+CREATE INDEX program_versions_recorded ON program_versions (recorded_seq);
+
+-- Which cohort an area is in, from a date. An area without a row is not in the programme's comparison.
+CREATE TABLE program_cohorts (
+    id BLOB NOT NULL PRIMARY KEY,
+    program_id BLOB NOT NULL REFERENCES programs (id),
+    area_id BLOB NOT NULL REFERENCES areas (id),
+    recorded_seq BIGINT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    superseded_seq BIGINT,
+    superseded_at BIGINT,
+    valid_from DATE NOT NULL,
+    valid_to DATE,
+    cohort TEXT NOT NULL
+);
+CREATE UNIQUE INDEX program_cohorts_head ON program_cohorts (program_id, area_id) WHERE superseded_seq IS NULL AND valid_to IS NULL;
+CREATE INDEX program_cohorts_program ON program_cohorts (program_id, area_id);
+CREATE INDEX program_cohorts_area ON program_cohorts (area_id);
+CREATE INDEX program_cohorts_recorded ON program_cohorts (recorded_seq);
+
+-- Rules and the working calendar --------------------------------------------------------------------------------------
+
+CREATE TABLE rules (
+    id BLOB NOT NULL PRIMARY KEY,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    scope_area_id BLOB NOT NULL REFERENCES areas (id),
+    version BIGINT NOT NULL,
+    effective_from DATE NOT NULL,
+    params TEXT NOT NULL, -- canonical JSON
+    source TEXT NOT NULL,
+    recorded_seq BIGINT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    superseded_seq BIGINT,
+    superseded_at BIGINT,
+    UNIQUE (kind, name, scope_area_id, version)
+);
+CREATE INDEX rules_scope_area ON rules (scope_area_id);
+CREATE INDEX rules_recorded ON rules (recorded_seq);
+
+CREATE TABLE calendar_days (
+    id BLOB NOT NULL PRIMARY KEY,
+    on_date DATE NOT NULL,
+    kind TEXT NOT NULL, -- holiday or workday
+    name TEXT NOT NULL,
+    source TEXT NOT NULL,
+    recorded_seq BIGINT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    superseded_seq BIGINT,
+    superseded_at BIGINT
+);
+CREATE UNIQUE INDEX calendar_days_head ON calendar_days (on_date) WHERE superseded_seq IS NULL;
+CREATE INDEX calendar_days_recorded ON calendar_days (recorded_seq);
+
+-- Organizations -------------------------------------------------------------------------------------------------------
+
+CREATE TABLE organizations (
+    id BLOB NOT NULL PRIMARY KEY,
+    created_seq BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    created_digest TEXT NOT NULL,
+    voided_seq BIGINT, -- set once, by DELETE; the versions are superseded with it
+    void_reason TEXT
+);
+CREATE TABLE organization_versions (
+    organization_id BLOB NOT NULL REFERENCES organizations (id),
+    version BIGINT NOT NULL,
+    recorded_seq BIGINT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    superseded_seq BIGINT,
+    superseded_at BIGINT,
+    valid_from DATE NOT NULL,
+    valid_to DATE,
+    area_id BLOB NOT NULL REFERENCES areas (id),
+    host TEXT NOT NULL,
+    parent_id BLOB REFERENCES organizations (id),
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    status TEXT NOT NULL,
+    approval_post TEXT,
+    approval_doc_no TEXT,
+    approved_on DATE,
+    approved_precision TEXT,
+    established_on DATE,
+    established_precision TEXT,
+    unveiled_on DATE,
+    unveiled_precision TEXT,
+    closed_on DATE,
+    closed_precision TEXT,
+    basis TEXT NOT NULL,
+    replaces TEXT,
+    has_office BOOLEAN NOT NULL,
+    affiliation TEXT,
+    quota_posts INTEGER,
+    posts_filled INTEGER,
+    five_have TEXT NOT NULL, -- canonical JSON: {organization, team, funding, venue, activity}
+    standing_rules TEXT NOT NULL, -- canonical JSON: {learning, management, contact, service}
+    term_ends_on DATE,
+    verification TEXT NOT NULL,
+    verification_reason TEXT,
+    note TEXT,
+    reason TEXT,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (organization_id, recorded_seq, valid_from)
+);
+CREATE UNIQUE INDEX organization_versions_head ON organization_versions (organization_id) WHERE superseded_seq IS NULL AND valid_to IS NULL;
+CREATE INDEX organization_versions_head_area ON organization_versions (area_id, organization_id) WHERE superseded_seq IS NULL AND valid_to IS NULL;
+-- One active organization of a kind per area, where the area itself is the host.
+CREATE UNIQUE INDEX organization_versions_one_active ON organization_versions (area_id, kind)
+    WHERE superseded_seq IS NULL AND valid_to IS NULL AND host = 'area' AND status IN ('preparing', 'approved', 'established');
+CREATE INDEX organization_versions_area ON organization_versions (area_id);
+CREATE INDEX organization_versions_parent ON organization_versions (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX organization_versions_recorded ON organization_versions (recorded_seq);
+
+-- Tasks ---------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE tasks (
+    id BLOB NOT NULL PRIMARY KEY,
+    version BIGINT NOT NULL,
+    created_seq BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    created_digest TEXT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    program_id BLOB NOT NULL REFERENCES programs (id),
+    issuer_area_id BLOB NOT NULL REFERENCES areas (id),
+    issuer_post TEXT NOT NULL,
+    no INTEGER NOT NULL,
+    theme TEXT NOT NULL,
+    content TEXT NOT NULL,
+    lead_post TEXT NOT NULL,
+    supporting_posts TEXT NOT NULL, -- a JSON array
+    issued_on DATE NOT NULL,
+    due_on DATE NOT NULL,
+    origin_activity_id BLOB,
+    UNIQUE (program_id, issuer_area_id, issuer_post, no)
+);
+CREATE INDEX tasks_issuer ON tasks (issuer_area_id, id);
+
+CREATE TABLE assignments (
+    id BLOB NOT NULL PRIMARY KEY,
+    task_id BLOB NOT NULL REFERENCES tasks (id),
+    area_id BLOB NOT NULL REFERENCES areas (id),
+    post TEXT NOT NULL,
+    created_seq BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    UNIQUE (task_id, area_id, post)
+);
+CREATE INDEX assignments_area ON assignments (area_id, id);
+
+CREATE TABLE assignment_versions (
+    assignment_id BLOB NOT NULL REFERENCES assignments (id),
+    version BIGINT NOT NULL,
+    recorded_seq BIGINT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    superseded_seq BIGINT,
+    superseded_at BIGINT,
+    valid_from DATE NOT NULL,
+    valid_to DATE,
+    status TEXT NOT NULL,
+    due_on DATE NOT NULL,
+    acknowledged_on DATE,
+    submitted_on DATE, -- of the latest submission; once accepted, of the accepted one
+    accepted_on DATE,
+    reason TEXT,
+    PRIMARY KEY (assignment_id, recorded_seq, valid_from)
+);
+CREATE UNIQUE INDEX assignment_versions_head ON assignment_versions (assignment_id) WHERE superseded_seq IS NULL AND valid_to IS NULL;
+CREATE INDEX assignment_versions_recorded ON assignment_versions (recorded_seq);
+
+CREATE TABLE assignment_reports (
+    id BLOB NOT NULL PRIMARY KEY,
+    assignment_id BLOB NOT NULL REFERENCES assignments (id),
+    on_date DATE NOT NULL,
+    content TEXT NOT NULL,
+    recorded_seq BIGINT NOT NULL,
+    recorded_at BIGINT NOT NULL
+);
+CREATE INDEX assignment_reports_assignment ON assignment_reports (assignment_id, id);
+CREATE INDEX assignment_reports_recorded ON assignment_reports (recorded_seq);
+
+CREATE TABLE extensions (
+    id BLOB NOT NULL PRIMARY KEY,
+    assignment_id BLOB NOT NULL REFERENCES assignments (id),
+    created_seq BIGINT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX extensions_assignment ON extensions (assignment_id, id);
+CREATE TABLE extension_versions (
+    extension_id BLOB NOT NULL REFERENCES extensions (id),
+    version BIGINT NOT NULL,
+    recorded_seq BIGINT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    superseded_seq BIGINT,
+    superseded_at BIGINT,
+    valid_from DATE NOT NULL,
+    valid_to DATE,
+    status TEXT NOT NULL,
+    due_on DATE NOT NULL, -- the date asked for
+    reason TEXT NOT NULL,
+    decision_reason TEXT,
+    PRIMARY KEY (extension_id, recorded_seq, valid_from)
+);
+CREATE INDEX extension_versions_recorded ON extension_versions (recorded_seq);
+
+-- Activities ----------------------------------------------------------------------------------------------------------
+
+CREATE TABLE activities (
+    id BLOB NOT NULL PRIMARY KEY,
+    created_seq BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    created_digest TEXT NOT NULL
+);
+CREATE TABLE activity_versions (
+    activity_id BLOB NOT NULL REFERENCES activities (id),
+    version BIGINT NOT NULL,
+    recorded_seq BIGINT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    superseded_seq BIGINT,
+    superseded_at BIGINT,
+    valid_from DATE NOT NULL,
+    valid_to DATE,
+    kind TEXT NOT NULL,
+    program_id BLOB NOT NULL REFERENCES programs (id),
+    area_id BLOB NOT NULL REFERENCES areas (id), -- whose activity it is
+    on_date DATE NOT NULL,
+    on_precision TEXT NOT NULL,
+    posts TEXT NOT NULL, -- a JSON array
+    chair_post TEXT,
+    doc_no TEXT,
+    quantity INTEGER,
+    year INTEGER,
+    category TEXT,
+    note TEXT,
+    PRIMARY KEY (activity_id, recorded_seq, valid_from)
+);
+CREATE UNIQUE INDEX activity_versions_head ON activity_versions (activity_id) WHERE superseded_seq IS NULL AND valid_to IS NULL;
+CREATE INDEX activity_versions_area ON activity_versions (area_id, on_date);
+CREATE INDEX activity_versions_program ON activity_versions (program_id);
+CREATE INDEX activity_versions_recorded ON activity_versions (recorded_seq);
+-- The areas an activity touched (three counties in one visit) belong to the version that names them.
+CREATE TABLE activity_areas (
+    activity_id BLOB NOT NULL REFERENCES activities (id),
+    recorded_seq BIGINT NOT NULL,
+    area_id BLOB NOT NULL REFERENCES areas (id),
+    PRIMARY KEY (activity_id, recorded_seq, area_id)
+);
+CREATE INDEX activity_areas_area ON activity_areas (area_id);
+
+-- Who may call --------------------------------------------------------------------------------------------------------
+
+CREATE TABLE tokens (
+    id BLOB NOT NULL PRIMARY KEY,
+    version BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    created_by BLOB,
+    label TEXT NOT NULL,
+    area_id BLOB NOT NULL REFERENCES areas (id),
+    post TEXT NOT NULL,
+    role TEXT NOT NULL,
+    scopes TEXT NOT NULL, -- space-separated, as in RFC 6749
+    secret_hash TEXT NOT NULL,
+    status TEXT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    revoked_at BIGINT,
+    revoked_seq BIGINT,
+    last_used_at BIGINT
+);
+CREATE INDEX tokens_area ON tokens (area_id, id);
+CREATE INDEX tokens_revoked ON tokens (revoked_seq) WHERE revoked_seq IS NOT NULL;
+
+CREATE TABLE signing_keys (
+    kid TEXT NOT NULL PRIMARY KEY,
+    public_key TEXT NOT NULL, -- base64url, 32 bytes
+    sealed_private_key TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    retired_at BIGINT
+);
+
+CREATE TABLE idempotency_keys (
+    token_id BLOB NOT NULL REFERENCES tokens (id),
+    key_hash TEXT NOT NULL,
+    fingerprint TEXT NOT NULL, -- SHA-256 of method, path and body
+    status SMALLINT NOT NULL,
+    headers TEXT NOT NULL, -- a JSON object
+    body TEXT NOT NULL,
+    sealed BOOLEAN NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    PRIMARY KEY (token_id, key_hash)
+);
+CREATE INDEX idempotency_keys_expires ON idempotency_keys (expires_at);
+
+CREATE TABLE audit_entries (
+    seq BIGINT NOT NULL,
+    ordinal SMALLINT NOT NULL,
+    at BIGINT NOT NULL,
+    token_id BLOB, -- NULL: the system itself
+    area_id BLOB, -- whose row was written
+    verb TEXT NOT NULL,
+    resource TEXT NOT NULL,
+    resource_id TEXT NOT NULL,
+    before_digest TEXT,
+    after_digest TEXT,
+    request_id TEXT NOT NULL,
+    prev_hash TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    PRIMARY KEY (seq, ordinal)
+);
+-- Which seq was reached at a moment: a past known_at.
+CREATE INDEX audit_entries_at ON audit_entries (at, seq);
+CREATE INDEX audit_entries_resource ON audit_entries (resource, resource_id);
+
+-- The notice ledger ---------------------------------------------------------------------------------------------------
+
+CREATE TABLE schedules (
+    id BLOB NOT NULL PRIMARY KEY,
+    version BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    created_digest TEXT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    issuer_area_id BLOB NOT NULL REFERENCES areas (id),
+    issuer_post TEXT NOT NULL,
+    program_id BLOB NOT NULL REFERENCES programs (id),
+    kind TEXT NOT NULL,
+    recipients TEXT NOT NULL, -- canonical JSON: {cohort, post}
+    spec TEXT NOT NULL,
+    time_zone TEXT NOT NULL,
+    period_unit TEXT NOT NULL,
+    period_offset INTEGER NOT NULL,
+    starts_period TEXT NOT NULL,
+    ends_period TEXT,
+    workday_policy TEXT NOT NULL,
+    catch_up TEXT NOT NULL,
+    catch_up_window_s BIGINT, -- NULL: unlimited
+    catch_up_cap INTEGER NOT NULL,
+    approval TEXT NOT NULL,
+    paused_at BIGINT,
+    cursor_at BIGINT NOT NULL,
+    next_due_at BIGINT -- NULL: nothing is due any more
+);
+CREATE INDEX schedules_due ON schedules (next_due_at) WHERE paused_at IS NULL;
+CREATE INDEX schedules_issuer ON schedules (issuer_area_id, id);
+
+CREATE TABLE bulletins (
+    id BLOB NOT NULL PRIMARY KEY,
+    version BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    issuer_area_id BLOB NOT NULL REFERENCES areas (id),
+    program_id BLOB NOT NULL REFERENCES programs (id),
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    period TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    serial INTEGER, -- taken when published
+    title TEXT NOT NULL,
+    as_of DATE NOT NULL,
+    known_at BIGINT NOT NULL,
+    rules TEXT NOT NULL, -- canonical JSON
+    figures TEXT NOT NULL, -- canonical JSON, frozen
+    digest TEXT NOT NULL, -- SHA-256 of figures
+    corrects BLOB,
+    published_at BIGINT,
+    UNIQUE (issuer_area_id, program_id, kind, subject, period, revision),
+    UNIQUE (issuer_area_id, program_id, kind, serial)
+);
+
+CREATE TABLE occurrences (
+    id BLOB NOT NULL PRIMARY KEY,
+    schedule_id BLOB NOT NULL REFERENCES schedules (id),
+    period TEXT NOT NULL,
+    due_at BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT,
+    bulletin_id BLOB REFERENCES bulletins (id),
+    failures INTEGER NOT NULL,
+    not_before BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    UNIQUE (schedule_id, period)
+);
+CREATE INDEX occurrences_open ON occurrences (due_at, id) WHERE state = 'open';
+
+CREATE TABLE notices (
+    id BLOB NOT NULL PRIMARY KEY,
+    bulletin_id BLOB NOT NULL REFERENCES bulletins (id),
+    area_id BLOB NOT NULL REFERENCES areas (id),
+    post TEXT NOT NULL,
+    title TEXT NOT NULL,
+    figures TEXT NOT NULL, -- the recipient's own part; canonical JSON, frozen
+    digest TEXT NOT NULL,
+    html TEXT NOT NULL, -- the document as sent
+    undeliverable_reason TEXT, -- why no delivery was made
+    created_at BIGINT NOT NULL,
+    acknowledged_at BIGINT,
+    acknowledged_by BLOB,
+    version BIGINT NOT NULL,
+    UNIQUE (bulletin_id, area_id, post)
+);
+CREATE INDEX notices_area ON notices (area_id, id);
+
+CREATE TABLE endpoints (
+    id BLOB NOT NULL PRIMARY KEY,
+    version BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    created_digest TEXT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    area_id BLOB NOT NULL REFERENCES areas (id),
+    post TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    address TEXT NOT NULL,
+    sealed_secret TEXT,
+    on_uncertain TEXT NOT NULL, -- resend or review
+    status TEXT NOT NULL,
+    status_reason TEXT,
+    fail_streak INTEGER NOT NULL,
+    first_failed_at BIGINT,
+    blocked_until BIGINT,
+    last_sent_at BIGINT
+);
+CREATE INDEX endpoints_area ON endpoints (area_id, post);
+
+CREATE TABLE deliveries (
+    id BLOB NOT NULL PRIMARY KEY,
+    notice_id BLOB NOT NULL REFERENCES notices (id),
+    channel TEXT NOT NULL,
+    endpoint_id BLOB NOT NULL REFERENCES endpoints (id),
+    state TEXT NOT NULL,
+    not_before BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    attempt INTEGER NOT NULL,
+    lease_owner BLOB,
+    lease_gen BIGINT NOT NULL,
+    lease_until BIGINT,
+    uncertain_count INTEGER NOT NULL,
+    sent_at BIGINT,
+    last_class TEXT,
+    last_error TEXT,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    UNIQUE (notice_id, channel, endpoint_id)
+);
+CREATE INDEX deliveries_queued ON deliveries (not_before, id) WHERE state = 'queued';
+CREATE INDEX deliveries_leased ON deliveries (lease_until) WHERE state IN ('leased', 'sending');
+CREATE INDEX deliveries_endpoint ON deliveries (endpoint_id);
+
+CREATE TABLE delivery_attempts (
+    delivery_id BLOB NOT NULL REFERENCES deliveries (id),
+    lease_gen BIGINT NOT NULL,
+    attempt INTEGER NOT NULL,
+    node_id BLOB NOT NULL,
+    started_at BIGINT NOT NULL,
+    ended_at BIGINT,
+    outcome TEXT, -- NULL while sending
+    detail TEXT,
+    PRIMARY KEY (delivery_id, lease_gen)
+);
+
+CREATE TABLE worker_nodes (
+    id BLOB NOT NULL PRIMARY KEY,
+    started_at BIGINT NOT NULL,
+    heartbeat_at BIGINT NOT NULL,
+    draining BOOLEAN NOT NULL,
+    status TEXT NOT NULL -- the last pass, as JSON
+);
