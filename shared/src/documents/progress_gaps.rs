@@ -1,0 +1,146 @@
+//! Where organizations are missing in a city: the sentences and the table.
+
+use super::progress::{CountyGap, Missing};
+use super::words::{Row, UNKNOWN, count, total_of};
+
+impl Missing {
+    /// Nothing is missing, and that is known.
+    fn is_none(&self) -> bool {
+        self.without == Some(0) && self.undetermined == 0
+    }
+
+    fn sum(missing: impl Iterator<Item = Self> + Clone) -> Self {
+        Self {
+            without: missing.clone().map(|missing| missing.without).sum(),
+            of: missing.clone().map(|missing| missing.of).sum(),
+            undetermined: missing.map(|missing| missing.undetermined).sum(),
+        }
+    }
+}
+
+impl CountyGap {
+    /// Nothing is missing here, and that is known.
+    pub(super) fn is_covered(&self) -> bool {
+        self.has_organization == Some(true) && self.townships.is_none() && self.villages.is_none()
+    }
+
+    /// Something is known to be missing.
+    pub(super) fn is_wanting(&self) -> bool {
+        let missing = |missing: &Missing| missing.without.is_some_and(|without| without > 0);
+        self.has_organization == Some(false) || missing(&self.townships) || missing(&self.villages)
+    }
+
+    /// 三级全覆盖: covered, with townships and villages to cover.
+    fn is_three_tier(&self) -> bool {
+        let some = |missing: &Missing| missing.of.is_some_and(|of| of > 0);
+        self.is_covered() && some(&self.townships) && some(&self.villages)
+    }
+}
+
+/// What is missing in a city, in a sentence or two.
+pub(super) fn gaps_paragraph(city: &str, gaps: &[CountyGap]) -> String {
+    if gaps.is_empty() {
+        return format!("{city}所辖县（市、区）的覆盖情况未知。");
+    }
+    // A development zone is no county: its townships and villages are counted, it is not.
+    let number = gaps.iter().filter(|gap| !gap.statistical).count();
+    if gaps
+        .iter()
+        .all(|gap| gap.is_three_tier() || (gap.statistical && !gap.is_wanting()))
+    {
+        return format!(
+            "{city}所辖{number}个县（市、区）及其乡镇（街道）、村（社区）均已建立侨联组织，实现“三级全覆盖”。"
+        );
+    }
+    let townships = Missing::sum(gaps.iter().map(|gap| gap.townships));
+    let villages = Missing::sum(gaps.iter().map(|gap| gap.villages));
+    let mut text = format!(
+        "{city}所辖{number}个县（市、区）中，{}；{}；{}。",
+        counties_clause(gaps),
+        missing_clause("乡镇（街道）", townships),
+        missing_clause("村（社区）", villages)
+    );
+    let complete = names(gaps, CountyGap::is_three_tier);
+    if !complete.is_empty() {
+        text.push_str(&format!("{}已实现“三级全覆盖”。", complete.join("、")));
+    }
+    text
+}
+
+fn counties_clause(gaps: &[CountyGap]) -> String {
+    let without = names(gaps, |gap| gap.has_organization == Some(false));
+    let unknown = names(gaps, |gap| gap.has_organization.is_none() && !gap.statistical);
+    let mut text = match (without.len(), unknown.is_empty()) {
+        (0, true) => "县级侨联均已建立".to_owned(),
+        (0, false) => String::new(),
+        (number, _) => format!("尚未建立县级侨联的{number}个（{}）", without.join("、")),
+    };
+    if !unknown.is_empty() {
+        let lead = if text.is_empty() { "" } else { "，" };
+        text.push_str(&format!(
+            "{lead}县级侨联情况未知的{}个（{}）",
+            unknown.len(),
+            unknown.join("、")
+        ));
+    }
+    text
+}
+
+fn missing_clause(level: &str, missing: Missing) -> String {
+    let mut text = match (missing.without, missing.of) {
+        (_, Some(0)) if missing.undetermined == 0 => format!("没有应统计的{level}"),
+        (Some(0), _) if missing.undetermined == 0 => format!("{level}均已建立侨联组织"),
+        (None, of) => format!("{}，尚未建立侨联组织的个数未知", total_of(level, of)),
+        (Some(without), of) => format!("{}，尚未建立侨联组织的{without}个", total_of(level, of)),
+    };
+    if missing.undetermined > 0 {
+        text.push_str(&format!("，另有{}个是否应建待定", missing.undetermined));
+    }
+    text
+}
+
+fn names(gaps: &[CountyGap], filter: impl Fn(&CountyGap) -> bool) -> Vec<&str> {
+    gaps.iter()
+        .filter(|gap| filter(gap))
+        .map(|gap| gap.county.name.as_str())
+        .collect()
+}
+
+/// Name, whether the county itself has one, and what is missing below it.
+pub(super) fn gap_row(gap: &CountyGap) -> Row {
+    let own = match gap.has_organization {
+        _ if gap.statistical => "—",
+        Some(true) => "已建",
+        Some(false) => "未建",
+        None => UNKNOWN,
+    };
+    Row {
+        cells: vec![
+            gap.county.name.clone(),
+            own.to_owned(),
+            missing_cell(&gap.townships),
+            missing_cell(&gap.villages),
+        ],
+        strong: false,
+    }
+}
+
+/// 3/8; the undetermined behind it: 12/68（待定2）.
+fn missing_cell(missing: &Missing) -> String {
+    let mut text = match (missing.without, missing.of) {
+        (None, None) => UNKNOWN.to_owned(),
+        (_, Some(0)) => "—".to_owned(),
+        (without, of) => format!("{}/{}", count(without), count(of)),
+    };
+    if missing.undetermined > 0 {
+        text.push_str(&format!("（待定{}）", missing.undetermined));
+    }
+    text
+}
+
+/// What 待定 means, when a cell says so.
+pub(super) fn undetermined_note(gaps: &[CountyGap]) -> Option<String> {
+    gaps.iter()
+        .any(|gap| gap.townships.undetermined + gap.villages.undetermined > 0)
+        .then(|| "“待定”指基础数据尚未掌握，暂不能判断是否应建，未计入未建数和总数。".to_owned())
+}

@@ -1,0 +1,118 @@
+//! Administrative divisions and parks.
+
+text_enum! {
+    /// Where in the tree an area stands, from the province down. A park stands beside the tree, under a county or city.
+    pub enum Level {
+        /// 省
+        Province => "province",
+        /// 市
+        City => "city",
+        /// 县（市、区）
+        County => "county",
+        /// 乡镇（街道）
+        Township => "township",
+        /// 村（社区、居）
+        Village => "village",
+        /// 园区
+        Park => "park",
+    }
+}
+
+text_enum! {
+    /// What an area row stands for. Statistical and placeholder areas are hidden by default and never eligible.
+    pub enum AreaKind {
+        /// A real division.
+        Administrative => "administrative",
+        /// A unit of the statistics bureau only (development zones, farms).
+        Statistical => "statistical",
+        /// A row that only groups counties (市辖区, 省直辖县级行政区划).
+        Placeholder => "placeholder",
+    }
+}
+
+impl Level {
+    /// The level in Chinese, as an office writes it.
+    pub const fn chinese(self) -> &'static str {
+        match self {
+            Self::Province => "省",
+            Self::City => "市",
+            Self::County => "县（市、区）",
+            Self::Township => "乡镇（街道）",
+            Self::Village => "村（社区）",
+            Self::Park => "园区",
+        }
+    }
+
+    /// Whether an area of this level may stand directly under one of `parent`.
+    pub const fn may_stand_under(self, parent: Self) -> bool {
+        match self {
+            Self::Province => false,
+            Self::City => matches!(parent, Self::Province),
+            Self::County => matches!(parent, Self::City),
+            // 东莞, 中山 and 儋州 have townships directly under the city.
+            Self::Township => matches!(parent, Self::County | Self::City),
+            Self::Village => matches!(parent, Self::Township),
+            Self::Park => matches!(parent, Self::County | Self::City),
+        }
+    }
+
+    /// The level a code of this shape has: six digits to county, nine township, twelve village, `<code>-P01` a park.
+    pub fn of_code(code: &str) -> Option<Self> {
+        if let Some((parent, park)) = code.split_once('-') {
+            let number = park.strip_prefix('P')?;
+            let numbered = number.len() == 2 && number.bytes().all(|byte| byte.is_ascii_digit());
+            return (numbered && matches!(Self::of_code(parent), Some(Self::City | Self::County)))
+                .then_some(Self::Park);
+        }
+        if !code.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        match code.len() {
+            6 if code.ends_with("0000") => Some(Self::Province),
+            6 if code.ends_with("00") => Some(Self::City),
+            6 => Some(Self::County),
+            9 => Some(Self::Township),
+            12 => Some(Self::Village),
+            _ => None,
+        }
+    }
+}
+
+/// The path of an area: its own code behind its parent's path. A subtree is the range of one prefix.
+pub fn path_under(parent_path: &str, code: &str) -> String {
+    format!("{parent_path}{code}/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_tells_its_level() {
+        for (code, level) in [
+            ("340000", Some(Level::Province)),
+            ("340300", Some(Level::City)),
+            ("340304", Some(Level::County)),
+            ("340304001", Some(Level::Township)),
+            ("340304001001", Some(Level::Village)),
+            ("340304-P01", Some(Level::Park)),
+            ("340300-P02", Some(Level::Park)),
+            ("340304001-P01", None),
+            ("340304-P1", None),
+            ("34030", None),
+            ("34030X", None),
+            ("", None),
+        ] {
+            assert_eq!(Level::of_code(code), level, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_level_stands_only_under_its_own() {
+        assert!(Level::County.may_stand_under(Level::City));
+        assert!(Level::Township.may_stand_under(Level::City));
+        assert!(!Level::Village.may_stand_under(Level::County));
+        assert!(!Level::County.may_stand_under(Level::Township));
+        assert!(!Level::Province.may_stand_under(Level::Province));
+    }
+}

@@ -1,0 +1,72 @@
+//! Dates as precise as the paper they come from.
+
+use chrono::{Datelike as _, Days, Months, NaiveDate};
+
+text_enum! {
+    /// How much of a date is known.
+    pub enum Precision {
+        /// The day itself.
+        Day => "day",
+        /// 上旬, 中旬 or 下旬 of a month.
+        TenDay => "ten_day",
+        /// The month.
+        Month => "month",
+    }
+}
+
+/// The first and last day a date may mean. An imprecise date counts from the last (3月下旬 → 03-31).
+pub fn interval(on: NaiveDate, precision: Precision) -> (NaiveDate, NaiveDate) {
+    let last_of_month = || {
+        let first = on.with_day(1).unwrap_or(on);
+        first
+            .checked_add_months(Months::new(1))
+            .and_then(|next| next.checked_sub_days(Days::new(1)))
+            .unwrap_or(on)
+    };
+    let day = |day| on.with_day(day).unwrap_or(on);
+    match precision {
+        Precision::Day => (on, on),
+        Precision::Month => (day(1), last_of_month()),
+        Precision::TenDay => match on.day() {
+            1..=10 => (day(1), day(10)),
+            11..=20 => (day(11), day(20)),
+            _ => (day(21), last_of_month()),
+        },
+    }
+}
+
+/// The day from which an event of this date counts: the last of its interval.
+pub fn counts_from(on: NaiveDate, precision: Precision) -> NaiveDate {
+    interval(on, precision).1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn date(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_imprecise_date_counts_from_the_end_of_its_interval() {
+        for (on, precision, from, to) in [
+            ("2022-05-24", Precision::Day, "2022-05-24", "2022-05-24"),
+            ("2022-03-21", Precision::TenDay, "2022-03-21", "2022-03-31"),
+            ("2022-03-31", Precision::TenDay, "2022-03-21", "2022-03-31"),
+            ("2022-03-10", Precision::TenDay, "2022-03-01", "2022-03-10"),
+            ("2022-03-11", Precision::TenDay, "2022-03-11", "2022-03-20"),
+            ("2022-02-28", Precision::TenDay, "2022-02-21", "2022-02-28"),
+            ("2024-02-10", Precision::Month, "2024-02-01", "2024-02-29"),
+            ("2021-11-01", Precision::Month, "2021-11-01", "2021-11-30"),
+            ("2021-12-05", Precision::Month, "2021-12-01", "2021-12-31"),
+        ] {
+            assert_eq!(
+                interval(date(on), precision),
+                (date(from), date(to)),
+                "{on} {precision}"
+            );
+            assert_eq!(counts_from(date(on), precision), date(to), "{on} {precision}");
+        }
+    }
+}

@@ -1,0 +1,624 @@
+//! A grassroots organization: its kinds, and its life from preparation to closing.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::access::Post;
+use super::area::Level;
+use super::dates::{Precision, counts_from, interval};
+use super::violation::{NAME_CHARS, TEXT_CHARS, check_optional_text, check_text};
+use super::{RefusedTransition, Violation};
+
+text_enum! {
+    /// What an organization is. Kind and level are independent, within the bounds of [`Kind::may_stand_at`].
+    pub enum Kind {
+        /// 侨联
+        Federation => "federation",
+        /// 侨联工作站
+        WorkStation => "work_station",
+        /// 侨联工作分站
+        WorkSubStation => "work_sub_station",
+        /// 侨联工作联络员; never one of `organizations`
+        LiaisonPost => "liaison_post",
+    }
+}
+
+text_enum! {
+    /// What carries an organization.
+    pub enum Host {
+        /// The area itself: one active organization of a kind.
+        Area => "area",
+        /// A park in the area.
+        Park => "park",
+        /// A university in the area.
+        University => "university",
+        /// An enterprise in the area.
+        Enterprise => "enterprise",
+    }
+}
+
+text_enum! {
+    /// Where an organization stands in its life. Unveiling (挂牌) is a date, not a state.
+    pub enum Status {
+        /// 筹备
+        Preparing => "preparing",
+        /// 同意设立、批复
+        Approved => "approved",
+        /// 成立
+        Established => "established",
+        /// 撤销
+        Closed => "closed",
+        /// 合并
+        Merged => "merged",
+        /// Given up before it was established.
+        Abandoned => "abandoned",
+    }
+}
+
+text_enum! {
+    /// How it came to be.
+    pub enum Basis {
+        /// Founded anew.
+        New => "new",
+        /// 撤一建一: another institution, which has to be named, was abolished for it.
+        ReplaceOne => "replace_one",
+        /// By a congress (归侨侨眷代表大会).
+        Congress => "congress",
+    }
+}
+
+text_enum! {
+    /// Whether the area above has confirmed the report.
+    pub enum Verification {
+        /// Reported, not yet looked at.
+        Unverified => "unverified",
+        /// Confirmed.
+        Verified => "verified",
+        /// Refused, with a reason.
+        Rejected => "rejected",
+    }
+}
+
+text_enum! {
+    /// What changes an organization, each with the date on which it happened.
+    pub enum Verb {
+        /// 批复
+        Approve => "approve",
+        /// 成立
+        Establish => "establish",
+        /// 挂牌
+        Unveil => "unveil",
+        /// 撤销
+        Close => "close",
+        /// Given up before it was established.
+        Abandon => "abandon",
+    }
+}
+
+impl Kind {
+    /// Whether an organization of this kind may stand in an area of `level`: a federation anywhere, a work station in a
+    /// township, village or park, a sub-station or a liaison post in a village.
+    pub const fn may_stand_at(self, level: Level) -> bool {
+        match self {
+            Self::Federation => true,
+            Self::WorkStation => matches!(level, Level::Township | Level::Village | Level::Park),
+            Self::WorkSubStation | Self::LiaisonPost => matches!(level, Level::Village),
+        }
+    }
+
+    /// Whether this kind is one of `organizations`; a liaison post is not.
+    pub const fn is_organization(self) -> bool {
+        !matches!(self, Self::LiaisonPost)
+    }
+}
+
+impl Status {
+    /// Whether it takes the place of its kind in its area.
+    pub const fn is_active(self) -> bool {
+        matches!(self, Self::Preparing | Self::Approved | Self::Established)
+    }
+
+    /// The status after `verb`.
+    ///
+    /// # Errors
+    /// When this status does not allow it; the error names what it allows.
+    pub fn after(self, verb: Verb) -> Result<Self, RefusedTransition> {
+        self.step(verb).ok_or_else(|| RefusedTransition {
+            verb: verb.as_str(),
+            state: self.as_str(),
+            allowed: Verb::ALL
+                .iter()
+                .filter(|verb| self.step(**verb).is_some())
+                .map(|verb| verb.as_str())
+                .collect(),
+        })
+    }
+
+    fn step(self, verb: Verb) -> Option<Self> {
+        match (self, verb) {
+            (Self::Preparing, Verb::Approve) => Some(Self::Approved),
+            (Self::Approved, Verb::Establish) => Some(Self::Established),
+            (Self::Established, Verb::Unveil) => Some(Self::Established),
+            (Self::Established, Verb::Close) => Some(Self::Closed),
+            (Self::Preparing | Self::Approved, Verb::Abandon) => Some(Self::Abandoned),
+            _ => None,
+        }
+    }
+}
+
+/// A date with its precision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PreciseDate {
+    /// Any day of the interval.
+    pub on: NaiveDate,
+    /// How much of it is known.
+    pub precision: Precision,
+}
+
+impl PreciseDate {
+    /// A date known to the day.
+    pub fn day(on: NaiveDate) -> Self {
+        Self {
+            on,
+            precision: Precision::Day,
+        }
+    }
+
+    /// The day from which it counts.
+    pub fn counts_from(self) -> NaiveDate {
+        counts_from(self.on, self.precision)
+    }
+
+    /// The first day it may mean.
+    pub fn earliest(self) -> NaiveDate {
+        interval(self.on, self.precision).0
+    }
+}
+
+/// The dated facts of an organization's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Life {
+    /// Where it stands.
+    pub status: Status,
+    /// 批复
+    pub approved: Option<PreciseDate>,
+    /// 成立
+    pub established: Option<PreciseDate>,
+    /// 挂牌
+    pub unveiled: Option<PreciseDate>,
+    /// 撤销
+    pub closed: Option<PreciseDate>,
+}
+
+impl Life {
+    /// Checks that the dates fit the status, each other, and today (Asia/Shanghai).
+    pub fn violations(&self, today: NaiveDate) -> Vec<Violation> {
+        let mut found = Vec::new();
+        let needs = |found: &mut Vec<Violation>,
+                     pointer: &'static str,
+                     present: bool,
+                     needed: bool,
+                     allowed: bool| {
+            if needed && !present {
+                found.push(Violation::new(
+                    pointer,
+                    "date_missing",
+                    format!("状态为 {} 时必须填写此日期。", self.status),
+                    format!("Status {} needs this date.", self.status),
+                ));
+            } else if present && !allowed {
+                found.push(Violation::new(
+                    pointer,
+                    "date_not_allowed",
+                    format!("状态为 {} 时不能有此日期。", self.status),
+                    format!("Status {} cannot have this date.", self.status),
+                ));
+            }
+        };
+        let was_established = matches!(self.status, Status::Established | Status::Closed | Status::Merged);
+        let ended = matches!(self.status, Status::Closed | Status::Merged);
+        needs(
+            &mut found,
+            "/approval/on",
+            self.approved.is_some(),
+            self.status == Status::Approved,
+            self.status != Status::Preparing,
+        );
+        needs(
+            &mut found,
+            "/established_on",
+            self.established.is_some(),
+            was_established,
+            was_established,
+        );
+        needs(
+            &mut found,
+            "/unveiled_on",
+            self.unveiled.is_some(),
+            false,
+            was_established,
+        );
+        needs(&mut found, "/closed_on", self.closed.is_some(), ended, ended);
+        let steps = [
+            ("/approval/on", self.approved),
+            ("/established_on", self.established),
+            ("/unveiled_on", self.unveiled),
+            ("/closed_on", self.closed),
+        ];
+        let mut before: Option<PreciseDate> = None;
+        for (pointer, date) in steps
+            .into_iter()
+            .filter_map(|(pointer, date)| Some((pointer, date?)))
+        {
+            if date.earliest() > today {
+                found.push(Violation::new(
+                    pointer,
+                    "date_in_future",
+                    format!("日期不能晚于今天（{today}）。"),
+                    format!("The date must not be after today ({today})."),
+                ));
+            }
+            // Only an order that no day of both intervals can satisfy is wrong.
+            if before.is_some_and(|before| date.counts_from() < before.earliest()) {
+                found.push(Violation::new(
+                    pointer,
+                    "dates_out_of_order",
+                    "日期早于前一步骤的日期（批复、成立、挂牌、撤销须依次）。",
+                    "The date is before that of the step before it (approved, established, unveiled, closed).",
+                ));
+            }
+            before = Some(date);
+        }
+        found
+    }
+
+    /// The lives this organization led, in order: each status from a date until the next. `first_day` is when a preparation
+    /// of unknown date is taken to have begun.
+    pub fn segments(&self, first_day: NaiveDate) -> Vec<(NaiveDate, Self)> {
+        let mut segments: Vec<(NaiveDate, Self)> = Vec::new();
+        let mut push = |from: NaiveDate, life: Self| {
+            match segments.last_mut() {
+                // Two steps on one day: only the later state lasted.
+                Some(last) if last.0 >= from => last.1 = life,
+                _ => segments.push((from, life)),
+            }
+        };
+        if let Some(approved) = self.approved {
+            push(
+                approved.counts_from(),
+                Self {
+                    status: Status::Approved,
+                    established: None,
+                    unveiled: None,
+                    closed: None,
+                    ..*self
+                },
+            );
+        }
+        if let Some(established) = self.established {
+            let from = established.counts_from();
+            push(
+                from,
+                Self {
+                    status: Status::Established,
+                    unveiled: None,
+                    closed: None,
+                    ..*self
+                },
+            );
+            if let Some(unveiled) = self.unveiled {
+                let from = unveiled.counts_from().max(from);
+                push(
+                    from,
+                    Self {
+                        status: Status::Established,
+                        closed: None,
+                        ..*self
+                    },
+                );
+            }
+        }
+        match (self.status, self.closed) {
+            (Status::Closed | Status::Merged, Some(closed)) => push(closed.counts_from(), *self),
+            (Status::Preparing, _) => push(first_day, *self),
+            (Status::Abandoned, _) => {
+                let from = self
+                    .approved
+                    .map_or(first_day, |approved| approved.counts_from().max(first_day));
+                push(from, *self);
+            }
+            _ => {}
+        }
+        segments
+    }
+}
+
+/// One of the five: whether it is there, since when, and by which document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChecklistItem {
+    /// Whether the organization has it.
+    pub have: bool,
+    /// Since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<NaiveDate>,
+    /// The document that shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doc_no: Option<String>,
+}
+
+/// 五有: the five-have standard. An item that was never looked at is missing, not false.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct FiveHave {
+    /// 有组织
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization: Option<ChecklistItem>,
+    /// 有队伍
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<ChecklistItem>,
+    /// 有经费
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub funding: Option<ChecklistItem>,
+    /// 有阵地
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub venue: Option<ChecklistItem>,
+    /// 有活动
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activity: Option<ChecklistItem>,
+}
+
+/// The standing rules (article, 二): since when each is in force.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StandingRules {
+    /// 学习
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learning: Option<NaiveDate>,
+    /// 管理
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub management: Option<NaiveDate>,
+    /// 联系
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<NaiveDate>,
+    /// 服务侨界群众
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<NaiveDate>,
+}
+
+/// What is recorded of an organization, but for where it stands in the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    pub host: Host,
+    pub kind: Kind,
+    pub name: String,
+    pub life: Life,
+    pub approval_post: Option<Post>,
+    pub approval_doc_no: Option<String>,
+    pub basis: Basis,
+    /// The institution abolished for it.
+    pub replaces: Option<String>,
+    pub has_office: bool,
+    /// 机构隶属
+    pub affiliation: Option<String>,
+    /// 编制
+    pub quota_posts: Option<i32>,
+    /// 实有
+    pub posts_filled: Option<i32>,
+    pub five_have: FiveHave,
+    pub standing_rules: StandingRules,
+    /// 换届
+    pub term_ends_on: Option<NaiveDate>,
+    pub note: Option<String>,
+}
+
+impl Facts {
+    /// Everything that is wrong with recording this in an area of `level` today (Asia/Shanghai).
+    pub fn violations(&self, level: Level, today: NaiveDate) -> Vec<Violation> {
+        let mut found = self.life.violations(today);
+        check_text(&mut found, "/name", &self.name, NAME_CHARS);
+        check_optional_text(
+            &mut found,
+            "/approval/doc_no",
+            self.approval_doc_no.as_deref(),
+            NAME_CHARS,
+        );
+        check_optional_text(&mut found, "/replaces", self.replaces.as_deref(), NAME_CHARS);
+        check_optional_text(
+            &mut found,
+            "/affiliation",
+            self.affiliation.as_deref(),
+            NAME_CHARS,
+        );
+        check_optional_text(&mut found, "/note", self.note.as_deref(), TEXT_CHARS);
+        if !self.kind.may_stand_at(level) {
+            found.push(Violation::new(
+                "/kind",
+                "kind_not_at_level",
+                format!("{} 不能设在{}一级。", self.kind, level.chinese()),
+                format!("A {} cannot stand in a {level}.", self.kind),
+            ));
+        }
+        if (self.basis == Basis::ReplaceOne) != self.replaces.is_some() {
+            found.push(Violation::new(
+                "/replaces",
+                "replaces_mismatch",
+                "撤一建一必须写明被撤销的机构；其他方式不写。",
+                "replace_one must name the abolished institution; other bases must not.",
+            ));
+        }
+        for (pointer, count) in [
+            ("/quota_posts", self.quota_posts),
+            ("/posts_filled", self.posts_filled),
+        ] {
+            if count.is_some_and(|count| !(0..=10_000).contains(&count)) {
+                found.push(Violation::new(
+                    pointer,
+                    "out_of_range",
+                    "应在 0 与 10000 之间。",
+                    "Must be between 0 and 10000.",
+                ));
+            }
+        }
+        found
+    }
+
+    /// Whether a change from `self` to `other` touches what only a verb or a reasoned correction may change.
+    pub fn needs_reason(&self, other: &Self) -> bool {
+        self.life != other.life || self.kind != other.kind || self.host != other.host
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_life_of_an_organization() {
+        use Status::*;
+        let table = [
+            (Preparing, vec![("approve", Approved), ("abandon", Abandoned)]),
+            (Approved, vec![("establish", Established), ("abandon", Abandoned)]),
+            (Established, vec![("unveil", Established), ("close", Closed)]),
+            (Closed, vec![]),
+            (Merged, vec![]),
+            (Abandoned, vec![]),
+        ];
+        for (status, allowed) in table {
+            for verb in Verb::ALL {
+                let expected = allowed
+                    .iter()
+                    .find(|(word, _)| *word == verb.as_str())
+                    .map(|(_, next)| *next);
+                match (status.after(*verb), expected) {
+                    (Ok(next), Some(expected)) => assert_eq!(next, expected, "{status} {verb}"),
+                    (Err(refused), None) => {
+                        assert_eq!(refused.allowed.len(), allowed.len(), "{status} {verb}");
+                    }
+                    other => panic!("{status} {verb}: {other:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn kinds_have_their_levels() {
+        assert!(
+            Level::ALL
+                .iter()
+                .all(|level| Kind::Federation.may_stand_at(*level))
+        );
+        assert!(!Kind::WorkStation.may_stand_at(Level::County));
+        assert!(Kind::WorkStation.may_stand_at(Level::Park));
+        assert!(!Kind::WorkSubStation.may_stand_at(Level::Township));
+        assert!(!Kind::LiaisonPost.may_stand_at(Level::Park));
+    }
+
+    fn date(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn life(status: Status, approved: &str, established: &str, unveiled: &str, closed: &str) -> Life {
+        let on = |text: &str| (!text.is_empty()).then(|| PreciseDate::day(date(text)));
+        Life {
+            status,
+            approved: on(approved),
+            established: on(established),
+            unveiled: on(unveiled),
+            closed: on(closed),
+        }
+    }
+
+    #[test]
+    fn dates_must_fit_the_status_and_each_other() {
+        use Status::*;
+        for (life, codes) in [
+            (life(Preparing, "", "", "", ""), vec![]),
+            (
+                life(Preparing, "2022-01-01", "", "", ""),
+                vec!["date_not_allowed"],
+            ),
+            (life(Approved, "", "", "", ""), vec!["date_missing"]),
+            (
+                life(Established, "2022-01-01", "2022-02-01", "2022-02-02", ""),
+                vec![],
+            ),
+            (life(Established, "", "2022-02-01", "", ""), vec![]),
+            (
+                life(Established, "2022-03-01", "2022-02-01", "", ""),
+                vec!["dates_out_of_order"],
+            ),
+            (
+                life(Established, "", "2022-02-01", "", "2022-05-01"),
+                vec!["date_not_allowed"],
+            ),
+            (life(Closed, "", "2022-02-01", "", ""), vec!["date_missing"]),
+            (
+                life(Established, "", "2022-07-01", "", ""),
+                vec!["date_in_future"],
+            ),
+        ] {
+            let found: Vec<_> = life
+                .violations(date("2022-06-24"))
+                .iter()
+                .map(|violation| violation.code)
+                .collect();
+            assert_eq!(found, codes, "{life:?}");
+        }
+    }
+
+    #[test]
+    fn an_imprecise_step_may_share_its_interval_with_the_one_before() {
+        let late_march = PreciseDate {
+            on: date("2022-03-21"),
+            precision: Precision::TenDay,
+        };
+        let life = Life {
+            status: Status::Established,
+            approved: Some(PreciseDate::day(date("2022-03-25"))),
+            established: Some(late_march),
+            unveiled: Some(late_march),
+            closed: None,
+        };
+        assert!(life.violations(date("2022-06-24")).is_empty());
+        let starts: Vec<_> = life
+            .segments(date("2022-06-24"))
+            .iter()
+            .map(|(from, life)| (*from, life.status))
+            .collect();
+        assert_eq!(
+            starts,
+            [
+                (date("2022-03-25"), Status::Approved),
+                (date("2022-03-31"), Status::Established)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_life_recorded_late_has_the_segments_it_was_lived_in() {
+        let life = life(
+            Status::Closed,
+            "2022-01-01",
+            "2022-02-01",
+            "2022-02-15",
+            "2022-05-01",
+        );
+        let segments = life.segments(date("2022-06-24"));
+        let seen: Vec<_> = segments
+            .iter()
+            .map(|(from, life)| (from.to_string(), life.status, life.unveiled.is_some()))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("2022-01-01".to_owned(), Status::Approved, false),
+                ("2022-02-01".to_owned(), Status::Established, false),
+                ("2022-02-15".to_owned(), Status::Established, true),
+                ("2022-05-01".to_owned(), Status::Closed, true),
+            ]
+        );
+        assert_eq!(segments.last().unwrap().1, life);
+    }
+}

@@ -1,0 +1,200 @@
+//! Figures: computed from rows, never stored but frozen in a bulletin. A figure is a fold over the organizations (and areas) of one
+//! subtree, as true on `as_of` and as known at `known`; its members are exactly the rows the fold counted.
+
+mod fold;
+mod load;
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde::Serialize;
+
+pub use fold::{Member, answer, members};
+pub use load::{AreaFact, OrganizationFact, Register, load};
+
+use crate::domain::Violation;
+use crate::domain::program::Cohort;
+use crate::store::Subtree;
+
+text_enum! {
+    /// What is counted.
+    pub enum Metric {
+        /// Organizations that count on `as_of`.
+        Organizations => "organizations",
+        /// Organizations that began to count in (`from`, `to`].
+        Added => "added",
+        /// `added` ÷ the count at the programme's baseline.
+        Growth => "growth",
+        /// Areas with a counted organization ÷ areas that are there on `as_of`.
+        OrganizationCoverage => "organization_coverage",
+    }
+}
+
+text_enum! {
+    /// What a figure is broken down by.
+    pub enum GroupBy {
+        /// The city the area belongs to.
+        City => "city",
+        /// The county the area belongs to.
+        County => "county",
+        /// The township the area belongs to.
+        Township => "township",
+        /// The area's level.
+        Level => "level",
+        /// The organization's kind.
+        Kind => "kind",
+        /// The area's side in the programme.
+        Cohort => "cohort",
+        /// The month an organization began to count; only `added`.
+        Month => "month",
+    }
+}
+
+text_enum! {
+    /// Which of a figure's two numbers.
+    pub enum Part {
+        /// What was counted.
+        Numerator => "numerator",
+        /// What it is measured against.
+        Denominator => "denominator",
+    }
+}
+
+text_enum! {
+    /// What a figure's members are.
+    pub enum MembersKind {
+        /// Organizations.
+        Organizations => "organizations",
+        /// Areas.
+        Areas => "areas",
+    }
+}
+
+/// Which cohorts a question is about. Pilot and non-pilot are never summed unless asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CohortChoice {
+    /// One answer per cohort, no sum.
+    Each,
+    /// Everything, summed.
+    All,
+    /// Only this one.
+    Only(Cohort),
+}
+
+/// A question, with every default filled in.
+#[derive(Debug, Clone)]
+pub struct Question {
+    pub metrics: Vec<Metric>,
+    pub within: Subtree,
+    /// Exclusive.
+    pub from: NaiveDate,
+    /// Inclusive.
+    pub to: NaiveDate,
+    /// The date of the tree, the cohorts and the rules.
+    pub as_of: NaiveDate,
+    /// The date `growth` is measured against.
+    pub baseline_on: Option<NaiveDate>,
+    pub cohort: CohortChoice,
+    pub group_by: Vec<GroupBy>,
+}
+
+/// The values of the groups a figure belongs to; a value that does not apply (the county of a city's own federation) is null.
+pub type GroupKey = BTreeMap<GroupBy, Option<String>>;
+
+/// A figure. The ratio is never given without its parts.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Figure {
+    pub metric: Metric,
+    pub group: GroupKey,
+    pub numerator: i64,
+    pub denominator: Option<i64>,
+    /// Percent with one decimal, half up, for a ratio; else the numerator. Null when there is nothing to measure against.
+    pub value: Option<f64>,
+    /// Rows that could not be decided for lack of data. Unknown is not zero.
+    pub undetermined: i64,
+}
+
+/// Figures by group, and their sums.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Answer {
+    pub items: Vec<Figure>,
+    pub totals: Vec<Figure>,
+}
+
+impl Metric {
+    /// Whether it is a ratio.
+    pub const fn is_ratio(self) -> bool {
+        matches!(self, Self::Growth | Self::OrganizationCoverage)
+    }
+
+    /// What its members are.
+    pub const fn members_kind(self) -> MembersKind {
+        match self {
+            Self::OrganizationCoverage => MembersKind::Areas,
+            _ => MembersKind::Organizations,
+        }
+    }
+
+    const fn can_be_grouped_by(self, group: GroupBy) -> bool {
+        match (self, group) {
+            (Self::Added, GroupBy::Month) => true,
+            (_, GroupBy::Month) => false,
+            (Self::OrganizationCoverage, GroupBy::Kind) => false,
+            _ => true,
+        }
+    }
+}
+
+impl Question {
+    /// What is wrong with it, if anything.
+    pub fn violations(&self, today: NaiveDate) -> Vec<Violation> {
+        let mut found = Vec::new();
+        if self.from > self.to {
+            found.push(Violation::new(
+                "from",
+                "from_after_to",
+                "from 不能晚于 to。",
+                "from must not be after to.",
+            ));
+        }
+        for (name, date) in [("to", self.to), ("as_of", self.as_of)] {
+            if date > today {
+                found.push(Violation::new(
+                    name,
+                    "date_in_future",
+                    format!("{name} 不能晚于今天（{today}）。"),
+                    format!("{name} must not be after today ({today})."),
+                ));
+            }
+        }
+        if self.metrics.is_empty() {
+            found.push(Violation::new(
+                "metric",
+                "metric_missing",
+                "请指明 metric。",
+                "Say which metric.",
+            ));
+        }
+        if self.metrics.contains(&Metric::Growth) && self.baseline_on.is_none() {
+            found.push(Violation::new(
+                "program",
+                "program_needed",
+                "growth 需要试点项目的基准日，请指明 program。",
+                "growth needs a programme's baseline; say which program.",
+            ));
+        }
+        for metric in &self.metrics {
+            for group in &self.group_by {
+                if !metric.can_be_grouped_by(*group) {
+                    found.push(Violation::new(
+                        "group_by",
+                        "group_not_possible",
+                        format!("{metric} 不能按 {group} 分组。"),
+                        format!("{metric} cannot be grouped by {group}."),
+                    ));
+                }
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,100 @@
+//! One type per id, all UUIDv7: sorted by the time they were made.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::clock::{Clock, Entropy};
+use crate::db::types::SqlUuid;
+
+/// A UUIDv7 of the clock's present, with random bits from `entropy`.
+pub fn new_uuid(clock: &dyn Clock, entropy: &dyn Entropy) -> Uuid {
+    let millis = u64::try_from(clock.now().micros() / 1000).unwrap_or(0);
+    let mut random = [0_u8; 10];
+    entropy.fill(&mut random);
+    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+}
+
+macro_rules! id_types {
+    ($($(#[$meta:meta])* $name:ident;)+) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+        #[derive(diesel::expression::AsExpression, diesel::deserialize::FromSqlRow)]
+        #[diesel(sql_type = SqlUuid)]
+        #[serde(transparent)]
+        #[schema(value_type = Uuid)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A new id, of the clock's present.
+            pub fn generate(clock: &dyn Clock, entropy: &dyn Entropy) -> Self {
+                Self(new_uuid(clock, entropy))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+
+        crate::db::types::uuid_column!($name);
+    )+};
+}
+
+id_types! {
+    /// An administrative division or park, whatever its code is at the time.
+    AreaId;
+    /// A pilot programme.
+    ProgramId;
+    /// One row of a programme's cohort.
+    CohortId;
+    /// One version of a rule.
+    RuleId;
+    /// A grassroots organization.
+    OrganizationId;
+    /// A row of the task breakdown table.
+    TaskId;
+    /// A task given to one area and post.
+    AssignmentId;
+    /// A progress report under an assignment.
+    ReportId;
+    /// Something that happened.
+    ActivityId;
+    /// What a caller holds.
+    TokenId;
+    /// When bulletins are composed.
+    ScheduleId;
+    /// One period of one schedule.
+    OccurrenceId;
+    /// A published document with frozen figures.
+    BulletinId;
+    /// A bulletin as addressed to one area and post.
+    NoticeId;
+    /// Where a post in an area receives.
+    EndpointId;
+    /// A notice on its way to one endpoint.
+    DeliveryId;
+    /// One run of a worker process.
+    NodeId;
+}

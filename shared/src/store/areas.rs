@@ -1,0 +1,397 @@
+//! The tree of administrative divisions, as it is and as it was.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+
+use super::audit::Entry;
+use super::ledger::Recording;
+use super::{StoreError, StoreResult};
+use crate::clock::UtcTime;
+use crate::db::AnyConnection;
+use crate::db::schema::{area_versions, areas};
+use crate::domain::area::{AreaKind, Level, path_under};
+use crate::ids::AreaId;
+
+/// A subtree of areas: what a caller sees, or what a question is about. Every query on rows that areas own starts from one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subtree {
+    path: String,
+}
+
+impl Subtree {
+    /// Everything: for the worker, the command line, and nobody else.
+    pub fn everything() -> Self {
+        Self { path: String::new() }
+    }
+
+    /// The subtree whose root has this path.
+    pub fn rooted_at(path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+        }
+    }
+
+    /// The first path of the range.
+    pub fn lower(&self) -> &str {
+        &self.path
+    }
+
+    /// The first path behind the range: '/' is followed by '0', and no path starts with a letter.
+    pub fn upper(&self) -> String {
+        self.path
+            .strip_suffix('/')
+            .map_or_else(|| "~".to_owned(), |stem| format!("{stem}0"))
+    }
+
+    /// Whether an area of this path belongs to it.
+    pub fn contains(&self, path: &str) -> bool {
+        path.starts_with(&self.path)
+    }
+
+    /// Whether an area of this path stands above its root.
+    pub fn is_below(&self, path: &str) -> bool {
+        self.path.len() > path.len() && self.path.starts_with(path)
+    }
+}
+
+/// One version of an area.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = area_versions)]
+pub struct AreaVersion {
+    pub area_id: AreaId,
+    pub version: i64,
+    pub recorded_seq: i64,
+    pub recorded_at: UtcTime,
+    pub superseded_seq: Option<i64>,
+    pub superseded_at: Option<UtcTime>,
+    pub valid_from: NaiveDate,
+    pub valid_to: Option<NaiveDate>,
+    pub code: String,
+    pub name: String,
+    pub parent_id: Option<AreaId>,
+    pub path: String,
+    pub level: Level,
+    pub kind: AreaKind,
+    pub reason: Option<String>,
+}
+
+impl AreaVersion {
+    /// The area and all below it.
+    pub fn subtree(&self) -> Subtree {
+        Subtree::rooted_at(&self.path)
+    }
+
+    /// The codes of the areas above it, from the province down.
+    pub fn ancestor_codes(&self) -> Vec<&str> {
+        let mut codes: Vec<&str> = self.path.split_terminator('/').collect();
+        codes.pop();
+        codes
+    }
+}
+
+type Heads = diesel::dsl::Filter<
+    area_versions::table,
+    diesel::dsl::And<
+        diesel::dsl::IsNull<area_versions::superseded_seq>,
+        diesel::dsl::IsNull<area_versions::valid_to>,
+    >,
+>;
+
+/// The areas as they are known to be now.
+fn heads() -> Heads {
+    area_versions::table.filter(
+        area_versions::superseded_seq
+            .is_null()
+            .and(area_versions::valid_to.is_null()),
+    )
+}
+
+/// What the caller wants to see of the tree.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only children of this area.
+    pub parent: Option<AreaId>,
+    /// Only these levels.
+    pub levels: Vec<Level>,
+    /// Only these kinds; administrative when empty.
+    pub kinds: Vec<AreaKind>,
+    /// Only names that contain this.
+    pub name_contains: Option<String>,
+}
+
+/// The area with this code, if it belongs to `visible`.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or the database's.
+pub fn find(conn: &mut AnyConnection, visible: &Subtree, code: &str) -> StoreResult<AreaVersion> {
+    let found = find_anywhere(conn, code)?;
+    found
+        .filter(|area| visible.contains(&area.path))
+        .ok_or(StoreError::NotFound("area"))
+}
+
+/// The area with this code, wherever it is: for reference data (names of ancestors).
+///
+/// # Errors
+/// The database's.
+pub fn find_anywhere(conn: &mut AnyConnection, code: &str) -> QueryResult<Option<AreaVersion>> {
+    heads()
+        .filter(area_versions::code.eq(code))
+        .select(AreaVersion::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// The area with this code, if it belongs to `visible` or stands above it: names of ancestors are reference data.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or the database's.
+pub fn find_or_ancestor(conn: &mut AnyConnection, visible: &Subtree, code: &str) -> StoreResult<AreaVersion> {
+    find_anywhere(conn, code)?
+        .filter(|area| visible.contains(&area.path) || visible.is_below(&area.path))
+        .ok_or(StoreError::NotFound("area"))
+}
+
+/// The areas of these codes that belong to `visible`, each under its code.
+///
+/// # Errors
+/// The database's.
+pub fn by_codes<'a>(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    codes: impl IntoIterator<Item = &'a str>,
+) -> QueryResult<HashMap<String, AreaVersion>> {
+    let codes: BTreeSet<&str> = codes.into_iter().collect();
+    let rows: Vec<AreaVersion> = heads()
+        .filter(area_versions::code.eq_any(codes))
+        .select(AreaVersion::as_select())
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .filter(|area| visible.contains(&area.path))
+        .map(|area| (area.code.clone(), area))
+        .collect())
+}
+
+/// The areas above `area`, from the province down, as they are now.
+///
+/// # Errors
+/// The database's.
+pub fn ancestors(conn: &mut AnyConnection, area: &AreaVersion) -> QueryResult<Vec<AreaVersion>> {
+    heads()
+        .filter(area_versions::code.eq_any(area.ancestor_codes()))
+        .order(area_versions::path)
+        .select(AreaVersion::as_select())
+        .load(conn)
+}
+
+/// When each of these areas was first recorded.
+///
+/// # Errors
+/// The database's.
+pub fn created_at(conn: &mut AnyConnection, ids: &[AreaId]) -> QueryResult<HashMap<AreaId, UtcTime>> {
+    let rows: Vec<(AreaId, UtcTime)> = areas::table
+        .filter(areas::id.eq_any(ids))
+        .select((areas::id, areas::created_at))
+        .load(conn)?;
+    Ok(rows.into_iter().collect())
+}
+
+/// The codes of these areas, as they are now.
+///
+/// # Errors
+/// The database's.
+pub fn codes(
+    conn: &mut AnyConnection,
+    ids: impl IntoIterator<Item = AreaId>,
+) -> QueryResult<HashMap<AreaId, String>> {
+    let ids: BTreeSet<AreaId> = ids.into_iter().collect();
+    let rows: Vec<(AreaId, String)> = heads()
+        .filter(area_versions::area_id.eq_any(ids))
+        .select((area_versions::area_id, area_versions::code))
+        .load(conn)?;
+    Ok(rows.into_iter().collect())
+}
+
+/// The area with this id, as it is now.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or the database's.
+pub fn by_id(conn: &mut AnyConnection, id: AreaId) -> StoreResult<AreaVersion> {
+    heads()
+        .filter(area_versions::area_id.eq(id))
+        .select(AreaVersion::as_select())
+        .first(conn)
+        .optional()?
+        .ok_or(StoreError::NotFound("area"))
+}
+
+/// The areas of these ids, as they are now, by path.
+///
+/// # Errors
+/// The database's.
+pub fn by_ids(conn: &mut AnyConnection, ids: &[AreaId]) -> QueryResult<Vec<AreaVersion>> {
+    heads()
+        .filter(area_versions::area_id.eq_any(ids))
+        .order(area_versions::path)
+        .select(AreaVersion::as_select())
+        .load(conn)
+}
+
+/// Areas of `visible` by path, after `after`.
+///
+/// # Errors
+/// The database's.
+pub fn list(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    filter: &Filter,
+    after: Option<&str>,
+    limit: i64,
+) -> QueryResult<Vec<AreaVersion>> {
+    let mut query = heads()
+        .filter(
+            area_versions::path
+                .ge(visible.lower().to_owned())
+                .and(area_versions::path.lt(visible.upper())),
+        )
+        .select(AreaVersion::as_select())
+        .order(area_versions::path)
+        .limit(limit)
+        .into_boxed();
+    if let Some(parent) = filter.parent {
+        query = query.filter(area_versions::parent_id.eq(parent));
+    }
+    if !filter.levels.is_empty() {
+        query = query.filter(area_versions::level.eq_any(filter.levels.clone()));
+    }
+    query = if filter.kinds.is_empty() {
+        query.filter(area_versions::kind.eq(AreaKind::Administrative))
+    } else {
+        query.filter(area_versions::kind.eq_any(filter.kinds.clone()))
+    };
+    if let Some(part) = &filter.name_contains {
+        query = query.filter(area_versions::name.like(contains_pattern(part)).escape('\\'));
+    }
+    if let Some(after) = after {
+        query = query.filter(area_versions::path.gt(after.to_owned()));
+    }
+    query.load(conn)
+}
+
+/// A LIKE pattern for "contains this text", with the wildcards in it taken literally. Escape character: `\`.
+pub fn contains_pattern(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{escaped}%")
+}
+
+/// An area to be added.
+#[derive(Debug, Clone)]
+pub struct NewArea {
+    pub id: AreaId,
+    pub code: String,
+    pub name: String,
+    pub level: Level,
+    pub kind: AreaKind,
+    /// The code of the area above; none for a province.
+    pub parent: Option<AreaVersion>,
+    pub valid_from: NaiveDate,
+}
+
+/// Adds an area.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when the code is in use, or the database's.
+pub fn create(recording: &mut Recording<'_, '_>, new: &NewArea) -> StoreResult<AreaVersion> {
+    let recorded = recording.recorded();
+    diesel::insert_into(areas::table)
+        .values((
+            areas::id.eq(new.id),
+            areas::created_seq.eq(recorded.seq),
+            areas::created_at.eq(recorded.at),
+        ))
+        .execute(recording.conn())?;
+    let parent_path = new.parent.as_ref().map_or("", |parent| &parent.path);
+    let row = AreaVersion {
+        area_id: new.id,
+        version: 1,
+        recorded_seq: recorded.seq,
+        recorded_at: recorded.at,
+        superseded_seq: None,
+        superseded_at: None,
+        valid_from: new.valid_from,
+        valid_to: None,
+        path: path_under(parent_path, &new.code),
+        code: new.code.clone(),
+        name: new.name.clone(),
+        parent_id: new.parent.as_ref().map(|parent| parent.area_id),
+        level: new.level,
+        kind: new.kind,
+        reason: None,
+    };
+    diesel::insert_into(area_versions::table)
+        .values(&row)
+        .execute(recording.conn())
+        .map_err(|error| StoreError::from(error).or_conflict("area_code_taken"))?;
+    let id = row.area_id.to_string();
+    recording.audit(&Entry {
+        verb: "create",
+        resource: "area",
+        id: &id,
+        area: Some(row.area_id),
+        before: None,
+        after: None,
+    })?;
+    Ok(row)
+}
+
+/// The place in the ledger of the newest change of the tree.
+///
+/// # Errors
+/// The database's.
+pub fn last_change(conn: &mut AnyConnection) -> QueryResult<i64> {
+    let newest: Option<i64> = area_versions::table
+        .select(diesel::dsl::max(area_versions::recorded_seq))
+        .first(conn)?;
+    Ok(newest.unwrap_or(0))
+}
+
+/// How many areas are known now.
+///
+/// # Errors
+/// The database's.
+pub fn count(conn: &mut AnyConnection) -> QueryResult<i64> {
+    heads().count().get_result(conn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subtree_is_one_range_of_paths() {
+        let city = Subtree::rooted_at("340000/340300/");
+        for (path, inside) in [
+            ("340000/340300/", true),
+            ("340000/340300/340304/", true),
+            ("340000/340300/340304-P01/", true),
+            ("340000/", false),
+            ("340000/340301/", false),
+            ("340000/3403000/", false),
+        ] {
+            assert_eq!(city.contains(path), inside, "{path}");
+            assert_eq!((city.lower()..&*city.upper()).contains(&path), inside, "{path}");
+        }
+        assert!(city.is_below("340000/"));
+        assert!(!city.is_below("340000/340300/") && !city.is_below("341000/"));
+        let all = Subtree::everything();
+        assert!((all.lower()..&*all.upper()).contains(&"340000/"));
+    }
+
+    #[test]
+    fn wildcards_in_a_search_are_taken_literally() {
+        assert_eq!(contains_pattern("50%_a\\"), "%50\\%\\_a\\\\%");
+    }
+}

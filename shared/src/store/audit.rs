@@ -1,0 +1,155 @@
+//! Who did what, when. Entries are chained by hash in commit order, so that a changed or missing one shows.
+
+use diesel::prelude::*;
+
+use super::ledger::Recorded;
+use crate::db::AnyConnection;
+use crate::db::schema::{audit_entries, ledger_clock};
+use crate::digest::sha256_hex;
+use crate::ids::{AreaId, TokenId};
+
+/// Who acts.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    /// The caller's token; none when the system acts by itself.
+    pub token: Option<TokenId>,
+    /// The request (or the worker's pass) it belongs to.
+    pub request_id: String,
+}
+
+impl Actor {
+    /// The system itself, in the course of `what`.
+    pub fn system(what: &str) -> Self {
+        Self {
+            token: None,
+            request_id: what.to_owned(),
+        }
+    }
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// `create`, `update`, `delete` or a transition's verb.
+    pub verb: &'a str,
+    /// The noun, singular.
+    pub resource: &'static str,
+    /// Its id (or code).
+    pub id: &'a str,
+    /// Whose row it is.
+    pub area: Option<AreaId>,
+    /// Digest of the row before; none when it is new.
+    pub before: Option<&'a str>,
+    /// Digest of the row after; none when it is gone.
+    pub after: Option<&'a str>,
+}
+
+/// One stored entry.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = audit_entries)]
+pub struct AuditEntry {
+    pub seq: i64,
+    pub ordinal: i16,
+    pub at: crate::clock::UtcTime,
+    pub token_id: Option<TokenId>,
+    pub area_id: Option<AreaId>,
+    pub verb: String,
+    pub resource: String,
+    pub resource_id: String,
+    pub before_digest: Option<String>,
+    pub after_digest: Option<String>,
+    pub request_id: String,
+    pub prev_hash: String,
+    pub hash: String,
+}
+
+impl AuditEntry {
+    /// The hash this entry must have, over everything in it and the hash before it.
+    fn expected_hash(&self) -> String {
+        let optional = |text: &Option<String>| text.clone().unwrap_or_default();
+        let id = |id: Option<uuid::Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
+        let fields = [
+            self.prev_hash.clone(),
+            self.seq.to_string(),
+            self.ordinal.to_string(),
+            self.at.to_string(),
+            id(self.token_id.map(|id| id.0)),
+            id(self.area_id.map(|id| id.0)),
+            self.verb.clone(),
+            self.resource.clone(),
+            self.resource_id.clone(),
+            optional(&self.before_digest),
+            optional(&self.after_digest),
+            self.request_id.clone(),
+        ];
+        // The unit separator stands in no field: request ids are checked, the rest is ours.
+        sha256_hex(fields.join("\u{1f}"))
+    }
+}
+
+pub(super) fn append(
+    conn: &mut AnyConnection,
+    recorded: Recorded,
+    ordinal: i16,
+    actor: &Actor,
+    entry: &Entry<'_>,
+    prev_hash: &str,
+) -> QueryResult<String> {
+    let mut row = AuditEntry {
+        seq: recorded.seq,
+        ordinal,
+        at: recorded.at,
+        token_id: actor.token,
+        area_id: entry.area,
+        verb: entry.verb.to_owned(),
+        resource: entry.resource.to_owned(),
+        resource_id: entry.id.to_owned(),
+        before_digest: entry.before.map(str::to_owned),
+        after_digest: entry.after.map(str::to_owned),
+        request_id: actor.request_id.clone(),
+        prev_hash: prev_hash.to_owned(),
+        hash: String::new(),
+    };
+    row.hash = row.expected_hash();
+    diesel::insert_into(audit_entries::table)
+        .values(&row)
+        .execute(conn)?;
+    diesel::update(ledger_clock::table.find(1_i16))
+        .set(ledger_clock::audit_hash.eq(&row.hash))
+        .execute(conn)?;
+    Ok(row.hash)
+}
+
+/// The first place where the chain does not hold, if any.
+///
+/// # Errors
+/// The database's.
+pub fn first_break(conn: &mut AnyConnection) -> QueryResult<Option<(i64, i16)>> {
+    let mut expected_prev = String::new();
+    let mut after = (-1_i64, 0_i16);
+    loop {
+        let page: Vec<AuditEntry> = audit_entries::table
+            .filter(
+                audit_entries::seq.gt(after.0).or(audit_entries::seq
+                    .eq(after.0)
+                    .and(audit_entries::ordinal.gt(after.1))),
+            )
+            .order((audit_entries::seq, audit_entries::ordinal))
+            .limit(1000)
+            .select(AuditEntry::as_select())
+            .load(conn)?;
+        let Some(last) = page.last() else { break };
+        after = (last.seq, last.ordinal);
+        for entry in &page {
+            if entry.prev_hash != expected_prev || entry.hash != entry.expected_hash() {
+                return Ok(Some((entry.seq, entry.ordinal)));
+            }
+            expected_prev.clone_from(&entry.hash);
+        }
+    }
+    let end: String = ledger_clock::table
+        .find(1_i16)
+        .select(ledger_clock::audit_hash)
+        .first(conn)?;
+    Ok((end != expected_prev).then_some(after))
+}

@@ -1,0 +1,158 @@
+//! What callers see of bulletins: whoever the issuer belongs to sees all of it from the draft on, an addressee what is out.
+
+use std::collections::BTreeMap;
+
+use diesel::dsl::exists;
+use diesel::prelude::*;
+
+use super::BulletinRow;
+use crate::clock::UtcTime;
+use crate::db::AnyConnection;
+use crate::db::schema::{area_versions, bulletins, notices as notices_table};
+use crate::domain::bulletin::{BulletinKind, BulletinState};
+use crate::domain::period::Period;
+use crate::ids::{AreaId, BulletinId, ProgramId};
+use crate::store::areas::{self, AreaVersion, Subtree};
+use crate::store::notices::{self, NoticeRow};
+use crate::store::{StoreError, StoreResult};
+
+/// A bulletin with who issues it.
+#[derive(Debug, Clone)]
+pub struct SeenBulletin {
+    pub bulletin: BulletinRow,
+    pub issuer: AreaVersion,
+}
+
+impl SeenBulletin {
+    /// Whether its issuer belongs to `visible`: then drafts and all notices are seen too.
+    pub fn is_issued_within(&self, visible: &Subtree) -> bool {
+        visible.contains(&self.issuer.path)
+    }
+}
+
+/// What the caller wants to see.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only of this programme.
+    pub program: Option<ProgramId>,
+    /// Only these kinds; all when empty.
+    pub kinds: Vec<BulletinKind>,
+    /// Only about this period.
+    pub period: Option<Period>,
+    /// Only in these states; all when empty.
+    pub states: Vec<BulletinState>,
+}
+
+macro_rules! seen_by {
+    ($visible:expr) => {{
+        let is_within = area_versions::superseded_seq
+            .is_null()
+            .and(area_versions::valid_to.is_null())
+            .and(area_versions::path.ge($visible.lower().to_owned()))
+            .and(area_versions::path.lt($visible.upper()));
+        let is_issued_within = exists(
+            area_versions::table
+                .filter(area_versions::area_id.eq(bulletins::issuer_area_id))
+                .filter(is_within.clone()),
+        );
+        let is_addressed_within = exists(
+            notices_table::table
+                .inner_join(area_versions::table.on(area_versions::area_id.eq(notices_table::area_id)))
+                .filter(notices_table::bulletin_id.eq(bulletins::id))
+                .filter(is_within),
+        );
+        let is_out = bulletins::state.eq_any([BulletinState::Published, BulletinState::Superseded]);
+        bulletins::table
+            .filter(is_issued_within.or(is_out.and(is_addressed_within)))
+            .select(BulletinRow::as_select())
+    }};
+}
+
+/// The bulletin of this id, if its issuer belongs to `visible`, or it is out and addressed to an area of `visible`.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or the database's.
+pub fn find_seen(conn: &mut AnyConnection, visible: &Subtree, id: BulletinId) -> StoreResult<SeenBulletin> {
+    let row: BulletinRow = seen_by!(visible)
+        .filter(bulletins::id.eq(id))
+        .first(conn)
+        .optional()?
+        .ok_or(StoreError::NotFound("bulletin"))?;
+    let issuer = areas::by_id(conn, row.issuer_area_id)?;
+    Ok(SeenBulletin {
+        bulletin: row,
+        issuer,
+    })
+}
+
+/// The bulletins [`find_seen`] would find, the newest first, before `before`: when the last one seen was made, and its id.
+///
+/// # Errors
+/// The database's.
+pub fn list_seen(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    filter: &Filter,
+    before: Option<(UtcTime, BulletinId)>,
+    limit: i64,
+) -> StoreResult<Vec<SeenBulletin>> {
+    let mut query = seen_by!(visible)
+        .order((bulletins::created_at.desc(), bulletins::id.desc()))
+        .limit(limit)
+        .into_boxed();
+    if let Some(program) = filter.program {
+        query = query.filter(bulletins::program_id.eq(program));
+    }
+    if !filter.kinds.is_empty() {
+        query = query.filter(bulletins::kind.eq_any(filter.kinds.clone()));
+    }
+    if let Some(period) = filter.period {
+        query = query.filter(bulletins::period.eq(period));
+    }
+    if !filter.states.is_empty() {
+        query = query.filter(bulletins::state.eq_any(filter.states.clone()));
+    }
+    if let Some((at, id)) = before {
+        let created_at = bulletins::created_at;
+        query = query.filter(created_at.lt(at).or(created_at.eq(at).and(bulletins::id.lt(id))));
+    }
+    let rows: Vec<BulletinRow> = query.load(conn)?;
+    let issuers = areas_of(conn, rows.iter().map(|row| row.issuer_area_id))?;
+    rows.into_iter()
+        .map(|bulletin| {
+            let issuer = issuers.get(&bulletin.issuer_area_id).cloned();
+            let issuer = issuer.ok_or(StoreError::NotFound("area"))?;
+            Ok(SeenBulletin { bulletin, issuer })
+        })
+        .collect()
+}
+
+/// The notices of a bulletin that a caller sees, each with its area, by area and post: all of them on the issuer's side, else
+/// those addressed to areas of `visible`.
+///
+/// # Errors
+/// The database's.
+pub fn notices_seen(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    seen: &SeenBulletin,
+) -> StoreResult<Vec<(NoticeRow, AreaVersion)>> {
+    let all = notices::of_bulletin(conn, seen.bulletin.id)?;
+    let areas = areas_of(conn, all.iter().map(|notice| notice.area_id))?;
+    let sees_all = seen.is_issued_within(visible);
+    let mut rows: Vec<(NoticeRow, AreaVersion)> = all
+        .into_iter()
+        .filter_map(|notice| areas.get(&notice.area_id).cloned().map(|area| (notice, area)))
+        .filter(|(_, area)| sees_all || visible.contains(&area.path))
+        .collect();
+    rows.sort_by(|(one, here), (two, there)| (&here.path, one.post).cmp(&(&there.path, two.post)));
+    Ok(rows)
+}
+
+fn areas_of(
+    conn: &mut AnyConnection,
+    ids: impl Iterator<Item = AreaId>,
+) -> QueryResult<BTreeMap<AreaId, AreaVersion>> {
+    let ids: Vec<AreaId> = ids.collect();
+    super::as_last_known(conn, &ids)
+}

@@ -1,0 +1,137 @@
+//! The ledger clock: the one order in which the system learns things.
+//!
+//! A transaction that writes facts takes the next `(seq, at)` inside that transaction. The row is locked until the commit, so
+//! commit order is the order of knowing; `at` never goes back, on any replica, whatever the clocks do. A reader's own snapshot
+//! therefore holds exactly what was known at the clock it shows, for ever.
+
+use diesel::dsl::case_when;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use serde::Serialize;
+
+use super::audit::{self, Actor};
+use crate::clock::UtcTime;
+use crate::db::schema::{audit_entries, ledger_clock};
+use crate::db::{AnyConnection, Tx};
+
+/// When the system learnt something: the place in the order, and the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Recorded {
+    /// Its place in the order; the cursor of the change feed.
+    pub seq: i64,
+    /// UTC. Strictly later than every earlier one.
+    pub at: UtcTime,
+}
+
+/// What the reader's snapshot knows: a `known_at` of this moment gives the same answer for ever.
+///
+/// # Errors
+/// The database's.
+pub fn known(conn: &mut AnyConnection) -> QueryResult<Recorded> {
+    let (seq, at): (i64, i64) = ledger_clock::table
+        .find(1_i16)
+        .select((ledger_clock::seq, ledger_clock::at_us))
+        .first(conn)?;
+    Ok(Recorded {
+        seq,
+        at: UtcTime::from_micros(at),
+    })
+}
+
+/// What was known at `at`: the last tick up to it. A later moment than the clock's is clamped to the clock.
+///
+/// # Errors
+/// The database's.
+pub fn known_at(conn: &mut AnyConnection, at: Option<UtcTime>) -> QueryResult<Recorded> {
+    let clock = known(conn)?;
+    let Some(at) = at.filter(|at| *at < clock.at) else {
+        return Ok(clock);
+    };
+    // Every tick that changed anything has an audit entry; both grow together, so the newest by time is the newest by place.
+    let seq: Option<i64> = audit_entries::table
+        .filter(audit_entries::at.le(at))
+        .order((audit_entries::at.desc(), audit_entries::seq.desc()))
+        .select(audit_entries::seq)
+        .first(conn)
+        .optional()?;
+    Ok(Recorded {
+        seq: seq.unwrap_or(0),
+        at,
+    })
+}
+
+/// A write of facts under way: who does it, and when it will have been learnt.
+pub struct Recording<'a, 'tx> {
+    tx: &'a mut Tx<'tx>,
+    actor: &'a Actor,
+    recorded: Recorded,
+    audit_hash: String,
+    entries: i16,
+}
+
+impl<'a, 'tx> Recording<'a, 'tx> {
+    /// Takes the next tick. From here to the commit no other process writes facts.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn begin(tx: &'a mut Tx<'tx>, actor: &'a Actor) -> QueryResult<Self> {
+        let now = tx.now.micros();
+        let next = case_when(ledger_clock::at_us.lt(now), now.into_sql::<BigInt>())
+            .otherwise(ledger_clock::at_us + 1_i64);
+        let (seq, at, audit_hash): (i64, i64, String) = diesel::update(ledger_clock::table.find(1_i16))
+            .set((
+                ledger_clock::seq.eq(ledger_clock::seq + 1_i64),
+                ledger_clock::at_us.eq(next),
+            ))
+            .returning((ledger_clock::seq, ledger_clock::at_us, ledger_clock::audit_hash))
+            .get_result(tx.conn)?;
+        Ok(Self {
+            tx,
+            actor,
+            recorded: Recorded {
+                seq,
+                at: UtcTime::from_micros(at),
+            },
+            audit_hash,
+            entries: 0,
+        })
+    }
+
+    /// The connection, inside the transaction.
+    pub fn conn(&mut self) -> &mut AnyConnection {
+        self.tx.conn
+    }
+
+    /// When this will have been learnt.
+    pub fn recorded(&self) -> Recorded {
+        self.recorded
+    }
+
+    /// The present by this process's clock: for business dates and operational rows.
+    pub fn now(&self) -> UtcTime {
+        self.tx.now
+    }
+
+    /// Who does it.
+    pub fn actor(&self) -> &Actor {
+        self.actor
+    }
+
+    /// Appends to the audit trail. Every write does.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn audit(&mut self, entry: &audit::Entry<'_>) -> QueryResult<()> {
+        let hash = audit::append(
+            self.tx.conn,
+            self.recorded,
+            self.entries,
+            self.actor,
+            entry,
+            &self.audit_hash,
+        )?;
+        self.audit_hash = hash;
+        self.entries += 1;
+        Ok(())
+    }
+}

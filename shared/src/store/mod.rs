@@ -1,0 +1,29 @@
+//! The rows. A function takes a connection (or a [`Recording`], when it writes facts) and returns a result; it never sees HTTP.
+//! A query on rows that an area owns starts from a [`Subtree`].
+
+pub mod activities;
+pub mod areas;
+pub mod assignments;
+pub mod audit;
+pub mod bulletins;
+pub mod deliveries;
+pub mod endpoints;
+pub mod error;
+pub mod idempotency;
+pub mod ledger;
+pub mod notices;
+pub mod occurrences;
+pub mod organizations;
+pub mod programs;
+pub mod rules;
+pub mod schedules;
+pub mod signing_keys;
+pub mod task_standing;
+pub mod tasks;
+pub mod tokens;
+pub mod worker_nodes;
+
+pub use areas::Subtree;
+pub use audit::Actor;
+pub use error::{StoreError, StoreResult};
+pub use ledger::{Recorded, Recording};

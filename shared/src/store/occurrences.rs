@@ -1,0 +1,184 @@
+//! The periods of a schedule whose time has come, each exactly once: UNIQUE (schedule, period) decides.
+
+use diesel::dsl::{exists, select, sql};
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+
+use crate::clock::UtcTime;
+use crate::db::AnyConnection;
+use crate::db::dialect::insert_if_absent;
+use crate::db::schema::occurrences;
+use crate::domain::delivery::OccurrenceState;
+use crate::domain::period::Period;
+use crate::domain::schedule::{DueOccurrence, Verdict};
+use crate::ids::{BulletinId, OccurrenceId, ScheduleId};
+
+/// One period of one schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = occurrences)]
+pub struct OccurrenceRow {
+    pub id: OccurrenceId,
+    pub schedule_id: ScheduleId,
+    pub period: Period,
+    pub due_at: UtcTime,
+    pub state: OccurrenceState,
+    /// A word of [`crate::domain::schedule::OccurrenceReason`], or what the last try to compose it said.
+    pub reason: Option<String>,
+    pub bulletin_id: Option<BulletinId>,
+    /// Tries to compose it that failed.
+    pub failures: i32,
+    /// It is not composed before this: a failed try waits, and a worker that is at it keeps others away.
+    pub not_before: UtcTime,
+    pub created_at: UtcTime,
+    pub updated_at: UtcTime,
+}
+
+/// Adds the occurrence unless it is there; `true` when it is new.
+///
+/// # Errors
+/// The database's.
+pub fn insert(
+    conn: &mut AnyConnection,
+    id: OccurrenceId,
+    schedule: ScheduleId,
+    due: &DueOccurrence,
+    now: UtcTime,
+) -> QueryResult<bool> {
+    let row = OccurrenceRow {
+        id,
+        schedule_id: schedule,
+        period: due.period,
+        due_at: due.due_at,
+        state: match due.verdict {
+            Verdict::Open => OccurrenceState::Open,
+            Verdict::Skipped(_) => OccurrenceState::Skipped,
+            Verdict::Missed(_) => OccurrenceState::Missed,
+        },
+        reason: due.reason().map(|reason| reason.as_str().to_owned()),
+        bulletin_id: None,
+        failures: 0,
+        not_before: now,
+        created_at: now,
+        updated_at: now,
+    };
+    insert_if_absent!(conn, occurrences::table, &row)
+}
+
+/// Written out, not bound: only then can the partial index be used.
+fn is_open() -> diesel::expression::SqlLiteral<Bool> {
+    sql("occurrences.state = 'open'")
+}
+
+/// The occurrence to compose next. Those of one schedule come in the order of their periods, so that serials do; one that
+/// has failed holds up no later one.
+///
+/// # Errors
+/// The database's.
+pub fn next_open(conn: &mut AnyConnection, now: UtcTime) -> QueryResult<Option<OccurrenceRow>> {
+    /// Candidates looked at in one call; the rest waits for the next.
+    const CANDIDATES: i64 = 64;
+    let candidates: Vec<OccurrenceRow> = occurrences::table
+        .filter(is_open())
+        .filter(occurrences::not_before.le(now))
+        .order((occurrences::due_at, occurrences::id))
+        .limit(CANDIDATES)
+        .select(OccurrenceRow::as_select())
+        .load(conn)?;
+    for candidate in candidates {
+        let held_up = occurrences::table
+            .filter(is_open())
+            .filter(occurrences::schedule_id.eq(candidate.schedule_id))
+            .filter(occurrences::due_at.lt(candidate.due_at))
+            .filter(occurrences::failures.eq(0));
+        if !select(exists(held_up)).get_result::<bool>(conn)? {
+            return Ok(Some(candidate));
+        }
+    }
+    Ok(None)
+}
+
+/// Keeps other workers from composing the same occurrence until `until`. `false` when another has it. This only saves work:
+/// what keeps a bulletin single is its UNIQUE key.
+///
+/// # Errors
+/// The database's.
+pub fn reserve(
+    conn: &mut AnyConnection,
+    id: OccurrenceId,
+    now: UtcTime,
+    until: UtcTime,
+) -> QueryResult<bool> {
+    let reserved = diesel::update(occurrences::table.find(id))
+        .filter(occurrences::state.eq(OccurrenceState::Open))
+        .filter(occurrences::not_before.le(now))
+        .set((occurrences::not_before.eq(until), occurrences::updated_at.eq(now)))
+        .execute(conn)?;
+    Ok(reserved == 1)
+}
+
+/// Notes the bulletin that came of it. `false` when it was no longer open.
+///
+/// # Errors
+/// The database's.
+pub fn composed(
+    conn: &mut AnyConnection,
+    id: OccurrenceId,
+    bulletin: BulletinId,
+    now: UtcTime,
+) -> QueryResult<bool> {
+    let updated = diesel::update(occurrences::table.find(id))
+        .filter(occurrences::state.eq(OccurrenceState::Open))
+        .set((
+            occurrences::state.eq(OccurrenceState::Composed),
+            occurrences::bulletin_id.eq(bulletin),
+            occurrences::updated_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok(updated == 1)
+}
+
+/// Notes that a try to compose it failed, and when to try again.
+///
+/// # Errors
+/// The database's.
+pub fn failed(
+    conn: &mut AnyConnection,
+    id: OccurrenceId,
+    reason: &str,
+    now: UtcTime,
+    not_before: UtcTime,
+) -> QueryResult<bool> {
+    let updated = diesel::update(occurrences::table.find(id))
+        .filter(occurrences::state.eq(OccurrenceState::Open))
+        .set((
+            occurrences::failures.eq(occurrences::failures + 1),
+            occurrences::reason.eq(reason),
+            occurrences::not_before.eq(not_before),
+            occurrences::updated_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok(updated == 1)
+}
+
+/// The occurrences of a schedule in the order they came due, after `after`: the due time and the id of the last one seen.
+///
+/// # Errors
+/// The database's.
+pub fn of_schedule(
+    conn: &mut AnyConnection,
+    schedule: ScheduleId,
+    after: Option<(UtcTime, OccurrenceId)>,
+    limit: i64,
+) -> QueryResult<Vec<OccurrenceRow>> {
+    let mut query = occurrences::table
+        .filter(occurrences::schedule_id.eq(schedule))
+        .order((occurrences::due_at, occurrences::id))
+        .limit(limit)
+        .select(OccurrenceRow::as_select())
+        .into_boxed();
+    if let Some((at, id)) = after {
+        let due_at = occurrences::due_at;
+        query = query.filter(due_at.gt(at).or(due_at.eq(at).and(occurrences::id.gt(id))));
+    }
+    query.load(conn)
+}

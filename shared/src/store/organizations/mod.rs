@@ -1,0 +1,162 @@
+//! The register of organizations.
+
+mod row;
+mod write;
+
+use diesel::prelude::*;
+
+pub use row::{OrganizationInArea, OrganizationVersion};
+pub use write::{Created, NewOrganization, Step, correct, create, transition, void};
+
+use super::areas::{Subtree, contains_pattern};
+use super::{StoreError, StoreResult};
+use crate::db::AnyConnection;
+use crate::db::dialect::on_either;
+use crate::db::schema::{area_versions, organization_versions};
+use crate::domain::area::Level;
+use crate::domain::organization::{Kind, Status};
+use crate::ids::OrganizationId;
+
+/// Organizations as they are known to be now, of the areas of `visible`.
+macro_rules! heads_in {
+    ($visible:expr) => {
+        organization_versions::table
+            .inner_join(
+                area_versions::table.on(area_versions::area_id
+                    .eq(organization_versions::area_id)
+                    .and(area_versions::superseded_seq.is_null())
+                    .and(area_versions::valid_to.is_null())),
+            )
+            .filter(
+                organization_versions::superseded_seq
+                    .is_null()
+                    .and(organization_versions::valid_to.is_null()),
+            )
+            .filter(
+                area_versions::path
+                    .ge($visible.lower().to_owned())
+                    .and(area_versions::path.lt($visible.upper())),
+            )
+            .select((
+                OrganizationVersion::as_select(),
+                area_versions::code,
+                area_versions::path,
+                area_versions::level,
+            ))
+    };
+}
+
+/// Which organizations a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only of areas of these levels.
+    pub levels: Vec<Level>,
+    /// Only these kinds.
+    pub kinds: Vec<Kind>,
+    /// Only these statuses.
+    pub statuses: Vec<Status>,
+    /// Only names that contain this.
+    pub name_contains: Option<String>,
+}
+
+/// The organization of this id, if its area belongs to `visible`.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or the database's.
+pub fn find(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    id: OrganizationId,
+) -> StoreResult<OrganizationInArea> {
+    let found = on_either!(conn, |conn| heads_in!(visible)
+        .filter(organization_versions::organization_id.eq(id))
+        .first(conn));
+    found.optional()?.ok_or(StoreError::NotFound("organization"))
+}
+
+/// Organizations of `within` (a part of what the caller sees), by area path and id, after `after`.
+///
+/// # Errors
+/// The database's.
+pub fn list(
+    conn: &mut AnyConnection,
+    within: &Subtree,
+    filter: &Filter,
+    after: Option<&(String, OrganizationId)>,
+    limit: i64,
+) -> QueryResult<Vec<OrganizationInArea>> {
+    on_either!(conn, |conn| {
+        let mut query = heads_in!(within)
+            .order((area_versions::path, organization_versions::organization_id))
+            .limit(limit)
+            .into_boxed();
+        if !filter.levels.is_empty() {
+            query = query.filter(area_versions::level.eq_any(filter.levels.clone()));
+        }
+        if !filter.kinds.is_empty() {
+            query = query.filter(organization_versions::kind.eq_any(filter.kinds.clone()));
+        }
+        if !filter.statuses.is_empty() {
+            query = query.filter(organization_versions::status.eq_any(filter.statuses.clone()));
+        }
+        if let Some(part) = &filter.name_contains {
+            query = query.filter(
+                organization_versions::name
+                    .like(contains_pattern(part))
+                    .escape('\\'),
+            );
+        }
+        if let Some((path, id)) = after.cloned() {
+            // `>=` narrows the index range; the rest settles ties within one area.
+            query = query.filter(area_versions::path.ge(path.clone())).filter(
+                area_versions::path
+                    .gt(path)
+                    .or(organization_versions::organization_id.gt(id)),
+            );
+        }
+        query.load(conn)
+    })
+}
+
+/// The organizations of these ids that belong to `visible`, by area path and id.
+///
+/// # Errors
+/// The database's.
+pub fn by_ids(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    ids: &[OrganizationId],
+) -> QueryResult<Vec<OrganizationInArea>> {
+    heads_in!(visible)
+        .filter(organization_versions::organization_id.eq_any(ids))
+        .order((area_versions::path, organization_versions::organization_id))
+        .load(conn)
+}
+
+/// The names these organizations had on `as_of`, as known at `known`.
+///
+/// # Errors
+/// The database's.
+pub fn names_on(
+    conn: &mut AnyConnection,
+    ids: &[OrganizationId],
+    as_of: chrono::NaiveDate,
+    known: super::Recorded,
+) -> QueryResult<std::collections::HashMap<OrganizationId, String>> {
+    use organization_versions as o;
+    let rows: Vec<(OrganizationId, String)> = o::table
+        .filter(o::organization_id.eq_any(ids))
+        .filter(
+            o::recorded_seq
+                .le(known.seq)
+                .and(o::superseded_seq.is_null().or(o::superseded_seq.gt(known.seq))),
+        )
+        .filter(
+            o::valid_from
+                .le(as_of)
+                .and(o::valid_to.is_null().or(o::valid_to.gt(as_of))),
+        )
+        .select((o::organization_id, o::name))
+        .load(conn)?;
+    Ok(rows.into_iter().collect())
+}

@@ -1,0 +1,345 @@
+//! Pilot programmes and their cohorts.
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+
+use super::areas::AreaVersion;
+use super::audit::Entry;
+use super::ledger::{Recorded, Recording};
+use super::{StoreError, StoreResult};
+use crate::clock::UtcTime;
+use crate::db::AnyConnection;
+use crate::db::schema::{area_versions, program_cohorts, program_versions, programs};
+use crate::digest::canonical;
+use crate::domain::program::{Cohort, Facts};
+use crate::ids::{AreaId, CohortId, ProgramId};
+
+/// One version of a programme.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = program_versions)]
+pub struct ProgramVersion {
+    pub program_id: ProgramId,
+    pub version: i64,
+    pub recorded_seq: i64,
+    pub recorded_at: UtcTime,
+    pub superseded_seq: Option<i64>,
+    pub superseded_at: Option<UtcTime>,
+    pub valid_from: NaiveDate,
+    pub valid_to: Option<NaiveDate>,
+    pub issuer_area_id: AreaId,
+    pub code: String,
+    pub title: String,
+    /// A JSON array of strings.
+    pub aliases: String,
+    /// The date growth is counted from.
+    pub baseline_on: NaiveDate,
+    pub starts_on: NaiveDate,
+    pub target_on: NaiveDate,
+    /// Made up for a demonstration; marked wherever it is shown.
+    pub illustrative: bool,
+    pub note: Option<String>,
+}
+
+/// One row of a cohort.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = program_cohorts)]
+pub struct CohortRow {
+    pub id: CohortId,
+    pub program_id: ProgramId,
+    pub area_id: AreaId,
+    pub recorded_seq: i64,
+    pub recorded_at: UtcTime,
+    pub superseded_seq: Option<i64>,
+    pub superseded_at: Option<UtcTime>,
+    pub valid_from: NaiveDate,
+    pub valid_to: Option<NaiveDate>,
+    pub cohort: Cohort,
+}
+
+/// A programme to be recorded.
+#[derive(Debug, Clone)]
+pub struct NewProgram {
+    pub id: ProgramId,
+    /// Digest of the request: the same one again gives the same programme.
+    pub digest: String,
+    pub issuer: AreaId,
+    /// Made up for a demonstration; marked wherever it is shown.
+    pub illustrative: bool,
+    pub facts: Facts,
+}
+
+/// A programme as others see it.
+#[derive(Debug, Clone, Queryable)]
+pub struct ProgramOfIssuer {
+    pub program: ProgramVersion,
+    pub created_at: UtcTime,
+    pub issuer_code: String,
+    pub issuer_path: String,
+}
+
+/// Programmes as they are known to be now, with their issuers.
+macro_rules! heads_with_issuers {
+    () => {
+        program_versions::table
+            .inner_join(programs::table.on(programs::id.eq(program_versions::program_id)))
+            .inner_join(
+                area_versions::table.on(area_versions::area_id
+                    .eq(program_versions::issuer_area_id)
+                    .and(area_versions::superseded_seq.is_null())
+                    .and(area_versions::valid_to.is_null())),
+            )
+            .filter(
+                program_versions::superseded_seq
+                    .is_null()
+                    .and(program_versions::valid_to.is_null()),
+            )
+            .select((
+                ProgramVersion::as_select(),
+                programs::created_at,
+                area_versions::code,
+                area_versions::path,
+            ))
+    };
+}
+
+/// The programme of this id, with its issuer.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or the database's.
+pub fn find_with_issuer(conn: &mut AnyConnection, id: ProgramId) -> StoreResult<ProgramOfIssuer> {
+    heads_with_issuers!()
+        .filter(program_versions::program_id.eq(id))
+        .first(conn)
+        .optional()?
+        .ok_or(StoreError::NotFound("program"))
+}
+
+/// The programme of this id. Programmes are reference data: every caller may read them.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or the database's.
+pub fn find(conn: &mut AnyConnection, id: ProgramId) -> StoreResult<ProgramVersion> {
+    program_versions::table
+        .filter(
+            program_versions::superseded_seq
+                .is_null()
+                .and(program_versions::valid_to.is_null()),
+        )
+        .filter(program_versions::program_id.eq(id))
+        .select(ProgramVersion::as_select())
+        .first(conn)
+        .optional()?
+        .ok_or(StoreError::NotFound("program"))
+}
+
+/// All programmes by id, after `after`, each with its issuer.
+///
+/// # Errors
+/// The database's.
+pub fn list(
+    conn: &mut AnyConnection,
+    after: Option<ProgramId>,
+    limit: i64,
+) -> QueryResult<Vec<ProgramOfIssuer>> {
+    let mut query = heads_with_issuers!()
+        .order(program_versions::program_id)
+        .limit(limit)
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(program_versions::program_id.gt(after));
+    }
+    query.load(conn)
+}
+
+/// Records a programme. The same id with the same request is the same programme.
+///
+/// # Errors
+/// [`StoreError::Invalid`], [`StoreError::IdTaken`], [`StoreError::Conflict`] `program_code_taken`, or the database's.
+pub fn create(recording: &mut Recording<'_, '_>, new: &NewProgram) -> StoreResult<ProgramVersion> {
+    let recorded = recording.recorded();
+    let known: Option<String> = programs::table
+        .find(new.id)
+        .select(programs::created_digest)
+        .first(recording.conn())
+        .optional()?;
+    if let Some(digest) = known {
+        return if digest == new.digest {
+            find(recording.conn(), new.id)
+        } else {
+            Err(StoreError::IdTaken)
+        };
+    }
+    let facts = &new.facts;
+    let violations = facts.violations();
+    if !violations.is_empty() {
+        return Err(StoreError::Invalid(violations));
+    }
+    diesel::insert_into(programs::table)
+        .values((
+            programs::id.eq(new.id),
+            programs::created_seq.eq(recorded.seq),
+            programs::created_at.eq(recorded.at),
+            programs::created_digest.eq(&new.digest),
+        ))
+        .execute(recording.conn())?;
+    let row = ProgramVersion {
+        program_id: new.id,
+        version: 1,
+        recorded_seq: recorded.seq,
+        recorded_at: recorded.at,
+        superseded_seq: None,
+        superseded_at: None,
+        // What a programme is called and measured by holds for its whole life.
+        valid_from: facts.baseline_on,
+        valid_to: None,
+        issuer_area_id: new.issuer,
+        code: facts.code.clone(),
+        title: facts.title.clone(),
+        aliases: canonical(&facts.aliases)?,
+        baseline_on: facts.baseline_on,
+        starts_on: facts.starts_on,
+        target_on: facts.target_on,
+        illustrative: new.illustrative,
+        note: facts.note.clone(),
+    };
+    diesel::insert_into(program_versions::table)
+        .values(&row)
+        .execute(recording.conn())
+        .map_err(|error| StoreError::from(error).or_conflict("program_code_taken"))?;
+    let id = row.program_id.to_string();
+    recording.audit(&Entry {
+        verb: "create",
+        resource: "program",
+        id: &id,
+        area: Some(row.issuer_area_id),
+        before: None,
+        after: None,
+    })?;
+    Ok(row)
+}
+
+/// Puts an area in a cohort from `from` on. What was recorded for earlier dates stays.
+///
+/// # Errors
+/// [`StoreError::Conflict`] `cohort_earlier` when a later change is already recorded, or the database's.
+pub fn set_cohort(
+    recording: &mut Recording<'_, '_>,
+    id: CohortId,
+    program: ProgramId,
+    area: AreaId,
+    cohort: Cohort,
+    from: NaiveDate,
+) -> StoreResult<CohortRow> {
+    let recorded = recording.recorded();
+    let head: Option<CohortRow> = program_cohorts::table
+        .filter(
+            program_cohorts::program_id
+                .eq(program)
+                .and(program_cohorts::area_id.eq(area)),
+        )
+        .filter(
+            program_cohorts::superseded_seq
+                .is_null()
+                .and(program_cohorts::valid_to.is_null()),
+        )
+        .select(CohortRow::as_select())
+        .first(recording.conn())
+        .optional()?;
+    let row = CohortRow {
+        id,
+        program_id: program,
+        area_id: area,
+        recorded_seq: recorded.seq,
+        recorded_at: recorded.at,
+        superseded_seq: None,
+        superseded_at: None,
+        valid_from: from,
+        valid_to: None,
+        cohort,
+    };
+    if let Some(head) = head {
+        if head.valid_from > from {
+            return Err(StoreError::Conflict("cohort_earlier"));
+        }
+        if head.cohort == cohort {
+            return Ok(head);
+        }
+        diesel::update(program_cohorts::table.find(head.id))
+            .set((
+                program_cohorts::superseded_seq.eq(recorded.seq),
+                program_cohorts::superseded_at.eq(recorded.at),
+            ))
+            .execute(recording.conn())?;
+        if head.valid_from < from {
+            // What was true before `from` stays true: the same row, closed, under an id derived from the new one.
+            let closed = CohortRow {
+                id: CohortId(uuid::Uuid::from_u128(id.0.as_u128() ^ 1)),
+                recorded_seq: recorded.seq,
+                recorded_at: recorded.at,
+                valid_to: Some(from),
+                ..head
+            };
+            diesel::insert_into(program_cohorts::table)
+                .values(&closed)
+                .execute(recording.conn())?;
+        }
+    }
+    diesel::insert_into(program_cohorts::table)
+        .values(&row)
+        .execute(recording.conn())?;
+    let text = program.to_string();
+    recording.audit(&Entry {
+        verb: "set_cohort",
+        resource: "program",
+        id: &text,
+        area: Some(area),
+        before: None,
+        after: Some(cohort.as_str()),
+    })?;
+    Ok(row)
+}
+
+/// The cohorts of a programme on `as_of`, as known at `known`, each with its area, by path.
+///
+/// # Errors
+/// The database's.
+pub fn cohorts(
+    conn: &mut AnyConnection,
+    program: ProgramId,
+    as_of: NaiveDate,
+    known: Recorded,
+) -> QueryResult<Vec<(CohortRow, AreaVersion)>> {
+    program_cohorts::table
+        .inner_join(
+            area_versions::table.on(area_versions::area_id
+                .eq(program_cohorts::area_id)
+                .and(area_versions::recorded_seq.le(known.seq))
+                .and(
+                    area_versions::superseded_seq
+                        .is_null()
+                        .or(area_versions::superseded_seq.gt(known.seq)),
+                )
+                .and(area_versions::valid_from.le(as_of))
+                .and(
+                    area_versions::valid_to
+                        .is_null()
+                        .or(area_versions::valid_to.gt(as_of)),
+                )),
+        )
+        .filter(program_cohorts::program_id.eq(program))
+        .filter(program_cohorts::recorded_seq.le(known.seq))
+        .filter(
+            program_cohorts::superseded_seq
+                .is_null()
+                .or(program_cohorts::superseded_seq.gt(known.seq)),
+        )
+        .filter(program_cohorts::valid_from.le(as_of))
+        .filter(
+            program_cohorts::valid_to
+                .is_null()
+                .or(program_cohorts::valid_to.gt(as_of)),
+        )
+        .order(area_versions::path)
+        .select((CohortRow::as_select(), AreaVersion::as_select()))
+        .load(conn)
+}

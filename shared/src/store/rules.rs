@@ -1,0 +1,186 @@
+//! Versioned parameter sets: superseded, never edited.
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+use serde::Serialize;
+
+use super::areas::Subtree;
+use super::audit::Entry;
+use super::ledger::{Recorded, Recording};
+use super::{StoreError, StoreResult};
+use crate::clock::UtcTime;
+use crate::db::AnyConnection;
+use crate::db::schema::{area_versions, rules};
+use crate::digest::canonical;
+use crate::domain::rule::{CountingParams, RuleKind};
+use crate::ids::{AreaId, RuleId};
+
+/// One version of a rule.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = rules)]
+pub struct RuleRow {
+    pub id: RuleId,
+    pub kind: RuleKind,
+    pub name: String,
+    /// The area it binds, with all below it.
+    pub scope_area_id: AreaId,
+    pub version: i64,
+    pub effective_from: NaiveDate,
+    /// Canonical JSON.
+    pub params: String,
+    /// Where the rule is written down.
+    pub source: String,
+    pub recorded_seq: i64,
+    pub recorded_at: UtcTime,
+    pub superseded_seq: Option<i64>,
+    pub superseded_at: Option<UtcTime>,
+}
+
+/// A rule to be recorded.
+#[derive(Debug, Clone)]
+pub struct NewRule {
+    pub id: RuleId,
+    pub kind: RuleKind,
+    pub name: String,
+    pub scope_area: AreaId,
+    pub effective_from: NaiveDate,
+    pub params: serde_json::Value,
+    pub source: String,
+}
+
+/// Records the next version of the rule of this kind, name and area.
+///
+/// # Errors
+/// The database's.
+pub fn create(recording: &mut Recording<'_, '_>, new: &NewRule) -> StoreResult<RuleRow> {
+    let recorded = recording.recorded();
+    let newest: Option<i64> = rules::table
+        .filter(
+            rules::kind
+                .eq(new.kind)
+                .and(rules::name.eq(&new.name))
+                .and(rules::scope_area_id.eq(new.scope_area)),
+        )
+        .select(diesel::dsl::max(rules::version))
+        .first(recording.conn())?;
+    let row = RuleRow {
+        id: new.id,
+        kind: new.kind,
+        name: new.name.clone(),
+        scope_area_id: new.scope_area,
+        version: newest.unwrap_or(0) + 1,
+        effective_from: new.effective_from,
+        params: canonical(&new.params)?,
+        source: new.source.clone(),
+        recorded_seq: recorded.seq,
+        recorded_at: recorded.at,
+        superseded_seq: None,
+        superseded_at: None,
+    };
+    diesel::insert_into(rules::table)
+        .values(&row)
+        .execute(recording.conn())?;
+    let id = row.id.to_string();
+    recording.audit(&Entry {
+        verb: "create",
+        resource: "rule",
+        id: &id,
+        area: Some(row.scope_area_id),
+        before: None,
+        after: None,
+    })?;
+    Ok(row)
+}
+
+/// Every version of every rule, with the code of its area.
+///
+/// # Errors
+/// The database's.
+pub fn list(conn: &mut AnyConnection, kind: Option<RuleKind>) -> QueryResult<Vec<(RuleRow, String)>> {
+    let mut query = rules::table
+        .inner_join(
+            area_versions::table.on(area_versions::area_id
+                .eq(rules::scope_area_id)
+                .and(area_versions::superseded_seq.is_null())
+                .and(area_versions::valid_to.is_null())),
+        )
+        .filter(rules::superseded_seq.is_null())
+        .order((rules::kind, rules::name, rules::version))
+        .select((RuleRow::as_select(), area_versions::code))
+        .into_boxed();
+    if let Some(kind) = kind {
+        query = query.filter(rules::kind.eq(kind));
+    }
+    query.load(conn)
+}
+
+/// Which rule an answer was made by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, utoipa::ToSchema)]
+pub struct RuleRef {
+    pub kind: RuleKind,
+    pub name: String,
+    pub version: i64,
+}
+
+/// The counting rule `name` that binds the area of `path` on `as_of`, as known at `known`: the nearest scope above it, and
+/// there the newest version in force. Where nothing is recorded, `default` version 0 counts from 成立.
+///
+/// # Errors
+/// [`StoreError::NotFound`] for a name nobody recorded, or the database's.
+pub fn counting(
+    conn: &mut AnyConnection,
+    path: &str,
+    name: &str,
+    as_of: NaiveDate,
+    known: Recorded,
+) -> StoreResult<(RuleRef, CountingParams)> {
+    let candidates: Vec<(RuleRow, String)> = rules::table
+        .inner_join(
+            area_versions::table.on(area_versions::area_id
+                .eq(rules::scope_area_id)
+                .and(area_versions::superseded_seq.is_null())
+                .and(area_versions::valid_to.is_null())),
+        )
+        .filter(rules::kind.eq(RuleKind::Counting).and(rules::name.eq(name)))
+        .filter(
+            rules::effective_from
+                .le(as_of)
+                .and(rules::recorded_seq.le(known.seq)),
+        )
+        .filter(
+            rules::superseded_seq
+                .is_null()
+                .or(rules::superseded_seq.gt(known.seq)),
+        )
+        .select((RuleRow::as_select(), area_versions::path))
+        .load(conn)?;
+    let nearest = candidates
+        .into_iter()
+        .filter(|(_, scope)| Subtree::rooted_at(scope).contains(path))
+        .max_by_key(|(rule, scope)| (scope.len(), rule.effective_from, rule.version));
+    match nearest {
+        Some((rule, _)) => {
+            let params = serde_json::from_str(&rule.params)?;
+            Ok((
+                RuleRef {
+                    kind: rule.kind,
+                    name: rule.name,
+                    version: rule.version,
+                },
+                params,
+            ))
+        }
+        None if name == DEFAULT => {
+            let rule = RuleRef {
+                kind: RuleKind::Counting,
+                name: DEFAULT.to_owned(),
+                version: 0,
+            };
+            Ok((rule, CountingParams::default()))
+        }
+        None => Err(StoreError::NotFound("rule")),
+    }
+}
+
+/// The name of the rule that is used when none is asked for.
+pub const DEFAULT: &str = "default";

@@ -1,0 +1,258 @@
+//! What callers hold. The secret itself is never stored, only its hash.
+
+use std::collections::BTreeSet;
+
+use diesel::prelude::*;
+
+use super::areas::Subtree;
+use super::audit::Entry;
+use super::ledger::Recording;
+use super::{StoreError, StoreResult};
+use crate::clock::UtcTime;
+use crate::db::AnyConnection;
+use crate::db::schema::{area_versions, tokens};
+use crate::domain::access::{Post, Role, Scope, write_scopes};
+use crate::domain::token::TokenStatus;
+use crate::ids::{AreaId, TokenId};
+
+/// A token's row.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = tokens)]
+pub struct TokenRow {
+    pub id: TokenId,
+    pub version: i64,
+    pub created_at: UtcTime,
+    pub updated_at: UtcTime,
+    pub created_by: Option<TokenId>,
+    pub label: String,
+    pub area_id: AreaId,
+    pub post: Post,
+    pub role: Role,
+    /// Space-separated.
+    pub scopes: String,
+    pub secret_hash: String,
+    pub status: TokenStatus,
+    pub expires_at: UtcTime,
+    pub revoked_at: Option<UtcTime>,
+    pub revoked_seq: Option<i64>,
+    pub last_used_at: Option<UtcTime>,
+}
+
+/// A token with the area it is bound to.
+#[derive(Debug, Clone, Queryable)]
+pub struct TokenInArea {
+    pub token: TokenRow,
+    pub area_code: String,
+    pub area_path: String,
+}
+
+macro_rules! tokens_in_areas {
+    () => {
+        tokens::table
+            .inner_join(
+                area_versions::table.on(area_versions::area_id
+                    .eq(tokens::area_id)
+                    .and(area_versions::superseded_seq.is_null())
+                    .and(area_versions::valid_to.is_null())),
+            )
+            .select((TokenRow::as_select(), area_versions::code, area_versions::path))
+    };
+}
+
+/// The token of this id, whoever asks: for authentication.
+///
+/// # Errors
+/// The database's.
+pub fn by_id(conn: &mut AnyConnection, id: TokenId) -> QueryResult<Option<TokenInArea>> {
+    tokens_in_areas!()
+        .filter(tokens::id.eq(id))
+        .first(conn)
+        .optional()
+}
+
+/// The token of this id, if its area belongs to `visible`.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or the database's.
+pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: TokenId) -> StoreResult<TokenInArea> {
+    by_id(conn, id)?
+        .filter(|token| visible.contains(&token.area_path))
+        .ok_or(StoreError::NotFound("token"))
+}
+
+/// Tokens of `visible`, by id, after `after`.
+///
+/// # Errors
+/// The database's.
+pub fn list(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    status: Option<TokenStatus>,
+    after: Option<TokenId>,
+    limit: i64,
+) -> QueryResult<Vec<TokenInArea>> {
+    let mut query = tokens_in_areas!()
+        .filter(
+            area_versions::path
+                .ge(visible.lower().to_owned())
+                .and(area_versions::path.lt(visible.upper())),
+        )
+        .order(tokens::id)
+        .limit(limit)
+        .into_boxed();
+    if let Some(status) = status {
+        query = query.filter(tokens::status.eq(status));
+    }
+    if let Some(after) = after {
+        query = query.filter(tokens::id.gt(after));
+    }
+    query.load(conn)
+}
+
+/// A token to be issued.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    pub id: TokenId,
+    pub created_by: Option<TokenId>,
+    pub label: String,
+    pub area: AreaId,
+    pub post: Post,
+    pub role: Role,
+    pub scopes: BTreeSet<Scope>,
+    pub secret_hash: String,
+    pub expires_at: UtcTime,
+}
+
+/// Issues a token.
+///
+/// # Errors
+/// The database's.
+pub fn issue(recording: &mut Recording<'_, '_>, new: &NewToken) -> StoreResult<()> {
+    let at = recording.recorded().at;
+    let row = TokenRow {
+        id: new.id,
+        version: 1,
+        created_at: at,
+        updated_at: at,
+        created_by: new.created_by,
+        label: new.label.clone(),
+        area_id: new.area,
+        post: new.post,
+        role: new.role,
+        scopes: write_scopes(&new.scopes),
+        secret_hash: new.secret_hash.clone(),
+        status: TokenStatus::Active,
+        expires_at: new.expires_at,
+        revoked_at: None,
+        revoked_seq: None,
+        last_used_at: None,
+    };
+    create(recording, &row)
+}
+
+/// Gives a token another secret; the old one is refused from now on.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Conflict`] `token_revoked`, or the database's.
+pub fn rotate(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    id: TokenId,
+    secret_hash: &str,
+) -> StoreResult<TokenInArea> {
+    let found = find(recording.conn(), visible, id)?;
+    if found.token.status == TokenStatus::Revoked {
+        return Err(StoreError::Conflict("token_revoked"));
+    }
+    let at = recording.recorded().at;
+    diesel::update(tokens::table.find(id))
+        .set((
+            tokens::secret_hash.eq(secret_hash),
+            tokens::updated_at.eq(at),
+            tokens::version.eq(tokens::version + 1),
+        ))
+        .execute(recording.conn())?;
+    let text = id.to_string();
+    recording.audit(&Entry {
+        verb: "rotate",
+        resource: "token",
+        id: &text,
+        area: Some(found.token.area_id),
+        before: None,
+        after: None,
+    })?;
+    find(recording.conn(), visible, id)
+}
+
+/// Adds a token's row.
+///
+/// # Errors
+/// The database's.
+pub fn create(recording: &mut Recording<'_, '_>, row: &TokenRow) -> StoreResult<()> {
+    diesel::insert_into(tokens::table)
+        .values(row)
+        .execute(recording.conn())?;
+    let id = row.id.to_string();
+    recording.audit(&Entry {
+        verb: "create",
+        resource: "token",
+        id: &id,
+        area: Some(row.area_id),
+        before: None,
+        after: None,
+    })?;
+    Ok(())
+}
+
+/// Revokes a token for good. Revoking a revoked one changes nothing.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or the database's.
+pub fn revoke(recording: &mut Recording<'_, '_>, visible: &Subtree, id: TokenId) -> StoreResult<TokenInArea> {
+    let found = find(recording.conn(), visible, id)?;
+    if found.token.status == TokenStatus::Revoked {
+        return Ok(found);
+    }
+    let recorded = recording.recorded();
+    diesel::update(tokens::table.find(id))
+        .set((
+            tokens::status.eq(TokenStatus::Revoked),
+            tokens::revoked_at.eq(recorded.at),
+            tokens::revoked_seq.eq(recorded.seq),
+            tokens::updated_at.eq(recorded.at),
+            tokens::version.eq(tokens::version + 1),
+        ))
+        .execute(recording.conn())?;
+    let text = id.to_string();
+    recording.audit(&Entry {
+        verb: "revoke",
+        resource: "token",
+        id: &text,
+        area: Some(found.token.area_id),
+        before: None,
+        after: None,
+    })?;
+    find(recording.conn(), visible, id)
+}
+
+/// The tokens revoked after `seq`.
+///
+/// # Errors
+/// The database's.
+pub fn revoked_after(conn: &mut AnyConnection, seq: i64) -> QueryResult<Vec<(TokenId, i64)>> {
+    tokens::table
+        .filter(tokens::revoked_seq.is_not_null().and(tokens::revoked_seq.gt(seq)))
+        .select((tokens::id, tokens::revoked_seq.assume_not_null()))
+        .load(conn)
+}
+
+/// Notes that the token was used.
+///
+/// # Errors
+/// The database's.
+pub fn touch(conn: &mut AnyConnection, id: TokenId, at: UtcTime) -> QueryResult<()> {
+    diesel::update(tokens::table.find(id))
+        .set(tokens::last_used_at.eq(at))
+        .execute(conn)
+        .map(drop)
+}

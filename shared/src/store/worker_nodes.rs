@@ -1,0 +1,60 @@
+//! Runs of worker processes: which are alive, and what their last pass did.
+
+use diesel::prelude::*;
+
+use crate::clock::UtcTime;
+use crate::db::AnyConnection;
+use crate::db::schema::worker_nodes;
+use crate::ids::NodeId;
+
+/// One run of a worker.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = worker_nodes)]
+pub struct WorkerNodeRow {
+    pub id: NodeId,
+    pub started_at: UtcTime,
+    pub heartbeat_at: UtcTime,
+    /// It has been asked to stop and takes no new work.
+    pub draining: bool,
+    /// The last pass, as JSON.
+    pub status: String,
+}
+
+/// Says that the node is alive. The first call adds it.
+///
+/// # Errors
+/// The database's.
+pub fn beat(conn: &mut AnyConnection, node: &WorkerNodeRow) -> QueryResult<()> {
+    let updated = diesel::update(worker_nodes::table.find(node.id))
+        .set((
+            worker_nodes::heartbeat_at.eq(node.heartbeat_at),
+            worker_nodes::draining.eq(node.draining),
+            worker_nodes::status.eq(&node.status),
+        ))
+        .execute(conn)?;
+    if updated == 0 {
+        diesel::insert_into(worker_nodes::table)
+            .values(node)
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Forgets nodes that have not been heard of since `before`.
+///
+/// # Errors
+/// The database's.
+pub fn forget_silent(conn: &mut AnyConnection, before: UtcTime) -> QueryResult<usize> {
+    diesel::delete(worker_nodes::table.filter(worker_nodes::heartbeat_at.lt(before))).execute(conn)
+}
+
+/// All nodes, the one heard of last first.
+///
+/// # Errors
+/// The database's.
+pub fn list(conn: &mut AnyConnection) -> QueryResult<Vec<WorkerNodeRow>> {
+    worker_nodes::table
+        .order(worker_nodes::heartbeat_at.desc())
+        .select(WorkerNodeRow::as_select())
+        .load(conn)
+}
