@@ -1,0 +1,67 @@
+//! What every request is handed.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use qiaojian_shared::clock::{Clock, Entropy, UtcTime};
+use qiaojian_shared::db::Db;
+use qiaojian_shared::secrets::SecretKey;
+
+use crate::auth::Authority;
+use crate::problem::ApiError;
+
+/// The service's parts. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) db: Db,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) secrets: SecretKey,
+    pub(crate) authority: Arc<Authority>,
+}
+
+impl App {
+    /// Loads the signing keys (and makes the first one), and gets ready to verify tokens.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written, or the keys in it were sealed under another secret key.
+    pub async fn start(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        secrets: SecretKey,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let authority = Arc::new(Authority::start(&db, &clock, &entropy, &secrets).await?);
+        Ok(Self {
+            db,
+            clock,
+            entropy,
+            secrets,
+            authority,
+        })
+    }
+
+    /// The present.
+    pub(crate) fn now(&self) -> UtcTime {
+        self.clock.now()
+    }
+
+    /// Today in Asia/Shanghai.
+    pub(crate) fn today(&self) -> NaiveDate {
+        self.clock.today()
+    }
+
+    /// Watches for revocations by other processes until the task is dropped.
+    pub async fn watch_revocations(&self) {
+        self.authority.watch(&self.db).await;
+    }
+
+    /// Reads on the fast lane.
+    pub(crate) async fn read<T, F>(&self, work: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut qiaojian_shared::db::AnyConnection) -> Result<T, ApiError> + Send + 'static,
+    {
+        self.db.read(work).await
+    }
+}

@@ -1,0 +1,30 @@
+//! Who is calling. A signature is checked once and remembered until the token expires; a revocation is seen by every process
+//! within a second.
+
+mod caller;
+mod keys;
+mod verified;
+
+pub use caller::{Caller, needs};
+pub use verified::Authority;
+
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::domain::access::{Post, Scope};
+use qiaojian_shared::ids::{AreaId, TokenId};
+use qiaojian_shared::store::Subtree;
+
+/// How long an access token is good for.
+pub const ACCESS_TOKEN_SECONDS: i64 = 15 * 60;
+
+/// A caller whose token was verified.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    pub token: TokenId,
+    pub area: AreaId,
+    pub area_code: String,
+    /// What the caller sees: its area and all below.
+    pub visible: Subtree,
+    pub post: Post,
+    pub scopes: std::collections::BTreeSet<Scope>,
+    pub expires_at: UtcTime,
+}

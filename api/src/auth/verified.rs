@@ -1,0 +1,220 @@
+//! Verified tokens are remembered: a signature costs more than the query it guards.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use qiaojian_shared::clock::{Clock, Entropy, UtcTime};
+use qiaojian_shared::db::{AnyConnection, Db};
+use qiaojian_shared::domain::access::{read_scopes, write_scopes};
+use qiaojian_shared::domain::token::TokenStatus;
+use qiaojian_shared::ids::TokenId;
+use qiaojian_shared::secrets::SecretKey;
+use qiaojian_shared::store::tokens::TokenInArea;
+use qiaojian_shared::store::{Subtree, areas, tokens};
+use quick_cache::sync::Cache;
+
+use super::keys::{Claims, ISSUER, KeyError, Keys};
+use super::{ACCESS_TOKEN_SECONDS, Principal};
+use crate::problem::ApiError;
+
+/// Tokens remembered at most; each takes about half a kilobyte.
+const REMEMBERED: usize = 20_000;
+/// How often the database is asked what was revoked.
+const POLL: Duration = Duration::from_millis(400);
+/// Memory older than this is not believed: the promise is one second.
+const BELIEVED: Duration = Duration::from_millis(900);
+
+/// Issues and verifies access tokens.
+pub struct Authority {
+    keys: Keys,
+    remembered: Cache<Box<str>, Arc<Principal>>,
+    revoked: RwLock<HashSet<TokenId>>,
+    /// The last revocation seen, and the last change of the tree: a moved area changes what its callers see.
+    seen_seq: AtomicI64,
+    tree_seq: AtomicI64,
+    /// When the database was last asked, in milliseconds since `started`.
+    asked_at: AtomicI64,
+    started: Instant,
+}
+
+impl Authority {
+    pub(crate) async fn start(
+        db: &Db,
+        clock: &Arc<dyn Clock>,
+        entropy: &Arc<dyn Entropy>,
+        secrets: &SecretKey,
+    ) -> Result<Self, KeyError> {
+        let keys = Keys::load(db, clock.as_ref(), entropy.as_ref(), secrets).await?;
+        Ok(Self {
+            keys,
+            remembered: Cache::new(REMEMBERED),
+            revoked: RwLock::default(),
+            seen_seq: AtomicI64::new(-1),
+            tree_seq: AtomicI64::new(-1),
+            asked_at: AtomicI64::new(i64::MIN),
+            started: Instant::now(),
+        })
+    }
+
+    /// An access token for the holder of `token`, with no more than `scopes`.
+    pub(crate) fn issue(
+        &self,
+        holder: &TokenInArea,
+        scopes: &std::collections::BTreeSet<qiaojian_shared::domain::access::Scope>,
+        now: UtcTime,
+        jti: uuid::Uuid,
+    ) -> Result<String, ApiError> {
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            sub: holder.token.id.to_string(),
+            area: holder.area_code.clone(),
+            post: holder.token.post.to_string(),
+            scope: write_scopes(scopes),
+            iat: now.unix_seconds(),
+            exp: (now.unix_seconds() + ACCESS_TOKEN_SECONDS).min(holder.token.expires_at.unix_seconds()),
+            jti: jti.to_string(),
+        };
+        self.keys
+            .sign(&claims)
+            .map_err(|error| ApiError::internal(&error))
+    }
+
+    /// The caller behind a bearer token.
+    pub(crate) async fn principal(
+        &self,
+        db: &Db,
+        now: UtcTime,
+        bearer: &str,
+    ) -> Result<Arc<Principal>, ApiError> {
+        if let Some(principal) = self.remembered.get(bearer)
+            && self.believes_memory()
+        {
+            if principal.expires_at <= now {
+                return Err(ApiError::token_expired());
+            }
+            return if self.is_revoked(principal.token) {
+                Err(ApiError::token_revoked())
+            } else {
+                Ok(principal)
+            };
+        }
+        let claims = self.keys.verify(bearer).ok_or_else(ApiError::token_unknown)?;
+        let expires_at = UtcTime::from_micros(claims.exp.saturating_mul(1_000_000));
+        if expires_at <= now {
+            return Err(ApiError::token_expired());
+        }
+        let id: TokenId = claims.sub.parse().map_err(|_| ApiError::token_unknown())?;
+        // Noted before the row is read: a change in between makes the memory stale, never fresh.
+        let tree_before = self.tree_seq.load(Ordering::Acquire);
+        let holder = db
+            .read(move |conn| tokens::by_id(conn, id).map_err(ApiError::from))
+            .await?;
+        let principal = Arc::new(principal_of(
+            holder.ok_or_else(ApiError::token_unknown)?,
+            &claims,
+            expires_at,
+            now,
+        )?);
+        if self.tree_seq.load(Ordering::Acquire) == tree_before {
+            self.remembered.insert(bearer.into(), Arc::clone(&principal));
+        }
+        Ok(principal)
+    }
+
+    /// Forgets a token in this process at once; others see it within a second.
+    pub(crate) fn revoke(&self, token: TokenId) {
+        self.revoked
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(token);
+    }
+
+    /// The public keys.
+    pub(crate) fn jwks(&self) -> serde_json::Value {
+        self.keys.jwks()
+    }
+
+    fn is_revoked(&self, token: TokenId) -> bool {
+        self.revoked
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&token)
+    }
+
+    fn believes_memory(&self) -> bool {
+        let asked_at = self.asked_at.load(Ordering::Acquire);
+        let believed = i64::try_from(BELIEVED.as_millis()).unwrap_or(0);
+        asked_at != i64::MIN && self.millis() - asked_at < believed
+    }
+
+    fn millis(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Asks the database what was revoked and whether the tree has changed, for as long as it is polled.
+    pub(crate) async fn watch(&self, db: &Db) {
+        let mut ticks = tokio::time::interval(POLL);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let asked_at = self.millis();
+            let seen = self.seen_seq.load(Ordering::Acquire);
+            match db.read(move |conn| changes_after(conn, seen)).await {
+                Ok((revoked, tree_seq)) => {
+                    self.learn(&revoked, tree_seq);
+                    self.asked_at.store(asked_at, Ordering::Release);
+                }
+                // The memory is no longer believed after BELIEVED; each request then asks the database itself.
+                Err(error) => {
+                    tracing::warn!(%error, "Cannot ask which tokens were revoked; asking for each request until it works…");
+                }
+            }
+        }
+    }
+
+    fn learn(&self, revoked: &[(TokenId, i64)], tree_seq: i64) {
+        if !revoked.is_empty() {
+            let mut known = self.revoked.write().unwrap_or_else(PoisonError::into_inner);
+            known.extend(revoked.iter().map(|(token, _)| *token));
+            if let Some(newest) = revoked.iter().map(|(_, seq)| *seq).max() {
+                self.seen_seq.store(newest, Ordering::Release);
+            }
+        }
+        if self.tree_seq.swap(tree_seq, Ordering::AcqRel) != tree_seq {
+            self.remembered.clear();
+        }
+    }
+}
+
+type Changes = (Vec<(TokenId, i64)>, i64);
+
+fn changes_after(conn: &mut AnyConnection, seq: i64) -> Result<Changes, ApiError> {
+    Ok((tokens::revoked_after(conn, seq)?, areas::last_change(conn)?))
+}
+
+fn principal_of(
+    holder: TokenInArea,
+    claims: &Claims,
+    expires_at: UtcTime,
+    now: UtcTime,
+) -> Result<Principal, ApiError> {
+    if holder.token.status == TokenStatus::Revoked {
+        return Err(ApiError::token_revoked());
+    }
+    if holder.token.expires_at <= now {
+        return Err(ApiError::token_expired());
+    }
+    let granted = read_scopes(&claims.scope).map_err(|_| ApiError::token_unknown())?;
+    let held = read_scopes(&holder.token.scopes).map_err(|error| ApiError::internal(&error))?;
+    Ok(Principal {
+        token: holder.token.id,
+        area: holder.token.area_id,
+        visible: Subtree::rooted_at(&holder.area_path),
+        area_code: holder.area_code,
+        post: holder.token.post,
+        scopes: granted.intersection(&held).copied().collect(),
+        expires_at,
+    })
+}

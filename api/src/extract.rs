@@ -1,0 +1,188 @@
+//! How a request is read: unknown fields and parameters are refused, and each refusal says where and what to do.
+
+use std::future::{Ready, ready};
+use std::ops::Deref;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::web::BytesMut;
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::StreamExt as _;
+use futures_util::future::LocalBoxFuture;
+use qiaojian_shared::digest::sha256_hex;
+use qiaojian_shared::domain::Violation;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::problem::ApiError;
+
+/// The longest body of an ordinary call, in bytes.
+const BODY_LIMIT: usize = 256 * 1024;
+
+/// A JSON body. An empty one is read as `{}`, so that a verb needs none.
+pub struct Body<T> {
+    pub value: T,
+    /// SHA-256 of the bytes as sent, for `Idempotency-Key` and client-made ids.
+    pub digest: String,
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let content_type = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
+        let is_json = content_type.is_none_or(|value| {
+            let mime = value.split(';').next().unwrap_or_default().trim();
+            mime == "application/json" || mime == "application/merge-patch+json"
+        });
+        let mut payload = payload.take();
+        Box::pin(async move {
+            let mut bytes = BytesMut::new();
+            while let Some(chunk) = payload.next().await {
+                let chunk = chunk.map_err(|_| {
+                    ApiError::bad_parameter("", "正文未能完整接收。", "The body did not arrive whole.")
+                })?;
+                if bytes.len() + chunk.len() > BODY_LIMIT {
+                    return Err(ApiError::too_large(BODY_LIMIT));
+                }
+                bytes.extend_from_slice(&chunk);
+            }
+            if !bytes.is_empty() && !is_json {
+                return Err(ApiError::not_json());
+            }
+            let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+            Ok(Self {
+                value: read_json(text)?,
+                digest: sha256_hex(text),
+            })
+        })
+    }
+}
+
+/// Reads JSON and, when it does not fit, says where.
+fn read_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, ApiError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| misfit(&error))?;
+    deserializer.end().map_err(|error| {
+        ApiError::bad_request(vec![Violation::new(
+            "",
+            "not_json",
+            "正文在 JSON 之后还有内容。",
+            error.to_string(),
+        )])
+    })?;
+    Ok(value)
+}
+
+/// Fits a JSON value into a type; used after a merge patch was applied.
+pub fn fit<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, ApiError> {
+    serde_path_to_error::deserialize(value).map_err(|error| misfit(&error))
+}
+
+fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+    let path = error.path().to_string();
+    let pointer = if path == "." {
+        String::new()
+    } else {
+        format!("/{}", path.replace(['.', '['], "/").replace(']', ""))
+    };
+    let cause = error.inner().to_string();
+    let (code, zh) = if cause.starts_with("unknown field") {
+        ("unknown_field", "没有这个字段，请检查拼写。")
+    } else if cause.starts_with("missing field") {
+        ("missing_field", "缺少必填字段。")
+    } else if error.inner().is_syntax() || error.inner().is_eof() {
+        ("not_json", "不是有效的 JSON。")
+    } else {
+        ("wrong_value", "值的类型或内容不符。")
+    };
+    ApiError::bad_request(vec![Violation::new(
+        pointer,
+        code,
+        format!("{zh}（{cause}）"),
+        cause,
+    )])
+}
+
+/// The query parameters. An unknown one is refused.
+pub struct Params<T>(pub T);
+
+impl<T> Deref for Params<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest for Params<T> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let read = serde_urlencoded::from_str(request.query_string())
+            .map(Self)
+            .map_err(|error| {
+                let cause = error.to_string();
+                ApiError::bad_parameter("query", format!("查询参数有误（{cause}）。"), cause)
+            });
+        ready(read)
+    }
+}
+
+/// A comma-separated list of words.
+#[derive(Debug, Clone)]
+pub struct List<T>(pub Vec<T>);
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T> Deserialize<'de> for List<T>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let words = text
+            .split(',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+            .map(str::parse);
+        words
+            .collect::<Result<_, _>>()
+            .map(Self)
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// A part of the address that is an id or a code. One that cannot be read names nothing: 404.
+pub struct Segment<T>(pub T);
+
+impl<T> FromRequest for Segment<T>
+where
+    T: std::str::FromStr + 'static,
+{
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let text = request
+            .match_info()
+            .iter()
+            .next()
+            .map(|(_, text)| text)
+            .unwrap_or_default();
+        ready(
+            text.parse()
+                .map(Self)
+                .map_err(|_| ApiError::not_found("resource")),
+        )
+    }
+}

@@ -1,0 +1,19 @@
+//! The REST service: HTTP in, HTTP out. What a request means is in `shared`; here is who may ask, how it is read, and how it is
+//! answered. The whole URL table is in `routes/mod.rs`.
+
+mod app;
+mod auth;
+mod extract;
+mod middleware;
+mod openapi;
+mod page;
+mod problem;
+mod request_log;
+mod routes;
+mod server;
+mod wire;
+mod write;
+
+pub use app::App;
+pub use openapi::document as openapi_document;
+pub use server::{Listening, listen, serve};

@@ -1,0 +1,107 @@
+//! What happens around every handler: who is calling, in which language errors are told, and the headers of every reply.
+
+use std::sync::Arc;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _, HttpRequest, web};
+use tracing_actix_web::RequestId;
+
+use crate::app::App;
+use crate::problem::{ApiError, Language};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Sent with every reply (OWASP secure headers). Pages bring their own, stricter policy for what they need.
+const SECURITY_HEADERS: &[(HeaderName, &str)] = &[
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
+];
+
+/// What a reply that is not a page may load: nothing.
+const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+/// What the readable docs may load: their own files. The vendored page sets its styles inline.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'";
+
+/// The request's id, as in the log.
+pub fn request_id(request: &HttpRequest) -> String {
+    request
+        .extensions()
+        .get::<RequestId>()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}
+
+/// The outermost layer: tells errors in the caller's language with the request's id, and adds the headers of every reply.
+pub async fn finish(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let language = Language::of(request.headers().get(header::ACCEPT_LANGUAGE));
+    let id = request_id(request.request());
+    let policy = if request.path().starts_with("/docs/") {
+        DOCS_POLICY
+    } else {
+        DATA_POLICY
+    };
+    let reply = next.call(request).await?.map_into_boxed_body();
+    let problem = reply
+        .response()
+        .error()
+        .and_then(|error| error.as_error::<ApiError>())
+        .map(|error| {
+            error.log(reply.request().method().as_str(), reply.request().path(), &id);
+            error.respond(language, &id)
+        });
+    let mut reply = match problem {
+        Some(problem) => reply.into_response(problem),
+        None => reply,
+    };
+    let headers = reply.headers_mut();
+    for (name, value) in SECURITY_HEADERS
+        .iter()
+        .chain([&(header::CONTENT_SECURITY_POLICY, policy)])
+    {
+        if !headers.contains_key(name) {
+            headers.insert(name.clone(), HeaderValue::from_static(value));
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    Ok(reply)
+}
+
+/// The gate of everything under `/v1`: nothing passes without a verified token, whatever a handler forgets.
+pub async fn authenticate(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    match principal_of(&request).await {
+        Ok(principal) => {
+            request.extensions_mut().insert(principal);
+            Ok(next.call(request).await?.map_into_boxed_body())
+        }
+        Err(error) => Ok(request.error_response(error).map_into_boxed_body()),
+    }
+}
+
+async fn principal_of(request: &ServiceRequest) -> Result<Arc<crate::auth::Principal>, ApiError> {
+    let app = request
+        .app_data::<web::Data<App>>()
+        .ok_or_else(ApiError::no_such_route)?;
+    let bearer = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .ok_or_else(ApiError::token_missing)?;
+    app.authority.principal(&app.db, app.now(), bearer).await
+}

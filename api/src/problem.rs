@@ -1,0 +1,594 @@
+//! Errors as RFC 9457 problem details, in Chinese or English. Each constructor is a sentence the caller can act on; the cause of
+//! a failure of ours goes to the log, once, and never to the client.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use qiaojian_shared::db::{DbError, WriteError};
+use qiaojian_shared::domain::access::Scope;
+use qiaojian_shared::domain::{RefusedTransition, Violation};
+use qiaojian_shared::store::StoreError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The language of a reply's sentences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// The default.
+    Chinese,
+    /// Asked for by `Accept-Language`.
+    English,
+}
+
+impl Language {
+    /// The one an `Accept-Language` header prefers; Chinese unless English comes first.
+    pub fn of(header: Option<&HeaderValue>) -> Self {
+        let text = header.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let weight = |tag: &str| {
+            text.split(',')
+                .filter_map(|part| {
+                    let (name, parameters) = part.split_once(';').unwrap_or((part, ""));
+                    let quality = parameters
+                        .trim()
+                        .strip_prefix("q=")
+                        .map_or(Some(1.0), |q| q.parse::<f32>().ok());
+                    name.trim()
+                        .to_ascii_lowercase()
+                        .starts_with(tag)
+                        .then_some(quality.unwrap_or(0.0))
+                })
+                .fold(0.0_f32, f32::max)
+        };
+        if weight("en") > weight("zh") {
+            Self::English
+        } else {
+            Self::Chinese
+        }
+    }
+}
+
+/// A sentence in both languages.
+#[derive(Debug, Clone)]
+struct Text {
+    zh: Cow<'static, str>,
+    en: Cow<'static, str>,
+}
+
+impl Text {
+    fn new(zh: impl Into<Cow<'static, str>>, en: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            zh: zh.into(),
+            en: en.into(),
+        }
+    }
+
+    fn in_language(&self, language: Language) -> &str {
+        match language {
+            Language::Chinese => &self.zh,
+            Language::English => &self.en,
+        }
+    }
+}
+
+/// What a handler answers instead of a reply.
+#[derive(Debug)]
+pub struct ApiError(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    status: StatusCode,
+    code: &'static str,
+    title: Text,
+    detail: Text,
+    errors: Vec<Violation>,
+    /// The value of `WWW-Authenticate`, with a 401.
+    challenge: Option<&'static str>,
+    cause: Option<DbError>,
+    /// What went wrong on our side, for the log.
+    fault: Option<String>,
+}
+
+/// The body of a problem (`application/problem+json`).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// Stable, for programs: `/problems/<code>`.
+    r#type: String,
+    title: String,
+    status: u16,
+    /// What to do about it.
+    detail: String,
+    /// The request's id, as in the log.
+    instance: String,
+    /// What is wrong where, for bodies and parameters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldProblem>,
+}
+
+/// One thing that is wrong with a body or parameter.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FieldProblem {
+    /// A JSON pointer into the body, or a parameter's name.
+    pointer: String,
+    /// Stable, for programs.
+    code: &'static str,
+    detail: String,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, code: &'static str, title: Text, detail: Text) -> Self {
+        Self(Box::new(Inner {
+            status,
+            code,
+            title,
+            detail,
+            errors: Vec::new(),
+            challenge: None,
+            cause: None,
+            fault: None,
+        }))
+    }
+
+    fn unauthorized(code: &'static str, detail: Text) -> Self {
+        let title = Text::new("未通过身份验证", "Not authenticated");
+        let mut error = Self::new(StatusCode::UNAUTHORIZED, code, title, detail);
+        error.0.challenge = Some(match code {
+            "token_missing" => "Bearer",
+            _ => "Bearer error=\"invalid_token\"",
+        });
+        error
+    }
+
+    /// 401: no token at all.
+    pub fn token_missing() -> Self {
+        Self::unauthorized(
+            "token_missing",
+            Text::new(
+                "请在 Authorization 头中携带 Bearer 令牌；令牌由 POST /oauth/token 获取。",
+                "Send a Bearer token in the Authorization header; POST /oauth/token gives one.",
+            ),
+        )
+    }
+
+    /// 401: not a token of ours.
+    pub fn token_unknown() -> Self {
+        Self::unauthorized(
+            "token_unknown",
+            Text::new(
+                "令牌无法识别，请重新获取。",
+                "The token is not one of ours. Get a new one.",
+            ),
+        )
+    }
+
+    /// 401: its time is over.
+    pub fn token_expired() -> Self {
+        Self::unauthorized(
+            "token_expired",
+            Text::new(
+                "令牌已过期，请重新获取。",
+                "The token has expired. Get a new one.",
+            ),
+        )
+    }
+
+    /// 401: withdrawn for good; retrying is no use.
+    pub fn token_revoked() -> Self {
+        Self::unauthorized(
+            "token_revoked",
+            Text::new(
+                "令牌已被撤销，请勿重试，请联系管理员重新发放。",
+                "The token has been revoked. Do not retry; ask an administrator for a new one.",
+            ),
+        )
+    }
+
+    /// 403: the token does not hold the scope.
+    pub fn scope_missing(scope: Scope) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "scope_missing",
+            Text::new("权限不足", "Not allowed"),
+            Text::new(
+                format!("此操作需要权限 {scope}，当前令牌没有。"),
+                format!("This needs the scope {scope}, which the token does not hold."),
+            ),
+        )
+    }
+
+    /// 403: the caller's post or area is not the one that may do it.
+    pub fn not_yours(zh: &'static str, en: &'static str) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "not_yours",
+            Text::new("无权操作", "Not allowed"),
+            Text::new(zh, en),
+        )
+    }
+
+    /// 404: no such row, or none the caller may see.
+    pub fn not_found(noun: &'static str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            Text::new("未找到", "Not found"),
+            Text::new(
+                format!("没有这个{}，或不在您的范围内。", chinese_noun(noun)),
+                format!(
+                    "There is no such {}, or it is outside your area.",
+                    noun.replace('_', " ")
+                ),
+            ),
+        )
+    }
+
+    /// 404: no such address.
+    pub fn no_such_route() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "no_such_route",
+            Text::new("未找到", "Not found"),
+            Text::new(
+                "没有这个地址，请查阅 /docs。",
+                "There is no such address. See /docs.",
+            ),
+        )
+    }
+
+    /// 400: the request itself is malformed.
+    pub fn bad_request(violations: Vec<Violation>) -> Self {
+        let mut error = Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad_request",
+            Text::new("请求有误", "Bad request"),
+            Text::new(
+                "请求无法理解，详见 errors。",
+                "The request cannot be understood; see errors.",
+            ),
+        );
+        error.0.errors = violations;
+        error
+    }
+
+    /// 400: one parameter is wrong.
+    pub fn bad_parameter(
+        name: impl Into<Cow<'static, str>>,
+        zh: impl Into<Cow<'static, str>>,
+        en: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::bad_request(vec![Violation::new(name, "bad_parameter", zh, en)])
+    }
+
+    /// 422: understood, but breaks a rule.
+    pub fn invalid(violations: Vec<Violation>) -> Self {
+        let mut error = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid",
+            Text::new("内容不符合规则", "Invalid content"),
+            Text::new(
+                "内容不符合规则，未作任何更改；详见 errors。",
+                "The content breaks a rule; nothing was changed. See errors.",
+            ),
+        );
+        error.0.errors = violations;
+        error
+    }
+
+    /// 413: too long a body.
+    pub fn too_large(limit: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            Text::new("内容过大", "Too large"),
+            Text::new(
+                format!("正文最多 {limit} 字节。"),
+                format!("The body may have at most {limit} bytes."),
+            ),
+        )
+    }
+
+    /// 415: not JSON.
+    pub fn not_json() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not_json",
+            Text::new("内容类型不支持", "Unsupported media type"),
+            Text::new(
+                "请以 application/json 发送正文。",
+                "Send the body as application/json.",
+            ),
+        )
+    }
+
+    /// 428: a change without saying which version it changes.
+    pub fn if_match_required() -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_REQUIRED,
+            "if_match_required",
+            Text::new("缺少 If-Match", "If-Match required"),
+            Text::new(
+                "请先读取该对象，并在 If-Match 头中带上其 ETag。",
+                "Read the row first and send its ETag in the If-Match header.",
+            ),
+        )
+    }
+
+    /// 412: somebody else changed it first.
+    pub fn stale(current: i64) -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_FAILED,
+            "stale",
+            Text::new("对象已被修改", "Changed meanwhile"),
+            Text::new(
+                format!("对象已被他人修改，当前版本为 {current}；请重新读取后再改。"),
+                format!(
+                    "The row was changed meanwhile and is at version {current}. Read it again before changing it."
+                ),
+            ),
+        )
+    }
+
+    /// 409: the state does not allow the verb.
+    pub fn refused(refused: &RefusedTransition) -> Self {
+        let allowed = if refused.allowed.is_empty() {
+            "—".to_owned()
+        } else {
+            refused.allowed.join(", ")
+        };
+        Self::new(
+            StatusCode::CONFLICT,
+            "transition_refused",
+            Text::new("当前状态不允许此操作", "Not in this state"),
+            Text::new(
+                format!(
+                    "状态 {} 下不能执行 {}；可以执行：{allowed}。",
+                    refused.state, refused.verb
+                ),
+                format!(
+                    "{} is not possible in state {}; possible: {allowed}.",
+                    refused.verb, refused.state
+                ),
+            ),
+        )
+    }
+
+    /// 409: a rule of uniqueness, named by `code`.
+    pub fn conflict(code: &'static str) -> Self {
+        let (zh, en) = conflict_text(code);
+        Self::new(
+            StatusCode::CONFLICT,
+            code,
+            Text::new("冲突", "Conflict"),
+            Text::new(zh, en),
+        )
+    }
+
+    /// 422: the same `Idempotency-Key` with another request.
+    pub fn idempotency_key_reused() -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reused",
+            Text::new("Idempotency-Key 已用于其他请求", "Idempotency-Key reused"),
+            Text::new(
+                "同一 Idempotency-Key 只能用于完全相同的请求；请换一个新的。",
+                "An Idempotency-Key belongs to one request. Use a new one for another.",
+            ),
+        )
+    }
+
+    /// 503: the database cannot serve now; the caller may try again.
+    pub fn unavailable(cause: DbError) -> Self {
+        let detail = match &cause {
+            DbError::CommitUnknown => Text::new(
+                "连接中断，是否已生效未知；请用同一 Idempotency-Key（或同一 id）重试。",
+                "The link broke; whether it took effect is unknown. Retry with the same Idempotency-Key or id.",
+            ),
+            _ => Text::new(
+                "服务暂时繁忙，请稍后重试。",
+                "The service is busy or its database is away. Try again shortly.",
+            ),
+        };
+        let title = Text::new("暂时不可用", "Unavailable");
+        let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", title, detail);
+        error.0.cause = Some(cause);
+        error
+    }
+
+    /// 500: a bug of ours. `what` goes to the log.
+    pub fn internal(what: &dyn fmt::Display) -> Self {
+        let mut error = Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            Text::new("内部错误", "Internal error"),
+            Text::new(
+                "服务内部错误，已记录；请凭请求编号反馈。",
+                "An error of ours; it was logged under the request's id.",
+            ),
+        );
+        error.0.fault = Some(what.to_string());
+        error
+    }
+
+    /// Tells the log what went wrong on our side, if anything did: once, where the reply leaves the house.
+    pub fn log(&self, method: &str, path: &str, request_id: &str) {
+        let fault: &dyn fmt::Display = match (&self.0.cause, &self.0.fault) {
+            (Some(cause), _) => cause,
+            (None, Some(fault)) => fault,
+            (None, None) => return,
+        };
+        tracing::error!(request_id, method, path, status = self.0.status.as_u16(), error = %fault, "A request failed.");
+    }
+
+    /// The problem in the caller's language.
+    pub fn problem(&self, language: Language, request_id: &str) -> Problem {
+        let inner = &self.0;
+        let sentence = |violation: &Violation| match language {
+            Language::Chinese => violation.zh.to_string(),
+            Language::English => violation.en.to_string(),
+        };
+        Problem {
+            r#type: format!("/problems/{}", inner.code),
+            title: inner.title.in_language(language).to_owned(),
+            status: inner.status.as_u16(),
+            detail: inner.detail.in_language(language).to_owned(),
+            instance: request_id.to_owned(),
+            errors: inner
+                .errors
+                .iter()
+                .map(|violation| FieldProblem {
+                    pointer: violation.pointer.to_string(),
+                    code: violation.code,
+                    detail: sentence(violation),
+                })
+                .collect(),
+        }
+    }
+
+    /// The reply in the caller's language.
+    pub fn respond(&self, language: Language, request_id: &str) -> HttpResponse {
+        let mut reply = HttpResponse::build(self.0.status);
+        if let Some(challenge) = self.0.challenge {
+            reply.insert_header((header::WWW_AUTHENTICATE, challenge));
+        }
+        if self.0.status == StatusCode::SERVICE_UNAVAILABLE {
+            reply.insert_header((header::RETRY_AFTER, "1"));
+        }
+        reply.insert_header((
+            header::CONTENT_LANGUAGE,
+            if language == Language::English {
+                "en"
+            } else {
+                "zh-CN"
+            },
+        ));
+        let body = serde_json::to_string(&self.problem(language, request_id)).unwrap_or_default();
+        reply.content_type("application/problem+json").body(body)
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {}: {}",
+            self.0.status.as_u16(),
+            self.0.code,
+            self.0.detail.en
+        )
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// In Chinese and without a request id; the outermost middleware says it again in the caller's language.
+    fn error_response(&self) -> HttpResponse {
+        self.respond(Language::Chinese, "")
+    }
+}
+
+impl WriteError for ApiError {
+    fn db_error(&self) -> Option<&DbError> {
+        self.0.cause.as_ref()
+    }
+}
+
+impl From<DbError> for ApiError {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Query(cause) => {
+                let mut api_error = Self::internal(&cause);
+                api_error.0.cause = None;
+                api_error
+            }
+            DbError::Panicked => Self::internal(&error),
+            other => Self::unavailable(other),
+        }
+    }
+}
+
+impl From<diesel::result::Error> for ApiError {
+    fn from(error: diesel::result::Error) -> Self {
+        DbError::from(error).into()
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Db(error) => error.into(),
+            StoreError::NotFound(noun) => Self::not_found(noun),
+            StoreError::Stale { current } => Self::stale(current),
+            StoreError::Refused(refused) => Self::refused(&refused),
+            StoreError::IdTaken => Self::conflict("id_taken"),
+            StoreError::Conflict(code) => Self::conflict(code),
+            StoreError::Invalid(violations) => Self::invalid(violations),
+            StoreError::Json(error) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<serde_json::Error> for ApiError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::internal(&error)
+    }
+}
+
+fn chinese_noun(noun: &str) -> &str {
+    match noun {
+        "area" => "地区",
+        "organization" => "组织",
+        "program" => "试点项目",
+        "task" => "任务",
+        "assignment" => "任务分派",
+        "token" => "令牌",
+        "rule" => "规则",
+        "schedule" => "通报计划",
+        "bulletin" => "通报",
+        "notice" => "通知",
+        "endpoint" => "接收端",
+        _ => "对象",
+    }
+}
+
+fn conflict_text(code: &str) -> (&'static str, &'static str) {
+    match code {
+        "organization_exists" => (
+            "该地区已有同类的在册组织；请更新原有记录，或先撤销。",
+            "The area already has an active organization of this kind. Update it, or close it first.",
+        ),
+        "id_taken" => (
+            "此 id 已被使用，请换一个新的 UUID。",
+            "The id is in use. Make a new UUID.",
+        ),
+        "already_unveiled" => (
+            "已记录挂牌日期；如有误，请用 PATCH 更正。",
+            "It has been unveiled already. Correct the date by PATCH.",
+        ),
+        "area_code_taken" => ("地区代码已存在。", "The area code is in use."),
+        "program_code_taken" => ("项目代码已存在。", "The programme code is in use."),
+        "cohort_earlier" => (
+            "该地区已有更晚的分组记录。",
+            "A later change of this area's cohort is already recorded.",
+        ),
+        "token_revoked" => (
+            "令牌已被撤销，不能更换密钥；请重新发放。",
+            "The token is revoked. Issue a new one.",
+        ),
+        "request_in_progress" => (
+            "同一 Idempotency-Key 的请求仍在处理，请稍后用同一 Idempotency-Key 重试。",
+            "A request with this Idempotency-Key is still under way. Ask again with the same key shortly.",
+        ),
+        "no_document" => (
+            "此类通报尚无文稿样式。",
+            "There is no document for bulletins of this kind yet.",
+        ),
+        "no_recipients" => ("该分组中没有城市。", "No city is in that cohort."),
+        "task_no_taken" => ("任务编号已被使用。", "The task number is in use."),
+        _ => ("与已有记录冲突。", "It conflicts with what is recorded."),
+    }
+}

@@ -1,0 +1,63 @@
+//! What stands directly below an area.
+
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use qiaojian_shared::domain::area::AreaKind;
+use qiaojian_shared::store::areas::{self, Filter};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::wire::{self, Area};
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{List, Params, Segment};
+use crate::page::{self, Page, Window};
+use crate::problem::{ApiError, Problem};
+
+/// Which children to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ChildrenParams {
+    /// `administrative` when left out; comma-separated.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    kind: List<AreaKind>,
+    /// 1 to 200; 50 when left out.
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+/// The areas directly below one of the caller's subtree, by code; parks included.
+#[utoipa::path(
+    tag = "areas",
+    security(("oauth" = ["area:read"])),
+    params(("code" = String, Path, description = "The area's code"), ChildrenParams),
+    responses(
+        (status = 200, description = "Part of the list", body = Page<Area>),
+        (status = 404, description = "None, or outside the caller's area", body = Problem)
+    )
+)]
+#[get("/areas/{code}/children")]
+pub async fn children(
+    app: web::Data<App>,
+    caller: Caller<needs::AreaRead>,
+    request: HttpRequest,
+    code: Segment<String>,
+    params: Params<ChildrenParams>,
+) -> Result<HttpResponse, ApiError> {
+    let ChildrenParams { kind, limit, cursor } = params.0;
+    let window = Window::<String>::new(&request, limit, cursor.as_deref())?;
+    let caller = caller.principal();
+    let page = app
+        .read(move |conn| {
+            let parent = areas::find(conn, &caller.visible, &code.0)?;
+            let filter = Filter {
+                parent: Some(parent.area_id),
+                kinds: kind.0,
+                ..Filter::default()
+            };
+            wire::page(conn, &parent.subtree(), &filter, &window)
+        })
+        .await?;
+    Ok(page::reply(&request, &page))
+}

@@ -1,0 +1,79 @@
+//! The caller's part of the tree, filtered.
+
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use qiaojian_shared::domain::area::{AreaKind, Level};
+use qiaojian_shared::store::areas::{self, Filter};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::wire::{self, Area};
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{List, Params};
+use crate::page::{self, Page, Window};
+use crate::problem::{ApiError, Problem};
+
+/// Which areas to list. List-valued parameters are comma-separated.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListParams {
+    /// Only those directly below this area.
+    parent: Option<String>,
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    level: List<Level>,
+    /// `administrative` when left out; parks are.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    kind: List<AreaKind>,
+    /// Part of the name.
+    q: Option<String>,
+    /// 1 to 200; 50 when left out.
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+/// Areas of the caller's subtree, each behind the one it stands under.
+#[utoipa::path(
+    tag = "areas",
+    security(("oauth" = ["area:read"])),
+    params(ListParams),
+    responses(
+        (status = 200, description = "Part of the list", body = Page<Area>),
+        (status = 404, description = "The parent is none, or outside the caller's area", body = Problem)
+    )
+)]
+#[get("/areas")]
+pub async fn list(
+    app: web::Data<App>,
+    caller: Caller<needs::AreaRead>,
+    request: HttpRequest,
+    params: Params<ListParams>,
+) -> Result<HttpResponse, ApiError> {
+    let ListParams {
+        parent,
+        level,
+        kind,
+        q,
+        limit,
+        cursor,
+    } = params.0;
+    let window = Window::<String>::new(&request, limit, cursor.as_deref())?;
+    let caller = caller.principal();
+    let page = app
+        .read(move |conn| {
+            let parent = parent
+                .map(|code| areas::find(conn, &caller.visible, &code))
+                .transpose()?;
+            let filter = Filter {
+                parent: parent.map(|area| area.area_id),
+                levels: level.0,
+                kinds: kind.0,
+                name_contains: q.filter(|q| !q.is_empty()),
+            };
+            wire::page(conn, &caller.visible, &filter, &window)
+        })
+        .await?;
+    Ok(page::reply(&request, &page))
+}

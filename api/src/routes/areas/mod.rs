@@ -1,0 +1,6 @@
+//! The tree of administrative divisions and parks.
+
+pub mod children;
+pub mod get;
+pub mod list;
+pub mod wire;

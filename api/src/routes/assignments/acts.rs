@@ -1,0 +1,149 @@
+//! What the two parties do with an assignment. The assignee acknowledges, reports and submits; the issuer accepts, returns and
+//! cancels. Whoever sees it without being the party gets a 403.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, post, web};
+use chrono::NaiveDate;
+use qiaojian_shared::domain::assignment::Party;
+use qiaojian_shared::ids::{AssignmentId, ReportId};
+use qiaojian_shared::store::assignments::{self, Act};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::wire::Assignment;
+use crate::app::App;
+use crate::auth::{Caller, Principal, needs};
+use crate::extract::{Body, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::write::{Reply, Write};
+
+/// When it was done.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DatedInput {
+    /// Not after today (Asia/Shanghai), not before the step before it; today when left out.
+    #[serde(default)]
+    on: Option<NaiveDate>,
+}
+
+/// What is reported.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReportInput {
+    /// As in the other steps.
+    #[serde(default)]
+    on: Option<NaiveDate>,
+    #[schema(example = "已完成过半，剩余事项正在逐项推进。", max_length = 2000)]
+    content: String,
+}
+
+/// When, and why.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReasonedInput {
+    /// As in the other steps.
+    #[serde(default)]
+    on: Option<NaiveDate>,
+    #[schema(example = "佐证材料不全，请补充后重新报送。", max_length = 2000)]
+    reason: String,
+}
+
+/// One act on one assignment.
+struct Done {
+    id: AssignmentId,
+    act: Act,
+    on: Option<NaiveDate>,
+    digest: String,
+}
+
+async fn perform(
+    app: &App,
+    caller: Arc<Principal>,
+    write: Write,
+    done: Done,
+) -> Result<HttpResponse, ApiError> {
+    let Done { id, act, on, digest } = done;
+    let (today, expected) = (app.today(), write.version());
+    let on = on.unwrap_or(today);
+    write
+        .run(app, &digest, move |recording| {
+            let found = assignments::find(recording.conn(), &caller.visible, id)?;
+            let party = act.verb().party();
+            if !found.is_party(party, caller.area, caller.post) {
+                return Err(not_the(party));
+            }
+            let moved = assignments::act(recording, found, expected, &act, on, today)?;
+            let shown = Assignment::with_reports(recording.conn(), moved, today)?;
+            Reply::ok(shown.version, &shown)
+        })
+        .await
+}
+
+fn not_the(party: Party) -> ApiError {
+    match party {
+        Party::Assignee => ApiError::not_yours(
+            "只有承办的地区和部门可以签收、报告进展和报结。",
+            "Only the area and post that has it may acknowledge, report and submit.",
+        ),
+        Party::Issuer => ApiError::not_yours(
+            "只有交办的地区和部门可以办结、退回和取消。",
+            "Only the area and post that gave it may accept, return and cancel.",
+        ),
+    }
+}
+
+macro_rules! acts {
+    ($($(#[$doc:meta])* $name:ident $needs:ident $scope:literal $path:literal $input:ident |$app:ident, $value:ident| $act:expr;)+) => {$(
+        $(#[$doc])*
+        #[utoipa::path(
+            tag = "assignments",
+            security(("oauth" = [$scope])),
+            params(
+                ("id" = uuid::Uuid, Path, description = "The assignment"),
+                ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
+                ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+            ),
+            request_body = $input,
+            responses(
+                (status = 200, description = "Done", body = Assignment),
+                (status = 403, description = "The caller is not the party that may do it", body = Problem),
+                (status = 404, description = "None, or outside the caller's area", body = Problem),
+                (status = 409, description = "Not in this state", body = Problem),
+                (status = 412, description = "Changed meanwhile", body = Problem),
+                (status = 422, description = "Breaks a rule", body = Problem)
+            )
+        )]
+        #[post($path)]
+        pub async fn $name(
+            $app: web::Data<App>,
+            caller: Caller<needs::$needs>,
+            id: Segment<AssignmentId>,
+            write: Write,
+            body: Body<$input>,
+        ) -> Result<HttpResponse, ApiError> {
+            let Body { value: $value, digest } = body;
+            let on = $value.on;
+            let act = $act;
+            perform(&$app, caller.principal(), write, Done { id: id.0, act, on, digest }).await
+        }
+    )+};
+}
+
+acts! {
+    /// 签收: the assignee has seen it.
+    acknowledge TaskWork "task:work" "/assignments/{id}/acknowledge" DatedInput |app, input| Act::Acknowledge;
+    /// The assignee reports progress; the first report begins the work, and a returned one begins it again.
+    report TaskWork "task:work" "/assignments/{id}/reports" ReportInput |app, input| Act::Report {
+        id: ReportId::generate(app.clock.as_ref(), app.entropy.as_ref()),
+        content: input.content,
+    };
+    /// 报结: the assignee says it is done.
+    submit TaskWork "task:work" "/assignments/{id}/submit" DatedInput |app, input| Act::Submit;
+    /// 办结销号: the issuer agrees. Late is what was submitted after the due date.
+    accept TaskIssue "task:issue" "/assignments/{id}/accept" DatedInput |app, input| Act::Accept;
+    /// 退回: the issuer does not agree, and says why.
+    return_ TaskIssue "task:issue" "/assignments/{id}/return" ReasonedInput |app, input| Act::Return { reason: input.reason };
+    /// The issuer takes it back, and says why.
+    cancel TaskIssue "task:issue" "/assignments/{id}/cancel" ReasonedInput |app, input| Act::Cancel { reason: input.reason };
+}

@@ -1,0 +1,35 @@
+//! One assignment.
+
+use actix_web::{HttpResponse, get, web};
+use qiaojian_shared::ids::AssignmentId;
+use qiaojian_shared::store::assignments;
+
+use super::wire::Assignment;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::Segment;
+use crate::problem::{ApiError, Problem};
+use crate::write::show;
+
+/// One assignment of the caller's subtree, with its reports.
+#[utoipa::path(
+    tag = "assignments",
+    security(("oauth" = ["task:read"])),
+    params(("id" = uuid::Uuid, Path, description = "The assignment")),
+    responses((status = 200, description = "The assignment", body = Assignment), (status = 404, description = "None, or outside the caller's area", body = Problem))
+)]
+#[get("/assignments/{id}")]
+pub async fn get(
+    app: web::Data<App>,
+    caller: Caller<needs::TaskRead>,
+    id: Segment<AssignmentId>,
+) -> Result<HttpResponse, ApiError> {
+    let (caller, today) = (caller.principal(), app.today());
+    let assignment = app
+        .read(move |conn| {
+            let found = assignments::find(conn, &caller.visible, id.0)?;
+            Assignment::with_reports(conn, found, today)
+        })
+        .await?;
+    Ok(show(assignment.version, &assignment))
+}

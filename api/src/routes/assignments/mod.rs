@@ -1,0 +1,6 @@
+//! Tasks as given to areas and posts.
+
+pub mod acts;
+pub mod get;
+pub mod list;
+pub mod wire;

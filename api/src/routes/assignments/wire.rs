@@ -1,0 +1,139 @@
+//! An assignment in JSON.
+
+use chrono::NaiveDate;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::db::AnyConnection;
+use qiaojian_shared::domain::access::Post;
+use qiaojian_shared::domain::assignment::{AssignmentStatus, Light};
+use qiaojian_shared::domain::task::Theme;
+use qiaojian_shared::ids::{AssignmentId, ProgramId, ReportId, TaskId};
+use qiaojian_shared::store::assignments::{self, GivenTask, ReportRow};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::problem::ApiError;
+use crate::wire::PostRef;
+
+/// A task as given to one area and post.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Assignment {
+    pub id: AssignmentId,
+    /// The same as its `ETag`.
+    pub version: i64,
+    pub task: TaskSummary,
+    /// The code of the area that has it.
+    pub area: String,
+    pub area_name: String,
+    pub post: Post,
+    pub status: AssignmentStatus,
+    pub due_on: NaiveDate,
+    /// 红黄绿灯 today: red when past due and not submitted, yellow when due within five days or submitted late.
+    pub light: Light,
+    /// Whether the accepted submission came after the due date; `null` until one is accepted.
+    pub late: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acknowledged_on: Option<NaiveDate>,
+    /// Of the latest submission.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub submitted_on: Option<NaiveDate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted_on: Option<NaiveDate>,
+    /// Why it was returned or cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What was reported, oldest first; not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reports: Option<Vec<Report>>,
+    pub created_at: UtcTime,
+    pub updated_at: UtcTime,
+}
+
+/// What a phone shows of the task.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TaskSummary {
+    pub id: TaskId,
+    pub program: ProgramId,
+    pub no: i32,
+    pub theme: Theme,
+    pub content: String,
+    /// Who gave it.
+    pub issuer: PostRef,
+}
+
+/// A report of progress.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Report {
+    pub id: ReportId,
+    pub on: NaiveDate,
+    pub content: String,
+    pub created_at: UtcTime,
+}
+
+impl Report {
+    fn of(row: ReportRow) -> Self {
+        Self {
+            id: row.id,
+            on: row.on_date,
+            content: row.content,
+            created_at: row.recorded_at,
+        }
+    }
+}
+
+impl Assignment {
+    /// As the rows say, with the light of `today`.
+    pub fn of(given: GivenTask, today: NaiveDate) -> Self {
+        let GivenTask {
+            assignment,
+            current,
+            task,
+            area_code,
+            area_name,
+            issuer_code,
+            ..
+        } = given;
+        let (light, late) = (current.light(today), current.late());
+        Self {
+            id: assignment.id,
+            version: current.version,
+            task: TaskSummary {
+                id: task.id,
+                program: task.program_id,
+                no: task.no,
+                theme: task.theme,
+                content: task.content,
+                issuer: PostRef {
+                    area: issuer_code,
+                    post: task.issuer_post,
+                },
+            },
+            area: area_code,
+            area_name,
+            post: assignment.post,
+            status: current.status,
+            due_on: current.due_on,
+            light,
+            late,
+            acknowledged_on: current.acknowledged_on,
+            submitted_on: current.submitted_on,
+            accepted_on: current.accepted_on,
+            reason: current.reason,
+            reports: None,
+            created_at: assignment.created_at,
+            updated_at: current.recorded_at,
+        }
+    }
+
+    /// The same with what was reported.
+    pub fn with_reports(
+        conn: &mut AnyConnection,
+        given: GivenTask,
+        today: NaiveDate,
+    ) -> Result<Self, ApiError> {
+        let reports = assignments::reports(conn, given.assignment.id)?;
+        Ok(Self {
+            reports: Some(reports.into_iter().map(Report::of).collect()),
+            ..Self::of(given, today)
+        })
+    }
+}

@@ -1,0 +1,104 @@
+//! Composing by hand what a schedule would compose.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, post, web};
+use qiaojian_shared::composition;
+use qiaojian_shared::db::snapshot;
+use qiaojian_shared::domain::Violation;
+use qiaojian_shared::domain::access::Post;
+use qiaojian_shared::domain::period::Period;
+use qiaojian_shared::domain::program::Cohort;
+use qiaojian_shared::domain::schedule::Approval;
+use qiaojian_shared::store::bulletins::{self, BulletinKey, Mint};
+use qiaojian_shared::store::schedules::{self, Recipients};
+
+use super::wire::{Bulletin, BulletinInput, no_document, own_program};
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::Body;
+use crate::problem::{ApiError, Problem};
+use crate::write::{Reply, Write};
+
+/// Whom a bulletin goes to where no schedule says otherwise.
+const RECIPIENTS: Recipients = Recipients {
+    cohort: Cohort::Pilot,
+    post: Post::Federation,
+};
+
+/// Composes the bulletin of the caller's area for a period, as a draft: the row a schedule would make.
+///
+/// Composing again computes the draft (or a withdrawn one) anew, in the same row; one that was approved or published is returned
+/// as it is. It goes to whom a schedule of the same programme and kind says, else to the federations of the pilot cities.
+#[utoipa::path(
+    tag = "bulletins",
+    security(("oauth" = ["bulletin:publish"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    request_body = BulletinInput,
+    responses(
+        (status = 201, description = "Composed", body = Bulletin),
+        (status = 200, description = "There was one: computed anew if it was a draft or withdrawn", body = Bulletin),
+        (status = 409, description = "No city is in the cohort", body = Problem),
+        (status = 422, description = "Another area's programme, a kind without a document, or a period to come", body = Problem)
+    )
+)]
+#[post("/bulletins")]
+pub async fn create(
+    app: web::Data<App>,
+    caller: Caller<needs::BulletinPublish>,
+    write: Write,
+    body: Body<BulletinInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let today = app.today();
+    let violations: Vec<Violation> = no_document("/kind", input.kind)
+        .into_iter()
+        .chain((input.period.first_day() > today).then(|| not_begun(input.period)))
+        .collect();
+    if !violations.is_empty() {
+        return Err(ApiError::invalid(violations));
+    }
+    let caller = caller.principal();
+    let key = BulletinKey {
+        issuer: caller.area,
+        program: input.program,
+        kind: input.kind,
+        subject: String::new(),
+        period: input.period,
+    };
+    let wanted = key.clone();
+    let content = app
+        .db
+        .read_slow(move |conn| {
+            snapshot(conn, |conn| {
+                own_program(conn, wanted.issuer, wanted.program)?;
+                let recipients = schedules::recipients_by_schedule(conn, &wanted)?.unwrap_or(RECIPIENTS);
+                Ok::<_, ApiError>(composition::compose(conn, &wanted, &recipients, today)?)
+            })
+        })
+        .await?;
+    let (clock, entropy) = (Arc::clone(&app.clock), Arc::clone(&app.entropy));
+    write
+        .run(&app, &digest, move |recording| {
+            let mint = Mint {
+                clock: clock.as_ref(),
+                entropy: entropy.as_ref(),
+            };
+            let row = bulletins::compose(recording, mint, &key, &content, Approval::Required)?;
+            let is_new = row.version == 1;
+            let seen = bulletins::find_seen(recording.conn(), &caller.visible, row.id)?;
+            let location = format!("/v1/bulletins/{}", row.id);
+            let reply = Reply::created(location, row.version, &Bulletin::of(seen)?)?;
+            Ok(if is_new { reply } else { reply.made_before() })
+        })
+        .await
+}
+
+fn not_begun(period: Period) -> Violation {
+    Violation::new(
+        "/period",
+        "period_not_begun",
+        format!("周期 {period} 尚未开始。"),
+        format!("The period {period} has not begun."),
+    )
+}

@@ -1,0 +1,110 @@
+//! A bulletin as a document: the page, the data and the plain text of one of its notices.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, get, web};
+use qiaojian_shared::ids::{BulletinId, NoticeId};
+use qiaojian_shared::store::areas::AreaVersion;
+use qiaojian_shared::store::bulletins::{self, BulletinRow};
+use qiaojian_shared::store::notices::NoticeRow;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::app::App;
+use crate::auth::{Caller, Principal, needs};
+use crate::extract::{Params, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::routes::notices::document::{html_page, plain_text};
+use crate::routes::notices::wire::Notice;
+use crate::write::show;
+
+/// As addressed to whom.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DocumentParams {
+    /// This notice of the bulletin.
+    #[param(value_type = Option<uuid::Uuid>)]
+    notice: Option<NoticeId>,
+    /// The notice to this area.
+    area: Option<String>,
+}
+
+/// One notice of a bulletin with all a document is made of.
+struct Found {
+    bulletin: BulletinRow,
+    notice: NoticeRow,
+    area: AreaVersion,
+}
+
+/// The notice asked for; without a word the caller's own, else the first the caller sees.
+async fn find(
+    app: &App,
+    caller: Arc<Principal>,
+    id: BulletinId,
+    params: DocumentParams,
+) -> Result<Found, ApiError> {
+    app.read(move |conn| {
+        let seen = bulletins::find_seen(conn, &caller.visible, id)?;
+        let rows = bulletins::notices_seen(conn, &caller.visible, &seen)?;
+        let is_asked_for = |(notice, area): &(NoticeRow, AreaVersion)| {
+            params.notice.is_none_or(|id| notice.id == id)
+                && params.area.as_ref().is_none_or(|code| area.code == *code)
+        };
+        // The caller's own comes first, then one to another post of its area, then the first by area.
+        let distance = |(notice, _): &(NoticeRow, AreaVersion)| {
+            (notice.area_id != caller.area, notice.post != caller.post)
+        };
+        let found = rows.into_iter().filter(is_asked_for).min_by_key(distance);
+        let (notice, area) = found.ok_or_else(|| ApiError::not_found("notice"))?;
+        Ok(Found {
+            bulletin: seen.bulletin,
+            notice,
+            area,
+        })
+    })
+    .await
+}
+
+macro_rules! documents {
+    ($($(#[$doc:meta])* $name:ident $path:literal ($($response:tt)+) |$found:ident| $show:expr;)+) => {$(
+        $(#[$doc])*
+        ///
+        /// As addressed to the caller; on the issuer's side any addressee's, the first when none is named. All have the common part.
+        #[utoipa::path(
+            tag = "bulletins",
+            security(("oauth" = ["bulletin:read"])),
+            params(("id" = uuid::Uuid, Path, description = "The bulletin"), DocumentParams),
+            responses(
+                $($response)+,
+                (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree", body = Problem)
+            )
+        )]
+        #[get($path)]
+        pub async fn $name(
+            app: web::Data<App>,
+            caller: Caller<needs::BulletinRead>,
+            id: Segment<BulletinId>,
+            params: Params<DocumentParams>,
+        ) -> Result<HttpResponse, ApiError> {
+            let $found = find(&app, caller.principal(), id.0, params.0).await?;
+            $show
+        }
+    )+};
+}
+
+documents! {
+    /// The page.
+    html "/bulletins/{id}.html" ((status = 200, description = "The page as sent", body = String, content_type = "text/html")) |found| {
+        Ok(html_page(found.notice.html))
+    };
+    /// The data the page is made of: the common figures and the addressee's own.
+    json "/bulletins/{id}.json" ((status = 200, description = "The data", body = Notice)) |found| {
+        let Found { bulletin, notice, area } = found;
+        Ok(show(notice.version, &Notice::of(&notice, &bulletin, &area)?))
+    };
+    /// The plain text.
+    txt "/bulletins/{id}.txt" ((status = 200, description = "The text as sent", body = String, content_type = "text/plain")) |found| {
+        plain_text(&found.bulletin, &found.notice, &found.area)
+    };
+}

@@ -1,0 +1,9 @@
+//! Published documents with frozen figures.
+
+pub mod create;
+pub mod document;
+pub mod get;
+pub mod list;
+pub mod notices;
+pub mod steps;
+pub mod wire;

@@ -1,0 +1,103 @@
+//! The verbs that take a bulletin out, or back.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, post, web};
+use qiaojian_shared::domain::bulletin::BulletinVerb;
+use qiaojian_shared::ids::BulletinId;
+use qiaojian_shared::store::bulletins::{self, Mint};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::wire::Bulletin;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Body, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::write::{Reply, Write};
+
+/// Nothing needs to be said.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoInput {}
+
+async fn step(
+    app: web::Data<App>,
+    caller: Caller<needs::BulletinPublish>,
+    id: BulletinId,
+    write: Write,
+    body: Body<NoInput>,
+    verb: BulletinVerb,
+) -> Result<HttpResponse, ApiError> {
+    let (caller, expected) = (caller.principal(), write.version());
+    let (clock, entropy) = (Arc::clone(&app.clock), Arc::clone(&app.entropy));
+    write
+        .run(&app, &body.digest, move |recording| {
+            let found = bulletins::find_seen(recording.conn(), &caller.visible, id)?.bulletin;
+            if found.issuer_area_id != caller.area {
+                return Err(ApiError::not_yours(
+                    "只有发文地区可以核准、发布或撤回通报。",
+                    "Only the area that issues a bulletin may approve, publish or withdraw it.",
+                ));
+            }
+            if expected.is_some_and(|expected| expected != found.version) {
+                return Err(ApiError::stale(found.version));
+            }
+            let mint = Mint {
+                clock: clock.as_ref(),
+                entropy: entropy.as_ref(),
+            };
+            let row = match verb {
+                BulletinVerb::Approve => bulletins::approve(recording, id)?,
+                BulletinVerb::Withdraw => bulletins::withdraw(recording, id)?,
+                BulletinVerb::Publish => bulletins::publish(recording, mint, id)?,
+                // Nobody asks for it: a corrected revision supersedes.
+                BulletinVerb::Supersede => found,
+            };
+            let seen = bulletins::find_seen(recording.conn(), &caller.visible, id)?;
+            Reply::ok(row.version, &Bulletin::of(seen)?)
+        })
+        .await
+}
+
+macro_rules! steps {
+    ($($(#[$doc:meta])* $name:ident $verb:ident $path:literal;)+) => {$(
+        $(#[$doc])*
+        #[utoipa::path(
+            tag = "bulletins",
+            security(("oauth" = ["bulletin:publish"])),
+            params(
+                ("id" = uuid::Uuid, Path, description = "The bulletin"),
+                ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
+                ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+            ),
+            request_body(content = Option<NoInput>, description = "May be left out"),
+            responses(
+                (status = 200, description = "Done", body = Bulletin),
+                (status = 403, description = "Another area's bulletin", body = Problem),
+                (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree", body = Problem),
+                (status = 409, description = "Not in this state", body = Problem),
+                (status = 412, description = "Changed meanwhile", body = Problem)
+            )
+        )]
+        #[post($path)]
+        pub async fn $name(
+            app: web::Data<App>,
+            caller: Caller<needs::BulletinPublish>,
+            id: Segment<BulletinId>,
+            write: Write,
+            body: Body<NoInput>,
+        ) -> Result<HttpResponse, ApiError> {
+            step(app, caller, id.0, write, body, BulletinVerb::$verb).await
+        }
+    )+};
+}
+
+steps! {
+    /// 核准: releases a draft for publication.
+    approve Approve "/bulletins/{id}/approve";
+    /// 发布: takes the serial and puts an approved bulletin out, to every endpoint of its addressees. It cannot be changed any more.
+    publish Publish "/bulletins/{id}/publish";
+    /// 撤回: takes a bulletin back before it is out. Composing it again uses the row again.
+    withdraw Withdraw "/bulletins/{id}/withdraw";
+}

@@ -1,0 +1,177 @@
+//! A bulletin in JSON.
+
+use std::borrow::Cow;
+
+use chrono::NaiveDate;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::db::AnyConnection;
+use qiaojian_shared::documents::progress::Common;
+use qiaojian_shared::domain::Violation;
+use qiaojian_shared::domain::bulletin::{BulletinKind, BulletinState};
+use qiaojian_shared::domain::period::Period;
+use qiaojian_shared::ids::{AreaId, BulletinId, ProgramId};
+use qiaojian_shared::store::bulletins::SeenBulletin;
+use qiaojian_shared::store::programs::{self, ProgramVersion};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::problem::ApiError;
+use crate::wire::{AreaRef, missing_as};
+
+/// Which bulletin to compose.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BulletinInput {
+    /// A programme of the caller's own area.
+    pub program: ProgramId,
+    /// In this version only `progress` has a document.
+    pub kind: BulletinKind,
+    /// Begun, over or not.
+    #[schema(example = "2022-05")]
+    pub period: Period,
+}
+
+/// A bulletin without its figures.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BulletinSummary {
+    pub id: BulletinId,
+    /// The same as its `ETag`.
+    pub version: i64,
+    pub issuer: AreaRef,
+    pub program: ProgramId,
+    pub kind: BulletinKind,
+    #[schema(example = "2022-05")]
+    pub period: Period,
+    pub revision: i32,
+    pub state: BulletinState,
+    /// The number of the issue, counted per issuer, programme and kind; `null` until it is published.
+    pub serial: Option<i32>,
+    pub title: String,
+    /// The date for which the figures are true.
+    pub as_of: NaiveDate,
+    /// What the system knew when they were computed.
+    pub known_at: UtcTime,
+    /// SHA-256 of the common figures in canonical form (RFC 8785).
+    pub digest: String,
+    pub published_at: Option<UtcTime>,
+    pub created_at: UtcTime,
+    pub updated_at: UtcTime,
+    pub documents: Documents,
+}
+
+/// A bulletin with its figures.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Bulletin {
+    #[serde(flatten)]
+    pub summary: BulletinSummary,
+    /// The rules the figures were counted by.
+    #[schema(value_type = Vec<Object>)]
+    pub rules: Value,
+    /// The part that is the same for every recipient.
+    #[schema(value_type = Common)]
+    pub figures: Value,
+}
+
+/// Where the document is, in each form.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Documents {
+    pub html: String,
+    pub json: String,
+    pub txt: String,
+}
+
+impl Documents {
+    /// Of a bulletin: the document as addressed to the caller.
+    pub fn of_bulletin(id: BulletinId) -> Self {
+        Self::at(&format!("/v1/bulletins/{id}"), "")
+    }
+
+    /// The forms of the document at `stem`, with this query.
+    pub fn at(stem: &str, query: &str) -> Self {
+        let form = |extension: &str| format!("{stem}.{extension}{query}");
+        Self {
+            html: form("html"),
+            json: form("json"),
+            txt: form("txt"),
+        }
+    }
+}
+
+impl BulletinSummary {
+    /// As the row says.
+    pub fn of(seen: SeenBulletin) -> Self {
+        let SeenBulletin {
+            bulletin: row,
+            issuer,
+        } = seen;
+        Self {
+            id: row.id,
+            version: row.version,
+            issuer: AreaRef {
+                code: issuer.code,
+                name: issuer.name,
+            },
+            program: row.program_id,
+            kind: row.kind,
+            period: row.period,
+            revision: row.revision,
+            state: row.state,
+            serial: row.serial,
+            title: row.title,
+            as_of: row.as_of,
+            known_at: row.known_at,
+            digest: row.digest,
+            published_at: row.published_at,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            documents: Documents::of_bulletin(row.id),
+        }
+    }
+}
+
+impl Bulletin {
+    /// As the row says.
+    pub fn of(seen: SeenBulletin) -> Result<Self, ApiError> {
+        let rules = serde_json::from_str(&seen.bulletin.rules)?;
+        let figures = serde_json::from_str(&seen.bulletin.figures)?;
+        Ok(Self {
+            summary: BulletinSummary::of(seen),
+            rules,
+            figures,
+        })
+    }
+}
+
+/// The programme a body names at `/program`, if it is one of `issuer`: bulletins are issued in the name of the area whose
+/// programme it is. 422 otherwise.
+pub fn own_program(
+    conn: &mut AnyConnection,
+    issuer: AreaId,
+    id: ProgramId,
+) -> Result<ProgramVersion, ApiError> {
+    let program = programs::find(conn, id).map_err(|error| missing_as("/program", error))?;
+    if program.issuer_area_id != issuer {
+        return Err(ApiError::invalid(vec![Violation::new(
+            "/program",
+            "not_the_issuer",
+            "只有项目的发起地区可以就该项目发布通报。",
+            "Only the area the programme belongs to issues bulletins of it.",
+        )]));
+    }
+    Ok(program)
+}
+
+/// What is wrong with a kind that cannot be composed yet.
+pub fn no_document(pointer: impl Into<Cow<'static, str>>, kind: BulletinKind) -> Option<Violation> {
+    (!kind.has_document()).then(|| {
+        Violation::new(
+            pointer,
+            "no_document",
+            format!("本版本尚无 {kind} 类通报的文稿样式，目前只支持 progress。"),
+            format!(
+                "This version has no document for bulletins of kind {kind} yet; only progress is possible."
+            ),
+        )
+    })
+}

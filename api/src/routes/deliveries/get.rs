@@ -1,0 +1,38 @@
+//! One delivery.
+
+use actix_web::{HttpResponse, get, web};
+use qiaojian_shared::ids::DeliveryId;
+use qiaojian_shared::store::deliveries;
+
+use super::wire::Delivery;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::Segment;
+use crate::problem::{ApiError, Problem};
+
+/// One delivery to an area of the caller's subtree, with what was tried.
+#[utoipa::path(
+    tag = "deliveries",
+    security(("oauth" = ["delivery:manage"])),
+    params(("id" = uuid::Uuid, Path, description = "The delivery")),
+    responses(
+        (status = 200, description = "The delivery", body = Delivery),
+        (status = 404, description = "None, or outside the caller's area", body = Problem)
+    )
+)]
+#[get("/deliveries/{id}")]
+pub async fn get(
+    app: web::Data<App>,
+    caller: Caller<needs::DeliveryManage>,
+    id: Segment<DeliveryId>,
+) -> Result<HttpResponse, ApiError> {
+    let caller = caller.principal();
+    let delivery = app
+        .read(move |conn| {
+            let view = deliveries::find(conn, &caller.visible, id.0)?;
+            let attempts = deliveries::attempts(conn, id.0)?;
+            Ok(Delivery::with_attempts(view, attempts))
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(delivery))
+}

@@ -1,0 +1,82 @@
+//! Deliveries, filtered.
+
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use qiaojian_shared::domain::delivery::{Channel, DeliveryState};
+use qiaojian_shared::ids::{BulletinId, DeliveryId};
+use qiaojian_shared::store::areas;
+use qiaojian_shared::store::deliveries::{self, Filter};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::wire::Delivery;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{List, Params};
+use crate::page::{self, Page, Window};
+use crate::problem::{ApiError, Problem};
+
+/// Which deliveries to list. List-valued parameters are comma-separated.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListParams {
+    /// Only of this bulletin.
+    #[param(value_type = Option<uuid::Uuid>)]
+    bulletin: Option<BulletinId>,
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    state: List<DeliveryState>,
+    /// Only through this channel.
+    #[param(value_type = Option<String>)]
+    channel: Option<Channel>,
+    /// Only to this area and all below it; the caller's own when left out.
+    area: Option<String>,
+    /// 1 to 200; 50 when left out.
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+/// Deliveries to areas of the caller's subtree, the newest first.
+#[utoipa::path(
+    tag = "deliveries",
+    security(("oauth" = ["delivery:manage"])),
+    params(ListParams),
+    responses(
+        (status = 200, description = "Part of the list", body = Page<Delivery>),
+        (status = 404, description = "The area is none, or outside the caller's area", body = Problem)
+    )
+)]
+#[get("/deliveries")]
+pub async fn list(
+    app: web::Data<App>,
+    caller: Caller<needs::DeliveryManage>,
+    request: HttpRequest,
+    params: Params<ListParams>,
+) -> Result<HttpResponse, ApiError> {
+    let ListParams {
+        bulletin,
+        state,
+        channel,
+        area,
+        limit,
+        cursor,
+    } = params.0;
+    let window = Window::<DeliveryId>::new(&request, limit, cursor.as_deref())?;
+    let filter = Filter {
+        bulletin,
+        states: state.0,
+        channel,
+    };
+    let caller = caller.principal();
+    let page = app
+        .read(move |conn| {
+            let within = match &area {
+                Some(code) => areas::find(conn, &caller.visible, code)?.subtree(),
+                None => caller.visible.clone(),
+            };
+            let rows = deliveries::list(conn, &within, &filter, window.after, window.fetch())?;
+            window.page(rows, |view| view.delivery.id, Delivery::of)
+        })
+        .await?;
+    Ok(page::reply(&request, &page))
+}

@@ -1,0 +1,115 @@
+//! A person decides about a delivery: once more, or not at all.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, post, web};
+use qiaojian_shared::domain::delivery::DeliveryVerb;
+use qiaojian_shared::domain::violation::{TEXT_CHARS, check_text};
+use qiaojian_shared::ids::DeliveryId;
+use qiaojian_shared::store::deliveries;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::wire::Delivery;
+use crate::app::App;
+use crate::auth::{Caller, Principal, needs};
+use crate::extract::{Body, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::write::{Reply, Write};
+
+/// Why.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeliveryStepInput {
+    #[schema(example = "对方来电称未收到，邮箱已恢复。", max_length = 2000)]
+    reason: String,
+}
+
+async fn step(
+    app: &App,
+    caller: Arc<Principal>,
+    id: DeliveryId,
+    write: Write,
+    body: Body<DeliveryStepInput>,
+    verb: DeliveryVerb,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let mut violations = Vec::new();
+    check_text(&mut violations, "/reason", &input.reason, TEXT_CHARS);
+    if !violations.is_empty() {
+        return Err(ApiError::invalid(violations));
+    }
+    write
+        .run(app, &digest, move |recording| {
+            let view = if verb == DeliveryVerb::Cancel {
+                deliveries::cancel(recording, &caller.visible, id, &input.reason)?
+            } else {
+                deliveries::redeliver(recording, &caller.visible, id, &input.reason)?
+            };
+            let attempts = deliveries::attempts(recording.conn(), id)?;
+            Reply::plain(&Delivery::with_attempts(view, attempts))
+        })
+        .await
+}
+
+/// Has a delivery that is dead, expired or in review sent again, with the same id and for a new lifetime.
+#[utoipa::path(
+    tag = "deliveries",
+    security(("oauth" = ["delivery:manage"])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The delivery"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+    ),
+    request_body = DeliveryStepInput,
+    responses(
+        (status = 200, description = "Queued", body = Delivery),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 409, description = "Its state does not allow it; what was sent is never sent again", body = Problem),
+        (status = 422, description = "No reason, or too long a one", body = Problem)
+    )
+)]
+#[post("/deliveries/{id}/redeliver")]
+pub async fn redeliver(
+    app: web::Data<App>,
+    caller: Caller<needs::DeliveryManage>,
+    id: Segment<DeliveryId>,
+    write: Write,
+    body: Body<DeliveryStepInput>,
+) -> Result<HttpResponse, ApiError> {
+    step(
+        &app,
+        caller.principal(),
+        id.0,
+        write,
+        body,
+        DeliveryVerb::Redeliver,
+    )
+    .await
+}
+
+/// Takes a delivery back before it is sent. One that is being sent cannot be taken back.
+#[utoipa::path(
+    tag = "deliveries",
+    security(("oauth" = ["delivery:manage"])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The delivery"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+    ),
+    request_body = DeliveryStepInput,
+    responses(
+        (status = 200, description = "Cancelled", body = Delivery),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 409, description = "Its state does not allow it", body = Problem),
+        (status = 422, description = "No reason, or too long a one", body = Problem)
+    )
+)]
+#[post("/deliveries/{id}/cancel")]
+pub async fn cancel(
+    app: web::Data<App>,
+    caller: Caller<needs::DeliveryManage>,
+    id: Segment<DeliveryId>,
+    write: Write,
+    body: Body<DeliveryStepInput>,
+) -> Result<HttpResponse, ApiError> {
+    step(&app, caller.principal(), id.0, write, body, DeliveryVerb::Cancel).await
+}

@@ -1,0 +1,111 @@
+//! A delivery in JSON.
+
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::domain::bulletin::BulletinKind;
+use qiaojian_shared::domain::delivery::{AttemptOutcome, Channel, DeliveryState};
+use qiaojian_shared::domain::period::Period;
+use qiaojian_shared::ids::{BulletinId, DeliveryId, EndpointId, NodeId, NoticeId};
+use qiaojian_shared::store::deliveries::{AttemptRow, DeliveryView};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A notice on its way to one endpoint.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Delivery {
+    /// Sent along with every attempt.
+    pub id: DeliveryId,
+    pub notice: NoticeId,
+    pub bulletin: BulletinId,
+    pub kind: BulletinKind,
+    pub period: Period,
+    pub serial: Option<i32>,
+    /// The code of the area it goes to.
+    pub area: String,
+    pub area_name: String,
+    pub channel: Channel,
+    pub endpoint: EndpointId,
+    pub state: DeliveryState,
+    /// Not sent before this.
+    pub not_before: UtcTime,
+    /// Not sent after this.
+    pub expires_at: UtcTime,
+    /// Tries that count: one the other side answered with "too much" does not.
+    pub tries: i32,
+    pub sent_at: Option<UtcTime>,
+    /// How the last attempt ended, when it was not `sent`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_class: Option<AttemptOutcome>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// Why a person redelivered or cancelled it last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What was tried, oldest first; not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<Vec<Attempt>>,
+    pub created_at: UtcTime,
+    pub updated_at: UtcTime,
+}
+
+/// One attempt: the evidence.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Attempt {
+    /// Which run of which worker.
+    pub node: NodeId,
+    pub started_at: UtcTime,
+    /// `null` while sending.
+    pub ended_at: Option<UtcTime>,
+    pub outcome: Option<AttemptOutcome>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+impl Delivery {
+    /// As the rows say.
+    pub fn of(view: DeliveryView) -> Self {
+        let row = view.delivery;
+        Self {
+            id: row.id,
+            notice: row.notice_id,
+            bulletin: view.bulletin_id,
+            kind: view.kind,
+            period: view.period,
+            serial: view.serial,
+            area: view.area_code,
+            area_name: view.area_name,
+            channel: row.channel,
+            endpoint: row.endpoint_id,
+            state: row.state,
+            not_before: row.not_before,
+            expires_at: row.expires_at,
+            tries: row.attempt,
+            sent_at: row.sent_at,
+            last_class: row.last_class,
+            last_error: row.last_error,
+            reason: row.reason,
+            attempts: None,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+
+    /// The same with what was tried.
+    pub fn with_attempts(view: DeliveryView, attempts: Vec<AttemptRow>) -> Self {
+        Self {
+            attempts: Some(attempts.into_iter().map(Attempt::of).collect()),
+            ..Self::of(view)
+        }
+    }
+}
+
+impl Attempt {
+    fn of(row: AttemptRow) -> Self {
+        Self {
+            node: row.node_id,
+            started_at: row.started_at,
+            ended_at: row.ended_at,
+            outcome: row.outcome,
+            detail: row.detail,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! A post says where it receives.
+
+use actix_web::{HttpResponse, post, web};
+use qiaojian_shared::domain::Violation;
+use qiaojian_shared::domain::violation::check_optional_text;
+use qiaojian_shared::ids::EndpointId;
+use qiaojian_shared::store::endpoints::{self, NewEndpoint, SECRET_PURPOSE};
+
+use super::wire::{Endpoint, EndpointInput};
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::Body;
+use crate::problem::{ApiError, Problem};
+use crate::wire::{area_in_body, id_or_new};
+use crate::write::{Reply, Write};
+
+/// Longest secret, in characters.
+const SECRET_CHARS: usize = 1000;
+
+/// Records where a post of an area in the caller's subtree receives. What is published from then on goes there too.
+///
+/// The same `id` with the same body is the same endpoint: 200 instead of 201.
+#[utoipa::path(
+    tag = "endpoints",
+    security(("oauth" = ["endpoint:write"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    request_body = EndpointInput,
+    responses(
+        (status = 201, description = "Recorded", body = Endpoint),
+        (status = 200, description = "It was recorded before by the same request", body = Endpoint),
+        (status = 409, description = "The id is taken", body = Problem),
+        (status = 422, description = "No such area in the caller's subtree, a channel that is not served, or an address that does not fit", body = Problem)
+    )
+)]
+#[post("/endpoints")]
+pub async fn create(
+    app: web::Data<App>,
+    caller: Caller<needs::EndpointWrite>,
+    write: Write,
+    body: Body<EndpointInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let mut violations: Vec<Violation> = Vec::new();
+    check_optional_text(&mut violations, "/secret", input.secret.as_deref(), SECRET_CHARS);
+    if !violations.is_empty() {
+        return Err(ApiError::invalid(violations));
+    }
+    let id: EndpointId = id_or_new(input.id, app.clock.as_ref(), app.entropy.as_ref())?;
+    let seal = |secret: &String| {
+        app.secrets
+            .seal(SECRET_PURPOSE, secret.as_bytes(), app.entropy.as_ref())
+    };
+    let sealed_secret = input.secret.as_ref().map(seal).transpose();
+    let sealed_secret = sealed_secret.map_err(|error| ApiError::internal(&error))?;
+    let (caller, request_digest) = (caller.principal(), digest.clone());
+    write
+        .run(&app, &digest, move |recording| {
+            let area = area_in_body(recording.conn(), &caller.visible, "/area", &input.area)?;
+            let before = endpoints::exists(recording.conn(), id)?;
+            let new = NewEndpoint {
+                id,
+                digest: request_digest.clone(),
+                area: area.area_id,
+                post: input.post,
+                channel: input.channel,
+                address: input.address.clone(),
+                sealed_secret: sealed_secret.clone(),
+                on_uncertain: input.on_uncertain,
+            };
+            let row = endpoints::create(recording, &new)?;
+            let version = row.version;
+            let shown = Endpoint::of(recording.conn(), row)?;
+            let reply = Reply::created(format!("/v1/endpoints/{id}"), version, &shown)?;
+            Ok(if before { reply.made_before() } else { reply })
+        })
+        .await
+}

@@ -1,0 +1,56 @@
+//! An endpoint is given up.
+
+use actix_web::{HttpResponse, delete, web};
+use qiaojian_shared::domain::delivery::EndpointStatus;
+use qiaojian_shared::domain::violation::{TEXT_CHARS, check_text};
+use qiaojian_shared::ids::EndpointId;
+
+use super::steps::set_status;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Params, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::wire::ReasonParams;
+use crate::write::{Reply, Write};
+
+/// Gives an endpoint up: nothing new is queued for it. It stays in the list as `disabled`, since deliveries tell of it.
+#[utoipa::path(
+    tag = "endpoints",
+    security(("oauth" = ["endpoint:write"])),
+    params(("id" = uuid::Uuid, Path, description = "The endpoint"), ("If-Match" = String, Header, description = "Its ETag as read"), ReasonParams),
+    responses(
+        (status = 204, description = "Given up"),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem),
+        (status = 428, description = "Without If-Match", body = Problem)
+    )
+)]
+#[delete("/endpoints/{id}")]
+pub async fn delete(
+    app: web::Data<App>,
+    caller: Caller<needs::EndpointWrite>,
+    id: Segment<EndpointId>,
+    write: Write,
+    params: Params<ReasonParams>,
+) -> Result<HttpResponse, ApiError> {
+    let reason = params.0.reason;
+    let mut violations = Vec::new();
+    check_text(&mut violations, "reason", &reason, TEXT_CHARS);
+    if !violations.is_empty() {
+        return Err(ApiError::bad_request(violations));
+    }
+    let (caller, id, expected) = (caller.principal(), id.0, Some(write.required_version()?));
+    write
+        .run(&app, "", move |recording| {
+            set_status(
+                recording,
+                &caller,
+                id,
+                expected,
+                EndpointStatus::Disabled,
+                Some(&reason),
+            )?;
+            Ok(Reply::gone())
+        })
+        .await
+}

@@ -1,0 +1,60 @@
+//! Endpoints, filtered.
+
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use qiaojian_shared::ids::EndpointId;
+use qiaojian_shared::store::{areas, endpoints};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::wire::Endpoint;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::Params;
+use crate::page::{self, Page, Window};
+use crate::problem::{ApiError, Problem};
+
+/// Which endpoints to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListParams {
+    /// Only this area and all below it; the caller's own when left out.
+    area: Option<String>,
+    /// 1 to 200; 50 when left out.
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+/// Endpoints of the caller's subtree, oldest first; those out of use too.
+#[utoipa::path(
+    tag = "endpoints",
+    security(("oauth" = ["endpoint:write"])),
+    params(ListParams),
+    responses(
+        (status = 200, description = "Part of the list", body = Page<Endpoint>),
+        (status = 404, description = "The area is none, or outside the caller's area", body = Problem)
+    )
+)]
+#[get("/endpoints")]
+pub async fn list(
+    app: web::Data<App>,
+    caller: Caller<needs::EndpointWrite>,
+    request: HttpRequest,
+    params: Params<ListParams>,
+) -> Result<HttpResponse, ApiError> {
+    let ListParams { area, limit, cursor } = params.0;
+    let window = Window::<EndpointId>::new(&request, limit, cursor.as_deref())?;
+    let caller = caller.principal();
+    let page = app
+        .read(move |conn| {
+            let within = match &area {
+                Some(code) => areas::find(conn, &caller.visible, code)?.subtree(),
+                None => caller.visible.clone(),
+            };
+            let rows = endpoints::list(conn, &within, window.after, window.fetch())?;
+            let codes = areas::codes(conn, rows.iter().map(|row| row.area_id))?;
+            window.page(rows, |row| row.id, |row| Endpoint::with_area(row, &codes))
+        })
+        .await?;
+    Ok(page::reply(&request, &page))
+}

@@ -1,0 +1,8 @@
+//! Where posts receive.
+
+pub mod create;
+pub mod delete;
+pub mod get;
+pub mod list;
+pub mod steps;
+pub mod wire;

@@ -1,0 +1,133 @@
+//! A person puts an endpoint in or out of use.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, post, web};
+use qiaojian_shared::domain::delivery::EndpointStatus;
+use qiaojian_shared::domain::violation::{TEXT_CHARS, check_optional_text};
+use qiaojian_shared::ids::EndpointId;
+use qiaojian_shared::store::Recording;
+use qiaojian_shared::store::endpoints::{self, EndpointRow};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::wire::Endpoint;
+use crate::app::App;
+use crate::auth::{Caller, Principal, needs};
+use crate::extract::{Body, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::routes::bulletins::steps::NoInput;
+use crate::write::{Reply, Write};
+
+/// Why.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PauseInput {
+    #[serde(default)]
+    #[schema(example = "邮箱迁移中", max_length = 2000)]
+    reason: Option<String>,
+}
+
+/// Changes the status of an endpoint of the caller's subtree, if it has the version the caller read.
+pub fn set_status(
+    recording: &mut Recording<'_, '_>,
+    caller: &Principal,
+    id: EndpointId,
+    expected: Option<i64>,
+    status: EndpointStatus,
+    reason: Option<&str>,
+) -> Result<EndpointRow, ApiError> {
+    let row = endpoints::find(recording.conn(), &caller.visible, id)?;
+    if expected.is_some_and(|expected| expected != row.version) {
+        return Err(ApiError::stale(row.version));
+    }
+    if row.status == status {
+        return Ok(row);
+    }
+    Ok(endpoints::set_status(
+        recording,
+        &caller.visible,
+        id,
+        status,
+        reason,
+    )?)
+}
+
+async fn step(
+    app: &App,
+    caller: Arc<Principal>,
+    id: EndpointId,
+    write: Write,
+    digest: &str,
+    (status, reason): (EndpointStatus, Option<String>),
+) -> Result<HttpResponse, ApiError> {
+    let expected = write.version();
+    write
+        .run(app, digest, move |recording| {
+            let row = set_status(recording, &caller, id, expected, status, reason.as_deref())?;
+            Reply::ok(row.version, &Endpoint::of(recording.conn(), row)?)
+        })
+        .await
+}
+
+/// Stops an endpoint: what is queued for it, and what is published meanwhile, waits until it is resumed or expires.
+#[utoipa::path(
+    tag = "endpoints",
+    security(("oauth" = ["endpoint:write"])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The endpoint"),
+        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+    ),
+    request_body(content = Option<PauseInput>, description = "May be left out"),
+    responses(
+        (status = 200, description = "Stopped", body = Endpoint),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem)
+    )
+)]
+#[post("/endpoints/{id}/pause")]
+pub async fn pause(
+    app: web::Data<App>,
+    caller: Caller<needs::EndpointWrite>,
+    id: Segment<EndpointId>,
+    write: Write,
+    body: Body<PauseInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let mut violations = Vec::new();
+    check_optional_text(&mut violations, "/reason", input.reason.as_deref(), TEXT_CHARS);
+    if !violations.is_empty() {
+        return Err(ApiError::invalid(violations));
+    }
+    let change = (EndpointStatus::Paused, input.reason);
+    step(&app, caller.principal(), id.0, write, &digest, change).await
+}
+
+/// Puts an endpoint in use again, whether a person or its failures had put it out, and forgets its failures.
+#[utoipa::path(
+    tag = "endpoints",
+    security(("oauth" = ["endpoint:write"])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The endpoint"),
+        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+    ),
+    request_body(content = Option<NoInput>, description = "May be left out"),
+    responses(
+        (status = 200, description = "In use", body = Endpoint),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem)
+    )
+)]
+#[post("/endpoints/{id}/resume")]
+pub async fn resume(
+    app: web::Data<App>,
+    caller: Caller<needs::EndpointWrite>,
+    id: Segment<EndpointId>,
+    write: Write,
+    body: Body<NoInput>,
+) -> Result<HttpResponse, ApiError> {
+    let change = (EndpointStatus::Active, None);
+    step(&app, caller.principal(), id.0, write, &body.digest, change).await
+}

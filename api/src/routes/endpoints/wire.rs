@@ -1,0 +1,110 @@
+//! An endpoint in JSON: what a client sends, and what it is shown.
+
+use std::collections::HashMap;
+
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::db::AnyConnection;
+use qiaojian_shared::domain::access::Post;
+use qiaojian_shared::domain::delivery::{Channel, EndpointStatus, OnUncertain};
+use qiaojian_shared::ids::{AreaId, EndpointId};
+use qiaojian_shared::store::areas;
+use qiaojian_shared::store::endpoints::EndpointRow;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::problem::ApiError;
+
+/// What a client says of an endpoint.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointInput {
+    /// The client's own id; makes the call idempotent for ever.
+    #[serde(default)]
+    pub id: Option<uuid::Uuid>,
+    /// The area's code.
+    #[schema(example = "340300")]
+    pub area: String,
+    /// `federation` when left out.
+    #[serde(default = "federation")]
+    pub post: Post,
+    /// In this version `inbox`, `file` and `email` are served.
+    pub channel: Channel,
+    /// The mail address; `inbox` and `file` take none.
+    #[serde(default)]
+    #[schema(example = "qiaolian@example.org", max_length = 254)]
+    pub address: String,
+    /// Kept sealed and never shown again.
+    #[serde(default)]
+    #[schema(write_only, max_length = 1000)]
+    pub secret: Option<String>,
+    /// What to do when it is unknown whether a notice arrived: `resend` (with the same id) when left out.
+    #[serde(default = "resend")]
+    pub on_uncertain: OnUncertain,
+}
+
+const fn federation() -> Post {
+    Post::Federation
+}
+
+const fn resend() -> OnUncertain {
+    OnUncertain::Resend
+}
+
+/// Where a post receives, and how well that goes.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Endpoint {
+    pub id: EndpointId,
+    /// The same as its `ETag`.
+    pub version: i64,
+    /// The area's code.
+    pub area: String,
+    pub post: Post,
+    pub channel: Channel,
+    pub address: String,
+    /// Whether a secret is kept.
+    pub has_secret: bool,
+    pub on_uncertain: OnUncertain,
+    pub status: EndpointStatus,
+    /// Why it is out of use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<String>,
+    /// Failures since the last success.
+    pub fail_streak: i32,
+    /// Since when it has only failed.
+    pub failing_since: Option<UtcTime>,
+    /// Nothing is sent before this.
+    pub blocked_until: Option<UtcTime>,
+    pub last_sent_at: Option<UtcTime>,
+    pub created_at: UtcTime,
+    pub updated_at: UtcTime,
+}
+
+impl Endpoint {
+    /// As the row says.
+    pub fn of(conn: &mut AnyConnection, row: EndpointRow) -> Result<Self, ApiError> {
+        let areas = areas::codes(conn, [row.area_id])?;
+        Ok(Self::with_area(row, &areas))
+    }
+
+    /// As the row says, with the code of its area looked up before.
+    pub fn with_area(row: EndpointRow, areas: &HashMap<AreaId, String>) -> Self {
+        Self {
+            id: row.id,
+            version: row.version,
+            area: areas.get(&row.area_id).cloned().unwrap_or_default(),
+            post: row.post,
+            channel: row.channel,
+            address: row.address,
+            has_secret: row.sealed_secret.is_some(),
+            on_uncertain: row.on_uncertain,
+            status: row.status,
+            status_reason: row.status_reason,
+            fail_streak: row.fail_streak,
+            failing_since: row.first_failed_at,
+            blocked_until: row.blocked_until,
+            last_sent_at: row.last_sent_at,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}

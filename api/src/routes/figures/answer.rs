@@ -1,0 +1,191 @@
+//! `GET /v1/figures`.
+
+use actix_web::{HttpResponse, get, web};
+use chrono::NaiveDate;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::db::snapshot;
+use qiaojian_shared::figures::{self, CohortChoice, Figure, GroupBy, GroupKey, MembersKind, Metric, Part};
+use qiaojian_shared::ids::ProgramId;
+use qiaojian_shared::store::rules::RuleRef;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::question::{Asked, Prepared};
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{List, Params};
+use crate::problem::{ApiError, Problem};
+
+/// What to count. List-valued parameters are comma-separated.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct FiguresParams {
+    /// `organizations`, `added`, `growth`, `organization_coverage`.
+    #[param(value_type = String)]
+    metric: List<Metric>,
+    /// This area and all below it; the caller's own when left out.
+    area: Option<String>,
+    /// May be left out where there is at most one.
+    program: Option<ProgramId>,
+    /// `pilot`, `non_pilot`, or `all` for their sum; grouped by cohort and not summed when left out.
+    cohort: Option<String>,
+    /// Exclusive; the programme's baseline when left out.
+    from: Option<NaiveDate>,
+    /// Inclusive; today when left out.
+    to: Option<NaiveDate>,
+    /// The date of the tree, the cohorts and the rules; `to` when left out.
+    as_of: Option<NaiveDate>,
+    /// As the register was known at that moment; now when left out. A later one is clamped to the ledger clock.
+    known_at: Option<UtcTime>,
+    /// The name of a counting rule; `default` when left out.
+    basis: Option<String>,
+    /// `city`, `county`, `township`, `level`, `kind`, `cohort`, `month`.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    group_by: List<GroupBy>,
+}
+
+/// What was asked, with every default filled in.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FiguresScope {
+    program: Option<ProgramId>,
+    area: String,
+    cohort: Option<String>,
+    from: NaiveDate,
+    to: NaiveDate,
+}
+
+/// A figure with the links that open it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FigureReply {
+    metric: Metric,
+    #[schema(value_type = std::collections::BTreeMap<String, Option<String>>)]
+    group: GroupKey,
+    numerator: i64,
+    denominator: Option<i64>,
+    /// Percent with one decimal, half up, for a ratio; else the numerator.
+    #[serde(serialize_with = "plain_number")]
+    value: Option<f64>,
+    /// Rows that could not be decided for lack of data.
+    undetermined: i64,
+    members_kind: MembersKind,
+    /// Lists exactly the numerator's rows.
+    members: String,
+    /// Lists exactly the denominator's rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    denominator_members: Option<String>,
+}
+
+/// Figures by group, and their totals.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FiguresReply {
+    as_of: NaiveDate,
+    known_at: UtcTime,
+    rules: Vec<RuleRef>,
+    scope: FiguresScope,
+    items: Vec<FigureReply>,
+    totals: Vec<FigureReply>,
+}
+
+impl FigureReply {
+    fn of(figure: Figure, prepared: &Prepared) -> Self {
+        Self {
+            members_kind: figure.metric.members_kind(),
+            members: prepared.members_link(&figure, Part::Numerator),
+            denominator_members: figure
+                .denominator
+                .map(|_| prepared.members_link(&figure, Part::Denominator)),
+            metric: figure.metric,
+            numerator: figure.numerator,
+            denominator: figure.denominator,
+            value: figure.value,
+            undetermined: figure.undetermined,
+            group: figure.group,
+        }
+    }
+}
+
+/// Counts organizations and covered areas of the caller's subtree. Every number can be asked for again at its `as_of` and `known_at`,
+/// and opened to its rows by `members`.
+#[utoipa::path(
+    tag = "figures",
+    security(("oauth" = ["org:read"])),
+    params(FiguresParams),
+    responses(
+        (status = 200, description = "The figures", body = FiguresReply),
+        (status = 400, description = "An unknown metric, group, rule or program, or dates in the wrong order", body = Problem),
+        (status = 404, description = "The area is outside the caller's", body = Problem)
+    )
+)]
+#[get("/figures")]
+pub async fn answer(
+    app: web::Data<App>,
+    caller: Caller<needs::OrgRead>,
+    params: Params<FiguresParams>,
+) -> Result<HttpResponse, ApiError> {
+    let params = params.0;
+    let asked = Asked {
+        metrics: params.metric.0,
+        area: params.area,
+        program: params.program,
+        cohort: params.cohort,
+        from: params.from,
+        to: params.to,
+        as_of: params.as_of,
+        known_at: params.known_at,
+        basis: params.basis,
+        group_by: params.group_by.0,
+    };
+    let (caller, today) = (caller.principal(), app.today());
+    // Only the newest knowledge is answered on the fast lane.
+    let slow = asked.known_at.is_some();
+    let work = move |conn: &mut qiaojian_shared::db::AnyConnection| {
+        let prepared = snapshot(conn, |conn| {
+            asked.prepare(conn, &caller.visible, &caller.area_code, today)
+        })?;
+        let counted = figures::answer(&prepared.question, &prepared.register);
+        Ok::<_, ApiError>(reply(counted, &prepared))
+    };
+    let reply = if slow {
+        app.db.read_slow(work).await?
+    } else {
+        app.db.read(work).await?
+    };
+    Ok(HttpResponse::Ok().json(reply))
+}
+
+fn reply(counted: figures::Answer, prepared: &Prepared) -> FiguresReply {
+    let show = |figures: Vec<Figure>| {
+        figures
+            .into_iter()
+            .map(|figure| FigureReply::of(figure, prepared))
+            .collect()
+    };
+    FiguresReply {
+        as_of: prepared.question.as_of,
+        known_at: prepared.known.at,
+        rules: vec![prepared.rule.clone()],
+        scope: FiguresScope {
+            program: prepared.program,
+            area: prepared.area_code.clone(),
+            cohort: match prepared.question.cohort {
+                CohortChoice::Each => None,
+                CohortChoice::All => Some("all".to_owned()),
+                CohortChoice::Only(cohort) => Some(cohort.to_string()),
+            },
+            from: prepared.question.from,
+            to: prepared.question.to,
+        },
+        items: show(counted.items),
+        totals: show(counted.totals),
+    }
+}
+
+/// A whole number without a decimal point: `325`, `205.7`.
+fn plain_number<S: serde::Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) if value.fract() == 0.0 => serializer.serialize_i64(*value as i64),
+        other => other.serialize(serializer),
+    }
+}

@@ -1,0 +1,5 @@
+//! Figures, and the rows behind them.
+
+pub mod answer;
+pub mod members;
+pub mod question;

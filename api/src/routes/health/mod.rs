@@ -1,0 +1,51 @@
+//! Liveness, readiness, public keys, and the contract itself.
+
+use actix_web::{HttpResponse, get, web};
+use qiaojian_shared::db::schema_is_current;
+
+use crate::app::App;
+use crate::problem::ApiError;
+
+/// Whether the process runs.
+#[utoipa::path(tag = "service", security(()), responses((status = 200, description = "It runs", body = String)))]
+#[get("/healthz")]
+pub async fn healthz() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .body("ok\n")
+}
+
+/// Whether it can serve: the database answers and has the schema this binary was built for.
+#[utoipa::path(tag = "service", security(()), responses(
+    (status = 200, description = "It can serve", body = String),
+    (status = 503, description = "It cannot", body = crate::problem::Problem)
+))]
+#[get("/readyz")]
+pub async fn readyz(app: web::Data<App>) -> Result<HttpResponse, ApiError> {
+    let current = app.read(|conn| Ok(schema_is_current(conn)?)).await?;
+    if !current {
+        let cause = qiaojian_shared::db::DbError::Unreachable(
+            "the schema is older than this binary; run `qiaojian migrate`".to_owned(),
+        );
+        return Err(ApiError::unavailable(cause));
+    }
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .body("ready\n"))
+}
+
+/// The public keys access tokens are signed with (RFC 7517).
+#[utoipa::path(tag = "service", security(()), responses((status = 200, description = "A JWK set", body = serde_json::Value)))]
+#[get("/.well-known/jwks.json")]
+pub async fn jwks(app: web::Data<App>) -> HttpResponse {
+    HttpResponse::Ok().json(app.authority.jwks())
+}
+
+/// This document.
+#[utoipa::path(tag = "service", security(()), responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value)))]
+#[get("/openapi.json")]
+pub async fn openapi(document: web::Data<String>) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .body(document.get_ref().clone())
+}

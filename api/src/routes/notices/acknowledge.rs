@@ -1,0 +1,58 @@
+//! 签收: the addressee has read it.
+
+use actix_web::{HttpResponse, post, web};
+use qiaojian_shared::ids::NoticeId;
+use qiaojian_shared::store::{areas, notices};
+
+use super::wire::Notice;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Body, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::routes::bulletins::steps::NoInput;
+use crate::write::{Reply, Write};
+
+/// Says that a notice was read. Only the area and post it is addressed to may; saying so again changes nothing.
+#[utoipa::path(
+    tag = "notices",
+    security(("oauth" = ["bulletin:read"])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The notice"),
+        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+    ),
+    request_body(content = Option<NoInput>, description = "May be left out"),
+    responses(
+        (status = 200, description = "Acknowledged, now or before", body = Notice),
+        (status = 403, description = "Addressed to another area or post", body = Problem),
+        (status = 404, description = "None, or not addressed to the caller's subtree", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem)
+    )
+)]
+#[post("/notices/{id}/acknowledge")]
+pub async fn acknowledge(
+    app: web::Data<App>,
+    caller: Caller<needs::BulletinRead>,
+    id: Segment<NoticeId>,
+    write: Write,
+    body: Body<NoInput>,
+) -> Result<HttpResponse, ApiError> {
+    let (caller, expected) = (caller.principal(), write.version());
+    write
+        .run(&app, &body.digest, move |recording| {
+            let (found, _) = notices::find(recording.conn(), &caller.visible, id.0)?;
+            if (found.area_id, found.post) != (caller.area, caller.post) {
+                return Err(ApiError::not_yours(
+                    "只有收文的地区和部门可以签收。",
+                    "Only the area and post it is addressed to may acknowledge it.",
+                ));
+            }
+            if expected.is_some_and(|expected| expected != found.version) {
+                return Err(ApiError::stale(found.version));
+            }
+            let (notice, bulletin) = notices::acknowledge(recording, &caller.visible, id.0)?;
+            let area = areas::by_id(recording.conn(), notice.area_id)?;
+            Reply::ok(notice.version, &Notice::of(&notice, &bulletin, &area)?)
+        })
+        .await
+}

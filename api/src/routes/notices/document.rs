@@ -1,0 +1,94 @@
+//! A notice as a document.
+
+use std::sync::Arc;
+
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType};
+use actix_web::{HttpResponse, get, web};
+use qiaojian_shared::ids::NoticeId;
+use qiaojian_shared::store::areas::{self, AreaVersion};
+use qiaojian_shared::store::bulletins::{self, BulletinRow};
+use qiaojian_shared::store::notices::{self, NoticeRow};
+
+use super::wire::Notice;
+use crate::app::App;
+use crate::auth::{Caller, Principal, needs};
+use crate::extract::Segment;
+use crate::problem::{ApiError, Problem};
+use crate::write::show;
+
+/// A page brings its one style element and loads nothing.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+
+/// A document's page.
+pub fn html_page(page: String) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type(ContentType::html())
+        .insert_header((CONTENT_SECURITY_POLICY, PAGE_POLICY))
+        .body(page)
+}
+
+/// A document's plain text.
+pub fn plain_text(
+    bulletin: &BulletinRow,
+    notice: &NoticeRow,
+    area: &AreaVersion,
+) -> Result<HttpResponse, ApiError> {
+    let text =
+        bulletins::plain_text(bulletin, notice, &area.name).map_err(|error| ApiError::internal(&error))?;
+    Ok(HttpResponse::Ok()
+        .content_type(ContentType::plaintext())
+        .body(text))
+}
+
+/// The notice of this id with its bulletin and area, if it is out and addressed to the caller's subtree.
+pub async fn find(
+    app: &App,
+    caller: Arc<Principal>,
+    id: NoticeId,
+) -> Result<(NoticeRow, BulletinRow, AreaVersion), ApiError> {
+    app.read(move |conn| {
+        let (notice, bulletin) = notices::find(conn, &caller.visible, id)?;
+        let area = areas::by_id(conn, notice.area_id)?;
+        Ok((notice, bulletin, area))
+    })
+    .await
+}
+
+macro_rules! documents {
+    ($($(#[$doc:meta])* $name:ident $path:literal ($($response:tt)+) |$notice:ident, $bulletin:ident, $area:ident| $show:expr;)+) => {$(
+        $(#[$doc])*
+        #[utoipa::path(
+            tag = "notices",
+            security(("oauth" = ["bulletin:read"])),
+            params(("id" = uuid::Uuid, Path, description = "The notice")),
+            responses(
+                $($response)+,
+                (status = 404, description = "None, or not addressed to the caller's subtree", body = Problem)
+            )
+        )]
+        #[get($path)]
+        pub async fn $name(
+            app: web::Data<App>,
+            caller: Caller<needs::BulletinRead>,
+            id: Segment<NoticeId>,
+        ) -> Result<HttpResponse, ApiError> {
+            let ($notice, $bulletin, $area) = find(&app, caller.principal(), id.0).await?;
+            $show
+        }
+    )+};
+}
+
+documents! {
+    /// The page, as it was sent.
+    html "/notices/{id}.html" ((status = 200, description = "The page", body = String, content_type = "text/html")) |notice, _bulletin, _area| {
+        Ok(html_page(notice.html))
+    };
+    /// The data the page is made of.
+    json "/notices/{id}.json" ((status = 200, description = "The data", body = Notice)) |notice, bulletin, area| {
+        Ok(show(notice.version, &Notice::of(&notice, &bulletin, &area)?))
+    };
+    /// The plain text, as it stands beside the page in a mail.
+    txt "/notices/{id}.txt" ((status = 200, description = "The text", body = String, content_type = "text/plain")) |notice, bulletin, area| {
+        plain_text(&bulletin, &notice, &area)
+    };
+}

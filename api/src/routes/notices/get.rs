@@ -1,0 +1,32 @@
+//! One notice.
+
+use actix_web::{HttpResponse, get, web};
+use qiaojian_shared::ids::NoticeId;
+
+use super::document::find;
+use super::wire::Notice;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::Segment;
+use crate::problem::{ApiError, Problem};
+use crate::write::show;
+
+/// One notice that is out, to an area of the caller's subtree, with what it says.
+#[utoipa::path(
+    tag = "notices",
+    security(("oauth" = ["bulletin:read"])),
+    params(("id" = uuid::Uuid, Path, description = "The notice")),
+    responses(
+        (status = 200, description = "The notice", body = Notice),
+        (status = 404, description = "None, or not addressed to the caller's subtree", body = Problem)
+    )
+)]
+#[get("/notices/{id}")]
+pub async fn get(
+    app: web::Data<App>,
+    caller: Caller<needs::BulletinRead>,
+    id: Segment<NoticeId>,
+) -> Result<HttpResponse, ApiError> {
+    let (notice, bulletin, area) = find(&app, caller.principal(), id.0).await?;
+    Ok(show(notice.version, &Notice::of(&notice, &bulletin, &area)?))
+}

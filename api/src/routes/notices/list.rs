@@ -1,0 +1,97 @@
+//! The inbox, filtered.
+
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use chrono::TimeDelta;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::ids::{BulletinId, NoticeId};
+use qiaojian_shared::store::notices::{self, Filter};
+use qiaojian_shared::store::{Subtree, areas};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::wire::NoticeSummary;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::Params;
+use crate::page::{self, Page, Window};
+use crate::problem::{ApiError, Problem};
+
+/// Which notices to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListParams {
+    /// Only this area and all below it; the caller's own when left out.
+    area: Option<String>,
+    /// Only of this bulletin.
+    #[param(value_type = Option<uuid::Uuid>)]
+    bulletin: Option<BulletinId>,
+    /// Only those that nobody acknowledged.
+    #[serde(default)]
+    unacknowledged: bool,
+    /// With what they say.
+    #[serde(default)]
+    parts: bool,
+    /// 1 to 200; 50 when left out.
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+/// Notices that are out, to areas of the caller's subtree; the newest first.
+#[utoipa::path(
+    tag = "notices",
+    security(("oauth" = ["bulletin:read"])),
+    params(ListParams),
+    responses(
+        (status = 200, description = "Part of the list", body = Page<NoticeSummary>),
+        (status = 404, description = "The area is none, or outside the caller's area", body = Problem)
+    )
+)]
+#[get("/notices")]
+pub async fn list(
+    app: web::Data<App>,
+    caller: Caller<needs::BulletinRead>,
+    request: HttpRequest,
+    params: Params<ListParams>,
+) -> Result<HttpResponse, ApiError> {
+    let ListParams {
+        area,
+        bulletin,
+        unacknowledged,
+        parts,
+        limit,
+        cursor,
+    } = params.0;
+    let window = Window::<(UtcTime, NoticeId)>::new(&request, limit, cursor.as_deref())?;
+    let filter = Filter {
+        bulletin,
+        post: None,
+        // The ledger's clock, by which publications are dated, may be ahead of this process's.
+        unacknowledged_since: unacknowledged.then(|| app.now().plus(TimeDelta::days(1))),
+    };
+    let caller = caller.principal();
+    let page = app
+        .read(move |conn| {
+            let within: Subtree = match &area {
+                Some(code) => areas::find(conn, &caller.visible, code)?.subtree(),
+                None => caller.visible.clone(),
+            };
+            let rows = notices::list(conn, &within, &filter, window.after, window.fetch())?;
+            let mut said = if parts {
+                let ids: Vec<NoticeId> = rows.iter().map(|row| row.id).collect();
+                notices::parts(conn, &ids)?
+            } else {
+                std::collections::HashMap::new()
+            };
+            let rows: Vec<_> = rows.into_iter().map(|row| (said.remove(&row.id), row)).collect();
+            window
+                .page(
+                    rows,
+                    |(_, row)| (row.published_at.unwrap_or(UtcTime::EPOCH), row.id),
+                    |(parts, row)| NoticeSummary::of_inbox(row, parts),
+                )?
+                .transpose()
+        })
+        .await?;
+    Ok(page::reply(&request, &page))
+}

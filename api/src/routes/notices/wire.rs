@@ -1,0 +1,151 @@
+//! A notice in JSON.
+
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::documents::progress::{Common, Own};
+use qiaojian_shared::domain::access::Post;
+use qiaojian_shared::domain::bulletin::BulletinKind;
+use qiaojian_shared::domain::period::Period;
+use qiaojian_shared::ids::{BulletinId, NoticeId};
+use qiaojian_shared::store::areas::AreaVersion;
+use qiaojian_shared::store::bulletins::BulletinRow;
+use qiaojian_shared::store::notices::{InboxRow, NoticeRow, PartsRow};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::problem::ApiError;
+use crate::routes::bulletins::wire::Documents;
+
+/// A bulletin as addressed to one area and post.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NoticeSummary {
+    pub id: NoticeId,
+    /// The same as its `ETag`.
+    pub version: i64,
+    pub bulletin: BulletinId,
+    pub kind: BulletinKind,
+    #[schema(example = "2022-05")]
+    pub period: Period,
+    /// The number of the issue; `null` until it is published.
+    pub serial: Option<i32>,
+    pub title: String,
+    /// The code of the area it is addressed to.
+    pub area: String,
+    pub area_name: String,
+    pub post: Post,
+    pub published_at: Option<UtcTime>,
+    /// When the addressee said it was read; `null` until then.
+    pub acknowledged_at: Option<UtcTime>,
+    pub documents: Documents,
+    /// What it says; in lists only with `parts=true`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts: Option<Parts>,
+}
+
+/// A notice with what it says.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Notice {
+    #[serde(flatten)]
+    pub summary: NoticeSummary,
+    /// Why it was sent to no endpoint: `no_endpoint` or `endpoints_disabled`. It stands in the inbox all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undeliverable_reason: Option<String>,
+}
+
+/// What a notice says, as frozen when it was composed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Parts {
+    /// The same for every addressee.
+    #[schema(value_type = Common)]
+    pub common: Value,
+    /// SHA-256 of `common` in canonical form (RFC 8785).
+    pub common_digest: String,
+    /// The addressee's own.
+    #[schema(value_type = Own)]
+    pub own: Value,
+    /// SHA-256 of `own` in canonical form (RFC 8785).
+    pub own_digest: String,
+}
+
+impl Parts {
+    /// As the rows say.
+    pub fn of(row: PartsRow) -> Result<Self, ApiError> {
+        Ok(Self {
+            common: serde_json::from_str(&row.common)?,
+            common_digest: row.common_digest,
+            own: serde_json::from_str(&row.own)?,
+            own_digest: row.own_digest,
+        })
+    }
+}
+
+/// A notice that is out has an address of its own; one of a draft is seen through its bulletin.
+fn documents(id: NoticeId, bulletin: BulletinId, is_out: bool) -> Documents {
+    if is_out {
+        Documents::at(&format!("/v1/notices/{id}"), "")
+    } else {
+        Documents::at(&format!("/v1/bulletins/{bulletin}"), &format!("?notice={id}"))
+    }
+}
+
+impl NoticeSummary {
+    /// As the rows say.
+    pub fn of(notice: &NoticeRow, bulletin: &BulletinRow, area: &AreaVersion) -> Self {
+        Self {
+            id: notice.id,
+            version: notice.version,
+            bulletin: bulletin.id,
+            kind: bulletin.kind,
+            period: bulletin.period,
+            serial: bulletin.serial,
+            title: notice.title.clone(),
+            area: area.code.clone(),
+            area_name: area.name.clone(),
+            post: notice.post,
+            published_at: bulletin.published_at,
+            acknowledged_at: notice.acknowledged_at,
+            documents: documents(notice.id, bulletin.id, bulletin.published_at.is_some()),
+            parts: None,
+        }
+    }
+
+    /// A line of the inbox, with what it says when that was asked for.
+    pub fn of_inbox(row: InboxRow, parts: Option<PartsRow>) -> Result<Self, ApiError> {
+        Ok(Self {
+            documents: documents(row.id, row.bulletin_id, row.published_at.is_some()),
+            id: row.id,
+            version: row.version,
+            bulletin: row.bulletin_id,
+            kind: row.kind,
+            period: row.period,
+            serial: row.serial,
+            title: row.title,
+            area: row.area_code,
+            area_name: row.area_name,
+            post: row.post,
+            published_at: row.published_at,
+            acknowledged_at: row.acknowledged_at,
+            parts: parts.map(Parts::of).transpose()?,
+        })
+    }
+}
+
+impl Notice {
+    /// As the rows say.
+    pub fn of(notice: &NoticeRow, bulletin: &BulletinRow, area: &AreaVersion) -> Result<Self, ApiError> {
+        let parts = Parts {
+            common: serde_json::from_str(&bulletin.figures)?,
+            common_digest: bulletin.digest.clone(),
+            own: serde_json::from_str(&notice.figures)?,
+            own_digest: notice.digest.clone(),
+        };
+        let summary = NoticeSummary {
+            parts: Some(parts),
+            ..NoticeSummary::of(notice, bulletin, area)
+        };
+        Ok(Self {
+            summary,
+            undeliverable_reason: notice.undeliverable_reason.clone(),
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! An officer registers an organization.
+
+use actix_web::{HttpResponse, post, web};
+use qiaojian_shared::domain::Violation;
+use qiaojian_shared::domain::organization::Status;
+use qiaojian_shared::ids::OrganizationId;
+use qiaojian_shared::store::organizations::{self, Created, NewOrganization};
+
+use super::wire::{Organization, OrganizationInput};
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::Body;
+use crate::problem::{ApiError, Problem};
+use crate::wire::{area_in_body, id_or_new};
+use crate::write::{Reply, Write};
+
+/// Records an organization in the caller's subtree, up to `established` with its dates.
+///
+/// The same `id` with the same body is the same organization: 200 instead of 201.
+#[utoipa::path(
+    tag = "organizations",
+    security(("oauth" = ["org:write"])),
+    request_body = OrganizationInput,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    responses(
+        (status = 201, description = "Recorded", body = Organization),
+        (status = 200, description = "It was recorded before by the same request", body = Organization),
+        (status = 409, description = "The area has an active one of this kind, or the id is taken", body = Problem),
+        (status = 422, description = "Breaks a rule", body = Problem)
+    )
+)]
+#[post("/organizations")]
+pub async fn create(
+    app: web::Data<App>,
+    caller: Caller<needs::OrgWrite>,
+    write: Write,
+    body: Body<OrganizationInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    if !matches!(
+        input.status,
+        Status::Preparing | Status::Approved | Status::Established
+    ) {
+        return Err(ApiError::invalid(vec![Violation::new(
+            "/status",
+            "status_not_allowed",
+            "新登记只能是 preparing、approved 或 established；之后用 close 等操作改变。",
+            "A new record is preparing, approved or established; a verb such as close changes it later.",
+        )]));
+    }
+    let id: OrganizationId = id_or_new(input.id, app.clock.as_ref(), app.entropy.as_ref())?;
+    let (caller, today, request_digest) = (caller.principal(), app.today(), digest.clone());
+    write
+        .run(&app, &digest, move |recording| {
+            let area = area_in_body(recording.conn(), &caller.visible, "/area", &input.area)?;
+            let new = NewOrganization {
+                id,
+                digest: request_digest.clone(),
+                area,
+                parent: input.parent,
+                facts: input.facts(),
+            };
+            let (found, before) = match organizations::create(recording, &caller.visible, &new, today)? {
+                Created::New(found) => (found, false),
+                Created::Before(found) => (found, true),
+            };
+            let reply = Reply::created(
+                format!("/v1/organizations/{id}"),
+                found.organization.version,
+                &Organization::of(&found)?,
+            )?;
+            Ok(if before { reply.made_before() } else { reply })
+        })
+        .await
+}

@@ -1,0 +1,48 @@
+//! Voiding: what was recorded never was.
+
+use actix_web::{HttpResponse, delete, web};
+use qiaojian_shared::domain::violation::{TEXT_CHARS, check_text};
+use qiaojian_shared::ids::OrganizationId;
+use qiaojian_shared::store::organizations;
+
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Params, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::wire::ReasonParams;
+use crate::write::{Reply, Write};
+
+/// Voids an organization that was recorded by mistake. It is gone for later `known_at` and kept for earlier. One that ceased to be
+/// is closed instead.
+#[utoipa::path(
+    tag = "organizations",
+    security(("oauth" = ["org:write"])),
+    params(("id" = uuid::Uuid, Path, description = "The organization"), ("If-Match" = String, Header, description = "Its ETag as read"), ReasonParams),
+    responses(
+        (status = 204, description = "Voided"),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem)
+    )
+)]
+#[delete("/organizations/{id}")]
+pub async fn delete(
+    app: web::Data<App>,
+    caller: Caller<needs::OrgWrite>,
+    id: Segment<OrganizationId>,
+    write: Write,
+    params: Params<ReasonParams>,
+) -> Result<HttpResponse, ApiError> {
+    let reason = params.0.reason;
+    let mut violations = Vec::new();
+    check_text(&mut violations, "reason", &reason, TEXT_CHARS);
+    if !violations.is_empty() {
+        return Err(ApiError::bad_request(violations));
+    }
+    let (caller, id, expected) = (caller.principal(), id.0, Some(write.required_version()?));
+    write
+        .run(&app, "", move |recording| {
+            organizations::void(recording, &caller.visible, id, expected, &reason)?;
+            Ok(Reply::gone())
+        })
+        .await
+}

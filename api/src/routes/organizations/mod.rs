@@ -1,0 +1,9 @@
+//! The register of organizations.
+
+pub mod create;
+pub mod delete;
+pub mod get;
+pub mod list;
+pub mod patch;
+pub mod steps;
+pub mod wire;

@@ -1,0 +1,75 @@
+//! A correction: what was recorded was never so.
+
+use actix_web::{HttpResponse, patch, web};
+use qiaojian_shared::ids::OrganizationId;
+use qiaojian_shared::store::organizations;
+use serde_json::Value;
+
+use super::wire::{Organization, OrganizationInput};
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Body, Segment, fit};
+use crate::problem::{ApiError, Problem};
+use crate::wire::{area_in_body, merge_patch};
+use crate::write::{Reply, Write};
+
+/// Corrects an organization by a JSON merge patch (RFC 7396) of what a client may send, plus `reason`.
+///
+/// A correction holds from the beginning: figures of past dates change with it, what was known before does not. Area, parent,
+/// host, kind, status and dates need `reason`; to record that they *changed*, use a verb.
+#[utoipa::path(
+    tag = "organizations",
+    security(("oauth" = ["org:write"])),
+    params(("id" = uuid::Uuid, Path, description = "The organization"), ("If-Match" = String, Header, description = "Its ETag as read")),
+    request_body(content = serde_json::Value, content_type = "application/merge-patch+json"),
+    responses(
+        (status = 200, description = "Corrected", body = Organization),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem),
+        (status = 422, description = "Breaks a rule, or needs a reason", body = Problem),
+        (status = 428, description = "Without If-Match", body = Problem)
+    )
+)]
+#[patch("/organizations/{id}")]
+pub async fn patch(
+    app: web::Data<App>,
+    caller: Caller<needs::OrgWrite>,
+    id: Segment<OrganizationId>,
+    write: Write,
+    body: Body<serde_json::Map<String, Value>>,
+) -> Result<HttpResponse, ApiError> {
+    let Body {
+        value: mut changes,
+        digest,
+    } = body;
+    let reason: Option<String> = changes.remove("reason").map(fit).transpose()?;
+    let (caller, today, id, expected) = (
+        caller.principal(),
+        app.today(),
+        id.0,
+        Some(write.required_version()?),
+    );
+    let changes = Value::Object(changes);
+    write
+        .run(&app, &digest, move |recording| {
+            let found = organizations::find(recording.conn(), &caller.visible, id)?;
+            let mut merged = serde_json::to_value(OrganizationInput::of(&found)?)?;
+            merge_patch(&mut merged, &changes);
+            let input: OrganizationInput = fit(merged)?;
+            let area = area_in_body(recording.conn(), &caller.visible, "/area", &input.area)?;
+            let facts = input.facts();
+            let corrected = organizations::correct(
+                recording,
+                &caller.visible,
+                id,
+                expected,
+                &facts,
+                &area,
+                input.parent,
+                reason.as_deref(),
+                today,
+            )?;
+            Reply::ok(corrected.organization.version, &Organization::of(&corrected)?)
+        })
+        .await
+}

@@ -1,0 +1,118 @@
+//! The verbs that change an organization on a date.
+
+use actix_web::{HttpResponse, post, web};
+use chrono::NaiveDate;
+use qiaojian_shared::domain::access::Post;
+use qiaojian_shared::domain::dates::Precision;
+use qiaojian_shared::domain::organization::{PreciseDate, Verb};
+use qiaojian_shared::domain::violation::{NAME_CHARS, TEXT_CHARS, check_optional_text};
+use qiaojian_shared::ids::OrganizationId;
+use qiaojian_shared::store::organizations::{self, Step};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::wire::Organization;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Body, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::write::{Reply, Write};
+
+/// When, and by which document or for what reason.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepInput {
+    /// When it happened (Asia/Shanghai); not after today.
+    on: NaiveDate,
+    /// `day` when left out.
+    #[serde(default)]
+    precision: Option<Precision>,
+    /// Needed to close or abandon.
+    #[serde(default)]
+    reason: Option<String>,
+    /// With `approve`: the document.
+    #[serde(default)]
+    doc_no: Option<String>,
+    /// With `approve`: who approved.
+    #[serde(default)]
+    post: Option<Post>,
+}
+
+async fn step(
+    app: web::Data<App>,
+    caller: Caller<needs::OrgWrite>,
+    id: OrganizationId,
+    write: Write,
+    body: Body<StepInput>,
+    verb: Verb,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let mut violations = Vec::new();
+    check_optional_text(&mut violations, "/reason", input.reason.as_deref(), TEXT_CHARS);
+    check_optional_text(&mut violations, "/doc_no", input.doc_no.as_deref(), NAME_CHARS);
+    if !violations.is_empty() {
+        return Err(ApiError::invalid(violations));
+    }
+    let step = Step {
+        verb,
+        on: PreciseDate {
+            on: input.on,
+            precision: input.precision.unwrap_or(Precision::Day),
+        },
+        reason: input.reason,
+        doc_no: input.doc_no,
+        post: input.post,
+    };
+    let (caller, today, expected) = (caller.principal(), app.today(), write.version());
+    write
+        .run(&app, &digest, move |recording| {
+            let found = organizations::transition(recording, &caller.visible, id, expected, &step, today)?;
+            Reply::ok(found.organization.version, &Organization::of(&found)?)
+        })
+        .await
+}
+
+macro_rules! steps {
+    ($($(#[$doc:meta])* $name:ident $verb:ident $path:literal;)+) => {$(
+        $(#[$doc])*
+        #[utoipa::path(
+            tag = "organizations",
+            security(("oauth" = ["org:write"])),
+            params(
+                ("id" = uuid::Uuid, Path, description = "The organization"),
+                ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
+                ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+            ),
+            request_body = StepInput,
+            responses(
+                (status = 200, description = "Changed", body = Organization),
+                (status = 404, description = "None, or outside the caller's area", body = Problem),
+                (status = 409, description = "Not in this state", body = Problem),
+                (status = 422, description = "Breaks a rule", body = Problem)
+            )
+        )]
+        #[post($path)]
+        pub async fn $name(
+            app: web::Data<App>,
+            caller: Caller<needs::OrgWrite>,
+            id: Segment<OrganizationId>,
+            write: Write,
+            body: Body<StepInput>,
+        ) -> Result<HttpResponse, ApiError> {
+            step(app, caller, id.0, write, body, Verb::$verb).await
+        }
+    )+};
+}
+
+steps! {
+    /// Records the approval (批复) of an organization in preparation.
+    approve Approve "/organizations/{id}/approve";
+    /// Records the founding (成立) of an approved organization; it counts from then on.
+    establish Establish "/organizations/{id}/establish";
+    /// Records the unveiling (挂牌) of an established organization.
+    unveil Unveil "/organizations/{id}/unveil";
+    /// Closes (撤销) an established organization, with a reason.
+    close Close "/organizations/{id}/close";
+    /// Gives up an organization before it was established, with a reason.
+    abandon Abandon "/organizations/{id}/abandon";
+}

@@ -1,0 +1,215 @@
+//! An organization in JSON: what a client sends, and what it is shown.
+
+use chrono::NaiveDate;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::domain::access::Post;
+use qiaojian_shared::domain::area::Level;
+use qiaojian_shared::domain::dates::Precision;
+use qiaojian_shared::domain::organization::{
+    Basis, Facts, FiveHave, Host, Kind, Life, StandingRules, Status, Verification,
+};
+use qiaojian_shared::ids::OrganizationId;
+use qiaojian_shared::store::organizations::OrganizationInArea;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::problem::ApiError;
+use crate::wire::precise;
+
+/// The approval (批复).
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post: Option<Post>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doc_no: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<NaiveDate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
+}
+
+/// What a client says of an organization. A date's precision is `day` unless another is given.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrganizationInput {
+    /// The client's own id; makes the call idempotent for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<uuid::Uuid>,
+    /// The code of the area it stands in.
+    #[schema(example = "340304001")]
+    pub area: String,
+    #[serde(default = "host_default")]
+    pub host: Host,
+    /// The organization above it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<OrganizationId>,
+    pub kind: Kind,
+    #[schema(example = "大庆街道侨联", max_length = 100)]
+    pub name: String,
+    /// Up to `established`, with its dates, when it is recorded late.
+    #[serde(default = "status_default")]
+    pub status: Status,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub established_on: Option<NaiveDate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub established_precision: Option<Precision>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unveiled_on: Option<NaiveDate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unveiled_precision: Option<Precision>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_on: Option<NaiveDate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_precision: Option<Precision>,
+    #[serde(default = "basis_default")]
+    pub basis: Basis,
+    /// With `replace_one`: the institution abolished for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
+    #[serde(default)]
+    pub has_office: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub affiliation: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota_posts: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub posts_filled: Option<i32>,
+    #[serde(default)]
+    pub five_have: FiveHave,
+    #[serde(default)]
+    pub standing_rules: StandingRules,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub term_ends_on: Option<NaiveDate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+const fn host_default() -> Host {
+    Host::Area
+}
+
+const fn status_default() -> Status {
+    Status::Preparing
+}
+
+const fn basis_default() -> Basis {
+    Basis::New
+}
+
+impl OrganizationInput {
+    /// What is recorded of it.
+    pub fn facts(&self) -> Facts {
+        let approval = self.approval.clone().unwrap_or_default();
+        Facts {
+            host: self.host,
+            kind: self.kind,
+            name: self.name.clone(),
+            life: Life {
+                status: self.status,
+                approved: precise(approval.on, approval.precision),
+                established: precise(self.established_on, self.established_precision),
+                unveiled: precise(self.unveiled_on, self.unveiled_precision),
+                closed: precise(self.closed_on, self.closed_precision),
+            },
+            approval_post: approval.post,
+            approval_doc_no: approval.doc_no,
+            basis: self.basis,
+            replaces: self.replaces.clone(),
+            has_office: self.has_office,
+            affiliation: self.affiliation.clone(),
+            quota_posts: self.quota_posts,
+            posts_filled: self.posts_filled,
+            five_have: self.five_have.clone(),
+            standing_rules: self.standing_rules.clone(),
+            term_ends_on: self.term_ends_on,
+            note: self.note.clone(),
+        }
+    }
+
+    /// What a client would send to get the organization as it is: what a merge patch is applied to.
+    pub fn of(found: &OrganizationInArea) -> Result<Self, ApiError> {
+        let facts = found.organization.facts()?;
+        let Life {
+            approved,
+            established,
+            unveiled,
+            closed,
+            status,
+        } = facts.life;
+        let has_approval =
+            approved.is_some() || facts.approval_post.is_some() || facts.approval_doc_no.is_some();
+        let approval = Approval {
+            post: facts.approval_post,
+            doc_no: facts.approval_doc_no,
+            on: approved.map(|date| date.on),
+            precision: approved.map(|date| date.precision),
+        };
+        Ok(Self {
+            id: None,
+            area: found.area_code.clone(),
+            host: facts.host,
+            parent: found.organization.parent_id,
+            kind: facts.kind,
+            name: facts.name,
+            status,
+            approval: has_approval.then_some(approval),
+            established_on: established.map(|date| date.on),
+            established_precision: established.map(|date| date.precision),
+            unveiled_on: unveiled.map(|date| date.on),
+            unveiled_precision: unveiled.map(|date| date.precision),
+            closed_on: closed.map(|date| date.on),
+            closed_precision: closed.map(|date| date.precision),
+            basis: facts.basis,
+            replaces: facts.replaces,
+            has_office: facts.has_office,
+            affiliation: facts.affiliation,
+            quota_posts: facts.quota_posts,
+            posts_filled: facts.posts_filled,
+            five_have: facts.five_have,
+            standing_rules: facts.standing_rules,
+            term_ends_on: facts.term_ends_on,
+            note: facts.note,
+        })
+    }
+}
+
+/// An organization.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Organization {
+    pub id: OrganizationId,
+    /// The same as its `ETag`.
+    pub version: i64,
+    /// The level of its area.
+    pub level: Level,
+    #[serde(flatten)]
+    pub input: OrganizationInput,
+    pub verification: Verification,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification_reason: Option<String>,
+    /// From when on this is so (Asia/Shanghai).
+    pub valid_from: NaiveDate,
+    pub created_at: UtcTime,
+    pub updated_at: UtcTime,
+}
+
+impl Organization {
+    /// As the row says.
+    pub fn of(found: &OrganizationInArea) -> Result<Self, ApiError> {
+        let row = &found.organization;
+        Ok(Self {
+            id: row.organization_id,
+            version: row.version,
+            level: found.level,
+            input: OrganizationInput::of(found)?,
+            verification: row.verification,
+            verification_reason: row.verification_reason.clone(),
+            valid_from: row.valid_from,
+            created_at: row.created_at,
+            updated_at: row.recorded_at,
+        })
+    }
+}

@@ -1,0 +1,68 @@
+//! Who is compared with whom.
+
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use chrono::NaiveDate;
+use qiaojian_shared::db::snapshot;
+use qiaojian_shared::ids::ProgramId;
+use qiaojian_shared::store::{ledger, programs};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::wire::CohortMember;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Params, Segment};
+use crate::page::{self, Page, Window};
+use crate::problem::{ApiError, Problem};
+
+/// The cohorts of which day.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct CohortParams {
+    /// On this day (Asia/Shanghai); today when left out.
+    as_of: Option<NaiveDate>,
+    /// 1 to 200; 50 when left out.
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+/// The areas of a programme with their cohorts, by path.
+#[utoipa::path(
+    tag = "programs",
+    security(("oauth" = ["area:read"])),
+    params(("id" = uuid::Uuid, Path, description = "The programme"), CohortParams),
+    responses(
+        (status = 200, description = "Part of the list", body = Page<CohortMember>),
+        (status = 404, description = "No such programme", body = Problem)
+    )
+)]
+#[get("/programs/{id}/cohort")]
+pub async fn cohort(
+    app: web::Data<App>,
+    _caller: Caller<needs::AreaRead>,
+    request: HttpRequest,
+    id: Segment<ProgramId>,
+    params: Params<CohortParams>,
+) -> Result<HttpResponse, ApiError> {
+    let CohortParams { as_of, limit, cursor } = params.0;
+    let window = Window::<String>::new(&request, limit, cursor.as_deref())?;
+    let as_of = as_of.unwrap_or_else(|| app.today());
+    let page = app
+        .read(move |conn| {
+            let mut rows = snapshot(conn, |conn| {
+                programs::find(conn, id.0)?;
+                let known = ledger::known(conn)?;
+                Ok::<_, ApiError>(programs::cohorts(conn, id.0, as_of, known)?)
+            })?;
+            // A cohort is a few dozen areas: the whole of it is read, and a part shown.
+            rows.retain(|(_, area)| window.after.as_ref().is_none_or(|after| area.path > *after));
+            window.page(
+                rows,
+                |(_, area)| area.path.clone(),
+                |(row, area)| CohortMember::of(&row, area),
+            )
+        })
+        .await?;
+    Ok(page::reply(&request, &page))
+}

@@ -1,0 +1,62 @@
+//! The provincial office starts a programme.
+
+use actix_web::{HttpResponse, post, web};
+use qiaojian_shared::ids::ProgramId;
+use qiaojian_shared::store::areas;
+use qiaojian_shared::store::programs::{self, NewProgram};
+
+use super::wire::{Program, ProgramInput};
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::Body;
+use crate::problem::{ApiError, Problem};
+use crate::wire::{area_in_body, id_or_new};
+use crate::write::{Reply, Write};
+
+/// Records a programme of an area of the caller's subtree.
+///
+/// The same `id` with the same body is the same programme: 200 instead of 201.
+#[utoipa::path(
+    tag = "programs",
+    security(("oauth" = ["program:write"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    request_body = ProgramInput,
+    responses(
+        (status = 201, description = "Recorded", body = Program),
+        (status = 200, description = "It was recorded before by the same request", body = Program),
+        (status = 409, description = "The code or the id is taken", body = Problem),
+        (status = 422, description = "Breaks a rule", body = Problem)
+    )
+)]
+#[post("/programs")]
+pub async fn create(
+    app: web::Data<App>,
+    caller: Caller<needs::ProgramWrite>,
+    write: Write,
+    body: Body<ProgramInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let id: ProgramId = id_or_new(input.id, app.clock.as_ref(), app.entropy.as_ref())?;
+    let (caller, request_digest) = (caller.principal(), digest.clone());
+    write
+        .run(&app, &digest, move |recording| {
+            let issuer = match &input.issuer {
+                Some(code) => area_in_body(recording.conn(), &caller.visible, "/issuer", code)?,
+                None => areas::by_id(recording.conn(), caller.area)?,
+            };
+            let new = NewProgram {
+                id,
+                digest: request_digest.clone(),
+                issuer: issuer.area_id,
+                facts: input.facts(),
+                // Only the demo's own programme is.
+                illustrative: false,
+            };
+            let program = programs::create(recording, &new)?;
+            let is_new = program.recorded_seq == recording.recorded().seq;
+            let shown = Program::of(programs::find_with_issuer(recording.conn(), id)?)?;
+            let reply = Reply::created(format!("/v1/programs/{id}"), shown.version, &shown)?;
+            Ok(if is_new { reply } else { reply.made_before() })
+        })
+        .await
+}

@@ -1,0 +1,8 @@
+//! Pilot programmes and their cohorts: reference data, readable by every token that reads areas.
+
+pub mod cohort;
+pub mod create;
+pub mod get;
+pub mod list;
+pub mod set_cohort;
+pub mod wire;

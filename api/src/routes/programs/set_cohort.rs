@@ -1,0 +1,57 @@
+//! An area becomes a pilot, or ceases to be one.
+
+use actix_web::{HttpResponse, post, web};
+use qiaojian_shared::ids::{CohortId, ProgramId};
+use qiaojian_shared::store::programs;
+
+use super::wire::{CohortInput, CohortMember};
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Body, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::wire::area_in_body;
+use crate::write::{Reply, Write};
+
+/// Puts an area of the caller's subtree in a cohort from a day on. Only whoever the programme belongs to, and those above, may.
+#[utoipa::path(
+    tag = "programs",
+    security(("oauth" = ["program:write"])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The programme"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+    ),
+    request_body = CohortInput,
+    responses(
+        (status = 200, description = "Recorded", body = CohortMember),
+        (status = 403, description = "Another area's programme", body = Problem),
+        (status = 404, description = "No such programme", body = Problem),
+        (status = 409, description = "A later change is recorded", body = Problem),
+        (status = 422, description = "No such area in the caller's subtree", body = Problem)
+    )
+)]
+#[post("/programs/{id}/cohort")]
+pub async fn set_cohort(
+    app: web::Data<App>,
+    caller: Caller<needs::ProgramWrite>,
+    id: Segment<ProgramId>,
+    write: Write,
+    body: Body<CohortInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let row_id = CohortId::generate(app.clock.as_ref(), app.entropy.as_ref());
+    let caller = caller.principal();
+    write
+        .run(&app, &digest, move |recording| {
+            let found = programs::find_with_issuer(recording.conn(), id.0)?;
+            if !caller.visible.contains(&found.issuer_path) {
+                return Err(ApiError::not_yours(
+                    "只有项目的发起地区及其上级可以调整分组。",
+                    "Only the area the programme belongs to, and those above it, may change its cohorts.",
+                ));
+            }
+            let area = area_in_body(recording.conn(), &caller.visible, "/area", &input.area)?;
+            let row = programs::set_cohort(recording, row_id, id.0, area.area_id, input.cohort, input.from)?;
+            Reply::plain(&CohortMember::of(&row, area))
+        })
+        .await
+}

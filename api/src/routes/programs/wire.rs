@@ -1,0 +1,138 @@
+//! A programme in JSON: what a client sends, and what it is shown.
+
+use chrono::NaiveDate;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::domain::program::{Cohort, Facts};
+use qiaojian_shared::ids::ProgramId;
+use qiaojian_shared::store::areas::AreaVersion;
+use qiaojian_shared::store::programs::{CohortRow, ProgramOfIssuer};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::problem::ApiError;
+
+/// What a client says of a programme.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProgramInput {
+    /// The client's own id; makes the call idempotent for ever.
+    #[serde(default)]
+    pub id: Option<uuid::Uuid>,
+    /// The code of the area whose programme it is; the caller's own when left out.
+    #[serde(default)]
+    pub issuer: Option<String>,
+    /// Short and stable.
+    #[schema(example = "ah-qiaojian-2021", max_length = 100)]
+    pub code: String,
+    #[schema(example = "党建带侨建、侨建促党建", max_length = 100)]
+    pub title: String,
+    /// The same programme under other names; at most 20.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// Growth is counted against the organizations of this day.
+    pub baseline_on: NaiveDate,
+    /// Not before the baseline.
+    pub starts_on: NaiveDate,
+    /// Not before the start.
+    pub target_on: NaiveDate,
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+impl ProgramInput {
+    /// What is recorded of it.
+    pub fn facts(&self) -> Facts {
+        Facts {
+            code: self.code.clone(),
+            title: self.title.clone(),
+            aliases: self.aliases.clone(),
+            baseline_on: self.baseline_on,
+            starts_on: self.starts_on,
+            target_on: self.target_on,
+            note: self.note.clone(),
+        }
+    }
+}
+
+/// A pilot programme.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Program {
+    pub id: ProgramId,
+    /// The same as its `ETag`.
+    pub version: i64,
+    /// The code of the area whose programme it is.
+    pub issuer: String,
+    pub code: String,
+    pub title: String,
+    pub aliases: Vec<String>,
+    pub baseline_on: NaiveDate,
+    pub starts_on: NaiveDate,
+    pub target_on: NaiveDate,
+    /// Made up for a demonstration.
+    pub illustrative: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    pub created_at: UtcTime,
+    pub updated_at: UtcTime,
+}
+
+impl Program {
+    /// As the row says.
+    pub fn of(found: ProgramOfIssuer) -> Result<Self, ApiError> {
+        let ProgramOfIssuer {
+            program,
+            created_at,
+            issuer_code,
+            ..
+        } = found;
+        Ok(Self {
+            id: program.program_id,
+            version: program.version,
+            issuer: issuer_code,
+            code: program.code,
+            title: program.title,
+            aliases: serde_json::from_str(&program.aliases)?,
+            baseline_on: program.baseline_on,
+            starts_on: program.starts_on,
+            target_on: program.target_on,
+            illustrative: program.illustrative,
+            note: program.note,
+            created_at,
+            updated_at: program.recorded_at,
+        })
+    }
+}
+
+/// Puts an area in a cohort.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CohortInput {
+    /// The area's code.
+    pub area: String,
+    pub cohort: Cohort,
+    /// From this day on (Asia/Shanghai).
+    pub from: NaiveDate,
+}
+
+/// An area's side of the comparison.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CohortMember {
+    /// The area's code.
+    pub area: String,
+    pub name: String,
+    pub cohort: Cohort,
+    /// From this day on (Asia/Shanghai).
+    pub from: NaiveDate,
+}
+
+impl CohortMember {
+    /// As the row says.
+    pub fn of(row: &CohortRow, area: AreaVersion) -> Self {
+        Self {
+            area: area.code,
+            name: area.name,
+            cohort: row.cohort,
+            from: row.valid_from,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! All rules.
+
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use chrono::NaiveDate;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::domain::rule::RuleKind;
+use qiaojian_shared::ids::RuleId;
+use qiaojian_shared::store::rules::{self, RuleRow};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::Params;
+use crate::page::{self, Page, Window};
+use crate::problem::ApiError;
+
+/// Which rules to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListParams {
+    #[param(value_type = Option<String>)]
+    kind: Option<RuleKind>,
+    /// 1 to 200; 50 when left out.
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+/// One version of a rule. A counting rule's name is what `basis` takes.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Rule {
+    pub id: RuleId,
+    pub kind: RuleKind,
+    pub name: String,
+    /// Counts up; an older version stays as it was.
+    pub version: i64,
+    /// The code of the area it binds, with all below it.
+    pub scope_area: String,
+    pub effective_from: NaiveDate,
+    pub params: serde_json::Value,
+    /// Where it is written down.
+    pub source: String,
+    pub created_at: UtcTime,
+    pub updated_at: UtcTime,
+}
+
+impl Rule {
+    fn of((row, scope_area): (RuleRow, String)) -> Result<Self, ApiError> {
+        Ok(Self {
+            id: row.id,
+            kind: row.kind,
+            name: row.name,
+            version: row.version,
+            scope_area,
+            effective_from: row.effective_from,
+            params: serde_json::from_str(&row.params)?,
+            source: row.source,
+            created_at: row.recorded_at,
+            updated_at: row.recorded_at,
+        })
+    }
+}
+
+/// The place of a rule in the list.
+type Key = (String, String, i64, RuleId);
+
+fn key((row, _): &(RuleRow, String)) -> Key {
+    (row.kind.to_string(), row.name.clone(), row.version, row.id)
+}
+
+/// Every version of every rule, by kind, name and version.
+#[utoipa::path(
+    tag = "rules",
+    security(("oauth" = ["rule:read"])),
+    params(ListParams),
+    responses((status = 200, description = "Part of the list", body = Page<Rule>))
+)]
+#[get("/rules")]
+pub async fn list(
+    app: web::Data<App>,
+    _caller: Caller<needs::RuleRead>,
+    request: HttpRequest,
+    params: Params<ListParams>,
+) -> Result<HttpResponse, ApiError> {
+    let ListParams { kind, limit, cursor } = params.0;
+    let window = Window::<Key>::new(&request, limit, cursor.as_deref())?;
+    let page = app
+        .read(move |conn| {
+            // Rules are few: all are read, and a part shown.
+            let mut rows = rules::list(conn, kind)?;
+            rows.sort_by_cached_key(key);
+            rows.retain(|row| window.after.as_ref().is_none_or(|after| key(row) > *after));
+            window.page(rows, key, Rule::of)?.transpose()
+        })
+        .await?;
+    Ok(page::reply(&request, &page))
+}

@@ -1,0 +1,3 @@
+//! The rules figures are made by: reference data.
+
+pub mod list;

@@ -1,0 +1,67 @@
+//! A schedule is set.
+
+use actix_web::{HttpResponse, post, web};
+use qiaojian_shared::ids::ScheduleId;
+use qiaojian_shared::store::schedules::{self, NewSchedule};
+
+use super::wire::{Schedule, ScheduleInput};
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::Body;
+use crate::problem::{ApiError, Problem};
+use crate::routes::bulletins::wire::{no_document, own_program};
+use crate::wire::id_or_new;
+use crate::write::{Reply, Write};
+
+/// Records when bulletins of a programme of the caller's area are composed, in its name and that of the caller's post.
+///
+/// A spec that would fire twice in a period is refused, with the two dates. The same `id` with the same body is the same schedule:
+/// 200 instead of 201.
+#[utoipa::path(
+    tag = "schedules",
+    security(("oauth" = ["schedule:write"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    request_body = ScheduleInput,
+    responses(
+        (status = 201, description = "Recorded", body = Schedule),
+        (status = 200, description = "It was recorded before by the same request", body = Schedule),
+        (status = 409, description = "The id is taken", body = Problem),
+        (status = 422, description = "Another area's programme, or a timing that cannot be", body = Problem)
+    )
+)]
+#[post("/schedules")]
+pub async fn create(
+    app: web::Data<App>,
+    caller: Caller<needs::ScheduleWrite>,
+    write: Write,
+    body: Body<ScheduleInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    if let Some(violation) = no_document("/kind", input.kind) {
+        return Err(ApiError::invalid(vec![violation]));
+    }
+    let id: ScheduleId = id_or_new(input.id, app.clock.as_ref(), app.entropy.as_ref())?;
+    let (caller, request_digest) = (caller.principal(), digest.clone());
+    write
+        .run(&app, &digest, move |recording| {
+            own_program(recording.conn(), caller.area, input.program)?;
+            let before = schedules::exists(recording.conn(), id)?;
+            let new = NewSchedule {
+                id,
+                digest: request_digest.clone(),
+                issuer: caller.area,
+                issuer_post: caller.post,
+                program: input.program,
+                kind: input.kind,
+                recipients: input.recipients,
+                plan: input.plan(),
+                approval: input.approval,
+            };
+            let row = schedules::create(recording, &new)?;
+            let version = row.version;
+            let shown = Schedule::of(recording.conn(), row)?;
+            let reply = Reply::created(format!("/v1/schedules/{id}"), version, &shown)?;
+            Ok(if before { reply.made_before() } else { reply })
+        })
+        .await
+}

@@ -1,0 +1,44 @@
+//! What came of a schedule.
+
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::ids::{OccurrenceId, ScheduleId};
+use qiaojian_shared::store::{occurrences, schedules};
+
+use super::wire::Occurrence;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Params, Segment};
+use crate::page::{self, Page, Window};
+use crate::problem::{ApiError, Problem};
+use crate::wire::PageParams;
+
+/// The periods of a schedule that have come due, oldest first: composed, left out or missed, each with its reason.
+#[utoipa::path(
+    tag = "schedules",
+    security(("oauth" = ["bulletin:read"])),
+    params(("id" = uuid::Uuid, Path, description = "The schedule"), PageParams),
+    responses(
+        (status = 200, description = "Part of the list", body = Page<Occurrence>),
+        (status = 404, description = "None, or outside the caller's area", body = Problem)
+    )
+)]
+#[get("/schedules/{id}/occurrences")]
+pub async fn list(
+    app: web::Data<App>,
+    caller: Caller<needs::BulletinRead>,
+    request: HttpRequest,
+    id: Segment<ScheduleId>,
+    params: Params<PageParams>,
+) -> Result<HttpResponse, ApiError> {
+    let window = Window::<(UtcTime, OccurrenceId)>::new(&request, params.limit, params.cursor.as_deref())?;
+    let caller = caller.principal();
+    let page = app
+        .read(move |conn| {
+            let schedule = schedules::find(conn, &caller.visible, id.0)?;
+            let rows = occurrences::of_schedule(conn, schedule.id, window.after, window.fetch())?;
+            window.page(rows, |row| (row.due_at, row.id), Occurrence::of)
+        })
+        .await?;
+    Ok(page::reply(&request, &page))
+}

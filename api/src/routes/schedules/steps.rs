@@ -1,0 +1,112 @@
+//! A schedule is stopped, and started again.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, post, web};
+use qiaojian_shared::ids::ScheduleId;
+use qiaojian_shared::store::Recording;
+use qiaojian_shared::store::schedules;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::wire::Schedule;
+use crate::app::App;
+use crate::auth::{Caller, Principal, needs};
+use crate::extract::{Body, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::routes::bulletins::steps::NoInput;
+use crate::write::{Reply, Write};
+
+/// What becomes of the periods that came due in between.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResumeInput {
+    /// `true`: they are listed as missed. Otherwise they are caught up by the schedule's policy.
+    #[serde(default)]
+    skip_missed: bool,
+}
+
+/// Checks that the schedule is the caller's and has the version the caller read.
+fn check(
+    recording: &mut Recording<'_, '_>,
+    caller: &Principal,
+    id: ScheduleId,
+    expected: Option<i64>,
+) -> Result<(), ApiError> {
+    let row = schedules::find(recording.conn(), &caller.visible, id)?;
+    match expected {
+        Some(expected) if expected != row.version => Err(ApiError::stale(row.version)),
+        _ => Ok(()),
+    }
+}
+
+/// Stops a schedule until it is resumed. Stopping a stopped one changes nothing.
+#[utoipa::path(
+    tag = "schedules",
+    security(("oauth" = ["schedule:write"])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The schedule"),
+        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+    ),
+    request_body(content = Option<NoInput>, description = "May be left out"),
+    responses(
+        (status = 200, description = "Stopped", body = Schedule),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem)
+    )
+)]
+#[post("/schedules/{id}/pause")]
+pub async fn pause(
+    app: web::Data<App>,
+    caller: Caller<needs::ScheduleWrite>,
+    id: Segment<ScheduleId>,
+    write: Write,
+    body: Body<NoInput>,
+) -> Result<HttpResponse, ApiError> {
+    let (caller, expected) = (caller.principal(), write.version());
+    write
+        .run(&app, &body.digest, move |recording| {
+            check(recording, &caller, id.0, expected)?;
+            let row = schedules::pause(recording, &caller.visible, id.0)?;
+            Reply::ok(row.version, &Schedule::of(recording.conn(), row)?)
+        })
+        .await
+}
+
+/// Starts a stopped schedule again. Starting a running one changes nothing.
+#[utoipa::path(
+    tag = "schedules",
+    security(("oauth" = ["schedule:write"])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The schedule"),
+        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+    ),
+    request_body(content = Option<ResumeInput>, description = "May be left out"),
+    responses(
+        (status = 200, description = "Running", body = Schedule),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem)
+    )
+)]
+#[post("/schedules/{id}/resume")]
+pub async fn resume(
+    app: web::Data<App>,
+    caller: Caller<needs::ScheduleWrite>,
+    id: Segment<ScheduleId>,
+    write: Write,
+    body: Body<ResumeInput>,
+) -> Result<HttpResponse, ApiError> {
+    let (caller, expected) = (caller.principal(), write.version());
+    let (clock, entropy) = (Arc::clone(&app.clock), Arc::clone(&app.entropy));
+    let skip_missed = body.value.skip_missed;
+    write
+        .run(&app, &body.digest, move |recording| {
+            check(recording, &caller, id.0, expected)?;
+            let sources = (clock.as_ref(), entropy.as_ref());
+            let row = schedules::resume(recording, sources, &caller.visible, id.0, skip_missed)?;
+            Reply::ok(row.version, &Schedule::of(recording.conn(), row)?)
+        })
+        .await
+}

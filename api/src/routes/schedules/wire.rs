@@ -1,0 +1,266 @@
+//! A schedule in JSON: what a client sends, and what it is shown.
+
+use std::collections::HashMap;
+
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::db::AnyConnection;
+use qiaojian_shared::domain::access::Post;
+use qiaojian_shared::domain::bulletin::BulletinKind;
+use qiaojian_shared::domain::delivery::OccurrenceState;
+use qiaojian_shared::domain::period::{Period, PeriodUnit};
+use qiaojian_shared::domain::program::Cohort;
+use qiaojian_shared::domain::schedule::{
+    Approval, CatchUp, DueOccurrence, PlanFields, Verdict, WorkdayPolicy,
+};
+use qiaojian_shared::ids::{AreaId, BulletinId, OccurrenceId, ProgramId, ScheduleId};
+use qiaojian_shared::store::areas;
+use qiaojian_shared::store::occurrences::OccurrenceRow;
+use qiaojian_shared::store::schedules::{Recipients, ScheduleRow};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::problem::ApiError;
+use crate::wire::PostRef;
+
+/// What a client says of a schedule.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleInput {
+    /// The client's own id; makes the call idempotent for ever.
+    #[serde(default)]
+    pub id: Option<uuid::Uuid>,
+    /// A programme of the caller's own area.
+    pub program: ProgramId,
+    /// In this version only `progress` has a document.
+    pub kind: BulletinKind,
+    /// The federations of the pilot areas when left out.
+    #[serde(default = "pilot_federations")]
+    pub recipients: Recipients,
+    /// Five fields (minute, hour, day, month, weekday), or six with seconds first; at most one fire a period.
+    #[schema(example = "0 0 9 1 * *", max_length = 100)]
+    pub spec: String,
+    /// An IANA name.
+    #[serde(default = "shanghai")]
+    #[schema(default = "Asia/Shanghai")]
+    pub time_zone: String,
+    pub period: PeriodInput,
+    /// The first period to issue; one in the past is caught up.
+    #[schema(example = "2021-12")]
+    pub starts_period: Period,
+    /// The last one; for ever when left out.
+    #[serde(default)]
+    #[schema(example = "2022-12")]
+    pub ends_period: Option<Period>,
+    /// What to do when the fire is not on a working day; nothing when left out.
+    #[serde(default = "work_on_holidays")]
+    pub workday_policy: WorkdayPolicy,
+    #[serde(default)]
+    pub catch_up: CatchUpInput,
+    /// `required` when left out: drafts wait for a person.
+    #[serde(default = "by_a_person")]
+    pub approval: Approval,
+}
+
+/// Which period a fire is about.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PeriodInput {
+    pub unit: PeriodUnit,
+    /// Added to the period the fire is in: -1 for the one just over.
+    #[schema(example = -1, minimum = -36, maximum = 36)]
+    pub offset: i32,
+}
+
+/// What to do about periods that came due while no worker was running.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CatchUpInput {
+    pub policy: CatchUp,
+    /// How far back it reaches, in seconds; without limit when `null` or left out.
+    #[serde(default)]
+    pub window_s: Option<i64>,
+    /// How many periods are opened at once at most; the latest are kept. 12 when left out.
+    #[serde(default = "a_dozen")]
+    #[schema(minimum = 1, maximum = 1000)]
+    pub cap: i32,
+}
+
+impl Default for CatchUpInput {
+    fn default() -> Self {
+        Self {
+            policy: CatchUp::Latest,
+            window_s: None,
+            cap: a_dozen(),
+        }
+    }
+}
+
+const fn a_dozen() -> i32 {
+    12
+}
+
+const fn pilot_federations() -> Recipients {
+    Recipients {
+        cohort: Cohort::Pilot,
+        post: Post::Federation,
+    }
+}
+
+fn shanghai() -> String {
+    "Asia/Shanghai".to_owned()
+}
+
+const fn work_on_holidays() -> WorkdayPolicy {
+    WorkdayPolicy::None
+}
+
+const fn by_a_person() -> Approval {
+    Approval::Required
+}
+
+impl ScheduleInput {
+    /// Its timing.
+    pub fn plan(&self) -> PlanFields {
+        PlanFields {
+            spec: self.spec.clone(),
+            time_zone: self.time_zone.clone(),
+            period_unit: self.period.unit,
+            period_offset: self.period.offset,
+            starts_period: self.starts_period,
+            ends_period: self.ends_period,
+            workday_policy: self.workday_policy,
+            catch_up: self.catch_up.policy,
+            catch_up_window_s: self.catch_up.window_s,
+            catch_up_cap: self.catch_up.cap,
+        }
+    }
+}
+
+/// When bulletins are composed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Schedule {
+    pub id: ScheduleId,
+    /// The same as its `ETag`.
+    pub version: i64,
+    /// In whose name.
+    pub issuer: PostRef,
+    pub program: ProgramId,
+    pub kind: BulletinKind,
+    pub recipients: Recipients,
+    pub spec: String,
+    pub time_zone: String,
+    pub period: PeriodInput,
+    pub starts_period: Period,
+    pub ends_period: Option<Period>,
+    pub workday_policy: WorkdayPolicy,
+    pub catch_up: CatchUpInput,
+    pub approval: Approval,
+    /// `null` while it runs.
+    pub paused_at: Option<UtcTime>,
+    /// When something is due next; `null` when nothing is any more.
+    pub next_due_at: Option<UtcTime>,
+    pub created_at: UtcTime,
+    pub updated_at: UtcTime,
+}
+
+impl Schedule {
+    /// As the row says.
+    pub fn of(conn: &mut AnyConnection, row: ScheduleRow) -> Result<Self, ApiError> {
+        let issuers = areas::codes(conn, [row.issuer_area_id])?;
+        Self::with_issuer(row, &issuers)
+    }
+
+    /// As the row says, with the code of its issuer looked up before.
+    pub fn with_issuer(row: ScheduleRow, issuers: &HashMap<AreaId, String>) -> Result<Self, ApiError> {
+        let recipients = row.recipients()?;
+        Ok(Self {
+            id: row.id,
+            version: row.version,
+            issuer: PostRef {
+                area: issuers.get(&row.issuer_area_id).cloned().unwrap_or_default(),
+                post: row.issuer_post,
+            },
+            program: row.program_id,
+            kind: row.kind,
+            recipients,
+            spec: row.spec,
+            time_zone: row.time_zone,
+            period: PeriodInput {
+                unit: row.period_unit,
+                offset: row.period_offset,
+            },
+            starts_period: row.starts_period,
+            ends_period: row.ends_period,
+            workday_policy: row.workday_policy,
+            catch_up: CatchUpInput {
+                policy: row.catch_up,
+                window_s: row.catch_up_window_s,
+                cap: row.catch_up_cap,
+            },
+            approval: row.approval,
+            paused_at: row.paused_at,
+            next_due_at: row.next_due_at,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+/// What became of one period of a schedule.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Occurrence {
+    pub id: OccurrenceId,
+    pub period: Period,
+    pub due_at: UtcTime,
+    pub state: OccurrenceState,
+    /// Why it was left out or missed, or what the last try to compose it said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What came of it.
+    pub bulletin: Option<BulletinId>,
+    /// Tries to compose it that failed.
+    pub failures: i32,
+    pub created_at: UtcTime,
+    pub updated_at: UtcTime,
+}
+
+impl Occurrence {
+    /// As the row says.
+    pub fn of(row: OccurrenceRow) -> Self {
+        Self {
+            id: row.id,
+            period: row.period,
+            due_at: row.due_at,
+            state: row.state,
+            reason: row.reason,
+            bulletin: row.bulletin_id,
+            failures: row.failures,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+/// A period to come.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Upcoming {
+    pub period: Period,
+    /// When it is composed: the fire, moved by the workday policy.
+    pub due_at: UtcTime,
+    /// Whether the workday policy leaves it out.
+    pub skipped: bool,
+    /// Whether that rests on a year whose working calendar is not published yet.
+    pub provisional: bool,
+}
+
+impl Upcoming {
+    /// As the plan says.
+    pub fn of(due: &DueOccurrence) -> Self {
+        Self {
+            period: due.period,
+            due_at: due.due_at,
+            skipped: due.verdict != Verdict::Open,
+            provisional: due.provisional,
+        }
+    }
+}

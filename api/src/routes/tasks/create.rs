@@ -1,0 +1,160 @@
+//! A task is issued and given to areas below, all or none.
+
+use std::collections::BTreeSet;
+
+use actix_web::{HttpResponse, post, web};
+use qiaojian_shared::db::AnyConnection;
+use qiaojian_shared::domain::Violation;
+use qiaojian_shared::domain::area::AreaKind;
+use qiaojian_shared::domain::task::check_assignees;
+use qiaojian_shared::ids::{AssignmentId, ProgramId, TaskId};
+use qiaojian_shared::store::tasks::{self, Assignee, IssuedTask, NewTask};
+use qiaojian_shared::store::{activities, areas, programs};
+
+use super::wire::{Task, TaskInput};
+use crate::app::App;
+use crate::auth::{Caller, Principal, needs};
+use crate::extract::Body;
+use crate::problem::{ApiError, Problem};
+use crate::wire::{id_or_new, missing_as, unknown_area};
+use crate::write::{Reply, Write};
+
+/// Issues a task today, as the caller's area and post, and gives it to areas below.
+///
+/// The same `id` with the same body is the same task: 200 instead of 201.
+#[utoipa::path(
+    tag = "tasks",
+    security(("oauth" = ["task:issue"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    request_body = TaskInput,
+    responses(
+        (status = 201, description = "Issued", body = Task),
+        (status = 200, description = "It was issued before by the same request", body = Task),
+        (status = 409, description = "The number or the id is taken", body = Problem),
+        (status = 422, description = "Breaks a rule, or names an area that is not below the caller's own", body = Problem)
+    )
+)]
+#[post("/tasks")]
+pub async fn create(
+    app: web::Data<App>,
+    caller: Caller<needs::TaskIssue>,
+    write: Write,
+    body: Body<TaskInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let today = app.today();
+    let mut violations = input.facts(today).violations();
+    check_assignees(&mut violations, input.assign_to.len());
+    if !violations.is_empty() {
+        return Err(ApiError::invalid(violations));
+    }
+    let id: TaskId = id_or_new(input.id, app.clock.as_ref(), app.entropy.as_ref())?;
+    let given_ids: Vec<_> = input
+        .assign_to
+        .iter()
+        .map(|_| AssignmentId::generate(app.clock.as_ref(), app.entropy.as_ref()))
+        .collect();
+    let (caller, request_digest) = (caller.principal(), digest.clone());
+    write
+        .run(&app, &digest, move |recording| {
+            let before = tasks::made_before(recording.conn(), &caller.visible, id, &request_digest)?;
+            if let Some(before) = before {
+                return Ok(reply(before)?.made_before());
+            }
+            let new = NewTask {
+                id,
+                digest: request_digest.clone(),
+                program: program(recording.conn(), &input)?,
+                issuer: areas::by_id(recording.conn(), caller.area)?,
+                issuer_post: caller.post,
+                facts: input.facts(today),
+                origin: input.origin,
+                assignees: assignees(recording.conn(), &caller, &input, &given_ids)?,
+            };
+            check_origin(recording.conn(), &caller, &input)?;
+            reply(tasks::create(recording, &new)?)
+        })
+        .await
+}
+
+fn reply(issued: IssuedTask) -> Result<Reply, ApiError> {
+    let task = Task::of(issued)?;
+    Reply::created(format!("/v1/tasks/{}", task.id), task.version, &task)
+}
+
+fn program(conn: &mut AnyConnection, input: &TaskInput) -> Result<ProgramId, ApiError> {
+    let found = programs::find(conn, input.program).map_err(|error| missing_as("/program", error))?;
+    Ok(found.program_id)
+}
+
+fn check_origin(conn: &mut AnyConnection, caller: &Principal, input: &TaskInput) -> Result<(), ApiError> {
+    let Some(origin) = input.origin else { return Ok(()) };
+    activities::find(conn, &caller.visible, origin)
+        .map(drop)
+        .map_err(|error| missing_as("/origin", error))
+}
+
+/// The assignees, each an area below the caller's own, or everything that is wrong with them.
+fn assignees(
+    conn: &mut AnyConnection,
+    caller: &Principal,
+    input: &TaskInput,
+    ids: &[AssignmentId],
+) -> Result<Vec<Assignee>, ApiError> {
+    let below = areas::by_codes(
+        conn,
+        &caller.visible,
+        input.assign_to.iter().map(|to| to.area.as_str()),
+    )?;
+    let mut named = BTreeSet::new();
+    let mut violations = Vec::new();
+    let mut assignees = Vec::new();
+    for (index, (to, id)) in input.assign_to.iter().zip(ids).enumerate() {
+        let pointer = format!("/assign_to/{index}/area");
+        match below.get(&to.area) {
+            None => violations.push(unknown_area(pointer)),
+            Some(area) if area.area_id == caller.area => violations.push(own_area(pointer)),
+            Some(area) if area.kind != AreaKind::Administrative => {
+                violations.push(not_administrative(pointer));
+            }
+            Some(_) if !named.insert((&to.area, to.post)) => violations.push(named_twice(pointer)),
+            Some(area) => assignees.push(Assignee {
+                id: *id,
+                area: area.clone(),
+                post: to.post,
+            }),
+        }
+    }
+    if violations.is_empty() {
+        Ok(assignees)
+    } else {
+        Err(ApiError::invalid(violations))
+    }
+}
+
+fn own_area(pointer: String) -> Violation {
+    Violation::new(
+        pointer,
+        "own_area",
+        "只能交办给下级地区，不能交办给本级。",
+        "Give it to areas below, not to your own.",
+    )
+}
+
+fn not_administrative(pointer: String) -> Violation {
+    Violation::new(
+        pointer,
+        "area_not_administrative",
+        "统计用区划和占位区划不能承办任务。",
+        "A statistical or placeholder area cannot be given a task.",
+    )
+}
+
+fn named_twice(pointer: String) -> Violation {
+    Violation::new(
+        pointer,
+        "assigned_twice",
+        "同一地区和部门只能列一次。",
+        "Name each area and post once.",
+    )
+}

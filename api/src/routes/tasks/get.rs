@@ -1,0 +1,32 @@
+//! One task.
+
+use actix_web::{HttpResponse, get, web};
+use qiaojian_shared::ids::TaskId;
+use qiaojian_shared::store::tasks;
+
+use super::wire::Task;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::Segment;
+use crate::problem::{ApiError, Problem};
+use crate::write::show;
+
+/// One task that an area of the caller's subtree issued or was given.
+#[utoipa::path(
+    tag = "tasks",
+    security(("oauth" = ["task:read"])),
+    params(("id" = uuid::Uuid, Path, description = "The task")),
+    responses((status = 200, description = "The task", body = Task), (status = 404, description = "None, or neither issued nor received in the caller's area", body = Problem))
+)]
+#[get("/tasks/{id}")]
+pub async fn get(
+    app: web::Data<App>,
+    caller: Caller<needs::TaskRead>,
+    id: Segment<TaskId>,
+) -> Result<HttpResponse, ApiError> {
+    let caller = caller.principal();
+    let found = app
+        .read(move |conn| Ok(tasks::find(conn, &caller.visible, id.0)?))
+        .await?;
+    Ok(show(found.task.version, &Task::of(found)?))
+}

@@ -1,0 +1,122 @@
+//! A task in JSON: what a client sends, and what it is shown.
+
+use chrono::NaiveDate;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::domain::access::Post;
+use qiaojian_shared::domain::task::{Facts, Theme};
+use qiaojian_shared::ids::{ActivityId, ProgramId, TaskId};
+use qiaojian_shared::store::tasks::IssuedTask;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::problem::ApiError;
+use crate::wire::PostRef;
+
+/// What a client says of a task.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TaskInput {
+    /// The client's own id; makes the call idempotent for ever.
+    #[serde(default)]
+    pub id: Option<uuid::Uuid>,
+    pub program: ProgramId,
+    /// Its number in the caller's table, unique within the programme.
+    #[schema(example = 1, minimum = 1, maximum = 9999)]
+    pub no: i32,
+    pub theme: Theme,
+    #[schema(
+        example = "推动有侨界服务需求的乡镇（街道）年内建立侨联（工作站）。",
+        max_length = 2000
+    )]
+    pub content: String,
+    /// 责任部门
+    pub lead_post: Post,
+    /// 配合部门
+    #[serde(default)]
+    pub supporting_posts: Vec<Post>,
+    /// Not before today (Asia/Shanghai).
+    pub due_on: NaiveDate,
+    /// The activity it follows from.
+    #[serde(default)]
+    pub origin: Option<ActivityId>,
+    /// Whom it is given to: 1 to 200, all or none.
+    pub assign_to: Vec<AssigneeInput>,
+}
+
+/// Whom a task is given to.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AssigneeInput {
+    /// The code of an area below the caller's own.
+    #[schema(example = "340300")]
+    pub area: String,
+    #[serde(default = "post_default")]
+    pub post: Post,
+}
+
+const fn post_default() -> Post {
+    Post::Federation
+}
+
+impl TaskInput {
+    /// What is recorded of it.
+    pub fn facts(&self, issued_on: NaiveDate) -> Facts {
+        Facts {
+            no: self.no,
+            theme: self.theme,
+            content: self.content.clone(),
+            lead_post: self.lead_post,
+            supporting_posts: self.supporting_posts.clone(),
+            issued_on,
+            due_on: self.due_on,
+        }
+    }
+}
+
+/// A row of the table.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Task {
+    pub id: TaskId,
+    /// The same as its `ETag`.
+    pub version: i64,
+    pub program: ProgramId,
+    /// Who gave it.
+    pub issuer: PostRef,
+    pub no: i32,
+    pub theme: Theme,
+    pub content: String,
+    pub lead_post: Post,
+    pub supporting_posts: Vec<Post>,
+    pub issued_on: NaiveDate,
+    pub due_on: NaiveDate,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<ActivityId>,
+    pub created_at: UtcTime,
+    pub updated_at: UtcTime,
+}
+
+impl Task {
+    /// As the row says.
+    pub fn of(issued: IssuedTask) -> Result<Self, ApiError> {
+        let IssuedTask { task, issuer_code } = issued;
+        Ok(Self {
+            id: task.id,
+            version: task.version,
+            program: task.program_id,
+            issuer: PostRef {
+                area: issuer_code,
+                post: task.issuer_post,
+            },
+            no: task.no,
+            theme: task.theme,
+            content: task.content,
+            lead_post: task.lead_post,
+            supporting_posts: serde_json::from_str(&task.supporting_posts)?,
+            issued_on: task.issued_on,
+            due_on: task.due_on,
+            origin: task.origin_activity_id,
+            created_at: task.created_at,
+            updated_at: task.updated_at,
+        })
+    }
+}

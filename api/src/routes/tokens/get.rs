@@ -1,0 +1,32 @@
+//! One token.
+
+use actix_web::{HttpResponse, get, web};
+use qiaojian_shared::ids::TokenId;
+use qiaojian_shared::store::tokens;
+
+use super::wire::Token;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::Segment;
+use crate::problem::{ApiError, Problem};
+use crate::write::show;
+
+/// One token of the caller's subtree, without its secret.
+#[utoipa::path(
+    tag = "tokens",
+    security(("oauth" = ["token:admin"])),
+    params(("id" = uuid::Uuid, Path, description = "The token")),
+    responses((status = 200, description = "The token", body = Token), (status = 404, description = "None, or outside the caller's area", body = Problem))
+)]
+#[get("/tokens/{id}")]
+pub async fn get(
+    app: web::Data<App>,
+    caller: Caller<needs::TokenAdmin>,
+    id: Segment<TokenId>,
+) -> Result<HttpResponse, ApiError> {
+    let caller = caller.principal();
+    let found = app
+        .read(move |conn| Ok(tokens::find(conn, &caller.visible, id.0)?))
+        .await?;
+    Ok(show(found.token.version, &Token::of(&found, app.now())))
+}

@@ -1,0 +1,63 @@
+//! The tokens of a subtree.
+
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use qiaojian_shared::domain::token::TokenStatus;
+use qiaojian_shared::ids::TokenId;
+use qiaojian_shared::store::{areas, tokens};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::wire::Token;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::Params;
+use crate::page::{self, Page, Window};
+use crate::problem::ApiError;
+
+/// Which tokens to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListParams {
+    /// Only this area and all below it.
+    area: Option<String>,
+    /// `active` (also the expired ones) or `revoked`.
+    status: Option<TokenStatus>,
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+/// Tokens of the caller's subtree, oldest first.
+#[utoipa::path(
+    tag = "tokens",
+    security(("oauth" = ["token:admin"])),
+    params(ListParams),
+    responses((status = 200, description = "Part of the list", body = Page<Token>))
+)]
+#[get("/tokens")]
+pub async fn list(
+    app: web::Data<App>,
+    caller: Caller<needs::TokenAdmin>,
+    request: HttpRequest,
+    params: Params<ListParams>,
+) -> Result<HttpResponse, ApiError> {
+    let ListParams {
+        area,
+        status,
+        limit,
+        cursor,
+    } = params.0;
+    let window = Window::<TokenId>::new(&request, limit, cursor.as_deref())?;
+    let (caller, now) = (caller.principal(), app.now());
+    let page = app
+        .read(move |conn| {
+            let within = match &area {
+                Some(code) => areas::find(conn, &caller.visible, code)?.subtree(),
+                None => caller.visible.clone(),
+            };
+            let rows = tokens::list(conn, &within, status, window.after, window.fetch())?;
+            window.page(rows, |row| row.token.id, |row| Token::of(&row, now))
+        })
+        .await?;
+    Ok(page::reply(&request, &page))
+}

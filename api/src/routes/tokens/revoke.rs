@@ -1,0 +1,46 @@
+//! A token withdrawn for good.
+
+use actix_web::{HttpResponse, post, web};
+use qiaojian_shared::ids::TokenId;
+use qiaojian_shared::store::tokens;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::wire::Token;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Body, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::write::{Reply, Write};
+
+/// Nothing needs to be said.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeInput {}
+
+/// Revokes a token. Every process refuses it, and the access tokens given for it, within a second. Revoking again changes nothing.
+#[utoipa::path(
+    tag = "tokens",
+    security(("oauth" = ["token:admin"])),
+    params(("id" = uuid::Uuid, Path, description = "The token")),
+    request_body = RevokeInput,
+    responses((status = 200, description = "Revoked", body = Token), (status = 404, description = "None, or outside the caller's area", body = Problem))
+)]
+#[post("/tokens/{id}/revoke")]
+pub async fn revoke(
+    app: web::Data<App>,
+    caller: Caller<needs::TokenAdmin>,
+    id: Segment<TokenId>,
+    write: Write,
+    body: Body<RevokeInput>,
+) -> Result<HttpResponse, ApiError> {
+    let (caller, id, now) = (caller.principal(), id.0, app.now());
+    let reply = write
+        .run(&app, &body.digest, move |recording| {
+            let found = tokens::revoke(recording, &caller.visible, id)?;
+            Reply::ok(found.token.version, &Token::of(&found, now))
+        })
+        .await?;
+    app.authority.revoke(id);
+    Ok(reply)
+}

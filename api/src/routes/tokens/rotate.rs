@@ -1,0 +1,51 @@
+//! A new secret for a token.
+
+use actix_web::{HttpResponse, post, web};
+use qiaojian_shared::ids::TokenId;
+use qiaojian_shared::secrets::{hash_secret, new_secret};
+use qiaojian_shared::store::tokens;
+
+use super::create::SECRET_PREFIX;
+use super::revoke::RevokeInput;
+use super::wire::{Token, TokenWithSecret};
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Body, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::write::{Reply, Write};
+
+/// Gives a token another secret, shown only in this reply. The old secret gets no access token any more; those given before end
+/// within 15 minutes.
+#[utoipa::path(
+    tag = "tokens",
+    security(("oauth" = ["token:admin"])),
+    params(("id" = uuid::Uuid, Path, description = "The token"), ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    request_body = RevokeInput,
+    responses(
+        (status = 200, description = "The new secret", body = TokenWithSecret),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 409, description = "It is revoked", body = Problem)
+    )
+)]
+#[post("/tokens/{id}/rotate")]
+pub async fn rotate(
+    app: web::Data<App>,
+    caller: Caller<needs::TokenAdmin>,
+    id: Segment<TokenId>,
+    write: Write,
+    body: Body<RevokeInput>,
+) -> Result<HttpResponse, ApiError> {
+    let (caller, id, now) = (caller.principal(), id.0, app.now());
+    let secret = new_secret(SECRET_PREFIX, app.entropy.as_ref());
+    write
+        .run(&app, &body.digest, move |recording| {
+            let found = tokens::rotate(recording, &caller.visible, id, &hash_secret(&secret))?;
+            let shown = TokenWithSecret {
+                client_id: id,
+                client_secret: secret.clone(),
+                token: Token::of(&found, now),
+            };
+            Ok(Reply::ok(found.token.version, &shown)?.secret())
+        })
+        .await
+}

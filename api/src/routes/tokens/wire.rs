@@ -1,0 +1,100 @@
+//! A token in JSON. Its secret is in the reply that made it, and nowhere else.
+
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::domain::access::{Post, Role};
+use qiaojian_shared::domain::token::TokenStatus;
+use qiaojian_shared::ids::TokenId;
+use qiaojian_shared::store::tokens::TokenInArea;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Where a token stands now. Expired is a question of the time.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ShownStatus {
+    Enrolling,
+    Active,
+    Expired,
+    Revoked,
+}
+
+/// A token, without its secret.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Token {
+    /// Also its `client_id`.
+    pub id: TokenId,
+    pub version: i64,
+    pub label: String,
+    /// The code of the area it is bound to.
+    pub area: String,
+    pub post: Post,
+    pub role: Role,
+    pub scopes: Vec<String>,
+    pub status: ShownStatus,
+    pub expires_at: UtcTime,
+    pub revoked_at: Option<UtcTime>,
+    /// When it last got an access token.
+    pub last_used_at: Option<UtcTime>,
+    pub created_by: Option<TokenId>,
+    pub created_at: UtcTime,
+    pub updated_at: UtcTime,
+}
+
+/// A token with its secret: shown once.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TokenWithSecret {
+    pub client_id: TokenId,
+    /// Shown only here; only its hash is stored.
+    pub client_secret: String,
+    #[serde(flatten)]
+    pub token: Token,
+}
+
+/// A token to be issued.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenInput {
+    /// What it is for. Never a person's name.
+    #[schema(example = "禹会区侨联 1 号手机", max_length = 100)]
+    pub label: String,
+    /// The code of the area it is bound to.
+    pub area: String,
+    /// `federation` when left out.
+    #[serde(default)]
+    pub post: Option<Post>,
+    pub role: Role,
+    /// The role's when left out; never more than the role's and the issuer's own.
+    #[serde(default)]
+    pub scopes: Option<Vec<qiaojian_shared::domain::access::Scope>>,
+    /// 90 days when left out; 1 to 730.
+    #[serde(default)]
+    pub expires_in_days: Option<i64>,
+}
+
+impl Token {
+    /// As the row says, at `now`.
+    pub fn of(found: &TokenInArea, now: UtcTime) -> Self {
+        let row = &found.token;
+        Self {
+            id: row.id,
+            version: row.version,
+            label: row.label.clone(),
+            area: found.area_code.clone(),
+            post: row.post,
+            role: row.role,
+            scopes: row.scopes.split(' ').map(str::to_owned).collect(),
+            status: match row.status {
+                TokenStatus::Revoked => ShownStatus::Revoked,
+                _ if row.expires_at <= now => ShownStatus::Expired,
+                TokenStatus::Active => ShownStatus::Active,
+                TokenStatus::Enrolling => ShownStatus::Enrolling,
+            },
+            expires_at: row.expires_at,
+            revoked_at: row.revoked_at,
+            last_used_at: row.last_used_at,
+            created_by: row.created_by,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}

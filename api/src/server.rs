@@ -1,0 +1,85 @@
+//! The HTTP server.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::web::Redirect;
+use actix_web::{App as ActixApp, HttpServer, web};
+use tracing_actix_web::TracingLogger;
+use utoipa_actix_web::AppExt as _;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::app::App;
+use crate::middleware::finish;
+use crate::problem::ApiError;
+use crate::request_log::RequestSpan;
+use crate::{openapi, routes};
+
+/// How long a request may take to finish after SIGTERM, in seconds.
+const DRAIN_SECONDS: u64 = 25;
+/// How long a client may take to send its request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A bound socket, so that a caller knows the port before the server runs.
+pub struct Listening {
+    listener: TcpListener,
+}
+
+/// Binds `address`.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub fn listen(address: &str) -> std::io::Result<Listening> {
+    TcpListener::bind(address).map(|listener| Listening { listener })
+}
+
+impl Listening {
+    /// The address that was bound, with its port.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn address(&self) -> std::io::Result<std::net::SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+/// The server on `listening`, with `workers` threads. It stops by its handle, not by signals: the process decides those.
+///
+/// # Errors
+/// When the socket cannot be served.
+pub fn serve(app: &App, listening: Listening, workers: usize) -> std::io::Result<Server> {
+    let app = app.clone();
+    let document = web::Data::new(openapi::document().to_pretty_json().unwrap_or_default());
+    let server = HttpServer::new(move || {
+        ActixApp::new()
+            .into_utoipa_app()
+            .app_data(web::Data::new(app.clone()))
+            .app_data(document.clone())
+            .configure(routes::configure)
+            .into_app()
+            .service(SwaggerUi::new("/docs/{_:.*}").config(swagger()))
+            .route("/docs", web::get().to(async || Redirect::to("/docs/")))
+            .default_service(web::to(async || {
+                Err::<actix_web::HttpResponse, _>(ApiError::no_such_route())
+            }))
+            .wrap(Compress::default())
+            .wrap(from_fn(finish))
+            .wrap(TracingLogger::<RequestSpan>::new())
+    })
+    .workers(workers)
+    .client_request_timeout(HEAD_TIMEOUT)
+    .shutdown_timeout(DRAIN_SECONDS)
+    .disable_signals()
+    .listen(listening.listener)?;
+    Ok(server.run())
+}
+
+/// The readable docs show the document this binary serves. Nothing is fetched from elsewhere, no validator is asked.
+fn swagger() -> Config<'static> {
+    Config::from("/openapi.json")
+        .validator_url("none")
+        .use_base_layout()
+        .display_request_duration(true)
+}

@@ -1,0 +1,345 @@
+//! The one way a handler writes: actor, `If-Match`, `Idempotency-Key`, ledger tick, audit, effect and remembered answer, all in one
+//! transaction.
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
+use chrono::TimeDelta;
+use qiaojian_shared::db::{DbError, WriteError as _};
+use qiaojian_shared::digest::sha256_hex;
+use qiaojian_shared::ids::TokenId;
+use qiaojian_shared::secrets::SecretKey;
+use qiaojian_shared::store::idempotency::{self, RememberedReply};
+use qiaojian_shared::store::{Actor, Recording};
+use serde::Serialize;
+
+use crate::app::App;
+use crate::auth::Principal;
+use crate::middleware::request_id;
+use crate::problem::ApiError;
+
+/// How long an answer is remembered under its `Idempotency-Key`.
+const REMEMBERED: TimeDelta = TimeDelta::hours(24);
+const KEY_HEADER: &str = "idempotency-key";
+const KEY_CHARS: usize = 200;
+const SEAL_PURPOSE: &str = "idempotent reply";
+
+/// An answer to a write, before it is sent.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    status: StatusCode,
+    etag: Option<i64>,
+    location: Option<String>,
+    body: String,
+    secret: bool,
+}
+
+impl Reply {
+    /// 200 with a representation.
+    pub fn ok<T: Serialize>(version: i64, value: &T) -> Result<Self, ApiError> {
+        let body = serde_json::to_string(value)?;
+        Ok(Self {
+            status: StatusCode::OK,
+            etag: Some(version),
+            location: None,
+            body,
+            secret: false,
+        })
+    }
+
+    /// 200 with what has no version of its own.
+    pub fn plain<T: Serialize>(value: &T) -> Result<Self, ApiError> {
+        Ok(Self {
+            etag: None,
+            ..Self::ok(0, value)?
+        })
+    }
+
+    /// 201 with a representation and where it is from now on.
+    pub fn created<T: Serialize>(location: String, version: i64, value: &T) -> Result<Self, ApiError> {
+        Ok(Self {
+            status: StatusCode::CREATED,
+            location: Some(location),
+            ..Self::ok(version, value)?
+        })
+    }
+
+    /// 200 instead of 201: the same request had made it before.
+    #[must_use]
+    pub fn made_before(self) -> Self {
+        Self {
+            status: StatusCode::OK,
+            ..self
+        }
+    }
+
+    /// 204.
+    pub fn gone() -> Self {
+        Self {
+            status: StatusCode::NO_CONTENT,
+            etag: None,
+            location: None,
+            body: String::new(),
+            secret: false,
+        }
+    }
+
+    /// The body holds a secret: it is remembered sealed, under a key only the caller can derive.
+    #[must_use]
+    pub fn secret(self) -> Self {
+        Self { secret: true, ..self }
+    }
+
+    fn send(self) -> HttpResponse {
+        let mut reply = HttpResponse::build(self.status);
+        if let Some(version) = self.etag {
+            reply.insert_header((header::ETAG, etag(version)));
+        }
+        if let Some(location) = self.location {
+            reply.insert_header((header::LOCATION, location));
+        }
+        if self.secret {
+            reply.insert_header((header::CACHE_CONTROL, "no-store"));
+        }
+        if self.body.is_empty() {
+            reply.finish()
+        } else {
+            reply.content_type("application/json").body(self.body)
+        }
+    }
+}
+
+/// A version as an `ETag`.
+pub fn etag(version: i64) -> String {
+    format!("\"{version}\"")
+}
+
+/// A representation with its `ETag`, for reads.
+pub fn show<T: Serialize>(version: i64, value: &T) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::ETAG, etag(version)))
+        .json(value)
+}
+
+/// The same, written out before: where it was read, so that one text crosses from thread to thread instead of its many parts.
+pub fn show_text(version: i64, text: String) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::ETAG, etag(version)))
+        .content_type("application/json")
+        .body(text)
+}
+
+/// What the headers of a write say.
+pub struct Write {
+    actor: Actor,
+    token: TokenId,
+    key: Option<String>,
+    if_match: Option<i64>,
+    address: String,
+}
+
+impl FromRequest for Write {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(read_headers(request))
+    }
+}
+
+fn read_headers(request: &HttpRequest) -> Result<Write, ApiError> {
+    let token = request
+        .extensions()
+        .get::<Arc<Principal>>()
+        .map(|principal| principal.token);
+    let token = token.ok_or_else(ApiError::token_missing)?;
+    let text = |name: &str| {
+        request
+            .headers()
+            .get(name)
+            .map(|value| value.to_str().unwrap_or_default().trim())
+    };
+    let key = match text(KEY_HEADER) {
+        Some(key) if request.method() == Method::POST => {
+            let fits =
+                !key.is_empty() && key.len() <= KEY_CHARS && key.bytes().all(|byte| byte.is_ascii_graphic());
+            if !fits {
+                return Err(ApiError::bad_parameter(
+                    "Idempotency-Key",
+                    "Idempotency-Key 应为 1 至 200 个可见 ASCII 字符，建议用 UUID。",
+                    "Idempotency-Key must be 1 to 200 visible ASCII characters; use a UUID.",
+                ));
+            }
+            Some(key.to_owned())
+        }
+        _ => None,
+    };
+    let if_match = match text(header::IF_MATCH.as_str()) {
+        None | Some("*") => None,
+        Some(tag) => {
+            let version = tag
+                .strip_prefix('"')
+                .and_then(|tag| tag.strip_suffix('"'))
+                .and_then(|tag| tag.parse().ok());
+            Some(version.ok_or_else(|| {
+                ApiError::bad_parameter(
+                    "If-Match",
+                    "If-Match 应为读取时返回的 ETag，如 \"3\"。",
+                    "If-Match must be the ETag as read, such as \"3\".",
+                )
+            })?)
+        }
+    };
+    Ok(Write {
+        actor: Actor {
+            token: Some(token),
+            request_id: request_id(request),
+        },
+        token,
+        key,
+        if_match,
+        address: format!(
+            "{} {}?{}",
+            request.method(),
+            request.path(),
+            request.query_string()
+        ),
+    })
+}
+
+impl Write {
+    /// The version named by `If-Match`, if one was.
+    pub fn version(&self) -> Option<i64> {
+        self.if_match
+    }
+
+    /// The version named by `If-Match`; 428 without one.
+    pub fn required_version(&self) -> Result<i64, ApiError> {
+        self.if_match.ok_or_else(ApiError::if_match_required)
+    }
+
+    /// Runs `effect` and answers only after the commit. With an `Idempotency-Key` the answer is remembered in the same
+    /// transaction; the same request gets it again, another one under the same key is refused. A duplicate that arrives while
+    /// the first is under way waits for it, up to 5 s, then gets a 409: the ledger clock is taken before the key is looked up.
+    pub async fn run(
+        self,
+        app: &App,
+        body_digest: &str,
+        mut effect: impl FnMut(&mut Recording<'_, '_>) -> Result<Reply, ApiError> + Send + 'static,
+    ) -> Result<HttpResponse, ApiError> {
+        let Self {
+            actor,
+            token,
+            key,
+            address,
+            ..
+        } = self;
+        let memory = key.map(|key| Memory {
+            token,
+            key_hash: sha256_hex(&key),
+            fingerprint: sha256_hex(format!("{address}\n{body_digest}")),
+            secrets: app.secrets.derive(&key),
+            entropy: Arc::clone(&app.entropy),
+        });
+        let keyed = memory.is_some();
+        let outcome = app
+            .db
+            .write(move |tx| {
+                let mut recording = Recording::begin(tx, &actor)?;
+                match &memory {
+                    None => effect(&mut recording),
+                    Some(memory) => memory.recall_or(&mut recording, &mut effect),
+                }
+            })
+            .await;
+        match outcome {
+            // Whoever holds the lock may be the first of these requests: asking again with the same key is right.
+            Err(error) if keyed && matches!(error.db_error(), Some(DbError::Locked)) => {
+                Err(ApiError::conflict("request_in_progress"))
+            }
+            outcome => Ok(outcome?.send()),
+        }
+    }
+}
+
+struct Memory {
+    token: TokenId,
+    key_hash: String,
+    fingerprint: String,
+    secrets: SecretKey,
+    entropy: Arc<dyn qiaojian_shared::clock::Entropy>,
+}
+
+/// What is remembered of a reply besides status and body.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct RememberedHeaders {
+    etag: Option<i64>,
+    location: Option<String>,
+}
+
+impl Memory {
+    fn recall_or(
+        &self,
+        recording: &mut Recording<'_, '_>,
+        effect: &mut impl FnMut(&mut Recording<'_, '_>) -> Result<Reply, ApiError>,
+    ) -> Result<Reply, ApiError> {
+        let now = recording.now();
+        if let Some(remembered) = idempotency::find(recording.conn(), self.token, &self.key_hash, now)? {
+            return self.recall(&remembered);
+        }
+        let reply = effect(recording)?;
+        let headers = RememberedHeaders {
+            etag: reply.etag,
+            location: reply.location.clone(),
+        };
+        let body = if reply.secret {
+            self.secrets
+                .seal(SEAL_PURPOSE, reply.body.as_bytes(), self.entropy.as_ref())
+                .map_err(|error| ApiError::internal(&error))?
+        } else {
+            reply.body.clone()
+        };
+        let row = RememberedReply {
+            token_id: self.token,
+            key_hash: self.key_hash.clone(),
+            fingerprint: self.fingerprint.clone(),
+            status: i16::try_from(reply.status.as_u16()).unwrap_or(200),
+            headers: serde_json::to_string(&headers)?,
+            body,
+            sealed: reply.secret,
+            created_at: now,
+            expires_at: now.plus(REMEMBERED),
+        };
+        idempotency::remember(recording.conn(), &row)?;
+        Ok(reply)
+    }
+
+    fn recall(&self, remembered: &RememberedReply) -> Result<Reply, ApiError> {
+        if remembered.fingerprint != self.fingerprint {
+            return Err(ApiError::idempotency_key_reused());
+        }
+        let body = if remembered.sealed {
+            let open = self
+                .secrets
+                .open(SEAL_PURPOSE, &remembered.body)
+                .map_err(|error| ApiError::internal(&error))?;
+            String::from_utf8(open).map_err(|error| ApiError::internal(&error))?
+        } else {
+            remembered.body.clone()
+        };
+        let headers: RememberedHeaders = serde_json::from_str(&remembered.headers)?;
+        let status = u16::try_from(remembered.status)
+            .ok()
+            .and_then(|code| StatusCode::from_u16(code).ok());
+        Ok(Reply {
+            status: status.unwrap_or(StatusCode::OK),
+            etag: headers.etag,
+            location: headers.location,
+            body,
+            secret: remembered.sealed,
+        })
+    }
+}
