@@ -1,0 +1,49 @@
+//! A notice as a mail message. The same delivery always gives the same bytes: same Message-ID, same date, same boundary.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use lettre::Message;
+use lettre::message::header::ContentType;
+use lettre::message::{Mailbox, MultiPart, SinglePart};
+use qiaojian_shared::store::bulletins::plain_text;
+use qiaojian_shared::store::deliveries::Outgoing;
+
+/// Why there is no message.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum MessageError {
+    /// The endpoint's address.
+    #[error("the endpoint's address is not a mail address")]
+    Address,
+    /// Anything else; a mistake of ours.
+    #[error("the message cannot be built: {0}")]
+    Build(String),
+}
+
+/// The message of this delivery, from `from` to `to`.
+pub(super) fn build(outgoing: &Outgoing, from: &Mailbox, to: &str) -> Result<Message, MessageError> {
+    let to: Mailbox = to.parse().map_err(|_| MessageError::Address)?;
+    let text = plain_text(&outgoing.bulletin, &outgoing.notice, &outgoing.area_name)
+        .map_err(|error| MessageError::Build(error.to_string()))?;
+    let id = outgoing.delivery.id;
+    let published_at = outgoing
+        .bulletin
+        .published_at
+        .unwrap_or(outgoing.notice.created_at);
+    let seconds = u64::try_from(published_at.unix_seconds()).unwrap_or(0);
+    let body = MultiPart::alternative()
+        .boundary(format!("qiaojian-{}", id.0.simple()))
+        .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(text))
+        .singlepart(
+            SinglePart::builder()
+                .header(ContentType::TEXT_HTML)
+                .body(outgoing.notice.html.clone()),
+        );
+    Message::builder()
+        .message_id(Some(format!("<{id}@{}>", from.email.domain())))
+        .date(UNIX_EPOCH + Duration::from_secs(seconds))
+        .from(from.clone())
+        .to(to)
+        .subject(&outgoing.notice.title)
+        .multipart(body)
+        .map_err(|error| MessageError::Build(error.to_string()))
+}

@@ -1,0 +1,76 @@
+//! The ways out of the house, behind one trait.
+
+mod email;
+mod file;
+mod message;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use qiaojian_shared::domain::delivery::{Channel, SendResult};
+use qiaojian_shared::store::deliveries::Outgoing;
+
+use crate::config::WorkerConfig;
+use email::EmailCourier;
+use file::FileCourier;
+
+/// What came of one send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// How it ended.
+    pub result: SendResult,
+    /// The page, where the channel wrote one.
+    pub page: Option<PathBuf>,
+}
+
+impl From<SendResult> for Receipt {
+    fn from(result: SendResult) -> Self {
+        Self { result, page: None }
+    }
+}
+
+/// The answer of a send, to come.
+pub type Answer<'a> = Pin<Box<dyn Future<Output = Receipt> + Send + 'a>>;
+
+/// Carries one notice to one endpoint.
+pub trait Courier: Send + Sync + 'static {
+    /// Sends it. Sending the same delivery again must be harmless, or at least recognisable by its id. The caller limits the
+    /// time.
+    fn send(&self, outgoing: Arc<Outgoing>) -> Answer<'_>;
+}
+
+/// Why a channel cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The SMTP URL.
+    #[error("the SMTP URL cannot be read: {0}")]
+    SmtpUrl(String),
+    /// The sender.
+    #[error("the sender is not a mail address; write `安徽省侨联 <notice@example.org>`")]
+    From,
+}
+
+/// Nothing to send: the notice itself is the inbox.
+struct InboxCourier;
+
+impl Courier for InboxCourier {
+    fn send(&self, _outgoing: Arc<Outgoing>) -> Answer<'_> {
+        Box::pin(std::future::ready(
+            SendResult::Sent("in the inbox".to_owned()).into(),
+        ))
+    }
+}
+
+/// Every channel this worker serves.
+pub(crate) fn all(config: &WorkerConfig) -> Result<BTreeMap<Channel, Arc<dyn Courier>>, SetupError> {
+    let mut couriers: BTreeMap<Channel, Arc<dyn Courier>> = BTreeMap::new();
+    couriers.insert(Channel::Inbox, Arc::new(InboxCourier));
+    couriers.insert(Channel::File, Arc::new(FileCourier::new(config)?));
+    if let Some(mail) = &config.mail {
+        couriers.insert(Channel::Email, Arc::new(EmailCourier::new(mail)?));
+    }
+    Ok(couriers)
+}

@@ -1,0 +1,124 @@
+//! Places where a process may die, so that tests can make it die there.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::passes::PassError;
+
+/// A place where a crash leaves something different behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultPoint {
+    /// Before the tick's transaction.
+    BeforeTick,
+    /// The occurrences are there, nothing is composed.
+    AfterTick,
+    /// An occurrence is reserved, nothing is composed.
+    AfterReserve,
+    /// Composed in memory, nothing is written.
+    BeforePublish,
+    /// The bulletin and its deliveries are there.
+    AfterPublish,
+    /// Deliveries are leased, nothing is marked.
+    AfterClaim,
+    /// A delivery is marked as being sent, no byte is out.
+    AfterMark,
+    /// The other side has taken it, the result is not written.
+    AfterSend,
+    /// The result is written.
+    AfterResult,
+}
+
+impl FaultPoint {
+    /// Every point, in the order of a notice's way.
+    pub const ALL: [Self; 9] = [
+        Self::BeforeTick,
+        Self::AfterTick,
+        Self::AfterReserve,
+        Self::BeforePublish,
+        Self::AfterPublish,
+        Self::AfterClaim,
+        Self::AfterMark,
+        Self::AfterSend,
+        Self::AfterResult,
+    ];
+
+    /// Its name, as in `QIAOJIAN_FAULT`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BeforeTick => "before_tick",
+            Self::AfterTick => "after_tick",
+            Self::AfterReserve => "after_reserve",
+            Self::BeforePublish => "before_publish",
+            Self::AfterPublish => "after_publish",
+            Self::AfterClaim => "after_claim",
+            Self::AfterMark => "after_mark",
+            Self::AfterSend => "after_send",
+            Self::AfterResult => "after_result",
+        }
+    }
+}
+
+impl std::fmt::Display for FaultPoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Decides at each point whether the worker dies there.
+#[derive(Clone, Default)]
+pub struct Faults(Option<Arc<Hook>>);
+
+struct Hook {
+    dies: Box<dyn Fn(FaultPoint) -> bool + Send + Sync>,
+    died_at: OnceLock<FaultPoint>,
+}
+
+impl std::fmt::Debug for Faults {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() {
+            "Faults(some)"
+        } else {
+            "Faults(none)"
+        })
+    }
+}
+
+impl Faults {
+    /// The worker lives.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    /// The worker stops dead where `dies` first says so, as if the process had been killed: nothing is cleaned up, nothing
+    /// more is begun.
+    pub fn when(dies: impl Fn(FaultPoint) -> bool + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(Hook {
+            dies: Box::new(dies),
+            died_at: OnceLock::new(),
+        })))
+    }
+
+    /// Stops dead at this point.
+    pub fn at(point: FaultPoint) -> Self {
+        Self::when(move |reached| reached == point)
+    }
+
+    /// Called when a point is reached.
+    pub(crate) fn reach(&self, point: FaultPoint) -> Result<(), PassError> {
+        #[cfg(feature = "fault-injection")]
+        if std::env::var("QIAOJIAN_FAULT").is_ok_and(|wanted| wanted == point.as_str()) {
+            std::process::abort();
+        }
+        let Some(hook) = &self.0 else { return Ok(()) };
+        self.live()?;
+        if (hook.dies)(point) {
+            return Err(PassError::Fault(*hook.died_at.get_or_init(|| point)));
+        }
+        Ok(())
+    }
+
+    /// Called where something is begun: the dead begin nothing.
+    pub(crate) fn live(&self) -> Result<(), PassError> {
+        let died_at = self.0.as_ref().and_then(|hook| hook.died_at.get());
+        died_at.map_or(Ok(()), |point| Err(PassError::Fault(*point)))
+    }
+}

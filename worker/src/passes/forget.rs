@@ -1,0 +1,33 @@
+//! What nobody needs any longer.
+
+use qiaojian_shared::store::StoreResult;
+use qiaojian_shared::store::idempotency;
+
+use super::PassError;
+use crate::worker::Worker;
+
+/// Answers forgotten in one transaction.
+const MOST: i64 = 500;
+
+impl Worker {
+    /// Forgets remembered answers whose 24 hours are over, a bounded number of them. `true` when there may be more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget(&self) -> Result<bool, PassError> {
+        let inner = &self.inner;
+        let now = inner.clock.now();
+        let expired: StoreResult<bool> = inner
+            .db
+            .read(move |conn| Ok(idempotency::anything_expired(conn, now)?))
+            .await;
+        if !expired? {
+            return Ok(false);
+        }
+        let forgotten: StoreResult<usize> = inner
+            .db
+            .write(move |tx| Ok(idempotency::forget_expired(tx.conn, tx.now, MOST)?))
+            .await;
+        Ok(i64::try_from(forgotten?).unwrap_or(MOST) >= MOST)
+    }
+}

@@ -1,0 +1,261 @@
+//! The supervised loop. It owns the work; the timer only nudges it, and it looks by itself when nobody does.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::domain::delivery::Channel;
+use qiaojian_shared::store::worker_nodes::{self, WorkerNodeRow};
+use qiaojian_shared::store::{StoreResult, deliveries};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_cron_scheduler::{Job, JobScheduler};
+use tokio_util::sync::CancellationToken;
+
+use crate::passes::PassError;
+use crate::worker::Worker;
+
+/// How often the timer nudges, as a cron spec with seconds.
+const NUDGE: &str = "*/5 * * * * *";
+/// How often the node's row is renewed.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// A node that has been silent for this long is forgotten.
+const FORGET_AFTER: TimeDelta = TimeDelta::days(7);
+/// How often the worker looks for remembered answers to forget.
+const FORGET_EVERY: Duration = Duration::from_secs(600);
+/// No pass takes longer, whatever hangs: the loop goes on, and the leases settle what was left.
+const LONGEST_PASS: Duration = Duration::from_secs(300);
+/// First and longest pause after a failed pass.
+const FIRST_BACK_OFF: Duration = Duration::from_millis(200);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
+/// How long the last words to the database may take when the worker stops.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Runs the worker until `stop` is cancelled. Then nothing new is claimed, what is claimed is given back, and what is being
+/// sent may finish for as long as the configuration allows.
+///
+/// # Errors
+/// When a test made the worker die; otherwise failures are logged, shown in the status, and tried again.
+pub async fn run(worker: Worker, stop: CancellationToken) -> Result<(), PassError> {
+    if !worker.inner.channels().contains(&Channel::Email) {
+        tracing::warn!("No mail server is set (QIAOJIAN_SMTP_URL): notices by mail wait in the queue.");
+    }
+    let nudger = nudge(&worker).await;
+    let ended = passes(&worker, &stop).await;
+    if let Some(mut nudger) = nudger
+        && let Err(error) = nudger.shutdown().await
+    {
+        tracing::debug!(%error, "The timer did not stop.");
+    }
+    if ended.is_ok() {
+        last_words(&worker).await;
+    }
+    ended
+}
+
+async fn passes(worker: &Worker, stop: &CancellationToken) -> Result<(), PassError> {
+    let inner = &worker.inner;
+    let mut last_beat: Option<Instant> = None;
+    let mut forgot_at: Option<Instant> = None;
+    let mut failures = 0_u32;
+    while !stop.is_cancelled() {
+        // Registered before looking, so that a wake-up during the look is not lost.
+        let woken = inner.wake.notified();
+        tokio::pin!(woken);
+        woken.as_mut().enable();
+        let pause = match supervised(worker, stop).await {
+            Ok(more) => {
+                failures = 0;
+                (!more).then(|| jittered(inner.config.poll, inner.random()))
+            }
+            Err(PassError::Fault(point)) => return Err(PassError::Fault(point)),
+            Err(error) => {
+                note_failure(worker, &error, failures);
+                failures = failures.saturating_add(1);
+                Some(jittered(back_off(failures), inner.random()))
+            }
+        };
+        if last_beat.is_none_or(|at| at.elapsed() >= HEARTBEAT) {
+            last_beat = Some(Instant::now());
+            beat(worker, false).await;
+        }
+        if forgot_at.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
+            // With more to forget, the next look goes on.
+            forgot_at = (!forget(worker).await).then(Instant::now);
+        }
+        let Some(pause) = pause else { continue };
+        tokio::select! {
+            // A failing worker keeps its pause: being woken does not mend the database.
+            () = &mut woken, if failures == 0 => {}
+            () = sleep(pause) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+    Ok(())
+}
+
+/// One pass in a task of its own, so that a panic ends the pass and not the worker. After `stop` it has `drain` left.
+async fn supervised(worker: &Worker, stop: &CancellationToken) -> Result<bool, PassError> {
+    let (own, token) = (worker.clone(), stop.clone());
+    let mut pass = tokio::spawn(async move { own.pass(&token).await });
+    let drain = worker.inner.config.drain;
+    let overdue = async {
+        tokio::select! {
+            () = sleep(LONGEST_PASS) => {}
+            () = async { stop.cancelled().await; sleep(drain).await } => {}
+        }
+    };
+    let ended = tokio::select! {
+        ended = &mut pass => ended.unwrap_or(Err(PassError::Panicked)),
+        () = overdue => Err(PassError::TooLong),
+    };
+    pass.abort();
+    ended
+}
+
+impl Worker {
+    /// One look at everything: tick, compose, reclaim, deliver. `true` when there may be more to do at once.
+    ///
+    /// # Errors
+    /// The first failure. Each step goes on from the rows the next time.
+    pub async fn pass(&self, stop: &CancellationToken) -> Result<bool, PassError> {
+        let ticked = self.tick().await?;
+        let composed = if stop.is_cancelled() {
+            Default::default()
+        } else {
+            self.compose().await?
+        };
+        let reclaimed = self.reclaim().await?;
+        let delivered = self.deliver(stop).await?;
+        let now = self.inner.clock.now();
+        let more = ticked.more || composed.more || delivered.more;
+        let idle = ticked == Default::default()
+            && composed == Default::default()
+            && reclaimed == Default::default()
+            && delivered == Default::default();
+        self.inner.set_status(|status| {
+            status.last_pass_at = Some(now);
+            status.failed_passes = 0;
+            if !idle {
+                status.busy_passes += 1;
+                status.ticked = ticked;
+                status.composed = composed;
+                status.reclaimed = reclaimed;
+                status.delivered = delivered;
+            }
+        });
+        if !idle {
+            tracing::info!(?ticked, ?composed, ?reclaimed, ?delivered, "Worked.");
+        }
+        Ok(more)
+    }
+}
+
+fn note_failure(worker: &Worker, error: &PassError, failures_before: u32) {
+    if failures_before == 0 {
+        tracing::error!(%error, "A pass failed; trying again…");
+    } else {
+        tracing::warn!(%error, failures = failures_before + 1, "A pass failed again.");
+    }
+    worker.inner.set_status(|status| {
+        status.failed_passes = status.failed_passes.saturating_add(1);
+        status.last_error = Some(error.to_string());
+    });
+}
+
+/// Between half of `most` and all of it, so that workers do not look in step.
+fn jittered(most: Duration, random: u32) -> Duration {
+    most.mul_f64(0.5 + f64::from(random) / f64::from(u32::MAX) / 2.0)
+}
+
+fn back_off(failures: u32) -> Duration {
+    FIRST_BACK_OFF
+        .saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1).min(16)))
+        .min(LONGEST_BACK_OFF)
+}
+
+/// The timer: one job that does nothing but wake the loop. Should it die, the loop's own pause keeps the worker alive.
+async fn nudge(worker: &Worker) -> Option<JobScheduler> {
+    let wake = worker.waker();
+    let started = async {
+        let scheduler = JobScheduler::new().await?;
+        let job = Job::new_async(NUDGE, move |_, _| {
+            let wake = wake.clone();
+            Box::pin(async move { wake.notify_one() })
+        })?;
+        scheduler.add(job).await?;
+        scheduler.start().await?;
+        Ok::<_, tokio_cron_scheduler::JobSchedulerError>(scheduler)
+    };
+    started
+        .await
+        .map_err(
+            |error| tracing::warn!(%error, "The timer could not be started; the worker looks by itself."),
+        )
+        .ok()
+}
+
+async fn beat(worker: &Worker, draining: bool) {
+    let inner = &worker.inner;
+    let now: UtcTime = inner.clock.now();
+    let row = WorkerNodeRow {
+        id: inner.node,
+        started_at: inner.started_at,
+        heartbeat_at: now,
+        draining,
+        status: serde_json::to_string(&worker.status()).unwrap_or_else(|_| "{}".to_owned()),
+    };
+    let beaten: StoreResult<()> = inner
+        .db
+        .write(move |tx| {
+            worker_nodes::forget_silent(tx.conn, now.plus(-FORGET_AFTER))?;
+            Ok(worker_nodes::beat(tx.conn, &row)?)
+        })
+        .await;
+    if let Err(error) = beaten {
+        tracing::warn!(%error, "The worker's heartbeat could not be written.");
+    }
+}
+
+/// Whether there is more to forget. A failure waits for its next turn: nothing depends on it.
+async fn forget(worker: &Worker) -> bool {
+    worker.forget().await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "Expired answers could not be forgotten.");
+        false
+    })
+}
+
+/// Gives back what is still claimed, and says that this node is going.
+async fn last_words(worker: &Worker) {
+    let node = worker.inner.node;
+    let give_back = async {
+        let released: StoreResult<usize> = worker
+            .inner
+            .db
+            .write(move |tx| Ok(deliveries::release(tx.conn, node, None, tx.now)?))
+            .await;
+        if let Err(error) = released {
+            tracing::warn!(%error, "Claimed deliveries could not be given back; their lease will end by itself.");
+        }
+        beat(worker, true).await;
+    };
+    if timeout(LAST_WORDS, give_back).await.is_err() {
+        tracing::warn!("The database does not answer; stopping all the same.");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_half_a_minute_and_are_never_in_step() {
+        let pauses: Vec<u128> = (1..11).map(|failures| back_off(failures).as_millis()).collect();
+        assert_eq!(
+            pauses,
+            [200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000]
+        );
+        assert_eq!(back_off(u32::MAX), LONGEST_BACK_OFF);
+        assert_eq!(jittered(Duration::from_secs(2), 0), Duration::from_secs(1));
+        assert_eq!(jittered(Duration::from_secs(2), u32::MAX), Duration::from_secs(2));
+    }
+}
