@@ -1,0 +1,235 @@
+//! The command line, and what can be set by environment instead.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use qiaojian_shared::domain::access::{Post, Role};
+
+/// Qiaojian 侨建: the register of grassroots organizations, its figures, tasks and bulletins.
+///
+/// Without a command it runs everything (`up`): API and worker on an embedded database under `data/`, with a demo campaign loaded at
+/// the first start.
+#[derive(Debug, Parser)]
+#[command(name = "qiaojian", version, max_term_width = 120)]
+pub struct Args {
+    #[command(flatten)]
+    pub settings: Settings,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What every command can be told.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Settings")]
+pub struct Settings {
+    /// Where the embedded database, the keys, the admin's credentials and the notices of the `file` channel are kept.
+    #[arg(
+        long,
+        env = "QIAOJIAN_DATA_DIR",
+        default_value = "data",
+        global = true,
+        value_name = "DIR"
+    )]
+    pub data_dir: PathBuf,
+    /// The address the API listens on. It speaks plain HTTP: put a proxy with TLS before it.
+    #[arg(
+        long,
+        env = "QIAOJIAN_LISTEN",
+        default_value = "127.0.0.1:8080",
+        global = true,
+        value_name = "ADDRESS"
+    )]
+    pub listen: String,
+    /// The database: `sqlite:PATH` or `postgres://…` [default: sqlite:<DATA_DIR>/qiaojian.db].
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        global = true,
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub database_url: Option<String>,
+    /// The key that seals secrets in the database: 32 bytes, base64url [default: the file <DATA_DIR>/secret.key].
+    #[arg(
+        long,
+        env = "QIAOJIAN_SECRET_KEY",
+        global = true,
+        value_name = "KEY",
+        hide_env_values = true
+    )]
+    pub secret_key: Option<String>,
+    /// What is logged: a level or a filter such as `info,qiaojian_worker=debug`.
+    #[arg(
+        long,
+        env = "QIAOJIAN_LOG",
+        default_value = "info",
+        global = true,
+        value_name = "FILTER"
+    )]
+    pub log: String,
+    /// How it is logged, to stderr.
+    #[arg(
+        long,
+        env = "QIAOJIAN_LOG_FORMAT",
+        value_enum,
+        default_value = "text",
+        global = true,
+        value_name = "FORMAT"
+    )]
+    pub log_format: LogFormat,
+    /// The mail server: `smtp://host:port` or `smtps://user:password@host`. Without it mail waits in the queue.
+    #[arg(
+        long,
+        env = "QIAOJIAN_SMTP_URL",
+        global = true,
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub smtp_url: Option<String>,
+    /// The sender of notices by mail, such as `安徽省侨联 <notice@example.org>`.
+    #[arg(
+        long,
+        env = "QIAOJIAN_MAIL_FROM",
+        global = true,
+        value_name = "ADDRESS",
+        hide_env_values = true
+    )]
+    pub mail_from: Option<String>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run API and worker in one process (the default). Creates the database if there is none, and loads the demo into a new one.
+    Up(Up),
+    /// Run the REST service.
+    Api,
+    /// Run a worker: it composes bulletins and delivers notices. Any number may run.
+    Worker,
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// Load data from a file.
+    Import(Import),
+    /// Manage the credentials of callers.
+    Token(Token),
+    /// The demo campaign: real areas, illustrative organizations.
+    Demo(Demo),
+    /// Print the OpenAPI document.
+    Openapi,
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Self::Up(Up { empty: false })
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Up {
+    /// Start a new database without the demo.
+    #[arg(long)]
+    pub empty: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Import {
+    #[command(subcommand)]
+    pub what: ImportWhat,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ImportWhat {
+    /// Areas from a CSV file with the columns `code,level,parent,name,kind` (also compressed, `.zst`). The whole file is checked before
+    /// the first row is written; rows that are there already are left alone, so an interrupted import is finished by running it again.
+    Areas {
+        /// The file.
+        file: PathBuf,
+        /// Check the file and say what would be added; write nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Token {
+    #[command(subcommand)]
+    pub what: TokenWhat,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TokenWhat {
+    /// Issue the credentials of a caller, bound to an area, a post and scopes. The secret is shown once.
+    Create {
+        /// The code of the area the caller acts for.
+        #[arg(long, value_name = "CODE")]
+        area: String,
+        /// A preset of scopes: province_admin, supervisor, city_reporter, county_reporter, township_reporter, village_reporter,
+        /// member_unit, reader.
+        #[arg(long, value_name = "ROLE")]
+        role: Role,
+        /// The post that acts: federation, party_committee, organization_dept, united_front_dept, staffing_office, finance_bureau,
+        /// leading_group, other.
+        #[arg(long, default_value = "federation")]
+        post: Post,
+        /// Only these scopes of the role, separated by commas.
+        #[arg(long, value_delimiter = ',', value_name = "SCOPE")]
+        scopes: Vec<qiaojian_shared::domain::access::Scope>,
+        /// How long it is good for, in days: `90d`. At most 730d.
+        #[arg(long, default_value = "90d", value_parser = days, value_name = "DAYS")]
+        expires_in: i64,
+        /// What it is for; never a person's name.
+        #[arg(long, value_name = "TEXT")]
+        label: String,
+        /// Print JSON: client_id, client_secret, expires_at.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Demo {
+    #[command(subcommand)]
+    pub what: DemoWhat,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DemoWhat {
+    /// Load it; what is there already is left alone.
+    Load,
+}
+
+fn days(text: &str) -> Result<i64, String> {
+    let number = text.strip_suffix('d').unwrap_or(text);
+    match number.parse() {
+        Ok(days @ 1..=730) => Ok(days),
+        _ => Err("expected 1d to 730d".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn days_are_read_with_and_without_their_unit() {
+        assert_eq!(days("90d"), Ok(90));
+        assert_eq!(days("1"), Ok(1));
+        assert!(days("0d").is_err() && days("731d").is_err() && days("3w").is_err());
+    }
+}

@@ -1,0 +1,10 @@
+//! One file a command.
+
+pub mod api;
+pub mod demo;
+pub mod import;
+pub mod migrate;
+pub mod openapi;
+pub mod token;
+pub mod up;
+pub mod worker;

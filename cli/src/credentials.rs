@@ -1,0 +1,120 @@
+//! Tokens issued at the terminal, and the file of the first admin.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use chrono::TimeDelta;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::domain::access::{Post, Role, Scope};
+use qiaojian_shared::ids::TokenId;
+use qiaojian_shared::secrets::{hash_secret, new_secret};
+use qiaojian_shared::store::tokens::{self, NewToken};
+use qiaojian_shared::store::{Actor, Recording, StoreError, Subtree, areas};
+use serde::Serialize;
+
+use crate::settings::{Parts, Replace, write_private};
+
+/// Every secret of a client begins with this, so that one that leaks can be recognised.
+const SECRET_PREFIX: &str = "qjs_";
+/// The first admin's credentials are good for this long.
+const ADMIN_DAYS: i64 = 730;
+
+/// A token to be issued.
+pub struct Order {
+    pub area: String,
+    pub post: Post,
+    pub role: Role,
+    pub scopes: BTreeSet<Scope>,
+    pub days: i64,
+    pub label: String,
+}
+
+/// The credentials of a caller: shown once.
+#[derive(Debug, Serialize)]
+pub struct Credentials {
+    pub client_id: TokenId,
+    pub client_secret: String,
+    pub expires_at: UtcTime,
+}
+
+/// Issues a token.
+pub async fn issue(parts: &Parts, order: Order) -> anyhow::Result<Credentials> {
+    let beyond: Vec<_> = order
+        .scopes
+        .difference(&order.role.scopes())
+        .map(|scope| scope.as_str())
+        .collect();
+    anyhow::ensure!(
+        beyond.is_empty(),
+        "the role {} does not have the scopes {}",
+        order.role,
+        beyond.join(", ")
+    );
+    let credentials = Credentials {
+        client_id: TokenId::generate(parts.clock.as_ref(), parts.entropy.as_ref()),
+        client_secret: new_secret(SECRET_PREFIX, parts.entropy.as_ref()),
+        expires_at: parts.clock.now().plus(TimeDelta::days(order.days)),
+    };
+    let (id, hash, expires_at) = (
+        credentials.client_id,
+        hash_secret(&credentials.client_secret),
+        credentials.expires_at,
+    );
+    let area = order.area.clone();
+    parts
+        .db
+        .write(move |tx| {
+            let actor = Actor::system("command line");
+            let mut recording = Recording::begin(tx, &actor)?;
+            let area = areas::find(recording.conn(), &Subtree::everything(), &order.area)?;
+            let new = NewToken {
+                id,
+                created_by: None,
+                label: order.label.clone(),
+                area: area.area_id,
+                post: order.post,
+                role: order.role,
+                scopes: order.scopes.clone(),
+                secret_hash: hash.clone(),
+                expires_at,
+            };
+            tokens::issue(&mut recording, &new)
+        })
+        .await
+        .map_err(|error| match error {
+            StoreError::NotFound("area") => {
+                anyhow::anyhow!("there is no area {area}; load areas first (`qiaojian import areas FILE`)")
+            }
+            other => other.into(),
+        })?;
+    Ok(credentials)
+}
+
+/// Where the first admin's credentials are kept.
+pub fn admin_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("admin-credentials.json")
+}
+
+/// Issues the first admin's token and writes its credentials to their file (0600).
+pub async fn write_admin(parts: &Parts, data_dir: &Path, area: &str, base: &str) -> anyhow::Result<PathBuf> {
+    let order = Order {
+        area: area.to_owned(),
+        post: Post::Federation,
+        role: Role::ProvinceAdmin,
+        scopes: Role::ProvinceAdmin.scopes(),
+        days: ADMIN_DAYS,
+        label: "管理员（首次启动时生成）".to_owned(),
+    };
+    let credentials = issue(parts, order).await?;
+    let text = serde_json::to_string_pretty(&serde_json::json!({
+        "client_id": credentials.client_id,
+        "client_secret": credentials.client_secret,
+        "expires_at": credentials.expires_at,
+        "token_url": format!("{base}/oauth/token"),
+    }))?;
+    let path = admin_file(data_dir);
+    write_private(&path, &format!("{text}\n"), Replace::Yes)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}

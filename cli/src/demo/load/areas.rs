@@ -1,0 +1,93 @@
+//! The areas, level by level, so that each finds its parent.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use qiaojian_shared::clock::{Clock, Entropy};
+use qiaojian_shared::db::Db;
+use qiaojian_shared::domain::area::{AreaKind, Level};
+use qiaojian_shared::ids::AreaId;
+use qiaojian_shared::store::areas::{self, AreaVersion, Filter, NewArea};
+use qiaojian_shared::store::{StoreError, Subtree};
+
+use super::super::areas::AreaRow;
+use super::super::days::BEGINNING;
+use super::{Part, Progress, Writer};
+
+/// The areas of the register, by code.
+pub struct Areas(BTreeMap<String, AreaVersion>);
+
+impl Areas {
+    /// The area with this code.
+    ///
+    /// # Errors
+    /// When it was not loaded, which the plan's own tests exclude.
+    pub fn get(&self, code: &str) -> anyhow::Result<&AreaVersion> {
+        self.0
+            .get(code)
+            .with_context(|| format!("the register has no area {code}"))
+    }
+
+    /// Its id.
+    ///
+    /// # Errors
+    /// As [`Areas::get`].
+    pub fn id(&self, code: &str) -> anyhow::Result<AreaId> {
+        self.get(code).map(|area| area.area_id)
+    }
+}
+
+/// Adds the areas that are not there yet. An area that somebody imported before keeps its id, name and place.
+pub async fn load<'r, P: FnMut(Progress)>(
+    writer: &mut Writer<'_, P>,
+    rows: impl Iterator<Item = &'r AreaRow>,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> anyhow::Result<Areas> {
+    let mut known = present(writer.db).await?;
+    let missing: Vec<_> = rows.filter(|row| !known.0.contains_key(&row.code)).collect();
+    for level in Level::ALL {
+        let of_level = missing.iter().filter(|row| row.level == *level);
+        let new = of_level
+            .map(|row| {
+                Ok(NewArea {
+                    id: AreaId::generate(clock, entropy),
+                    code: row.code.clone(),
+                    name: row.name.clone(),
+                    level: row.level,
+                    kind: row.kind,
+                    parent: row
+                        .parent
+                        .as_deref()
+                        .map(|parent| known.get(parent).cloned())
+                        .transpose()?,
+                    valid_from: BEGINNING,
+                })
+            })
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let added = writer
+            .write_all(Part::Areas, new, areas::create)
+            .await
+            .context("cannot add the demo's areas")?;
+        known
+            .0
+            .extend(added.into_iter().map(|area| (area.code.clone(), area)));
+    }
+    Ok(known)
+}
+
+async fn present(db: &Db) -> anyhow::Result<Areas> {
+    let rows = db
+        .read_slow(|conn| {
+            let every_kind = Filter {
+                kinds: AreaKind::ALL.to_vec(),
+                ..Filter::default()
+            };
+            areas::list(conn, &Subtree::everything(), &every_kind, None, i64::MAX).map_err(StoreError::from)
+        })
+        .await
+        .context("cannot read the areas")?;
+    Ok(Areas(
+        rows.into_iter().map(|area| (area.code.clone(), area)).collect(),
+    ))
+}

@@ -1,0 +1,174 @@
+//! Writes the plan into a register, through the same store functions as everybody else's facts.
+
+mod areas;
+mod records;
+mod work;
+
+use anyhow::Context as _;
+use qiaojian_shared::clock::{Clock, Entropy, ManualClock, SeededEntropy, UtcTime, start_of_day_in_shanghai};
+use qiaojian_shared::db::Db;
+use qiaojian_shared::digest::sha256_hex;
+use qiaojian_shared::ids::{ScheduleId, new_uuid};
+use qiaojian_shared::store::{Actor, Recording, StoreError, StoreResult, Subtree, schedules};
+use uuid::Uuid;
+
+use super::days::LAST_DAY;
+use super::random::Random;
+
+/// What [`load`] found and did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loaded {
+    /// The demo is now in the register.
+    Now,
+    /// It was there already; nothing was written.
+    Before,
+}
+
+/// What is being written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Divisions and parks; by far the most rows.
+    Areas,
+    /// Federations and work stations.
+    Organizations,
+    /// Tasks, each with all that was done with it.
+    Tasks,
+    /// Everything else: programme, rules, activities, endpoints, schedule.
+    Records,
+}
+
+impl Part {
+    /// How many rows go into one write transaction, so that it takes a fraction of the 250 ms it may last.
+    const fn rows_per_write(self) -> usize {
+        match self {
+            Self::Areas => 150,
+            Self::Organizations | Self::Records => 50,
+            // A task has four assignments with up to eight steps each.
+            Self::Tasks => 2,
+        }
+    }
+}
+
+/// How far a part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Which part.
+    pub part: Part,
+    /// Rows written so far.
+    pub done: usize,
+    /// Rows to write in all; those that were there before are not among them.
+    pub total: usize,
+}
+
+/// Loads the demo. It may be run again: what was cut short goes on, and what is complete is left alone, whatever has become of
+/// its rows since. The schedule comes last, so that no worker composes a bulletin from half a register.
+///
+/// # Errors
+/// When the database fails, or holds facts of somebody else's that the demo contradicts.
+pub async fn load(
+    db: &Db,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+    progress: impl FnMut(Progress) + Send,
+) -> anyhow::Result<Loaded> {
+    if is_loaded(db).await? {
+        return Ok(Loaded::Before);
+    }
+    let rows = super::anhui()?;
+    let plan = super::campaign(&rows)?;
+    let mut writer = Writer { db, progress };
+    let areas = areas::load(&mut writer, rows.iter().chain(&plan.parks), clock, entropy).await?;
+    let program = records::program(&mut writer, &plan.program, &areas).await?;
+    records::rules(&mut writer, &plan.rules, &areas).await?;
+    records::organizations(&mut writer, &plan.organizations, &areas, clock.today()).await?;
+    work::activities(&mut writer, &plan.activities, program, &areas).await?;
+    work::tasks(&mut writer, &plan.tasks, program, &areas).await?;
+    records::endpoints(&mut writer, &plan.endpoints, &areas).await?;
+    records::schedule(&mut writer, &plan.schedule, program, &areas).await?;
+    Ok(Loaded::Now)
+}
+
+/// Whether the demo has been loaded to its end.
+///
+/// # Errors
+/// The database's.
+pub async fn is_loaded(db: &Db) -> anyhow::Result<bool> {
+    let schedule = db
+        .read(
+            |conn| match schedules::find(conn, &Subtree::everything(), schedule_id()) {
+                Ok(_) => Ok(true),
+                Err(StoreError::NotFound(_)) => Ok(false),
+                Err(error) => Err(error),
+            },
+        )
+        .await;
+    schedule.context("cannot see whether the demo is loaded")
+}
+
+/// The id of the demo's one schedule: its row is the last that is written.
+fn schedule_id() -> ScheduleId {
+    ScheduleId(demo_id("schedule"))
+}
+
+/// The id of a row of the demo, the same every time: what makes a second load find the first.
+fn demo_id(label: &str) -> Uuid {
+    let clock = ManualClock::at(published_at());
+    new_uuid(&clock, &SeededEntropy::new(Random::of(label).seed()))
+}
+
+/// The digest kept with a row that has a [`demo_id`]: the label says it all.
+fn demo_digest(label: &str) -> String {
+    sha256_hex(format!("demo {label}"))
+}
+
+/// The day of the article.
+fn published_at() -> UtcTime {
+    start_of_day_in_shanghai(LAST_DAY)
+}
+
+/// Writes in chunks and says how far it is.
+struct Writer<'a, P> {
+    db: &'a Db,
+    progress: P,
+}
+
+impl<P: FnMut(Progress)> Writer<'_, P> {
+    /// Writes each of `items` by `one`, in order.
+    async fn write_all<I, T>(
+        &mut self,
+        part: Part,
+        items: Vec<I>,
+        one: fn(&mut Recording<'_, '_>, &I) -> StoreResult<T>,
+    ) -> StoreResult<Vec<T>>
+    where
+        I: Send + 'static,
+        T: Send + 'static,
+    {
+        let total = items.len();
+        let mut written = Vec::with_capacity(total);
+        let mut left = items.into_iter();
+        loop {
+            let chunk: Vec<I> = left.by_ref().take(part.rows_per_write()).collect();
+            if chunk.is_empty() {
+                return Ok(written);
+            }
+            let rows = self
+                .db
+                .write(move |tx| {
+                    let actor = Actor::system("demo load");
+                    let mut recording = Recording::begin(tx, &actor)?;
+                    chunk
+                        .iter()
+                        .map(|item| one(&mut recording, item))
+                        .collect::<StoreResult<Vec<T>>>()
+                })
+                .await?;
+            written.extend(rows);
+            (self.progress)(Progress {
+                part,
+                done: written.len(),
+                total,
+            });
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The programme, how its organizations are counted, and who is told about them when.
+
+use qiaojian_shared::domain::access::Post;
+use qiaojian_shared::domain::area::Level;
+use qiaojian_shared::domain::bulletin::BulletinKind;
+use qiaojian_shared::domain::delivery::Channel;
+use qiaojian_shared::domain::period::{Period, PeriodUnit};
+use qiaojian_shared::domain::program::{Cohort, Facts};
+use qiaojian_shared::domain::rule::{CountedFrom, CountingParams, RuleKind};
+use qiaojian_shared::domain::schedule::{Approval, CatchUp, PlanFields, WorkdayPolicy};
+
+use super::areas::Tree;
+use super::days::{BASELINE, BEGINNING, ymd};
+use super::organizations::PILOTS;
+use super::plan::{CohortSpec, EndpointSpec, ProgramSpec, RuleSpec, ScheduleSpec};
+
+/// 安徽省: the programme, its rules and its bulletins are the provincial federation's.
+pub const PROVINCE: &str = "340000";
+
+/// The programme, with every city in a cohort.
+pub fn program(tree: &Tree<'_>) -> ProgramSpec {
+    let cohorts = tree
+        .children(PROVINCE, Level::City)
+        .map(|city| CohortSpec {
+            area: city.code.clone(),
+            cohort: if PILOTS.contains(&&*city.code) {
+                Cohort::Pilot
+            } else {
+                Cohort::NonPilot
+            },
+            from: BASELINE,
+        })
+        .collect();
+    ProgramSpec {
+        issuer: PROVINCE,
+        facts: Facts {
+            code: "ah-qiaojian-2021".to_owned(),
+            title: "党建带侨建、侨建促党建".to_owned(),
+            aliases: vec!["党建引领侨建、侨建服务党建".to_owned()],
+            baseline_on: BASELINE,
+            starts_on: ymd(2021, 11, 1),
+            target_on: ymd(2022, 12, 31),
+            note: Some(
+                "演示数据：行政区划为真实区划，侨联组织及任务进展为示例，合计数与2022年6月24日公开报道一致。"
+                    .to_owned(),
+            ),
+        },
+        cohorts,
+    }
+}
+
+/// The two bases on which the article's 325 can be read.
+pub fn rules() -> Vec<RuleSpec> {
+    let rule = |name, cohorts, source| RuleSpec {
+        kind: RuleKind::Counting,
+        name,
+        scope_area: PROVINCE,
+        // In force for every question about the past.
+        effective_from: BEGINNING,
+        params: CountingParams {
+            counted_from: CountedFrom::Established,
+            cohorts,
+        },
+        source,
+    };
+    vec![
+        rule(
+            "default",
+            None,
+            "《安徽省侨联坚持党建带侨建 侨建促党建 不断开创基层侨联建设新局面》（2022年6月24日）第一部分：\
+             各市新增基层侨联组织325个；自成立之日起计，筹备中的不计。",
+        ),
+        rule(
+            "established_only_pilots",
+            Some(vec![Cohort::Pilot]),
+            "同上，第二部分之三：宣城市为非试点市，市级侨联机关仅“同意设立”；只计试点市已成立的组织，新增324个。",
+        ),
+    ]
+}
+
+/// Each pilot city's federation has an inbox and a file.
+pub fn endpoints() -> Vec<EndpointSpec> {
+    PILOTS
+        .into_iter()
+        .flat_map(|area| {
+            [Channel::Inbox, Channel::File].map(|channel| EndpointSpec {
+                area,
+                post: Post::Federation,
+                channel,
+            })
+        })
+        .collect()
+}
+
+/// On the first of each month at nine, about the month that has ended. It ends with the article's month; what is past when the
+/// demo is loaded is caught up, all of it, however long ago.
+pub fn schedule() -> ScheduleSpec {
+    let month = |year, month| Period::containing(ymd(year, month, 1), PeriodUnit::Month);
+    ScheduleSpec {
+        issuer: PROVINCE,
+        issuer_post: Post::Federation,
+        kind: BulletinKind::Progress,
+        timing: PlanFields {
+            spec: "0 0 9 1 * *".to_owned(),
+            time_zone: "Asia/Shanghai".to_owned(),
+            period_unit: PeriodUnit::Month,
+            period_offset: -1,
+            starts_period: month(2021, 12),
+            ends_period: Some(month(2022, 6)),
+            workday_policy: WorkdayPolicy::None,
+            catch_up: CatchUp::All,
+            catch_up_window_s: None,
+            catch_up_cap: 12,
+        },
+        approval: Approval::Automatic,
+        recipients: Cohort::Pilot,
+        recipient_post: Post::Federation,
+    }
+}
