@@ -1,0 +1,137 @@
+//! Databases for tests: a fresh file, or a fresh database on the server of `TEST_POSTGRES_URL`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use qiaojian_shared::clock::Clock;
+use qiaojian_shared::db::{DatabaseUrl, Db, Lanes, run_migrations};
+
+/// Which database a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// The embedded one.
+    Sqlite,
+    /// The server of `TEST_POSTGRES_URL`.
+    Postgres,
+}
+
+/// A database that lives as long as its test.
+pub struct TestDb {
+    url: DatabaseUrl,
+    postgres: Option<(String, String)>,
+    /// Removed with its contents when the test ends.
+    directory: tempfile::TempDir,
+}
+
+impl TestDb {
+    /// A migrated, empty database; `None` when PostgreSQL is asked for and no server is named.
+    pub fn create(backend: Backend) -> Option<Self> {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (url, postgres) = match backend {
+            Backend::Sqlite => (DatabaseUrl::Sqlite(directory.path().join("qiaojian.db")), None),
+            Backend::Postgres => {
+                let server = postgres_server()?;
+                let name = format!("qiaojian_test_{}", unique());
+                admin(&server, &format!("CREATE DATABASE {name}"));
+                let url = format!(
+                    "{}/{name}",
+                    server.rsplit_once('/').map_or(server.as_str(), |(host, _)| host)
+                );
+                (DatabaseUrl::Postgres(url), Some((server, name)))
+            }
+        };
+        run_migrations(&url).expect("the migrations run");
+        Some(Self {
+            url,
+            postgres,
+            directory,
+        })
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> &DatabaseUrl {
+        &self.url
+    }
+
+    /// Its URL as `DATABASE_URL` takes it.
+    pub fn url_text(&self) -> String {
+        match &self.url {
+            DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
+            DatabaseUrl::Postgres(url) => url.clone(),
+        }
+    }
+
+    /// A directory for the test's files.
+    pub fn directory(&self) -> PathBuf {
+        self.directory.path().to_owned()
+    }
+
+    /// The lanes of one process.
+    pub fn open(&self, clock: Arc<dyn Clock>) -> Db {
+        let lanes = Lanes {
+            readers: 2,
+            slow_readers: 1,
+        };
+        Db::open(self.url.clone(), lanes, clock).expect("the database opens")
+    }
+}
+
+impl Drop for TestDb {
+    fn drop(&mut self) {
+        if let Some((server, name)) = &self.postgres {
+            admin(server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        }
+    }
+}
+
+/// Runs one body on SQLite and on PostgreSQL. Without `TEST_POSTGRES_URL` it says what it skipped; with
+/// `TEST_REQUIRE_POSTGRES=1` (as in CI) skipping is a failure.
+pub fn both_databases(body: impl Fn(TestDb)) {
+    // Each inline snapshot is compared on both: the answers are the same.
+    insta::allow_duplicates! {
+        for backend in [Backend::Sqlite, Backend::Postgres] {
+            match TestDb::create(backend) {
+                Some(db) => body(db),
+                None => skipped(),
+            }
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn skipped() {
+    assert!(
+        std::env::var("TEST_REQUIRE_POSTGRES").is_err(),
+        "TEST_REQUIRE_POSTGRES is set, but TEST_POSTGRES_URL is not"
+    );
+    eprintln!("skipped on PostgreSQL: TEST_POSTGRES_URL is not set");
+}
+
+fn postgres_server() -> Option<String> {
+    std::env::var("TEST_POSTGRES_URL")
+        .ok()
+        .filter(|url| !url.is_empty())
+}
+
+fn unique() -> String {
+    use qiaojian_shared::clock::{OsEntropy, SystemClock};
+    qiaojian_shared::ids::new_uuid(&SystemClock, &OsEntropy)
+        .simple()
+        .to_string()
+}
+
+/// Runs one statement on the server, outside any test database.
+fn admin(server: &str, statement: &str) {
+    use diesel::Connection as _;
+    use diesel::connection::SimpleConnection as _;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the harness makes and drops databases, which no store function does"
+    )]
+    let mut conn =
+        diesel::PgConnection::establish(server).expect("the PostgreSQL server of TEST_POSTGRES_URL answers");
+    // Cloning the template database takes its turn when many tests start at once.
+    conn.batch_execute("SELECT pg_advisory_lock(715517)")
+        .expect("an advisory lock");
+    conn.batch_execute(statement).expect("the statement runs");
+}

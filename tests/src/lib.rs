@@ -1,0 +1,15 @@
+//! The harness: every test has a database of its own, and one body runs on both.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "a harness that cannot go on fails the test"
+)]
+
+mod database;
+
+pub use database::{Backend, TestDb, both_databases};
+
+pub mod api;
+pub mod fixtures;

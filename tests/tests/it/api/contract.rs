@@ -1,0 +1,336 @@
+//! What every route promises, read off the OpenAPI document: a declared scope, and no answer for an anonymous caller, a caller
+//! without that scope, or a row outside the caller's area. A route that is added is checked without being named here; one with a
+//! body or a new kind of id has to say how to call it.
+
+use std::collections::BTreeMap;
+
+use qiaojian_shared::domain::access::{Post, Role, Scope};
+use qiaojian_tests::api::{Client, Reply, TestApi, with_api};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// One operation of the document.
+struct Operation {
+    method: Method,
+    path: String,
+    scope: Scope,
+}
+
+impl Operation {
+    fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    fn has_row(&self) -> bool {
+        self.path.contains('{')
+    }
+
+    async fn call(&self, caller: &Client, rows: &BTreeMap<&str, String>) -> Reply {
+        let mut path = self.path.clone();
+        if self.has_row() {
+            let noun = self.path.trim_start_matches("/v1/").split('/').next().unwrap();
+            let row = rows
+                .get(noun)
+                .unwrap_or_else(|| panic!("{}: no foreign row of {noun} is made", self.name()));
+            path = path.replace("{id}", row).replace("{code}", row);
+        }
+        path.push_str(query(&self.name()));
+        let mut request = caller.request(self.method.clone(), &path);
+        if [Method::POST, Method::PATCH].contains(&self.method) {
+            request = request.json(&body(&self.name()));
+        }
+        if [Method::PATCH, Method::DELETE].contains(&self.method) {
+            request = request.header("If-Match", "\"1\"");
+        }
+        caller.send(request).await
+    }
+}
+
+/// What an operation cannot be called without.
+fn query(name: &str) -> &'static str {
+    match name {
+        "GET /v1/figures" | "GET /v1/figures/members" => "?metric=organizations",
+        _ if name.starts_with("DELETE ") => "?reason=test",
+        _ => "",
+    }
+}
+
+/// A body that can be read, so that the answer is about the caller and not about the body.
+fn body(name: &str) -> Value {
+    let id = "0190a000-0000-7000-8000-000000000000";
+    match name {
+        "POST /v1/organizations" => json!({"area": "340304", "kind": "federation", "name": "x"}),
+        "POST /v1/programs" => {
+            json!({"code": "x", "title": "x", "baseline_on": "2021-10-31", "starts_on": "2021-11-01", "target_on": "2022-12-31"})
+        }
+        "POST /v1/programs/{id}/cohort" => json!({"area": "340300", "cohort": "pilot", "from": "2021-10-31"}),
+        "POST /v1/tasks" => {
+            json!({"program": id, "no": 1, "theme": "lead_politics", "content": "x", "lead_post": "federation",
+            "due_on": "2022-12-01", "assign_to": [{"area": "340304"}]})
+        }
+        "POST /v1/assignments/{id}/reports" => json!({"content": "x"}),
+        "POST /v1/assignments/{id}/return"
+        | "POST /v1/assignments/{id}/cancel"
+        | "POST /v1/deliveries/{id}/redeliver"
+        | "POST /v1/deliveries/{id}/cancel" => json!({"reason": "x"}),
+        "POST /v1/bulletins" => json!({"program": id, "kind": "progress", "period": "2022-05"}),
+        "POST /v1/endpoints" => json!({"area": "340300", "post": "federation", "channel": "inbox"}),
+        "POST /v1/schedules" => schedule(id),
+        "POST /v1/tokens" => json!({"label": "x", "area": "340304", "role": "reader"}),
+        _ if name.starts_with("POST /v1/organizations/{id}/") => json!({"on": "2022-06-01", "reason": "x"}),
+        _ => json!({}),
+    }
+}
+
+fn schedule(program: &str) -> Value {
+    json!({"program": program, "kind": "progress", "recipients": {"cohort": "pilot", "post": "federation"}, "spec": "0 0 9 1 * *",
+        "time_zone": "Asia/Shanghai", "period": {"unit": "month", "offset": -1}, "starts_period": "2022-05"})
+}
+
+async fn operations(api: &TestApi) -> Vec<Operation> {
+    let document = api.anonymous().get("/openapi.json").await.expect(200).json();
+    let mut operations = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            if !path.starts_with("/v1/") {
+                continue;
+            }
+            let name = format!("{method} {path}");
+            let security = operation["security"]
+                .as_array()
+                .unwrap_or_else(|| panic!("{name} declares no security"));
+            assert_eq!(security.len(), 1, "{name} declares one way in");
+            let scopes = security[0]["oauth"]
+                .as_array()
+                .unwrap_or_else(|| panic!("{name} declares no OAuth scope"));
+            assert_eq!(scopes.len(), 1, "{name} declares one scope");
+            operations.push(Operation {
+                method: method.to_uppercase().parse().unwrap(),
+                path: path.clone(),
+                scope: scopes[0].as_str().unwrap().parse().unwrap(),
+            });
+        }
+    }
+    assert!(operations.len() > 60, "the document lists the routes");
+    operations
+}
+
+fn id_of(reply: &Reply) -> String {
+    assert!(reply.status < 300, "{}", reply.text);
+    let body = reply.json();
+    body.get("id")
+        .or_else(|| body.get("client_id"))
+        .and_then(Value::as_str)
+        .unwrap_or_else(|| panic!("{body}"))
+        .to_owned()
+}
+
+/// One row of every kind that the callers of 341802 have nothing to do with.
+async fn foreign_rows(api: &TestApi) -> BTreeMap<&'static str, String> {
+    let admin = api.caller("340000", Role::ProvinceAdmin).await;
+    let program = id_of(&admin.post("/v1/programs", &body("POST /v1/programs")).await);
+    admin
+        .post(
+            &format!("/v1/programs/{program}/cohort"),
+            &body("POST /v1/programs/{id}/cohort"),
+        )
+        .await;
+    let mut rows = BTreeMap::from([("areas", "340304".to_owned())]);
+    rows.insert(
+        "organizations",
+        id_of(
+            &admin
+                .post("/v1/organizations", &body("POST /v1/organizations"))
+                .await,
+        ),
+    );
+    let mut task = body("POST /v1/tasks");
+    task["program"] = json!(program);
+    let task = id_of(&admin.post("/v1/tasks", &task).await);
+    let assignments = admin
+        .get(&format!("/v1/tasks/{task}/assignments"))
+        .await
+        .expect(200)
+        .json();
+    rows.insert(
+        "assignments",
+        assignments["items"][0]["id"].as_str().unwrap().to_owned(),
+    );
+    rows.insert("tasks", task);
+    rows.insert(
+        "tokens",
+        id_of(&admin.post("/v1/tokens", &body("POST /v1/tokens")).await),
+    );
+    rows.insert(
+        "endpoints",
+        id_of(&admin.post("/v1/endpoints", &body("POST /v1/endpoints")).await),
+    );
+    rows.insert(
+        "schedules",
+        id_of(&admin.post("/v1/schedules", &schedule(&program)).await),
+    );
+    let bulletin = json!({"program": program, "kind": "progress", "period": "2022-05"});
+    let bulletin = id_of(&admin.post("/v1/bulletins", &bulletin).await);
+    admin
+        .post(&format!("/v1/bulletins/{bulletin}/approve"), &json!({}))
+        .await
+        .expect(200);
+    admin
+        .post(&format!("/v1/bulletins/{bulletin}/publish"), &json!({}))
+        .await
+        .expect(200);
+    let notices = admin
+        .get(&format!("/v1/bulletins/{bulletin}/notices"))
+        .await
+        .expect(200)
+        .json();
+    rows.insert("notices", notices["items"][0]["id"].as_str().unwrap().to_owned());
+    let deliveries = admin
+        .get(&format!("/v1/deliveries?bulletin={bulletin}"))
+        .await
+        .expect(200)
+        .json();
+    rows.insert(
+        "deliveries",
+        deliveries["items"][0]["id"].as_str().unwrap().to_owned(),
+    );
+    rows.insert("bulletins", bulletin);
+    rows.insert("programs", program);
+    rows
+}
+
+/// Programmes are reference data: every token reads them (DESIGN §8).
+fn is_reference(name: &str) -> bool {
+    matches!(name, "GET /v1/programs/{id}" | "GET /v1/programs/{id}/cohort")
+}
+
+/// Changes what everybody may read.
+fn is_shared(name: &str) -> bool {
+    name == "POST /v1/programs/{id}/cohort"
+}
+
+#[test]
+fn no_route_answers_whom_it_should_not() {
+    with_api(async |api| {
+        let rows = foreign_rows(api).await;
+        let anonymous = api.anonymous();
+        for operation in operations(api).await {
+            let name = operation.name();
+            operation.call(&anonymous, &rows).await.expect_for(&name, 401);
+
+            let others = Scope::ALL
+                .iter()
+                .copied()
+                .filter(|scope| *scope != operation.scope)
+                .collect();
+            let without = api
+                .caller_with("340000", Post::Federation, Role::ProvinceAdmin, others)
+                .await;
+            let refused = operation.call(&without, &rows).await.expect_for(&name, 403);
+            assert_eq!(refused.json()["type"], "/problems/scope_missing", "{name}");
+
+            if operation.has_row() && !is_reference(&name) {
+                let only = [operation.scope].into();
+                let stranger = api
+                    .caller_with("341802", Post::Federation, Role::ProvinceAdmin, only)
+                    .await;
+                let hidden = operation.call(&stranger, &rows).await;
+                // What everybody may read may be refused openly; anything else looks like nothing.
+                let (status, problem) = if is_shared(&name) {
+                    (403, "/problems/not_yours")
+                } else {
+                    (404, "/problems/not_found")
+                };
+                assert_eq!(hidden.expect_for(&name, status).json()["type"], problem, "{name}");
+            }
+            if operation.method == Method::GET {
+                let admin = api
+                    .caller_with(
+                        "340000",
+                        Post::Federation,
+                        Role::ProvinceAdmin,
+                        [operation.scope].into(),
+                    )
+                    .await;
+                let path = operation.path.clone();
+                let known = operation.call(&admin, &rows).await.expect_for(&name, 200);
+                assert!(
+                    known.header("x-request-id").is_some_and(|id| !id.is_empty()),
+                    "{path}"
+                );
+                assert_eq!(known.header("x-content-type-options"), Some("nosniff"), "{path}");
+            }
+        }
+    });
+}
+
+trait ExpectFor {
+    fn expect_for(self, name: &str, status: u16) -> Self;
+}
+
+impl ExpectFor for Reply {
+    #[track_caller]
+    fn expect_for(self, name: &str, status: u16) -> Self {
+        assert_eq!(self.status, status, "{name}: {}", self.text);
+        self
+    }
+}
+
+#[test]
+fn every_list_refuses_a_parameter_it_does_not_know() {
+    with_api(async |api| {
+        let admin = api.caller("340000", Role::ProvinceAdmin).await;
+        for operation in operations(api).await {
+            if operation.method == Method::GET && !operation.has_row() {
+                let name = operation.name();
+                let start = query(&name);
+                let joint = if start.is_empty() { "?" } else { "&" };
+                admin
+                    .get(&format!("{}{start}{joint}colour=red", operation.path))
+                    .await
+                    .expect_for(&name, 400);
+            }
+        }
+    });
+}
+
+#[test]
+fn the_committed_document_is_the_one_that_is_served() {
+    let committed = include_str!("../../../../docs/openapi.json");
+    let made = qiaojian_api::openapi_document().to_pretty_json().unwrap();
+    assert!(
+        committed.trim_end() == made.trim_end(),
+        "docs/openapi.json is not what the routes say; write it anew: cargo run -p qiaojian -- openapi > docs/openapi.json"
+    );
+}
+
+#[test]
+fn the_readable_docs_load_their_own_files_and_nothing_else() {
+    with_api(async |api| {
+        let anonymous = api.anonymous();
+        let page = anonymous.get("/docs/").await.expect(200);
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(
+            policy.contains("default-src 'none'") && policy.contains("script-src 'self'"),
+            "{policy}"
+        );
+        let files = page
+            .text
+            .split(['"', '\''])
+            .filter(|word| word.ends_with(".js") || word.ends_with(".css"));
+        let files: Vec<&str> = files.collect();
+        assert!(files.len() >= 3, "{}", page.text);
+        for file in files {
+            assert!(!file.contains("//"), "{file} would be fetched from elsewhere");
+            anonymous
+                .get(&format!("/docs/{}", file.trim_start_matches("./")))
+                .await
+                .expect(200);
+        }
+        let data = anonymous.get("/healthz").await.expect(200);
+        assert_eq!(
+            data.header("content-security-policy"),
+            Some("default-src 'none'; frame-ancestors 'none'")
+        );
+    });
+}

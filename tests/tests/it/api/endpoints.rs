@@ -1,0 +1,223 @@
+//! `/v1/endpoints` and `/v1/deliveries`: where a post receives, and what was sent there.
+
+use diesel::prelude::*;
+use qiaojian_shared::db::schema::endpoints;
+use qiaojian_shared::domain::access::Role;
+use qiaojian_shared::store::StoreError;
+use qiaojian_shared::store::endpoints::SECRET_PURPOSE;
+use qiaojian_tests::api::with_api;
+use serde_json::json;
+
+use super::bulletins::{campaign, published};
+
+#[test]
+fn a_city_says_where_it_receives_stops_and_gives_it_up() {
+    with_api(async |api| {
+        let city = api.caller("340300", Role::CityReporter).await;
+        let body = json!({"area": "340300", "channel": "email", "address": "qiaolian@bengbu.example", "secret": "口令-1234"});
+        let set = city.post("/v1/endpoints", &body).await.expect(201);
+        let location = set.header("location").unwrap().to_owned();
+        let shown = set.json();
+        assert_eq!(
+            (&shown["post"], &shown["status"], &shown["on_uncertain"]),
+            (&json!("federation"), &json!("active"), &json!("resend"))
+        );
+        assert_eq!(shown["has_secret"], true);
+        for reply in [
+            &set,
+            &city.get(&location).await.expect(200),
+            &city.get("/v1/endpoints?area=340300").await.expect(200),
+        ] {
+            assert!(!reply.text.contains("口令"), "{}", reply.text);
+        }
+        let sealed: Option<String> = api
+            .db
+            .read(|conn| Ok::<_, StoreError>(endpoints::table.select(endpoints::sealed_secret).first(conn)?))
+            .await
+            .unwrap();
+        let open = api.secrets.open(SECRET_PURPOSE, &sealed.unwrap()).unwrap();
+        assert_eq!(open, "口令-1234".as_bytes());
+
+        let paused = city
+            .post(&format!("{location}/pause"), &json!({"reason": "邮箱迁移中"}))
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(
+            (&paused["status"], &paused["status_reason"]),
+            (&json!("paused"), &json!("邮箱迁移中"))
+        );
+        let active = city
+            .post(&format!("{location}/resume"), &json!({}))
+            .await
+            .expect(200);
+        assert_eq!(active.json()["status"], "active");
+        assert_eq!(active.json().get("status_reason"), None);
+        city.delete(&format!("{location}?reason=不再使用"), None)
+            .await
+            .expect(428);
+        city.delete(&format!("{location}?reason=不再使用"), Some("\"1\""))
+            .await
+            .expect(412);
+        city.delete(&format!("{location}?reason="), active.header("etag"))
+            .await
+            .expect(400);
+        city.delete(&format!("{location}?reason=不再使用"), active.header("etag"))
+            .await
+            .expect(204);
+        assert_eq!(city.get(&location).await.expect(200).json()["status"], "disabled");
+    });
+}
+
+#[test]
+fn an_endpoint_that_cannot_receive_is_refused_by_field() {
+    with_api(async |api| {
+        let city = api.caller("340300", Role::CityReporter).await;
+        for (body, pointer, code) in [
+            (
+                json!({"area": "340300", "channel": "webhook", "address": "https://example.org/x"}),
+                "/channel",
+                "channel_not_served",
+            ),
+            (
+                json!({"area": "340300", "channel": "wecom", "address": "x"}),
+                "/channel",
+                "channel_not_served",
+            ),
+            (
+                json!({"area": "340300", "channel": "email"}),
+                "/address",
+                "bad_address",
+            ),
+            (
+                json!({"area": "340300", "channel": "email", "address": "蚌埠市侨联"}),
+                "/address",
+                "bad_address",
+            ),
+            (
+                json!({"area": "340300", "channel": "email", "address": "a@b@c"}),
+                "/address",
+                "bad_address",
+            ),
+            (
+                json!({"area": "340300", "channel": "email", "address": "a@b.example\r\nBcc: x@y.example"}),
+                "/address",
+                "bad_address",
+            ),
+            (
+                json!({"area": "340300", "channel": "file", "address": "/etc/passwd"}),
+                "/address",
+                "no_address_wanted",
+            ),
+            (
+                json!({"area": "341800", "channel": "inbox"}),
+                "/area",
+                "unknown_area",
+            ),
+            (
+                json!({"area": "999999", "channel": "inbox"}),
+                "/area",
+                "unknown_area",
+            ),
+        ] {
+            let refused = city.post("/v1/endpoints", &body).await.expect(422);
+            let error = &refused.json()["errors"][0];
+            assert_eq!(
+                (&error["pointer"], &error["code"]),
+                (&json!(pointer), &json!(code)),
+                "{}",
+                refused.text
+            );
+        }
+        city.post("/v1/endpoints", &json!({"area": "340300", "channel": "pigeon"}))
+            .await
+            .expect(400);
+        assert_eq!(
+            city.get("/v1/endpoints").await.expect(200).json()["items"],
+            json!([])
+        );
+    });
+}
+
+#[test]
+fn an_endpoint_is_its_areas_and_the_id_makes_it_once() {
+    with_api(async |api| {
+        let city = api.caller("340300", Role::CityReporter).await;
+        let own = json!({"id": "0190a000-0000-7000-8000-000000000001", "area": "340304", "channel": "file"});
+        let set = city.post("/v1/endpoints", &own).await.expect(201);
+        assert_eq!(
+            city.post("/v1/endpoints", &own).await.expect(200).json(),
+            set.json()
+        );
+        let location = set.header("location").unwrap();
+        let county = api.caller("340304", Role::CountyReporter).await;
+        county.get(location).await.expect(403);
+        let other = api.caller("341800", Role::CityReporter).await;
+        other.get(location).await.expect(404);
+        other
+            .post(&format!("{location}/pause"), &json!({}))
+            .await
+            .expect(404);
+        other
+            .post(&format!("{location}/resume"), &json!({}))
+            .await
+            .expect(404);
+        other
+            .delete(&format!("{location}?reason=x"), Some("\"1\""))
+            .await
+            .expect(404);
+        assert_eq!(
+            other.get("/v1/endpoints").await.expect(200).json()["items"],
+            json!([])
+        );
+        other.get("/v1/endpoints?area=340300").await.expect(404);
+    });
+}
+
+#[test]
+fn publishing_queues_one_delivery_an_endpoint() {
+    with_api(async |api| {
+        let program = campaign(api).await;
+        let city = api.caller("340300", Role::CityReporter).await;
+        for body in [
+            json!({"area": "340300", "channel": "file"}),
+            json!({"area": "340300", "channel": "email", "address": "qiaolian@bengbu.example"}),
+            json!({"area": "340300", "post": "finance_bureau", "channel": "file"}),
+        ] {
+            city.post("/v1/endpoints", &body).await.expect(201);
+        }
+        let office = api.caller("340000", Role::Supervisor).await;
+        let bulletin = published(&office, program, "2022-05").await;
+        let id = bulletin.rsplit('/').next().unwrap();
+        let all = office
+            .get(&format!("/v1/deliveries?bulletin={id}"))
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(all["items"].as_array().unwrap().len(), 2);
+        let mailed = office
+            .get("/v1/deliveries?channel=email&state=queued,sent&area=340300")
+            .await
+            .expect(200)
+            .json();
+        let delivery = &mailed["items"][0];
+        assert_eq!(
+            (&delivery["state"], &delivery["area"], &delivery["serial"]),
+            (&json!("queued"), &json!("340300"), &json!(1))
+        );
+        let path = format!("/v1/deliveries/{}", delivery["id"].as_str().unwrap());
+        assert_eq!(office.get(&path).await.expect(200).json()["attempts"], json!([]));
+        assert_eq!(
+            office.get("/v1/deliveries?state=dead").await.expect(200).json()["items"],
+            json!([])
+        );
+        city.get("/v1/deliveries").await.expect(403);
+        let elsewhere = api.caller("341800", Role::Supervisor).await;
+        elsewhere.get(&path).await.expect(404);
+        assert_eq!(
+            elsewhere.get("/v1/deliveries").await.expect(200).json()["items"],
+            json!([])
+        );
+        office.get("/v1/deliveries?state=lost").await.expect(400);
+    });
+}

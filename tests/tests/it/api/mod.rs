@@ -1,0 +1,16 @@
+//! The HTTP contract, route by route.
+
+mod areas;
+mod assignments;
+mod bulletins;
+mod contract;
+mod deliveries;
+mod endpoints;
+mod figures;
+mod notices;
+mod organizations;
+mod programs;
+mod rules;
+mod schedules;
+mod tasks;
+mod tokens;

@@ -1,0 +1,432 @@
+//! `/v1/organizations`, as an officer's phone uses it.
+
+use insta::{assert_json_snapshot, assert_snapshot};
+use qiaojian_shared::domain::access::Role;
+use qiaojian_shared::store::{Actor, Recording, StoreError};
+use qiaojian_tests::api::with_api;
+use serde_json::json;
+
+fn street() -> serde_json::Value {
+    json!({"area": "340304001", "kind": "federation", "name": "大庆街道侨联"})
+}
+
+#[test]
+fn a_phone_registers_an_organization_and_walks_it_to_its_unveiling() {
+    with_api(async |api| {
+        let phone = api.caller("340304001", Role::TownshipReporter).await;
+        let created = phone.post("/v1/organizations", &street()).await.expect(201);
+        let location = created.header("location").unwrap().to_owned();
+        assert_eq!(created.header("etag"), Some("\"1\""));
+        assert_json_snapshot!(created.json(), {".id" => "[id]", ".created_at" => "[at]", ".updated_at" => "[at]"}, @r#"
+        {
+          "area": "340304001",
+          "basis": "new",
+          "created_at": "[at]",
+          "five_have": {},
+          "has_office": false,
+          "host": "area",
+          "id": "[id]",
+          "kind": "federation",
+          "level": "township",
+          "name": "大庆街道侨联",
+          "standing_rules": {},
+          "status": "preparing",
+          "updated_at": "[at]",
+          "valid_from": "2022-06-24",
+          "verification": "unverified",
+          "version": 1
+        }
+        "#);
+
+        let approved = phone
+            .post(
+                &format!("{location}/approve"),
+                &json!({"on": "2022-03-01", "doc_no": "禹编〔2022〕3号", "post": "staffing_office"}),
+            )
+            .await
+            .expect(200);
+        assert_eq!(approved.json()["status"], "approved");
+        phone
+            .post(
+                &format!("{location}/establish"),
+                &json!({"on": "2022-03-21", "precision": "ten_day"}),
+            )
+            .await
+            .expect(200);
+        let unveiled = phone
+            .post(
+                &format!("{location}/unveil"),
+                &json!({"on": "2022-03-21", "precision": "ten_day"}),
+            )
+            .await
+            .expect(200);
+        assert_eq!(unveiled.header("etag"), Some("\"4\""));
+
+        let shown = phone.get(&location).await.expect(200);
+        assert_eq!(shown.json(), unveiled.json());
+        assert_eq!(shown.json()["established_precision"], "ten_day");
+        assert_eq!(shown.json()["valid_from"], "2022-03-31");
+    });
+}
+
+#[test]
+fn a_refused_step_names_the_state_and_what_is_allowed() {
+    with_api(async |api| {
+        let phone = api.caller("340304001", Role::TownshipReporter).await;
+        let location = phone
+            .post("/v1/organizations", &street())
+            .await
+            .expect(201)
+            .header("location")
+            .unwrap()
+            .to_owned();
+        let refused = phone
+            .post(&format!("{location}/establish"), &json!({"on": "2022-03-31"}))
+            .await
+            .expect(409);
+        assert_eq!(refused.header("content-type"), Some("application/problem+json"));
+        assert_json_snapshot!(refused.json(), {".instance" => "[request id]"}, @r#"
+        {
+          "detail": "状态 preparing 下不能执行 establish；可以执行：approve, abandon。",
+          "instance": "[request id]",
+          "status": 409,
+          "title": "当前状态不允许此操作",
+          "type": "/problems/transition_refused"
+        }
+        "#);
+        let request = phone
+            .request(reqwest::Method::POST, &format!("{location}/establish"))
+            .header("Accept-Language", "en-GB,en;q=0.9,zh;q=0.5")
+            .json(&json!({"on": "2022-03-31"}));
+        let english = phone.send(request).await.expect(409);
+        assert_snapshot!(english.json()["detail"].as_str().unwrap(), @"establish is not possible in state preparing; possible: approve, abandon.");
+        assert_eq!(english.json()["type"], refused.json()["type"]);
+    });
+}
+
+#[test]
+fn a_weak_network_repeats_itself_without_harm() {
+    with_api(async |api| {
+        let phone = api.caller("340304001", Role::TownshipReporter).await;
+        let first = phone
+            .post_once("/v1/organizations", "k-1", &street())
+            .await
+            .expect(201);
+        let again = phone
+            .post_once("/v1/organizations", "k-1", &street())
+            .await
+            .expect(201);
+        assert_eq!(first.json(), again.json());
+        assert_eq!(first.header("location"), again.header("location"));
+        let other = json!({"area": "340304001", "kind": "work_station", "name": "另一个"});
+        let reused = phone
+            .post_once("/v1/organizations", "k-1", &other)
+            .await
+            .expect(422);
+        assert_eq!(reused.json()["type"], "/problems/idempotency_key_reused");
+
+        // An id of the phone's own makes the call idempotent for ever, without a key.
+        let own = json!({"id": "0190a000-0000-7000-8000-000000000001", "area": "340304001", "kind": "work_station", "name": "站"});
+        let made = phone.post("/v1/organizations", &own).await.expect(201);
+        let before = phone.post("/v1/organizations", &own).await.expect(200);
+        assert_eq!(made.json(), before.json());
+        let mut taken = own.clone();
+        taken["name"] = json!("别的站");
+        assert_eq!(
+            phone.post("/v1/organizations", &taken).await.expect(409).json()["type"],
+            "/problems/id_taken"
+        );
+
+        // Many at once: one row.
+        let second_city = api.caller("341802001", Role::TownshipReporter).await;
+        let body = json!({"area": "341802001", "kind": "federation", "name": "西林街道侨联"});
+        let attempts = (0..16).map(|_| second_city.post_once("/v1/organizations", "k-2", &body));
+        let replies = futures(attempts).await;
+        let ids: std::collections::BTreeSet<_> = replies
+            .iter()
+            .map(|reply| reply.json()["id"].to_string())
+            .collect();
+        assert!(replies.iter().all(|reply| reply.status == 201), "{replies:?}");
+        assert_eq!(ids.len(), 1);
+    });
+}
+
+async fn futures<F: Future<Output = T>, T>(all: impl Iterator<Item = F>) -> Vec<T> {
+    futures_util::future::join_all(all).await
+}
+
+#[test]
+fn nobody_sees_beyond_the_own_subtree() {
+    with_api(async |api| {
+        let phone = api.caller("340304001", Role::TownshipReporter).await;
+        let location = phone
+            .post("/v1/organizations", &street())
+            .await
+            .expect(201)
+            .header("location")
+            .unwrap()
+            .to_owned();
+        let neighbour = api.caller("340304002", Role::TownshipReporter).await;
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let other_city = api.caller("341800", Role::CityReporter).await;
+        county.get(&location).await.expect(200);
+        for stranger in [&neighbour, &other_city] {
+            let hidden = stranger.get(&location).await.expect(404);
+            let absent = stranger
+                .get("/v1/organizations/0190a000-0000-7000-8000-00000000ffff")
+                .await
+                .expect(404);
+            let without_instance = |reply: &qiaojian_tests::api::Reply| {
+                let mut body = reply.json();
+                body.as_object_mut().unwrap().remove("instance");
+                body
+            };
+            assert_eq!(
+                without_instance(&hidden),
+                without_instance(&absent),
+                "a hidden row looks like none"
+            );
+            stranger
+                .patch(&location, Some("\"1\""), &json!({"note": "x"}))
+                .await
+                .expect(404);
+            stranger
+                .delete(&format!("{location}?reason=x"), Some("\"1\""))
+                .await
+                .expect(404);
+            stranger
+                .post(&format!("{location}/approve"), &json!({"on": "2022-03-01"}))
+                .await
+                .expect(404);
+            assert_eq!(
+                stranger.get("/v1/organizations").await.expect(200).json()["items"],
+                json!([])
+            );
+            stranger.get("/v1/organizations?area=340304001").await.expect(404);
+            stranger.post("/v1/organizations", &street()).await.expect(422);
+        }
+    });
+}
+
+#[test]
+fn corrections_need_the_version_and_for_dates_a_reason() {
+    with_api(async |api| {
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let body = json!({"area": "340304", "kind": "federation", "name": "禹会区侨联", "status": "established",
+            "approval": {"on": "2022-02-20", "doc_no": "禹编〔2022〕1号"}, "established_on": "2022-03-31"});
+        let location = county
+            .post("/v1/organizations", &body)
+            .await
+            .expect(201)
+            .header("location")
+            .unwrap()
+            .to_owned();
+        county
+            .patch(&location, None, &json!({"note": "x"}))
+            .await
+            .expect(428);
+        county
+            .patch(&location, Some("\"7\""), &json!({"note": "x"}))
+            .await
+            .expect(412);
+        let named = county
+            .patch(&location, Some("\"1\""), &json!({"name": "禹会区归国华侨联合会"}))
+            .await
+            .expect(200);
+        assert_eq!(named.header("etag"), Some("\"2\""));
+        let silent = county
+            .patch(&location, Some("\"2\""), &json!({"established_on": "2022-03-25"}))
+            .await
+            .expect(422);
+        assert_eq!(silent.json()["errors"][0]["code"], "reason_required");
+        let dated = county
+            .patch(
+                &location,
+                Some("\"2\""),
+                &json!({"established_on": "2022-03-25", "reason": "原日期误填"}),
+            )
+            .await
+            .expect(200);
+        assert_eq!(dated.json()["established_on"], "2022-03-25");
+        assert_eq!(dated.json()["name"], "禹会区归国华侨联合会");
+        let unknown = county
+            .patch(&location, Some("\"3\""), &json!({"chairman": "某某"}))
+            .await
+            .expect(400);
+        assert_eq!(unknown.json()["errors"][0]["code"], "unknown_field");
+        county.delete(&location, Some("\"3\"")).await.expect(400);
+        county
+            .delete(&format!("{location}?reason=重复登记"), Some("\"3\""))
+            .await
+            .expect(204);
+        county.get(&location).await.expect(404);
+        // The place of its kind is free again.
+        county.post("/v1/organizations", &body).await.expect(201);
+    });
+}
+
+#[test]
+fn bad_input_says_where_and_what_to_do() {
+    with_api(async |api| {
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let body = json!({"area": "340304", "kind": "work_sub_station", "name": " ", "status": "established", "established_on": "2022-07-01",
+            "basis": "replace_one", "quota_posts": -1});
+        let refused = county.post("/v1/organizations", &body).await.expect(422);
+        let codes: Vec<_> = refused.json()["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|error| {
+                format!(
+                    "{} {}",
+                    error["pointer"].as_str().unwrap(),
+                    error["code"].as_str().unwrap()
+                )
+            })
+            .collect();
+        assert_snapshot!(codes.join("\n"), @r#"
+        /established_on date_in_future
+        /name empty
+        /kind kind_not_at_level
+        /replaces replaces_mismatch
+        /quota_posts out_of_range
+        "#);
+        for (body, code, pointer) in [
+            (
+                json!({"area": "340304", "kind": "federation"}),
+                "missing_field",
+                "",
+            ),
+            (
+                json!({"area": "340304", "kind": "club", "name": "x"}),
+                "wrong_value",
+                "/kind",
+            ),
+            (
+                json!({"area": "340304", "kind": "federation", "name": "x", "phone": "1"}),
+                "unknown_field",
+                "/phone",
+            ),
+            (
+                json!({"area": "340304", "kind": "federation", "name": "x", "approval": {"on": "2022-13-01"}}),
+                "wrong_value",
+                "/approval/on",
+            ),
+        ] {
+            let refused = county.post("/v1/organizations", &body).await.expect(400);
+            assert_eq!(refused.json()["errors"][0]["code"], code, "{}", refused.text);
+            assert_eq!(
+                refused.json()["errors"][0]["pointer"],
+                pointer,
+                "{}",
+                refused.text
+            );
+        }
+        county.get("/v1/organizations?stauts=closed").await.expect(400);
+        county.get("/v1/organizations?status=gone").await.expect(400);
+        county.get("/v1/organizations?limit=201").await.expect(400);
+        county.get("/v1/organizations?cursor=xyz").await.expect(400);
+        county.get("/v1/organizations/not-an-id").await.expect(404);
+        county.get("/v1/nothing").await.expect(404);
+        let request = county
+            .request(reqwest::Method::POST, "/v1/organizations")
+            .header("content-type", "text/plain")
+            .body("{}");
+        county.send(request).await.expect(415);
+        let request = county
+            .request(reqwest::Method::POST, "/v1/organizations")
+            .header("content-type", "application/json")
+            .body("x".repeat(300_000));
+        county.send(request).await.expect(413);
+    });
+}
+
+#[test]
+fn a_list_is_read_page_by_page_without_gap_or_repeat() {
+    with_api(async |api| {
+        let city = api.caller("340300", Role::CityReporter).await;
+        for (area, kind) in [
+            ("340300", "federation"),
+            ("340304", "federation"),
+            ("340304001", "federation"),
+            ("340304001", "work_station"),
+            ("340304001001", "work_station"),
+            ("340304-P01", "federation"),
+            ("340322", "federation"),
+        ] {
+            let body = json!({"area": area, "kind": kind, "name": format!("{area} {kind}")});
+            city.post("/v1/organizations", &body).await.expect(201);
+        }
+        let whole = city.get("/v1/organizations").await.expect(200).json();
+        let ids = |page: &serde_json::Value| {
+            page["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|item| item["id"].clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(whole["next_cursor"], json!(null));
+        let mut seen = Vec::new();
+        let mut next = "/v1/organizations?limit=2".to_owned();
+        loop {
+            let page = city.get(&next).await.expect(200);
+            seen.extend(ids(&page.json()));
+            match page.header("link") {
+                Some(link) => next = link.trim_start_matches('<').split('>').next().unwrap().to_owned(),
+                None => break,
+            }
+        }
+        assert_eq!(seen, ids(&whole));
+        assert_eq!(seen.len(), 7);
+        let count = async |query: &str| {
+            ids(&city
+                .get(&format!("/v1/organizations?{query}"))
+                .await
+                .expect(200)
+                .json())
+            .len()
+        };
+        assert_eq!(count("area=340304").await, 5);
+        assert_eq!(count("level=township,village").await, 3);
+        assert_eq!(count("kind=work_station").await, 2);
+        assert_eq!(count("status=established").await, 0);
+        assert_eq!(count("q=P01").await, 1);
+        assert_eq!(count("q=%25").await, 0);
+    });
+}
+
+#[test]
+fn a_repeated_request_waits_for_the_first_and_then_says_so() {
+    with_api(async |api| {
+        let phone = api.caller("340304001", Role::TownshipReporter).await;
+        let elsewhere = phone.at(&api.replica().await);
+        // Another process holds the register, as the first of two requests would that takes its time.
+        let (held, is_held) = tokio::sync::oneshot::channel();
+        let (release, until_released) = std::sync::mpsc::channel::<()>();
+        let (mut held, db) = (Some(held), api.db.clone());
+        let holder = tokio::spawn(async move {
+            db.write(move |tx| {
+                Recording::begin(tx, &Actor::system("test"))?;
+                if let Some(held) = held.take() {
+                    held.send(()).unwrap();
+                    until_released.recv().unwrap();
+                }
+                Ok::<_, StoreError>(())
+            })
+            .await
+        });
+        is_held.await.unwrap();
+        let waiting = elsewhere
+            .post_once("/v1/organizations", "k-9", &street())
+            .await
+            .expect(409);
+        assert_eq!(waiting.json()["type"], "/problems/request_in_progress");
+        release.send(()).unwrap();
+        holder.await.unwrap().unwrap();
+        phone
+            .post_once("/v1/organizations", "k-9", &street())
+            .await
+            .expect(201);
+    });
+}

@@ -1,0 +1,15 @@
+//! Every suite in one binary.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
+
+mod api;
+mod blackbox;
+mod demo;
+mod store;
+mod worker;

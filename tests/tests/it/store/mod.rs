@@ -1,0 +1,8 @@
+//! The rows, on both databases from one body.
+
+mod assignments;
+mod ledger;
+mod organizations;
+mod plans;
+mod register;
+mod writer;

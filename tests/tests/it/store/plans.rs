@@ -1,0 +1,170 @@
+//! The plans of the hot queries: whatever the size of the register, none reads all of it. The statement itself is taken from the
+//! store function as it runs, so that the plan is of the query that is really sent.
+
+use std::sync::{Arc, Mutex};
+
+use diesel::connection::{Connection as _, InstrumentationEvent, SimpleConnection as _};
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::db::AnyConnection;
+use qiaojian_shared::ids::{NoticeId, OrganizationId, TokenId};
+use qiaojian_shared::store::{StoreError, Subtree, areas, idempotency, notices, organizations, tokens};
+use qiaojian_tests::both_databases;
+use qiaojian_tests::fixtures::{article_clock, load_areas};
+use uuid::Uuid;
+
+#[derive(QueryableByName)]
+struct SqliteStep {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+#[derive(QueryableByName)]
+struct PostgresStep {
+    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+    line: String,
+}
+
+/// The statements that `work` sends.
+fn statements(conn: &mut AnyConnection, work: impl FnOnce(&mut AnyConnection)) -> Vec<String> {
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&sent);
+    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            let text = query.to_string();
+            let statement = text.split(" -- binds:").next().unwrap_or_default().to_owned();
+            heard.lock().unwrap().push(statement);
+        }
+    });
+    work(conn);
+    conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
+    let sent = sent.lock().unwrap().clone();
+    sent.into_iter()
+        .filter(|statement| statement.starts_with("SELECT"))
+        .collect()
+}
+
+/// The steps of a statement's plan that read a whole table.
+fn scans(conn: &mut AnyConnection, statement: &str) -> Vec<String> {
+    match conn {
+        AnyConnection::Sqlite(conn) => {
+            let steps: Vec<SqliteStep> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {statement}"))
+                .load(conn)
+                .unwrap();
+            let details = steps.into_iter().map(|step| step.detail);
+            details.filter(|detail| detail.starts_with("SCAN")).collect()
+        }
+        AnyConnection::Postgres(conn) => {
+            let parameters = (1..)
+                .take_while(|number| statement.contains(&format!("${number}")))
+                .count();
+            let nulls = vec!["NULL"; parameters].join(", ");
+            // Small tables are cheapest to scan: told not to, the planner scans only what no index serves.
+            conn.batch_execute("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan")
+                .unwrap();
+            conn.batch_execute(&format!("PREPARE hot AS {statement}"))
+                .unwrap();
+            let execute = if nulls.is_empty() {
+                "hot".to_owned()
+            } else {
+                format!("hot({nulls})")
+            };
+            let steps: Vec<PostgresStep> = diesel::sql_query(format!("EXPLAIN EXECUTE {execute}"))
+                .load(conn)
+                .unwrap();
+            conn.batch_execute("DEALLOCATE hot").unwrap();
+            let lines = steps.into_iter().map(|step| step.line);
+            lines.filter(|line| line.contains("Seq Scan")).collect()
+        }
+    }
+}
+
+#[test]
+fn no_hot_query_reads_a_whole_table() {
+    both_databases(|test_db| {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let db = test_db.open(article_clock());
+            load_areas(&db, &article_clock()).await;
+            db.read(|conn| {
+                let city = Subtree::rooted_at("340000/340300/");
+                let nobody = Uuid::from_u128(1);
+                let seen = ("340000/340300/340304/".to_owned(), OrganizationId(nobody));
+                let hot: Vec<(&str, Box<dyn Fn(&mut AnyConnection)>)> = vec![
+                    (
+                        "one organization",
+                        Box::new({
+                            let city = city.clone();
+                            move |conn| drop(organizations::find(conn, &city, OrganizationId(nobody)))
+                        }),
+                    ),
+                    (
+                        "a page of organizations",
+                        Box::new({
+                            let city = city.clone();
+                            move |conn| {
+                                organizations::list(
+                                    conn,
+                                    &city,
+                                    &organizations::Filter::default(),
+                                    Some(&seen),
+                                    51,
+                                )
+                                .unwrap();
+                            }
+                        }),
+                    ),
+                    (
+                        "one area",
+                        Box::new(|conn| drop(areas::find_anywhere(conn, "340304").unwrap())),
+                    ),
+                    (
+                        "a page of areas",
+                        Box::new({
+                            let city = city.clone();
+                            move |conn| {
+                                areas::list(conn, &city, &areas::Filter::default(), None, 51).unwrap();
+                            }
+                        }),
+                    ),
+                    (
+                        "a token",
+                        Box::new(move |conn| drop(tokens::by_id(conn, TokenId(nobody)).unwrap())),
+                    ),
+                    (
+                        "what was revoked",
+                        Box::new(|conn| drop(tokens::revoked_after(conn, 7).unwrap())),
+                    ),
+                    (
+                        "the newest change of the tree",
+                        Box::new(|conn| drop(areas::last_change(conn).unwrap())),
+                    ),
+                    (
+                        "a remembered answer",
+                        Box::new(move |conn| {
+                            drop(idempotency::find(conn, TokenId(nobody), "hash", UtcTime::EPOCH).unwrap());
+                        }),
+                    ),
+                    (
+                        "one notice",
+                        Box::new(move |conn| drop(notices::find(conn, &city, NoticeId(nobody)))),
+                    ),
+                ];
+                for (what, work) in hot {
+                    let sent = statements(conn, work);
+                    assert!(!sent.is_empty(), "{what} sends no query");
+                    for statement in sent {
+                        assert_eq!(
+                            scans(conn, &statement),
+                            Vec::<String>::new(),
+                            "{what}: {statement}"
+                        );
+                    }
+                }
+                Ok::<_, StoreError>(())
+            })
+            .await
+            .unwrap();
+        });
+    });
+}

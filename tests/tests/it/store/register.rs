@@ -1,0 +1,64 @@
+//! A database with the fixture's areas, for tests of the store.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use qiaojian_shared::clock::{Clock, ManualClock};
+use qiaojian_shared::db::{AnyConnection, Db};
+use qiaojian_shared::store::areas::{self, AreaVersion};
+use qiaojian_shared::store::{Actor, Recording, StoreResult};
+use qiaojian_tests::both_databases;
+use qiaojian_tests::fixtures::{article_clock, load_areas};
+
+/// The register of one test.
+pub struct Register {
+    pub db: Db,
+    clock: Arc<ManualClock>,
+}
+
+/// Runs one body on SQLite and on PostgreSQL.
+pub fn with_register(body: impl AsyncFn(&Register)) {
+    both_databases(|test_db| {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let clock = article_clock();
+            let db = test_db.open(Arc::<ManualClock>::clone(&clock));
+            load_areas(&db, &clock).await;
+            body(&Register { db, clock }).await;
+        });
+    });
+}
+
+impl Register {
+    /// Today in Shanghai: 2022-06-24.
+    pub fn today(&self) -> NaiveDate {
+        self.clock.today()
+    }
+
+    /// One write of facts.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        mut work: impl FnMut(&mut Recording<'_, '_>) -> StoreResult<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        self.db
+            .write(move |tx| {
+                let actor = Actor::system("test");
+                work(&mut Recording::begin(tx, &actor)?)
+            })
+            .await
+    }
+
+    /// One read.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut AnyConnection) -> StoreResult<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        self.db.read(work).await
+    }
+
+    /// An area of the fixture.
+    pub async fn area(&self, code: &'static str) -> AreaVersion {
+        self.read(move |conn| Ok(areas::find_anywhere(conn, code)?.expect("an area of the fixture")))
+            .await
+            .unwrap()
+    }
+}

@@ -1,0 +1,267 @@
+//! From a schedule to notices in the inbox and files on the disk.
+
+use std::fs;
+
+use chrono::TimeDelta;
+use qiaojian_shared::clock::{Clock as _, OsEntropy};
+use qiaojian_shared::db::AnyConnection;
+use qiaojian_shared::domain::bulletin::BulletinState;
+use qiaojian_shared::domain::delivery::{Channel, DeliveryState, OccurrenceState, OnUncertain};
+use qiaojian_shared::domain::schedule::Approval;
+use qiaojian_shared::store::areas::Subtree;
+use qiaojian_shared::store::bulletins::{self, ComposedBulletin, Mint};
+use qiaojian_shared::store::notices::{self, Filter};
+use qiaojian_shared::store::{StoreError, StoreResult};
+use qiaojian_worker::Order;
+
+use super::office::{Office, compose, count, until_idle, with_office};
+
+/// Past the last month of the campaign.
+const AFTERWARDS: TimeDelta = TimeDelta::days(30);
+
+#[test]
+fn the_campaign_comes_out_once_and_a_second_start_adds_nothing() {
+    with_office(async |office| {
+        office
+            .endpoint("340300", Channel::File, OnUncertain::Resend)
+            .await;
+        office
+            .endpoint("340300", Channel::Inbox, OnUncertain::Resend)
+            .await;
+        let schedule = office.schedule(Office::campaign(), Approval::Automatic).await;
+        office.advance(AFTERWARDS);
+        until_idle(&office.worker()).await;
+        until_idle(&office.worker()).await;
+
+        let bulletins = office.bulletins().await;
+        let periods: Vec<String> = bulletins.iter().map(|row| row.period.to_string()).collect();
+        assert_eq!(
+            periods,
+            [
+                "2021-12", "2022-01", "2022-02", "2022-03", "2022-04", "2022-05", "2022-06"
+            ]
+        );
+        assert!(bulletins.iter().all(|row| row.state == BulletinState::Published));
+        assert!(
+            office
+                .occurrences()
+                .await
+                .iter()
+                .all(|row| row.state == OccurrenceState::Composed)
+        );
+        let deliveries = office.deliveries().await;
+        assert_eq!(
+            (deliveries.len(), count(&deliveries, DeliveryState::Sent)),
+            (14, 14)
+        );
+        let notices = office.notices().await;
+        assert_eq!(notices.len(), 14, "one per city and month");
+        let unreached = notices
+            .iter()
+            .filter(|row| row.undeliverable_reason.as_deref() == Some("no_endpoint"));
+        assert_eq!(unreached.count(), 7, "宣城 has no endpoint, and that is said");
+
+        let mut names: Vec<String> = fs::read_dir(office.test_db.directory().join("notices/340300"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(names.len(), 14, "a mail and a page per month: {names:?}");
+        assert!(
+            names[0].starts_with("2021-12-progress-") && names[0].ends_with(".eml"),
+            "{}",
+            names[0]
+        );
+        let page =
+            fs::read_to_string(office.test_db.directory().join("notices/340300").join(&names[1])).unwrap();
+        assert!(page.contains("蚌埠市侨联") && page.contains("第1期"));
+
+        let schedule = office
+            .db
+            .read(move |conn| {
+                qiaojian_shared::store::schedules::find(conn, &Subtree::everything(), schedule.id)
+            })
+            .await
+            .unwrap();
+        assert_eq!(schedule.next_due_at, None);
+        assert_eq!(schedule.version, 1, "a tick is not an edit");
+    });
+}
+
+#[test]
+fn the_inbox_shows_a_city_its_own_and_remembers_who_has_read() {
+    with_office(async |office| {
+        office.schedule(Office::campaign(), Approval::Automatic).await;
+        office.advance(AFTERWARDS);
+        until_idle(&office.worker()).await;
+        let city = Subtree::rooted_at("340000/340300/");
+        let visible = city.clone();
+        let inbox = office
+            .read(move |conn| notices::list(conn, &visible, &Filter::default(), None, 50))
+            .await;
+        assert_eq!(inbox.len(), 7);
+        assert_eq!(
+            (inbox[0].period.to_string().as_str(), inbox[0].serial),
+            ("2022-06", Some(7)),
+            "the newest first"
+        );
+        assert!(inbox.iter().all(|row| row.area_name == "蚌埠市"));
+        let (visible, seen) = (city.clone(), (inbox[2].published_at.unwrap(), inbox[2].id));
+        let rest = office
+            .read(move |conn| notices::list(conn, &visible, &Filter::default(), Some(seen), 50))
+            .await;
+        let serials: Vec<_> = rest.iter().map(|row| row.serial).collect();
+        assert_eq!(serials, [Some(4), Some(3), Some(2), Some(1)]);
+
+        let (id, visible) = (inbox[0].id, city.clone());
+        let first = office
+            .record(move |recording| notices::acknowledge(recording, &visible, id))
+            .await
+            .unwrap();
+        office.advance(TimeDelta::hours(1));
+        let visible = city.clone();
+        let again = office
+            .record(move |recording| notices::acknowledge(recording, &visible, id))
+            .await
+            .unwrap();
+        assert!(first.0.acknowledged_at.is_some());
+        assert_eq!(first.0.acknowledged_at, again.0.acknowledged_at);
+        let unread = Filter {
+            unacknowledged_since: Some(office.clock.now().plus(TimeDelta::seconds(1))),
+            ..Filter::default()
+        };
+        let visible = city.clone();
+        assert_eq!(
+            office
+                .read(move |conn| notices::list(conn, &visible, &unread, None, 50))
+                .await
+                .len(),
+            6
+        );
+
+        let stranger = Subtree::rooted_at("340000/341800/");
+        let refused = office
+            .record(move |recording| notices::acknowledge(recording, &stranger, id))
+            .await;
+        assert!(matches!(refused, Err(StoreError::NotFound("notice"))));
+    });
+}
+
+#[test]
+fn a_draft_waits_for_a_person_and_can_be_composed_again() {
+    with_office(async |office| {
+        office
+            .endpoint("340300", Channel::Inbox, OnUncertain::Resend)
+            .await;
+        let plan = Office::campaign();
+        office.schedule(plan, Approval::Required).await;
+        until_idle(&office.worker()).await;
+        let drafts = office.bulletins().await;
+        assert_eq!(drafts.len(), 6, "June is not over yet");
+        assert!(
+            drafts
+                .iter()
+                .all(|row| row.state == BulletinState::Draft && row.serial.is_none())
+        );
+        assert!(
+            office
+                .notices()
+                .await
+                .iter()
+                .all(|notice| notice.html.contains("编号待发"))
+        );
+        assert!(office.deliveries().await.is_empty());
+        let everything = Subtree::everything();
+        let inbox = office
+            .read(move |conn| notices::list(conn, &everything, &Filter::default(), None, 50))
+            .await;
+        assert!(inbox.is_empty(), "nobody sees a draft");
+
+        let (clock, id) = (office.as_clock(), drafts[0].id);
+        let published = office
+            .record(move |recording| {
+                bulletins::approve(recording, id)?;
+                bulletins::publish(
+                    recording,
+                    Mint {
+                        clock: clock.as_ref(),
+                        entropy: &OsEntropy,
+                    },
+                    id,
+                )
+            })
+            .await
+            .unwrap();
+        assert_eq!(
+            (published.state, published.serial),
+            (BulletinState::Published, Some(1))
+        );
+        until_idle(&office.worker()).await;
+        let deliveries = office.deliveries().await;
+        assert_eq!(
+            (deliveries.len(), count(&deliveries, DeliveryState::Sent)),
+            (1, 1)
+        );
+
+        let clock = office.as_clock();
+        let twice = office
+            .record(move |recording| {
+                bulletins::publish(
+                    recording,
+                    Mint {
+                        clock: clock.as_ref(),
+                        entropy: &OsEntropy,
+                    },
+                    id,
+                )
+            })
+            .await;
+        assert!(matches!(twice, Err(StoreError::Refused(refused)) if refused.allowed == ["supersede"]));
+        let id = drafts[1].id;
+        let withdrawn = office
+            .record(move |recording| bulletins::withdraw(recording, id))
+            .await
+            .unwrap();
+        assert_eq!(withdrawn.state, BulletinState::Withdrawn);
+    });
+}
+
+#[test]
+fn one_month_that_cannot_be_composed_holds_up_no_other() {
+    with_office(async |office| {
+        office.schedule(Office::campaign(), Approval::Automatic).await;
+        office.advance(AFTERWARDS);
+        let broken = |conn: &mut AnyConnection, order: &Order| -> StoreResult<ComposedBulletin> {
+            match order.key.period.to_string().as_str() {
+                "2022-02" => Err(StoreError::Conflict("no_rule")),
+                "2022-03" => panic!("a bug in one month"),
+                _ => compose(conn, order),
+            }
+        };
+        until_idle(&office.worker_with(office.db.clone(), office.config(), broken)).await;
+        let states: Vec<(String, OccurrenceState, i32)> = office
+            .occurrences()
+            .await
+            .into_iter()
+            .map(|row| (row.period.to_string(), row.state, row.failures))
+            .collect();
+        for (period, state, failures) in &states {
+            let fails = ["2022-02", "2022-03"].contains(&period.as_str());
+            let expected = if fails {
+                (OccurrenceState::Open, 1)
+            } else {
+                (OccurrenceState::Composed, 0)
+            };
+            assert_eq!((*state, *failures), expected, "{period}");
+        }
+        assert_eq!(states.len(), 7);
+
+        office.advance(TimeDelta::hours(1));
+        until_idle(&office.worker()).await;
+        assert_eq!(
+            office.bulletins().await.len(),
+            7,
+            "mended, they come out after all"
+        );
+    });
+}

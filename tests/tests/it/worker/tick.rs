@@ -1,0 +1,160 @@
+//! Ticks: one row per period, however many workers look, and a reason for each one not issued.
+
+use chrono::TimeDelta;
+use qiaojian_shared::clock::OsEntropy;
+use qiaojian_shared::domain::delivery::{Channel, DeliveryState, OccurrenceState, OnUncertain};
+use qiaojian_shared::domain::schedule::{Approval, CatchUp};
+use qiaojian_shared::store::areas::Subtree;
+use qiaojian_shared::store::schedules;
+use tokio_util::sync::CancellationToken;
+
+use super::office::{CITIES, Office, Recorder, compose, count, until_idle, with_office};
+
+#[test]
+fn four_workers_at_once_issue_each_month_once() {
+    with_office(async |office| {
+        for city in CITIES {
+            office.endpoint(city, Channel::File, OnUncertain::Resend).await;
+        }
+        office.schedule(Office::campaign(), Approval::Automatic).await;
+        office.advance(TimeDelta::days(30));
+        let recorder = Recorder::answering([]);
+        let mut running = Vec::new();
+        for _ in 0..4 {
+            let worker = office
+                .worker_with(office.other_process(), office.config(), compose)
+                .with_courier(Channel::File, recorder.clone());
+            running.push(tokio::spawn(async move {
+                let stop = CancellationToken::new();
+                for _ in 0..40 {
+                    worker.pass(&stop).await.unwrap();
+                }
+            }));
+        }
+        for worker in running {
+            worker.await.unwrap();
+        }
+        assert_eq!(office.occurrences().await.len(), 7);
+        let bulletins = office.bulletins().await;
+        assert_eq!(bulletins.len(), 7);
+        assert!(
+            bulletins.is_sorted_by_key(|row| row.period),
+            "serials follow the months"
+        );
+        let deliveries = office.deliveries().await;
+        assert_eq!(
+            (deliveries.len(), count(&deliveries, DeliveryState::Sent)),
+            (14, 14)
+        );
+        let taken = recorder.taken();
+        assert_eq!(taken.len(), 14);
+        assert!(
+            taken.values().all(|times| *times == 1),
+            "each exactly once: {taken:?}"
+        );
+    });
+}
+
+#[test]
+fn what_is_not_caught_up_is_listed() {
+    for (policy, open, reason) in [
+        (CatchUp::Latest, 1, "later_period_due"),
+        (CatchUp::None, 0, "no_catch_up"),
+        (CatchUp::All, 6, ""),
+    ] {
+        with_office(async |office| {
+            let mut plan = Office::campaign();
+            plan.catch_up = policy;
+            office.schedule(plan, Approval::Automatic).await;
+            let ticked = office.worker().tick().await.unwrap();
+            assert_eq!((ticked.opened, ticked.missed), (open, 6 - open), "{policy}");
+            for row in office.occurrences().await {
+                let expected = if row.state == OccurrenceState::Missed {
+                    Some(reason)
+                } else {
+                    None
+                };
+                assert_eq!(row.reason.as_deref(), expected);
+            }
+        });
+    }
+}
+
+#[test]
+fn an_idle_tick_and_a_clock_set_back_change_nothing() {
+    with_office(async |office| {
+        let schedule = office.schedule(Office::campaign(), Approval::Automatic).await;
+        let worker = office.worker();
+        assert_eq!(worker.tick().await.unwrap().opened, 6);
+        assert_eq!(worker.tick().await.unwrap(), Default::default());
+        office.advance(TimeDelta::days(-100));
+        assert_eq!(worker.tick().await.unwrap(), Default::default());
+        office.advance(TimeDelta::days(200));
+        assert_eq!(worker.tick().await.unwrap().opened, 1);
+        let row = office
+            .db
+            .read(move |conn| schedules::find(conn, &Subtree::everything(), schedule.id))
+            .await
+            .unwrap();
+        assert_eq!(row.next_due_at, None);
+    });
+}
+
+#[test]
+fn a_paused_schedule_waits_and_says_what_it_left_out() {
+    for skip in [false, true] {
+        with_office(async |office| {
+            let schedule = office.schedule(Office::campaign(), Approval::Automatic).await;
+            let id = schedule.id;
+            office
+                .record(move |r| schedules::pause(r, &Subtree::everything(), id))
+                .await
+                .unwrap();
+            assert_eq!(office.worker().tick().await.unwrap(), Default::default());
+            let clock = office.as_clock();
+            let resumed = office
+                .record(move |r| {
+                    schedules::resume(r, (clock.as_ref(), &OsEntropy), &Subtree::everything(), id, skip)
+                })
+                .await
+                .unwrap();
+            assert_eq!((resumed.paused_at, resumed.version), (None, 3));
+            until_idle(&office.worker()).await;
+            let rows = office.occurrences().await;
+            assert_eq!(rows.len(), 6);
+            let (state, reason) = if skip {
+                (OccurrenceState::Missed, Some("skipped_on_resume"))
+            } else {
+                (OccurrenceState::Composed, None)
+            };
+            assert!(
+                rows.iter()
+                    .all(|row| row.state == state && row.reason.as_deref() == reason),
+                "{rows:?}"
+            );
+        });
+    }
+}
+
+#[test]
+fn a_long_past_is_worked_off_in_short_transactions() {
+    with_office(async |office| {
+        let mut plan = Office::campaign();
+        plan.period_unit = qiaojian_shared::domain::period::PeriodUnit::Day;
+        plan.spec = "0 0 9 * * *".to_owned();
+        plan.period_offset = 0;
+        plan.starts_period = "2020-06-24".parse().unwrap();
+        plan.ends_period = None;
+        plan.catch_up = CatchUp::Latest;
+        office.schedule(plan, Approval::Automatic).await;
+        let ticked = office.worker().tick().await.unwrap();
+        assert_eq!((ticked.opened, ticked.missed), (1, 730));
+        let open: Vec<_> = office
+            .occurrences()
+            .await
+            .into_iter()
+            .filter(|row| row.state == OccurrenceState::Open)
+            .collect();
+        assert_eq!(open[0].period.to_string(), "2022-06-24");
+    });
+}
