@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod credentials;
+mod csv_file;
 pub mod demo;
 mod log;
 mod process;

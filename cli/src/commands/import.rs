@@ -1,9 +1,6 @@
 //! `qiaojian import areas`
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::{BufReader, Read};
-use std::path::Path;
 
 use anyhow::Context as _;
 use chrono::NaiveDate;
@@ -15,6 +12,7 @@ use qiaojian_shared::store::areas::{self, AreaVersion, Filter, NewArea};
 use qiaojian_shared::store::{Actor, Recording, StoreError, Subtree};
 
 use crate::args::{Import, ImportWhat, Settings};
+use crate::csv_file;
 use crate::demo::AreaRow;
 use crate::settings::Parts;
 use crate::terminal::{error, progress, say};
@@ -29,7 +27,7 @@ const BEGINNING: Option<NaiveDate> = NaiveDate::from_ymd_opt(1949, 10, 1);
 /// Loads areas from a CSV file, or says what would be loaded.
 pub async fn run(settings: &Settings, import: &Import) -> anyhow::Result<()> {
     let ImportWhat::Areas { file, dry_run } = &import.what;
-    let rows = read(file)?;
+    let rows = csv_file::read(file, &AreaRow::COLUMNS)?;
     let parts = settings.parts(true)?;
     let known = known_areas(&parts).await?;
     let problems = check(&rows, &known);
@@ -57,20 +55,6 @@ pub async fn run(settings: &Settings, import: &Import) -> anyhow::Result<()> {
     write(&parts, new, known).await?;
     say(format!("added {total} areas"));
     Ok(())
-}
-
-fn read(path: &Path) -> anyhow::Result<Vec<AreaRow>> {
-    let file = BufReader::new(File::open(path).with_context(|| format!("cannot open {}", path.display()))?);
-    let reader: Box<dyn Read> = if path.extension().is_some_and(|extension| extension == "zst") {
-        Box::new(zstd::stream::read::Decoder::with_buffer(file)?)
-    } else {
-        Box::new(file)
-    };
-    let mut rows = Vec::new();
-    for (index, row) in csv::Reader::from_reader(reader).into_deserialize().enumerate() {
-        rows.push(row.with_context(|| format!("{}: row {}", path.display(), index + 2))?);
-    }
-    Ok(rows)
 }
 
 async fn known_areas(parts: &Parts) -> anyhow::Result<HashMap<String, AreaVersion>> {

@@ -24,6 +24,11 @@ pub struct AreaRow {
     pub kind: AreaKind,
 }
 
+impl AreaRow {
+    /// The columns of an area table.
+    pub const COLUMNS: [&'static str; 5] = ["code", "level", "parent", "name", "kind"];
+}
+
 /// The embedded areas of Anhui, by code.
 ///
 /// # Errors

@@ -1,7 +1,10 @@
 //! The command line: exit codes, settings, imports, tokens.
 
 use std::process::Output;
+use std::sync::Arc;
 
+use qiaojian_shared::clock::SystemClock;
+use qiaojian_shared::store::{StoreError, areas};
 use qiaojian_tests::{TestDb, both_databases};
 use serde_json::Value;
 
@@ -126,6 +129,65 @@ fn areas_are_checked_whole_before_the_first_is_written() {
             ],
         );
         assert_eq!(beyond.status.code(), Some(1));
+    });
+}
+
+#[test]
+fn an_area_table_may_be_in_gb18030_and_a_damaged_one_leaves_nothing() {
+    both_databases(|test_db| {
+        let directory = test_db.directory();
+        let import = |name: &str, bytes: &[u8]| {
+            let file = directory.join(name);
+            std::fs::write(&file, bytes).unwrap();
+            run(&test_db, &["import", "areas", file.to_str().unwrap()])
+        };
+        let packed = std::fs::read(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../demo/areas-anhui.csv.zst"
+        ))
+        .unwrap();
+        for (name, bytes, says) in [
+            (
+                "half.csv.zst",
+                &packed[..packed.len() / 2],
+                "is not a whole zstd file",
+            ),
+            ("no.csv.zst", b"code,level".as_slice(), "is not a whole zstd file"),
+            (
+                "columns.csv",
+                b"code,level,parent,name\n340000,province,,x\n",
+                "missing: kind",
+            ),
+            (
+                "latin.csv",
+                b"code,level,parent,name,kind\n340000,province,,\xFF\xFE\xFF,administrative\n",
+                "neither UTF-8 nor GB18030",
+            ),
+            (
+                "level.csv",
+                b"code,level,parent,name,kind\n340000,state,,x,administrative\n",
+                "line 2",
+            ),
+        ] {
+            let refused = import(name, bytes);
+            let stderr = text(&refused.stderr);
+            assert_eq!(refused.status.code(), Some(1), "{name}: {stderr}");
+            assert!(stderr.contains(says), "{name}: {stderr}");
+            assert_eq!(stderr.lines().count(), 1, "{name}: {stderr}");
+        }
+
+        let table = "code,level,parent,name,kind\n340000,province,,安徽省,administrative\n";
+        let encoded = encoding_rs::GB18030.encode(table).0;
+        assert_eq!(
+            text(&import("spreadsheet.csv", &encoded).stdout),
+            "added 1 areas\n"
+        );
+        let db = test_db.open(Arc::new(SystemClock));
+        let found = tokio::runtime::Runtime::new()
+            .unwrap()
+            .block_on(db.read(|conn| areas::find_anywhere(conn, "340000").map_err(StoreError::from)))
+            .unwrap();
+        assert_eq!(found.unwrap().name, "安徽省");
     });
 }
 
