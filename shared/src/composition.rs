@@ -178,8 +178,10 @@ impl Scene<'_> {
             ) == Light::Red
         };
         let next = self.period.next();
+        // What was reported as done waits for the issuer, not for the city.
         let is_due_next = |standing: &&&Standing| {
             standing.status.is_open()
+                && standing.status != AssignmentStatus::Submitted
                 && next.is_some_and(|next| (next.first_day()..=next.last_day()).contains(&standing.due_on))
         };
         Own {
@@ -262,7 +264,7 @@ impl Scene<'_> {
             .iter()
             .skip(first)
             .take_while(|fact| fact.path == area.path)
-            .any(|fact| fact.kind.is_organization() && fact.counts_on(self.as_of))
+            .any(|fact| fact.covers_on(self.as_of))
     }
 
     fn added(&self, within: &Subtree, from: NaiveDate) -> Added {

@@ -298,7 +298,7 @@ fn incentives() -> Vec<ActivitySpec> {
                 ActivityKind::QuotaApproved,
                 ANQING,
                 (2022, 5),
-                "市委编办同意迎江、大观、宜秀三区增加人员编制。日期为示例。",
+                "积极争取市委编办同意迎江、大观、宜秀三区增加人员编制。日期为示例。",
             )
         },
         in_month(

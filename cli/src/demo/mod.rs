@@ -50,7 +50,7 @@ fn yuhui_park() -> AreaRow {
         code: organizations::YUHUI_PARK.to_owned(),
         level: Level::Park,
         parent: Some(organizations::YUHUI.to_owned()),
-        name: "禹会区侨创产业园区".to_owned(),
+        name: "禹会区侨创产业园区（示例）".to_owned(),
         kind: AreaKind::Administrative,
     }
 }

@@ -519,6 +519,7 @@ CREATE INDEX endpoints_area ON endpoints (area_id, post);
 
 CREATE TABLE deliveries (
     id UUID NOT NULL PRIMARY KEY,
+    version BIGINT NOT NULL, -- counts the changes
     notice_id UUID NOT NULL REFERENCES notices (id),
     channel TEXT COLLATE "C" NOT NULL,
     endpoint_id UUID NOT NULL REFERENCES endpoints (id),
@@ -533,6 +534,7 @@ CREATE TABLE deliveries (
     sent_at TIMESTAMPTZ,
     last_class TEXT COLLATE "C",
     last_error TEXT COLLATE "C",
+    reason TEXT COLLATE "C", -- why a person redelivered or cancelled it last
     created_at TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL,
     UNIQUE (notice_id, channel, endpoint_id)

@@ -519,6 +519,7 @@ CREATE INDEX endpoints_area ON endpoints (area_id, post);
 
 CREATE TABLE deliveries (
     id BLOB NOT NULL PRIMARY KEY,
+    version BIGINT NOT NULL, -- counts the changes
     notice_id BLOB NOT NULL REFERENCES notices (id),
     channel TEXT NOT NULL,
     endpoint_id BLOB NOT NULL REFERENCES endpoints (id),
@@ -533,6 +534,7 @@ CREATE TABLE deliveries (
     sent_at BIGINT,
     last_class TEXT,
     last_error TEXT,
+    reason TEXT, -- why a person redelivered or cancelled it last
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     UNIQUE (notice_id, channel, endpoint_id)

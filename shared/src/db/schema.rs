@@ -581,6 +581,7 @@ diesel::table! {
 
     deliveries (id) {
         id -> SqlUuid,
+        version -> BigInt,
         notice_id -> SqlUuid,
         channel -> Text,
         endpoint_id -> SqlUuid,

@@ -1,7 +1,7 @@
 //! The cells of the progress bulletin's tables.
 
 use super::progress::{CityFigures, Ratio, TaskRow};
-use super::words::{Row, UNKNOWN, count, percentage, status};
+use super::words::{Row, UNKNOWN, count, day, percentage, status};
 
 /// Name, organizations, added in the period, added since the baseline, growth.
 pub(super) fn number_row(city: &CityFigures, strong: bool) -> Row {
@@ -55,7 +55,7 @@ pub(super) fn task_row(task: &TaskRow) -> Row {
         cells: vec![
             task.no.to_string(),
             task.content.clone(),
-            task.due_on.to_string(),
+            day(task.due_on),
             status(task.status).to_owned(),
         ],
         strong: false,

@@ -84,6 +84,7 @@ pub(super) fn common() -> Common {
         ]),
         added_since_baseline: since,
         coverage: [
+            (Level::City, Some(16), Some(16)),
             (Level::County, Some(57), Some(104)),
             (Level::Township, Some(96), Some(1522)),
             (Level::Village, Some(310), None),

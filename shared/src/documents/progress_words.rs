@@ -7,6 +7,7 @@ use super::progress_gaps::{gap_row, gaps_paragraph, undetermined_note};
 use super::words::{
     Block, Column, Row, Table, day, minute, percentage, program_phrase, span, total_of, whole,
 };
+use crate::domain::area::Level;
 use crate::domain::rule::RuleKind;
 
 /// What every page made of illustrative data says.
@@ -33,7 +34,14 @@ pub(super) fn footer(common: &Common, digests: &Digests<'_>) -> Vec<(&'static st
     let rules: Vec<String> = common
         .rules
         .iter()
-        .map(|rule| format!("{}“{}”第{}版", rule_kind(rule.kind), rule.name, rule.version))
+        .map(|rule| {
+            format!(
+                "{}“{}”第{}版",
+                rule_kind(rule.kind),
+                rule_name(&rule.name),
+                rule.version
+            )
+        })
         .collect();
     let mut basis = if rules.is_empty() {
         String::new()
@@ -62,6 +70,15 @@ const fn rule_kind(kind: RuleKind) -> &'static str {
         RuleKind::Light => "亮灯规则",
         RuleKind::Chase => "催办规则",
         RuleKind::Scoring => "评分规则",
+    }
+}
+
+/// The rule that is used when none is asked for has no name of its own in Chinese.
+fn rule_name(name: &str) -> &str {
+    if name == crate::domain::rule::DEFAULT {
+        "默认"
+    } else {
+        name
     }
 }
 
@@ -259,7 +276,7 @@ impl Body {
         } = &common.next_period;
         let next = format!("{label}（{}）", span(*first_day, *last_day));
         if own.due_next.count == 0 {
-            self.paragraph(format!("{next}，{city}没有到期任务。"));
+            self.paragraph(format!("{next}，{city}无到期任务。"));
         } else {
             let listed = if own.due_next.rows.is_empty() {
                 String::new()
@@ -292,7 +309,10 @@ fn coverage_clause(coverage: &Coverage) -> Option<String> {
     if ratio.denominator == Some(0) {
         return None;
     }
-    let level = coverage.level.chinese();
+    let level = match coverage.level {
+        Level::City => "设区市",
+        other => other.chinese(),
+    };
     Some(match (ratio.numerator, ratio.denominator) {
         (Some(built), Some(of)) if built == of => format!("{level}{of}个，均已建立侨联组织，实现全覆盖"),
         (Some(built), Some(of)) => format!(
@@ -310,21 +330,19 @@ fn tasks_paragraph(city: &str, common: &Common, own: &Own) -> String {
     let (done, open, overdue) = (tasks.done.count, tasks.open.count, tasks.overdue.count);
     let all = done + open + overdue;
     if all == 0 {
-        return format!("截至{}，{city}没有承担任务。", day(common.as_of));
+        return format!("截至{}，{city}未承担任务。", day(common.as_of));
     }
     let mut text = format!("截至{}，{city}承担任务{all}项，", day(common.as_of));
     if done == all {
         text.push_str("已全部办结。");
         return text;
     }
-    text.push_str(&if done == 0 {
-        "尚无办结".to_owned()
-    } else {
-        format!("已办结{done}项")
+    text.push_str(&match (done, open) {
+        (0, 0) => "均未办结".to_owned(),
+        (0, open) => format!("均未办结，其中正在办理{open}项"),
+        (done, 0) => format!("已办结{done}项"),
+        (done, open) => format!("已办结{done}项，正在办理{open}项"),
     });
-    if open > 0 {
-        text.push_str(&format!("，正在办理{open}项"));
-    }
     text.push_str(&if overdue == 0 {
         "，无逾期任务。".to_owned()
     } else {

@@ -159,7 +159,7 @@ pub(super) const fn status(status: AssignmentStatus) -> &'static str {
         AssignmentStatus::InProgress => "办理中",
         AssignmentStatus::Submitted => "已报结",
         AssignmentStatus::Returned => "已退回",
-        AssignmentStatus::Accepted => "已销号",
+        AssignmentStatus::Accepted => "已办结",
         AssignmentStatus::Cancelled => "已取消",
     }
 }

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::program::Cohort;
 
+/// The name of the rule that is used when none is asked for.
+pub const DEFAULT: &str = "default";
+
 text_enum! {
     /// What a rule is about.
     pub enum RuleKind {

@@ -148,9 +148,10 @@ fn organizations<'a>(
     })
 }
 
-/// The paths of the areas that a counted organization stands in, sorted.
+/// The paths of the areas that have a counted organization of their own, sorted.
 fn covered_areas<'a>(question: &'a Question, register: &'a Register) -> Vec<&'a str> {
     let mut paths: Vec<&str> = organizations(question, register, Metric::Organizations, Part::Numerator)
+        .filter(|fact| fact.covers_on(question.as_of))
         .map(|fact| fact.path.as_str())
         .collect();
     paths.dedup(); // facts are sorted by path
@@ -222,7 +223,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::organization::Kind;
+    use crate::domain::organization::{Host, Kind};
     use crate::store::Subtree;
 
     fn date(text: &str) -> NaiveDate {
@@ -247,6 +248,7 @@ mod tests {
                 .unwrap(),
             area_kind: AreaKind::Administrative,
             kind,
+            host: Host::Area,
             cohort: if path.contains("340300") {
                 Some(Cohort::Pilot)
             } else {
@@ -415,6 +417,28 @@ mod tests {
             ]
         );
         assert_eq!(parts(&answer.totals), [(String::new(), 3, Some(5))]);
+    }
+
+    #[test]
+    fn what_an_enterprise_carries_is_counted_but_covers_nothing() {
+        let mut facts = register();
+        for fact in &mut facts.organizations {
+            if fact.path == "340000/340300/340304/" {
+                fact.host = Host::Enterprise;
+            }
+        }
+        let answer = answer(
+            &question(
+                &[Metric::Organizations, Metric::OrganizationCoverage],
+                CohortChoice::All,
+                &[],
+            ),
+            &facts,
+        );
+        assert_eq!(
+            parts(&answer.totals),
+            [(String::new(), 5, None), (String::new(), 2, Some(5))]
+        );
     }
 
     #[test]

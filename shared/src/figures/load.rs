@@ -7,7 +7,7 @@ use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, organization_versions};
 use crate::domain::area::{AreaKind, Level};
 use crate::domain::dates::{Precision, counts_from};
-use crate::domain::organization::Kind;
+use crate::domain::organization::{Host, Kind};
 use crate::domain::program::Cohort;
 use crate::domain::rule::{CountedFrom, CountingParams};
 use crate::ids::{AreaId, OrganizationId, ProgramId};
@@ -23,6 +23,7 @@ pub struct OrganizationFact {
     pub level: Level,
     pub area_kind: AreaKind,
     pub kind: Kind,
+    pub host: Host,
     pub cohort: Option<Cohort>,
     /// From this day on it counts, by the counting rule; never, when there is none.
     pub counted_from: Option<NaiveDate>,
@@ -53,6 +54,11 @@ impl OrganizationFact {
     /// Whether it counts on `date`.
     pub fn counts_on(&self, date: NaiveDate) -> bool {
         self.counted_from.is_some_and(|from| from <= date) && self.counted_to.is_none_or(|to| to > date)
+    }
+
+    /// Whether it covers its area on `date`: what a university or an enterprise carries is not the area's own.
+    pub fn covers_on(&self, date: NaiveDate) -> bool {
+        self.host == Host::Area && self.kind.is_organization() && self.counts_on(date)
     }
 
     /// Whether it began to count in (`from`, `to`].
@@ -160,6 +166,7 @@ type OrganizationRow = (
     Level,
     AreaKind,
     Kind,
+    Host,
     Dated,
     Dated,
     Dated,
@@ -197,6 +204,7 @@ fn load_organizations(
             area_versions::level,
             area_versions::kind,
             o::kind,
+            o::host,
             (o::approved_on, o::approved_precision),
             (o::established_on, o::established_precision),
             (o::unveiled_on, o::unveiled_precision),
@@ -205,7 +213,7 @@ fn load_organizations(
         .load(conn)?;
     let day = |(on, precision): Dated| on.map(|on| counts_from(on, precision.unwrap_or(Precision::Day)));
     let facts = rows.into_iter().map(
-        |(id, area, path, level, area_kind, kind, approved, established, unveiled, closed)| {
+        |(id, area, path, level, area_kind, kind, host, approved, established, unveiled, closed)| {
             let began = match counted_from {
                 // What is approved stays counted when it is established without a recorded approval.
                 CountedFrom::Approved => day(approved).or(day(established)),
@@ -220,6 +228,7 @@ fn load_organizations(
                 level,
                 area_kind,
                 kind,
+                host,
                 cohort,
                 counted_from: began,
                 counted_to: day(closed),

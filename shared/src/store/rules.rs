@@ -12,6 +12,7 @@ use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, rules};
 use crate::digest::canonical;
+pub use crate::domain::rule::DEFAULT;
 use crate::domain::rule::{CountingParams, RuleKind};
 use crate::ids::{AreaId, RuleId};
 
@@ -181,6 +182,3 @@ pub fn counting(
         None => Err(StoreError::NotFound("rule")),
     }
 }
-
-/// The name of the rule that is used when none is asked for.
-pub const DEFAULT: &str = "default";

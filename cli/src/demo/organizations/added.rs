@@ -97,7 +97,7 @@ pub fn name_what_the_article_names(register: &mut Register<'_, '_>) -> anyhow::R
         let district = register.tree.get(code)?;
         let name = names::federation(&anqing.name, &district.name);
         let draft = Draft::preparing(district, name, PREPARING_SINCE, random)
-            .noted("市委编办同意增加人员编制，成立筹备工作正在推进；筹备中的不计入组织总数。");
+            .noted("正在争取市委编办同意增加人员编制，成立筹备工作正在推进；筹备中的不计入组织总数。");
         register.add(draft)?;
     }
     Ok(())
