@@ -64,4 +64,13 @@ impl App {
     {
         self.db.read(work).await
     }
+
+    /// Reads on the slow lane: documents, members, past moments.
+    pub(crate) async fn read_slow<T, F>(&self, work: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut qiaojian_shared::db::AnyConnection) -> Result<T, ApiError> + Send + 'static,
+    {
+        self.db.read_slow(work).await
+    }
 }

@@ -1,5 +1,6 @@
 //! How a request is read: unknown fields and parameters are refused, and each refusal says where and what to do.
 
+use std::collections::HashSet;
 use std::future::{Ready, ready};
 use std::ops::Deref;
 
@@ -15,6 +16,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::problem::ApiError;
+use crate::query::refuse_undeclared;
+
+/// How JSON writes a NUL.
+const NUL_ESCAPE: &[u8] = b"\\u0000";
 
 /// The longest body of an ordinary call, in bytes.
 const BODY_LIMIT: usize = 256 * 1024;
@@ -65,6 +70,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
 
 /// Reads JSON and, when it does not fit, says where.
 fn read_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, ApiError> {
+    // Rare enough to be read twice.
+    let may_hold_nul = text.windows(NUL_ESCAPE.len()).any(|window| window == NUL_ESCAPE);
+    if may_hold_nul && serde_json::from_slice(text).is_ok_and(|value| has_nul(&value)) {
+        return Err(ApiError::bad_request(vec![nul_character("")]));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| misfit(&error))?;
     deserializer.end().map_err(|error| {
@@ -76,6 +86,19 @@ fn read_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, ApiError> {
         )])
     })?;
     Ok(value)
+}
+
+/// Whether the text holds a NUL, which PostgreSQL cannot keep and no office means.
+fn has_nul(value: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, value)| name.contains('\0') || has_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// Fits a JSON value into a type; used after a merge patch was applied.
@@ -123,17 +146,30 @@ impl<T: DeserializeOwned> FromRequest for Params<T> {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let read = serde_urlencoded::from_str(request.query_string())
-            .map(Self)
-            .map_err(|error| {
-                let cause = error.to_string();
-                ApiError::bad_parameter("query", format!("查询参数有误（{cause}）。"), cause)
-            });
-        ready(read)
+        ready(read_query(request.query_string()).map(Self))
     }
 }
 
-/// A comma-separated list of words.
+fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
+    if query.contains("%00") {
+        return Err(ApiError::bad_request(vec![nul_character("query")]));
+    }
+    serde_urlencoded::from_str(query).map_err(|error| {
+        let cause = error.to_string();
+        ApiError::bad_parameter("query", format!("查询参数有误（{cause}）。"), cause)
+    })
+}
+
+fn nul_character(pointer: &'static str) -> Violation {
+    Violation::new(
+        pointer,
+        "control_character",
+        "含有空字符（NUL），请删除。",
+        "Remove the NUL character.",
+    )
+}
+
+/// A comma-separated list of words, each of them once.
 #[derive(Debug, Clone)]
 pub struct List<T>(pub Vec<T>);
 
@@ -150,19 +186,23 @@ where
 {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let words = text
-            .split(',')
-            .map(str::trim)
-            .filter(|word| !word.is_empty())
-            .map(str::parse);
+        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+        let mut seen = HashSet::new();
         words
+            .map(|word| {
+                if seen.insert(word) {
+                    word.parse().map_err(serde::de::Error::custom)
+                } else {
+                    Err(serde::de::Error::custom(format!("`{word}` stands there twice")))
+                }
+            })
             .collect::<Result<_, _>>()
             .map(Self)
-            .map_err(serde::de::Error::custom)
     }
 }
 
-/// A part of the address that is an id or a code. One that cannot be read names nothing: 404.
+/// A part of the address that is an id or a code. One that cannot be read names nothing: 404. A query is refused where the route takes
+/// none.
 pub struct Segment<T>(pub T);
 
 impl<T> FromRequest for Segment<T>
@@ -178,11 +218,12 @@ where
             .iter()
             .next()
             .map(|(_, text)| text)
+            .filter(|text| !text.contains('\0'))
             .unwrap_or_default();
-        ready(
+        ready(refuse_undeclared(request).and_then(|()| {
             text.parse()
                 .map(Self)
-                .map_err(|_| ApiError::not_found("resource")),
-        )
+                .map_err(|_| ApiError::not_found("resource"))
+        }))
     }
 }

@@ -8,6 +8,7 @@ mod middleware;
 mod openapi;
 mod page;
 mod problem;
+mod query;
 mod request_log;
 mod routes;
 mod server;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpRequest, web};
@@ -58,6 +59,7 @@ pub async fn finish(
             error.log(reply.request().method().as_str(), reply.request().path(), &id);
             error.respond(language, &id)
         });
+    log_answer(reply.request(), reply.status(), &id);
     let mut reply = match problem {
         Some(problem) => reply.into_response(problem),
         None => reply,
@@ -75,6 +77,16 @@ pub async fn finish(
         headers.insert(REQUEST_ID, value);
     }
     Ok(reply)
+}
+
+/// One line for each write and each refusal. Reads that went well are not logged, nor is a failure of ours once more (`ApiError::log`).
+fn log_answer(request: &HttpRequest, status: StatusCode, request_id: &str) {
+    let is_read = request.method().is_safe();
+    if status.is_server_error() || (is_read && status.is_success()) {
+        return;
+    }
+    let (method, path) = (request.method().as_str(), request.path());
+    tracing::info!(request_id, method, path, status = status.as_u16(), "Answered.");
 }
 
 /// The gate of everything under `/v1`: nothing passes without a verified token, whatever a handler forgets.

@@ -551,6 +551,7 @@ fn chinese_noun(noun: &str) -> &str {
         "bulletin" => "通报",
         "notice" => "通知",
         "endpoint" => "接收端",
+        "delivery" => "投递",
         _ => "对象",
     }
 }
@@ -579,9 +580,17 @@ fn conflict_text(code: &str) -> (&'static str, &'static str) {
             "令牌已被撤销，不能更换密钥；请重新发放。",
             "The token is revoked. Issue a new one.",
         ),
+        "token_beyond" => (
+            "该令牌的权限超出本人，不能更换其密钥；请由权限更高的管理员操作。",
+            "The token may do more than you. Ask an administrator who holds its scopes.",
+        ),
         "request_in_progress" => (
             "同一 Idempotency-Key 的请求仍在处理，请稍后用同一 Idempotency-Key 重试。",
             "A request with this Idempotency-Key is still under way. Ask again with the same key shortly.",
+        ),
+        "schedule_exists" => (
+            "该项目已有同类、同周期的通报计划；请用原有计划，或暂停后另行处理。",
+            "There is a schedule of this programme, kind and unit of period already. Use that one.",
         ),
         "no_document" => (
             "此类通报尚无文稿样式。",

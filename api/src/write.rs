@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::auth::Principal;
 use crate::middleware::request_id;
 use crate::problem::ApiError;
+use crate::query::refuse_undeclared;
 
 /// How long an answer is remembered under its `Idempotency-Key`.
 const REMEMBERED: TimeDelta = TimeDelta::hours(24);
@@ -151,6 +152,7 @@ impl FromRequest for Write {
 }
 
 fn read_headers(request: &HttpRequest) -> Result<Write, ApiError> {
+    refuse_undeclared(request)?;
     let token = request
         .extensions()
         .get::<Arc<Principal>>()
@@ -240,7 +242,7 @@ impl Write {
         let memory = key.map(|key| Memory {
             token,
             key_hash: sha256_hex(&key),
-            fingerprint: sha256_hex(format!("{address}\n{body_digest}")),
+            fingerprint: app.secrets.keyed_digest(&format!("{address}\n{body_digest}")),
             secrets: app.secrets.derive(&key),
             entropy: Arc::clone(&app.entropy),
         });

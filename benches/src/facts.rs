@@ -2,7 +2,7 @@
 
 use chrono::{Days, NaiveDate};
 use qiaojian_shared::domain::area::{AreaKind, Level};
-use qiaojian_shared::domain::organization::Kind;
+use qiaojian_shared::domain::organization::{Host, Kind};
 use qiaojian_shared::domain::program::Cohort;
 use qiaojian_shared::figures::{AreaFact, OrganizationFact, Register};
 use qiaojian_shared::ids::{AreaId, OrganizationId};
@@ -37,6 +37,7 @@ pub fn register(count: usize) -> Register {
             } else {
                 Kind::WorkSubStation
             },
+            host: Host::Area,
             cohort,
             counted_from: began.filter(|_| number % 10 != 0),
             counted_to: None,

@@ -74,7 +74,11 @@ pub fn compose(
         &cities,
     );
     let figures = canonical(&common)?;
-    let heading = title(&program.title, &key.period.chinese());
+    let mut heading = title(&program.title, &key.period.chinese());
+    if program.illustrative {
+        // The title is what inboxes, lists and mail programs show.
+        heading.insert_str(0, "【演示】");
+    }
     let notices = cities
         .iter()
         .map(|city| {

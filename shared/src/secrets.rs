@@ -65,6 +65,15 @@ impl SecretKey {
         Self(hasher.finalize().into())
     }
 
+    /// A digest that only the holder of this key can make: of what may hold a secret, so that a stolen database does not let it be
+    /// guessed.
+    pub fn keyed_digest(&self, text: &str) -> String {
+        let mut bytes = b"qiaojian keyed digest\0".to_vec();
+        bytes.extend_from_slice(&self.0);
+        bytes.extend_from_slice(text.as_bytes());
+        sha256_hex(bytes)
+    }
+
     /// Seals a secret for one `purpose`: it opens only with the same key and purpose.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use diesel::r2d2::{ConnectionManager, Pool};
 use diesel::{PgConnection, QueryResult, SqliteConnection};
 use qiaojian_shared::clock::{OsEntropy, SystemClock};
-use qiaojian_shared::db::{AnyConnection, DatabaseUrl, Db, DbError, Lanes};
+use qiaojian_shared::db::{AnyConnection, DatabaseUrl, Db, DbError, Lanes, WriteError};
 use qiaojian_shared::ids::OrganizationId;
 use qiaojian_shared::store::organizations::{self, OrganizationInArea};
 use qiaojian_shared::store::{StoreError, Subtree, areas};
@@ -164,6 +164,13 @@ macro_rules! failed_from {
     )+};
 }
 failed_from!(diesel::result::Error, DbError, StoreError);
+
+impl WriteError for Failed {
+    /// The yardstick does not care.
+    fn db_error(&self) -> Option<&DbError> {
+        None
+    }
+}
 
 async fn find(source: web::Data<Source>, id: web::Path<OrganizationId>) -> actix_web::Result<HttpResponse> {
     let id = id.into_inner();

@@ -375,7 +375,7 @@ CREATE TABLE signing_keys (
 CREATE TABLE idempotency_keys (
     token_id UUID NOT NULL REFERENCES tokens (id),
     key_hash TEXT COLLATE "C" NOT NULL,
-    fingerprint TEXT COLLATE "C" NOT NULL, -- SHA-256 of method, path and body
+    fingerprint TEXT COLLATE "C" NOT NULL, -- a keyed digest of method, path and body
     status SMALLINT NOT NULL,
     headers TEXT COLLATE "C" NOT NULL, -- a JSON object
     body TEXT COLLATE "C" NOT NULL,

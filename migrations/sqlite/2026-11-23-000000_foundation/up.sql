@@ -375,7 +375,7 @@ CREATE TABLE signing_keys (
 CREATE TABLE idempotency_keys (
     token_id BLOB NOT NULL REFERENCES tokens (id),
     key_hash TEXT NOT NULL,
-    fingerprint TEXT NOT NULL, -- SHA-256 of method, path and body
+    fingerprint TEXT NOT NULL, -- a keyed digest of method, path and body
     status SMALLINT NOT NULL,
     headers TEXT NOT NULL, -- a JSON object
     body TEXT NOT NULL,

@@ -10,6 +10,11 @@ use crate::clock::UtcTime;
 use crate::domain::delivery::{Channel, DeliveryState, EndpointStatus};
 use crate::ids::{DeliveryId, NodeId};
 
+diesel::define_sql_function! {
+    /// The text with its ASCII letters in lower case: what a search compares, so that both databases find the same.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
 /// Inserts a row unless one with its UNIQUE key is there; `Ok(true)` when it was inserted. A key that another process has
 /// just written is waited for and then absorbed: the transaction goes on.
 macro_rules! insert_if_absent {
@@ -87,7 +92,8 @@ pub fn claim_deliveries(conn: &mut AnyConnection, claim: &Claim<'_>) -> QueryRes
     }
     let served = served.join(", ");
     let update = format!(
-        "UPDATE deliveries SET state = '{leased}', lease_owner = $1, lease_until = $2, lease_gen = lease_gen + 1, updated_at = $3"
+        "UPDATE deliveries SET state = '{leased}', lease_owner = $1, lease_until = $2, lease_gen = lease_gen + 1, updated_at = $3, \
+             version = version + 1"
     );
     let due = format!(
         "SELECT id FROM ( \

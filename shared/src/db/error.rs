@@ -35,7 +35,13 @@ impl From<DieselError> for DbError {
     fn from(error: DieselError) -> Self {
         match &error {
             DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Self::Retry,
-            DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _)
+            // A primary that turned read-only under us is not the primary any more: connecting anew finds the one that is.
+            DieselError::DatabaseError(
+                DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::UnableToSendCommand
+                | DatabaseErrorKind::ReadOnlyTransaction,
+                _,
+            )
             | DieselError::BrokenTransactionManager => Self::Unreachable(error.to_string()),
             DieselError::DatabaseError(_, information) => match information.message() {
                 "deadlock detected" => Self::Retry,
@@ -60,7 +66,7 @@ impl DbError {
     }
 }
 
-/// The error of a write closure: it can carry a database failure, and the writer can ask for it back.
+/// The error of a closure: it can carry a database failure, and the lane or the writer can ask for it back.
 pub trait WriteError: From<DbError> + Send + 'static {
     /// The database failure inside, if that is what this is.
     fn db_error(&self) -> Option<&DbError>;

@@ -7,12 +7,13 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use diesel::connection::{Connection, TransactionManager as _};
 use tokio::sync::oneshot;
 
-use super::{AnyConnection, DatabaseUrl, DbError, OpenError};
+use super::{AnyConnection, DatabaseUrl, DbError, OpenError, WriteError};
 
 /// Closures that may wait for one lane. Beyond it callers are told at once that the service is overloaded.
 const QUEUE: usize = 1024;
 
-type Job = Box<dyn FnOnce(&mut AnyConnection) -> bool + Send>;
+/// Runs on the lane's connection, or hears why there is none; says whether the connection is still good.
+type Job = Box<dyn FnOnce(Result<&mut AnyConnection, DbError>) -> bool + Send>;
 
 pub(super) struct Lane {
     jobs: Sender<Job>,
@@ -35,7 +36,7 @@ impl Lane {
     pub(super) async fn run<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<DbError> + Send + 'static,
+        E: WriteError,
         F: FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel::<Result<T, E>>();
@@ -43,9 +44,19 @@ impl Lane {
             if reply.is_closed() {
                 return true; // the caller has gone; nobody wants the answer
             }
-            let outcome = catch_unwind(AssertUnwindSafe(|| work(conn)));
-            let healthy = outcome.is_ok();
-            let _ = reply.send(outcome.unwrap_or_else(|_| Err(DbError::Panicked.into())));
+            let (outcome, healthy) = match conn {
+                Err(error) => (Err(error.into()), true),
+                Ok(conn) => match catch_unwind(AssertUnwindSafe(|| work(conn))) {
+                    Ok(outcome) => {
+                        let failure = outcome.as_ref().err().and_then(WriteError::db_error);
+                        let healthy = !failure.is_some_and(DbError::broke_connection);
+                        (outcome, healthy)
+                    }
+                    // A snapshot may have been left open.
+                    Err(_) => (Err(DbError::Panicked.into()), false),
+                },
+            };
+            let _ = reply.send(outcome);
             healthy
         });
         match self.jobs.try_send(job) {
@@ -56,17 +67,22 @@ impl Lane {
     }
 }
 
-fn serve(queue: &Receiver<Job>, url: &DatabaseUrl, mut conn: AnyConnection) {
+/// A lost connection is made anew for the next job; while that cannot be had, jobs are answered at once and not run.
+fn serve(queue: &Receiver<Job>, url: &DatabaseUrl, conn: AnyConnection) {
+    let mut good = Some(conn);
     while let Ok(job) = queue.recv() {
-        if is_broken(&mut conn)
-            && let Ok(fresh) = url.connect_read_only()
-        {
-            conn = fresh;
-        }
-        if !job(&mut conn)
-            && let Ok(fresh) = url.connect_read_only()
-        {
-            conn = fresh; // a panic may have left a snapshot open
+        let kept = good
+            .take()
+            .and_then(|mut conn| (!is_broken(&mut conn)).then_some(conn));
+        let mut conn = match kept.map_or_else(|| url.connect_read_only(), Ok) {
+            Ok(conn) => conn,
+            Err(error) => {
+                job(Err(error.into()));
+                continue;
+            }
+        };
+        if job(Ok(&mut conn)) {
+            good = Some(conn);
         }
     }
 }

@@ -98,7 +98,7 @@ impl Db {
     pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<DbError> + Send + 'static,
+        E: WriteError,
         F: FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
     {
         self.inner.readers.run(work).await
@@ -111,7 +111,7 @@ impl Db {
     pub async fn read_slow<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<DbError> + Send + 'static,
+        E: WriteError,
         F: FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
     {
         self.inner.slow.run(work).await

@@ -41,12 +41,14 @@ pub struct Tx<'a> {
 enum Outcome {
     Done,
     Failed,
-    /// The database asks for the whole transaction to be run again.
+    /// The database asks for the whole transaction to be run again, or the connection is of no use any more.
     Again,
 }
 
 trait Job: Send {
     fn run(&mut self, tx: &mut Tx<'_>) -> Outcome;
+    /// Nothing of what the last run did or found has come to be.
+    fn forget(&mut self);
     fn answer(self: Box<Self>, committed: Result<(), DbError>);
 }
 
@@ -67,11 +69,21 @@ where
             .unwrap_or_else(|_| Err(DbError::Panicked.into()));
         let verdict = match &outcome {
             Ok(_) => Outcome::Done,
-            Err(error) if matches!(error.db_error(), Some(DbError::Retry)) => Outcome::Again,
+            Err(error)
+                if error
+                    .db_error()
+                    .is_some_and(|error| matches!(error, DbError::Retry) || error.broke_connection()) =>
+            {
+                Outcome::Again
+            }
             Err(_) => Outcome::Failed,
         };
         self.outcome = Some(outcome);
         verdict
+    }
+
+    fn forget(&mut self) {
+        self.outcome = None;
     }
 
     fn answer(self: Box<Self>, committed: Result<(), DbError>) {
@@ -193,6 +205,8 @@ impl WriterThread {
         tracing::warn!(error = %lost, closures = jobs.len(), "A write transaction was lost.");
         self.reconnect();
         for mut job in jobs {
+            // A refusal found in the lost transaction may rest on what another closure of it had written.
+            job.forget();
             let outcome = match refuse {
                 Some(error) => Err(error()),
                 None => self.run_alone(job.as_mut()),

@@ -40,12 +40,70 @@ pub fn counts_from(on: NaiveDate, precision: Precision) -> NaiveDate {
     interval(on, precision).1
 }
 
+/// A date as text: exactly `YYYY-MM-DD`, of a year from 1900 on. Anything else is a slip of the finger, and beyond four digits the two
+/// databases would not agree on the order.
+pub mod day {
+    use chrono::NaiveDate;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer};
+
+    const FIRST: Option<NaiveDate> = NaiveDate::from_ymd_opt(1900, 1, 1);
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// A sentence that says what is expected.
+    pub fn parse(text: &str) -> Result<NaiveDate, String> {
+        Some(text)
+            .filter(|text| text.len() == "YYYY-MM-DD".len())
+            .and_then(|text| text.parse::<NaiveDate>().ok())
+            .filter(|date| Some(*date) >= FIRST)
+            .ok_or_else(|| format!("`{text}` is not a date: expected YYYY-MM-DD, from 1900-01-01 on"))
+    }
+
+    /// For `#[serde(deserialize_with = "day::read")]`.
+    ///
+    /// # Errors
+    /// As [`parse`].
+    pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error> {
+        parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+
+    /// For `#[serde(default, deserialize_with = "day::read_optional")]`.
+    ///
+    /// # Errors
+    /// As [`parse`].
+    pub fn read_optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
+        Option::<String>::deserialize(deserializer)?
+            .map(|text| parse(&text).map_err(D::Error::custom))
+            .transpose()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn date(text: &str) -> NaiveDate {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_date_has_one_form() {
+        assert_eq!(day::parse("2022-05-24"), Ok(date("2022-05-24")));
+        assert_eq!(day::parse("1900-01-01"), Ok(date("1900-01-01")));
+        for text in [
+            "",
+            "2022-5-24",
+            "2022-02-30",
+            "0022-03-31",
+            "-2022-05-24",
+            "+12022-05-24",
+            "2022-05-24T00:00:00Z",
+            "20220524",
+        ] {
+            assert!(day::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::access::Post;
 use super::area::Level;
-use super::dates::{Precision, counts_from, interval};
+use super::dates::{Precision, counts_from, day, interval};
 use super::violation::{NAME_CHARS, TEXT_CHARS, check_optional_text, check_text};
 use super::{RefusedTransition, Violation};
 
@@ -246,7 +246,8 @@ impl Life {
             ("/unveiled_on", self.unveiled),
             ("/closed_on", self.closed),
         ];
-        let mut before: Option<PreciseDate> = None;
+        // The earliest day the steps so far allow: of 03-25, then 下旬, then 03-22, the last comes too early.
+        let mut before: Option<NaiveDate> = None;
         for (pointer, date) in steps
             .into_iter()
             .filter_map(|(pointer, date)| Some((pointer, date?)))
@@ -260,7 +261,7 @@ impl Life {
                 ));
             }
             // Only an order that no day of both intervals can satisfy is wrong.
-            if before.is_some_and(|before| date.counts_from() < before.earliest()) {
+            if before.is_some_and(|before| date.counts_from() < before) {
                 found.push(Violation::new(
                     pointer,
                     "dates_out_of_order",
@@ -268,7 +269,7 @@ impl Life {
                     "The date is before that of the step before it (approved, established, unveiled, closed).",
                 ));
             }
-            before = Some(date);
+            before = before.max(Some(date.earliest()));
         }
         found
     }
@@ -341,7 +342,11 @@ pub struct ChecklistItem {
     /// Whether the organization has it.
     pub have: bool,
     /// Since when.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "day::read_optional"
+    )]
     pub on: Option<NaiveDate>,
     /// The document that shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -369,21 +374,46 @@ pub struct FiveHave {
     pub activity: Option<ChecklistItem>,
 }
 
+impl FiveHave {
+    /// The five, each with where a document number stands in a body.
+    pub fn items(&self) -> [(&'static str, Option<&ChecklistItem>); 5] {
+        [
+            ("/five_have/organization/doc_no", self.organization.as_ref()),
+            ("/five_have/team/doc_no", self.team.as_ref()),
+            ("/five_have/funding/doc_no", self.funding.as_ref()),
+            ("/five_have/venue/doc_no", self.venue.as_ref()),
+            ("/five_have/activity/doc_no", self.activity.as_ref()),
+        ]
+    }
+}
+
 /// The standing rules (article, 二): since when each is in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StandingRules {
     /// 学习
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "day::read_optional"
+    )]
     pub learning: Option<NaiveDate>,
     /// 管理
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "day::read_optional"
+    )]
     pub management: Option<NaiveDate>,
     /// 联系
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "day::read_optional"
+    )]
     pub contact: Option<NaiveDate>,
     /// 服务侨界群众
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "day::read_optional"
+    )]
     pub service: Option<NaiveDate>,
 }
 
@@ -432,6 +462,10 @@ impl Facts {
             NAME_CHARS,
         );
         check_optional_text(&mut found, "/note", self.note.as_deref(), TEXT_CHARS);
+        for (pointer, item) in self.five_have.items() {
+            let doc_no = item.and_then(|item| item.doc_no.as_deref());
+            check_optional_text(&mut found, pointer, doc_no, NAME_CHARS);
+        }
         if !self.kind.may_stand_at(level) {
             found.push(Violation::new(
                 "/kind",

@@ -87,10 +87,12 @@ pub fn load(
         .iter()
         .map(|(row, area)| (area.subtree(), row.cohort))
         .collect();
-    let areas = load_areas(conn, within, as_of, known, &cohorts)?;
+    let mut areas = load_areas(conn, within, as_of, known, &cohorts)?;
     let mut organizations = load_organizations(conn, within, as_of, known, &cohorts, counting.counted_from)?;
     if let Some(only) = &counting.cohorts {
-        organizations.retain(|organization| organization.cohort.is_some_and(|cohort| only.contains(&cohort)));
+        let counts = |cohort: Option<Cohort>| cohort.is_some_and(|cohort| only.contains(&cohort));
+        organizations.retain(|organization| counts(organization.cohort));
+        areas.retain(|area| counts(area.cohort));
     }
     Ok(Register { organizations, areas })
 }

@@ -157,6 +157,15 @@ impl Question {
                 "from must not be after to.",
             ));
         }
+        // The tree and the rules of a day on which part of the interval was still to come would leave that part out.
+        if self.as_of < self.to {
+            found.push(Violation::new(
+                "as_of",
+                "as_of_before_to",
+                "as_of 不能早于 to。",
+                "as_of must not be before to.",
+            ));
+        }
         for (name, date) in [("to", self.to), ("as_of", self.as_of)] {
             if date > today {
                 found.push(Violation::new(

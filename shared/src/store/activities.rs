@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use serde::Serialize;
 
 use super::areas::Subtree;
 use super::audit::Entry;
@@ -12,7 +13,7 @@ use super::{StoreError, StoreResult};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::{activities, activity_areas, activity_versions, area_versions};
-use crate::digest::{canonical, sha256_hex};
+use crate::digest::{canonical, digest_of};
 use crate::domain::access::Post;
 use crate::domain::activity::ActivityKind;
 use crate::domain::dates::Precision;
@@ -21,7 +22,7 @@ use crate::domain::violation::{NAME_CHARS, TEXT_CHARS, check_optional_text};
 use crate::ids::{ActivityId, AreaId, ProgramId};
 
 /// One version of an activity.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
 #[diesel(table_name = activity_versions)]
 pub struct ActivityVersion {
     pub activity_id: ActivityId,
@@ -210,10 +211,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewActivity) -> StoreResu
         note: new.note.clone(),
     };
     insert(recording, &row, new)?;
-    let (id, after) = (
-        row.activity_id.to_string(),
-        sha256_hex(format!("{row:?}{:?}", new.areas)),
-    );
+    let (id, after) = (row.activity_id.to_string(), digest_of(&(&row, &new.areas))?);
     recording.audit(&Entry {
         verb: "create",
         resource: "activity",

@@ -4,13 +4,16 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use serde::Serialize;
 
 use super::audit::Entry;
 use super::ledger::Recording;
 use super::{StoreError, StoreResult};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
+use crate::db::dialect::lower;
 use crate::db::schema::{area_versions, areas};
+use crate::digest::digest_of;
 use crate::domain::area::{AreaKind, Level, path_under};
 use crate::ids::AreaId;
 
@@ -57,7 +60,7 @@ impl Subtree {
 }
 
 /// One version of an area.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
 #[diesel(table_name = area_versions)]
 pub struct AreaVersion {
     pub area_id: AreaId,
@@ -273,7 +276,11 @@ pub fn list(
         query.filter(area_versions::kind.eq_any(filter.kinds.clone()))
     };
     if let Some(part) = &filter.name_contains {
-        query = query.filter(area_versions::name.like(contains_pattern(part)).escape('\\'));
+        query = query.filter(
+            lower(area_versions::name)
+                .like(contains_pattern(part))
+                .escape('\\'),
+        );
     }
     if let Some(after) = after {
         query = query.filter(area_versions::path.gt(after.to_owned()));
@@ -281,9 +288,14 @@ pub fn list(
     query.load(conn)
 }
 
-/// A LIKE pattern for "contains this text", with the wildcards in it taken literally. Escape character: `\`.
+/// A LIKE pattern for "contains this text" in a column's [`lower`] form, with the wildcards in it taken literally. Escape character:
+/// `\`.
 pub fn contains_pattern(text: &str) -> String {
-    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    let escaped = text
+        .to_ascii_lowercase()
+        .replace('\\', "\\\\")
+        .replace('%', "\\%")
+        .replace('_', "\\_");
     format!("%{escaped}%")
 }
 
@@ -342,7 +354,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewArea) -> StoreResult<A
         id: &id,
         area: Some(row.area_id),
         before: None,
-        after: None,
+        after: Some(&digest_of(&row)?),
     })?;
     Ok(row)
 }
@@ -392,6 +404,6 @@ mod tests {
 
     #[test]
     fn wildcards_in_a_search_are_taken_literally() {
-        assert_eq!(contains_pattern("50%_a\\"), "%50\\%\\_a\\\\%");
+        assert_eq!(contains_pattern("50%_A\\"), "%50\\%\\_a\\\\%");
     }
 }

@@ -14,7 +14,7 @@ use crate::ids::TokenId;
 pub struct RememberedReply {
     pub token_id: TokenId,
     pub key_hash: String,
-    /// SHA-256 of method, path and body.
+    /// A keyed digest of method, path and body.
     pub fingerprint: String,
     pub status: i16,
     /// A JSON object of header names and values.

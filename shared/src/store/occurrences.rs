@@ -7,7 +7,7 @@ use diesel::sql_types::Bool;
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::dialect::insert_if_absent;
-use crate::db::schema::occurrences;
+use crate::db::schema::{occurrences, schedules};
 use crate::domain::delivery::OccurrenceState;
 use crate::domain::period::Period;
 use crate::domain::schedule::{DueOccurrence, Verdict};
@@ -70,7 +70,7 @@ fn is_open() -> diesel::expression::SqlLiteral<Bool> {
 }
 
 /// The occurrence to compose next. Those of one schedule come in the order of their periods, so that serials do; one that
-/// has failed holds up no later one.
+/// has failed holds up no later one. A paused schedule waits, with what it has open.
 ///
 /// # Errors
 /// The database's.
@@ -78,9 +78,11 @@ pub fn next_open(conn: &mut AnyConnection, now: UtcTime) -> QueryResult<Option<O
     /// Candidates looked at in one call; the rest waits for the next.
     const CANDIDATES: i64 = 64;
     let candidates: Vec<OccurrenceRow> = occurrences::table
+        .inner_join(schedules::table)
         .filter(is_open())
         .filter(occurrences::not_before.le(now))
-        .order((occurrences::due_at, occurrences::id))
+        .filter(schedules::paused_at.is_null())
+        .order((occurrences::due_at, occurrences::period, occurrences::id))
         .limit(CANDIDATES)
         .select(OccurrenceRow::as_select())
         .load(conn)?;
@@ -88,7 +90,11 @@ pub fn next_open(conn: &mut AnyConnection, now: UtcTime) -> QueryResult<Option<O
         let held_up = occurrences::table
             .filter(is_open())
             .filter(occurrences::schedule_id.eq(candidate.schedule_id))
-            .filter(occurrences::due_at.lt(candidate.due_at))
+            .filter(
+                occurrences::due_at.lt(candidate.due_at).or(occurrences::due_at
+                    .eq(candidate.due_at)
+                    .and(occurrences::period.lt(candidate.period))),
+            )
             .filter(occurrences::failures.eq(0));
         if !select(exists(held_up)).get_result::<bool>(conn)? {
             return Ok(Some(candidate));
@@ -131,6 +137,7 @@ pub fn composed(
         .set((
             occurrences::state.eq(OccurrenceState::Composed),
             occurrences::bulletin_id.eq(bulletin),
+            occurrences::reason.eq(None::<String>),
             occurrences::updated_at.eq(now),
         ))
         .execute(conn)?;

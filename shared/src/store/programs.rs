@@ -1,7 +1,10 @@
 //! Pilot programmes and their cohorts.
 
+use std::collections::HashSet;
+
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use serde::Serialize;
 
 use super::areas::AreaVersion;
 use super::audit::Entry;
@@ -10,12 +13,12 @@ use super::{StoreError, StoreResult};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, program_cohorts, program_versions, programs};
-use crate::digest::canonical;
+use crate::digest::{canonical, digest_of};
 use crate::domain::program::{Cohort, Facts};
 use crate::ids::{AreaId, CohortId, ProgramId};
 
 /// One version of a programme.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable)]
 #[diesel(table_name = program_versions)]
 pub struct ProgramVersion {
     pub program_id: ProgramId,
@@ -102,6 +105,21 @@ macro_rules! heads_with_issuers {
     };
 }
 
+/// Programmes as they were known at a moment. They are recorded for their whole life, so the open version is the one.
+macro_rules! known_versions {
+    ($known:expr) => {
+        program_versions::table
+            .filter(program_versions::valid_to.is_null())
+            .filter(program_versions::recorded_seq.le($known.seq))
+            .filter(
+                program_versions::superseded_seq
+                    .is_null()
+                    .or(program_versions::superseded_seq.gt($known.seq)),
+            )
+            .select(ProgramVersion::as_select())
+    };
+}
+
 /// The programme of this id, with its issuer.
 ///
 /// # Errors
@@ -127,6 +145,50 @@ pub fn find(conn: &mut AnyConnection, id: ProgramId) -> StoreResult<ProgramVersi
         )
         .filter(program_versions::program_id.eq(id))
         .select(ProgramVersion::as_select())
+        .first(conn)
+        .optional()?
+        .ok_or(StoreError::NotFound("program"))
+}
+
+/// The programmes made up for a demonstration: what belongs to them is marked wherever it is shown.
+///
+/// # Errors
+/// The database's.
+pub fn illustrative(conn: &mut AnyConnection) -> QueryResult<HashSet<ProgramId>> {
+    let rows: Vec<ProgramId> = program_versions::table
+        .filter(
+            program_versions::superseded_seq
+                .is_null()
+                .and(program_versions::valid_to.is_null()),
+        )
+        .filter(program_versions::illustrative.eq(true))
+        .select(program_versions::program_id)
+        .load(conn)?;
+    Ok(rows.into_iter().collect())
+}
+
+/// The programmes that were known at `known`, by id; no more than `limit`.
+///
+/// # Errors
+/// The database's.
+pub fn known_at(conn: &mut AnyConnection, known: Recorded, limit: i64) -> QueryResult<Vec<ProgramVersion>> {
+    known_versions!(known)
+        .order(program_versions::program_id)
+        .limit(limit)
+        .load(conn)
+}
+
+/// The programme of this id, as it was known at `known`.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or the database's.
+pub fn find_known_at(
+    conn: &mut AnyConnection,
+    id: ProgramId,
+    known: Recorded,
+) -> StoreResult<ProgramVersion> {
+    known_versions!(known)
+        .filter(program_versions::program_id.eq(id))
         .first(conn)
         .optional()?
         .ok_or(StoreError::NotFound("program"))
@@ -213,7 +275,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewProgram) -> StoreResul
         id: &id,
         area: Some(row.issuer_area_id),
         before: None,
-        after: None,
+        after: Some(&digest_of(&row)?),
     })?;
     Ok(row)
 }

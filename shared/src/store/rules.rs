@@ -11,13 +11,13 @@ use super::{StoreError, StoreResult};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, rules};
-use crate::digest::canonical;
+use crate::digest::{canonical, digest_of};
 pub use crate::domain::rule::DEFAULT;
 use crate::domain::rule::{CountingParams, RuleKind};
 use crate::ids::{AreaId, RuleId};
 
 /// One version of a rule.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable)]
 #[diesel(table_name = rules)]
 pub struct RuleRow {
     pub id: RuleId,
@@ -88,7 +88,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewRule) -> StoreResult<R
         id: &id,
         area: Some(row.scope_area_id),
         before: None,
-        after: None,
+        after: Some(&digest_of(&row)?),
     })?;
     Ok(row)
 }

@@ -15,7 +15,7 @@ use super::{StoreError, StoreResult, occurrences};
 use crate::clock::{Clock, Entropy, UtcTime};
 use crate::db::schema::{area_versions, calendar_days, schedules};
 use crate::db::{AnyConnection, Tx};
-use crate::digest::canonical;
+use crate::digest::{canonical, digest_of};
 use crate::domain::Violation;
 use crate::domain::access::Post;
 use crate::domain::bulletin::BulletinKind;
@@ -34,7 +34,7 @@ const OCCURRENCES_PER_TICK: usize = 256;
 const FORWARD: TimeDelta = TimeDelta::days(31);
 
 /// A schedule's row.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable)]
 #[diesel(table_name = schedules)]
 pub struct ScheduleRow {
     pub id: ScheduleId,
@@ -125,7 +125,8 @@ impl ScheduleRow {
 /// Records a schedule. The same id with the same request is the same schedule.
 ///
 /// # Errors
-/// [`StoreError::Invalid`] when it never fires or fires twice in a period, [`StoreError::IdTaken`], or the database's.
+/// [`StoreError::Invalid`] when it never fires or fires twice in a period, or goes to whom its kind is not for; [`StoreError::IdTaken`];
+/// [`StoreError::Conflict`] `schedule_exists` when there is one for the same periods; or the database's.
 pub fn create(recording: &mut Recording<'_, '_>, new: &NewSchedule) -> StoreResult<ScheduleRow> {
     let known: Option<ScheduleRow> = schedules::table
         .find(new.id)
@@ -139,8 +140,21 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewSchedule) -> StoreResu
             Err(StoreError::IdTaken)
         };
     }
+    // A progress bulletin speaks of the pilot cities, to them.
+    if new.kind == BulletinKind::Progress && new.recipients.cohort != Cohort::Pilot {
+        return Err(only_to_pilots().into());
+    }
     let plan = new.plan.read().map_err(StoreError::Invalid)?;
     plan.check().map_err(StoreError::Invalid)?;
+    // One bulletin a period: a second schedule for it would find its bulletin made, and its recipients would get nothing.
+    let twin = schedules::table
+        .filter(schedules::issuer_area_id.eq(new.issuer))
+        .filter(schedules::program_id.eq(new.program))
+        .filter(schedules::kind.eq(new.kind))
+        .filter(schedules::period_unit.eq(new.plan.period_unit));
+    if select(diesel::dsl::exists(twin)).get_result(recording.conn())? {
+        return Err(StoreError::Conflict("schedule_exists"));
+    }
     let now = recording.now();
     let calendar = calendar(recording.conn(), new.plan.workday_policy)?;
     let cursor_at = plan.initial_cursor();
@@ -178,6 +192,15 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewSchedule) -> StoreResu
     Ok(row)
 }
 
+fn only_to_pilots() -> Violation {
+    Violation::new(
+        "/recipients/cohort",
+        "only_to_pilots",
+        "进展情况通报只发试点地区，请填写 pilot。",
+        "A progress bulletin goes to pilot areas only: pilot.",
+    )
+}
+
 /// Whether there is a schedule of this id, whoever's it is.
 ///
 /// # Errors
@@ -186,15 +209,16 @@ pub fn exists(conn: &mut AnyConnection, id: ScheduleId) -> QueryResult<bool> {
     select(diesel::dsl::exists(schedules::table.find(id))).get_result(conn)
 }
 
-fn audit(recording: &mut Recording<'_, '_>, verb: &str, row: &ScheduleRow) -> QueryResult<()> {
+fn audit(recording: &mut Recording<'_, '_>, verb: &str, row: &ScheduleRow) -> StoreResult<()> {
     recording.audit(&Entry {
         verb,
         resource: "schedule",
         id: &row.id.to_string(),
         area: Some(row.issuer_area_id),
         before: None,
-        after: None,
-    })
+        after: Some(&digest_of(row)?),
+    })?;
+    Ok(())
 }
 
 macro_rules! schedules_of {
@@ -319,6 +343,18 @@ pub fn pause(
     Ok(row)
 }
 
+/// Whether a schedule is paused, asked in the transaction that would publish by it.
+///
+/// # Errors
+/// The database's.
+pub fn is_paused(conn: &mut AnyConnection, id: ScheduleId) -> QueryResult<bool> {
+    let paused_at: Option<UtcTime> = schedules::table
+        .find(id)
+        .select(schedules::paused_at)
+        .first(conn)?;
+    Ok(paused_at.is_some())
+}
+
 /// Starts a paused schedule again. What came due in between is caught up by its policy, or listed as missed if `skip_missed`.
 ///
 /// # Errors
@@ -353,8 +389,9 @@ pub fn resume(
             schedules::version.eq(schedules::version + 1),
         ))
         .execute(recording.conn())?;
-    audit(recording, "resume", &row)?;
-    find(recording.conn(), visible, id)
+    let resumed = find(recording.conn(), visible, id)?;
+    audit(recording, "resume", &resumed)?;
+    Ok(resumed)
 }
 
 /// What a tick did.
@@ -436,6 +473,12 @@ pub fn tick(tx: &mut Tx<'_>, clock: &dyn Clock, entropy: &dyn Entropy) -> StoreR
         if !changes(&schedule, &due) {
             continue;
         }
+        // The cursor first: it moves only from where it was read, so a pause or an edit that came in between stops us here.
+        if !advance(tx.conn, &schedule, &due)? {
+            ticked.more = true;
+            continue;
+        }
+        ticked.schedules += 1;
         for occurrence in &due.occurrences {
             let id = OccurrenceId::generate(clock, entropy);
             if occurrences::insert(tx.conn, id, schedule.id, occurrence, tx.now)? {
@@ -448,7 +491,6 @@ pub fn tick(tx: &mut Tx<'_>, clock: &dyn Clock, entropy: &dyn Entropy) -> StoreR
         }
         left -= due.occurrences.len();
         ticked.more |= due.next_due_at.is_some_and(|next| next <= tx.now);
-        ticked.schedules += usize::from(advance(tx.conn, &schedule, &due)?);
     }
     Ok(ticked)
 }

@@ -3,21 +3,22 @@
 use chrono::NaiveDate;
 use diesel::dsl::exists;
 use diesel::prelude::*;
+use serde::Serialize;
 
 use super::areas::{self, AreaVersion, Subtree};
 use super::audit::Entry;
 use super::ledger::Recording;
-use super::{StoreError, StoreResult, assignments as given};
+use super::{StoreError, StoreResult, assignments as given, programs};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, assignments, tasks};
-use crate::digest::{canonical, sha256_hex};
+use crate::digest::{canonical, digest_of};
 use crate::domain::access::Post;
 use crate::domain::task::{Facts, Theme, check_assignees};
 use crate::ids::{ActivityId, AreaId, AssignmentId, ProgramId, TaskId};
 
 /// A row of the table.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
 #[diesel(table_name = tasks)]
 pub struct TaskRow {
     pub id: TaskId,
@@ -45,6 +46,8 @@ pub struct TaskRow {
 pub struct IssuedTask {
     pub task: TaskRow,
     pub issuer_code: String,
+    /// Whether it belongs to a programme made up for a demonstration.
+    pub illustrative: bool,
 }
 
 /// A task to be issued.
@@ -143,11 +146,13 @@ pub fn list(
 
 fn with_issuers(conn: &mut AnyConnection, rows: Vec<TaskRow>) -> QueryResult<Vec<IssuedTask>> {
     let codes = areas::codes(conn, rows.iter().map(|task| task.issuer_area_id))?;
+    let illustrative = programs::illustrative(conn)?;
     let issuer_code = |task: &TaskRow| codes.get(&task.issuer_area_id).cloned().unwrap_or_default();
     Ok(rows
         .into_iter()
         .map(|task| IssuedTask {
             issuer_code: issuer_code(&task),
+            illustrative: illustrative.contains(&task.program_id),
             task,
         })
         .collect())
@@ -215,7 +220,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewTask) -> StoreResult<I
         given::issue(recording, &task, assignee)?;
     }
     // One entry for the whole fan-out: its digest covers every assignee.
-    let after = digest(&task, &new.assignees);
+    let after = digest(&task, &new.assignees)?;
     let id = task.id.to_string();
     recording.audit(&Entry {
         verb: "create",
@@ -225,16 +230,15 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewTask) -> StoreResult<I
         before: None,
         after: Some(&after),
     })?;
-    Ok(IssuedTask {
-        task,
-        issuer_code: new.issuer.code.clone(),
-    })
+    with_issuers(recording.conn(), vec![task])?
+        .pop()
+        .ok_or(StoreError::NotFound("task"))
 }
 
-fn digest(task: &TaskRow, assignees: &[Assignee]) -> String {
+fn digest(task: &TaskRow, assignees: &[Assignee]) -> Result<String, serde_json::Error> {
     let given: Vec<_> = assignees
         .iter()
         .map(|assignee| (assignee.id, assignee.area.area_id, assignee.post))
         .collect();
-    sha256_hex(format!("{task:?}{given:?}"))
+    digest_of(&(task, given))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use diesel::prelude::*;
+use serde::Serialize;
 
 use super::areas::Subtree;
 use super::audit::Entry;
@@ -11,12 +12,13 @@ use super::{StoreError, StoreResult};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, tokens};
-use crate::domain::access::{Post, Role, Scope, write_scopes};
+use crate::digest::digest_of;
+use crate::domain::access::{Post, Role, Scope, read_scopes, write_scopes};
 use crate::domain::token::TokenStatus;
 use crate::ids::{AreaId, TokenId};
 
 /// A token's row.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable)]
 #[diesel(table_name = tokens)]
 pub struct TokenRow {
     pub id: TokenId,
@@ -30,6 +32,7 @@ pub struct TokenRow {
     pub role: Role,
     /// Space-separated.
     pub scopes: String,
+    #[serde(skip)]
     pub secret_hash: String,
     pub status: TokenStatus,
     pub expires_at: UtcTime,
@@ -150,17 +153,40 @@ pub fn issue(recording: &mut Recording<'_, '_>, new: &NewToken) -> StoreResult<(
     create(recording, &row)
 }
 
-/// Gives a token another secret; the old one is refused from now on.
+/// The token of this id at the version the caller has read, if it says which.
+fn find_at(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    id: TokenId,
+    expected: Option<i64>,
+) -> StoreResult<TokenInArea> {
+    let found = find(recording.conn(), visible, id)?;
+    let current = found.token.version;
+    match expected {
+        Some(expected) if expected != current => Err(StoreError::Stale { current }),
+        _ => Ok(found),
+    }
+}
+
+/// Gives a token another secret; the old one is refused from now on. Whoever gets the secret can do what the token may, so `granted`,
+/// what the caller may itself, has to cover it.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Conflict`] `token_revoked`, or the database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `token_revoked` or `token_beyond`, or the database's.
 pub fn rotate(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
     id: TokenId,
+    expected: Option<i64>,
+    granted: &BTreeSet<Scope>,
     secret_hash: &str,
 ) -> StoreResult<TokenInArea> {
-    let found = find(recording.conn(), visible, id)?;
+    let found = find_at(recording, visible, id, expected)?;
+    // A word that is no scope any more grants nothing.
+    let held = read_scopes(&found.token.scopes).unwrap_or_default();
+    if !held.is_subset(granted) {
+        return Err(StoreError::Conflict("token_beyond"));
+    }
     if found.token.status == TokenStatus::Revoked {
         return Err(StoreError::Conflict("token_revoked"));
     }
@@ -172,16 +198,26 @@ pub fn rotate(
             tokens::version.eq(tokens::version + 1),
         ))
         .execute(recording.conn())?;
-    let text = id.to_string();
+    changed(recording, "rotate", visible, &found)
+}
+
+/// The token after a change, with the change in the audit trail.
+fn changed(
+    recording: &mut Recording<'_, '_>,
+    verb: &str,
+    visible: &Subtree,
+    before: &TokenInArea,
+) -> StoreResult<TokenInArea> {
+    let after = find(recording.conn(), visible, before.token.id)?;
     recording.audit(&Entry {
-        verb: "rotate",
+        verb,
         resource: "token",
-        id: &text,
-        area: Some(found.token.area_id),
-        before: None,
-        after: None,
+        id: &after.token.id.to_string(),
+        area: Some(after.token.area_id),
+        before: Some(&digest_of(&before.token)?),
+        after: Some(&digest_of(&after.token)?),
     })?;
-    find(recording.conn(), visible, id)
+    Ok(after)
 }
 
 /// Adds a token's row.
@@ -192,14 +228,14 @@ pub fn create(recording: &mut Recording<'_, '_>, row: &TokenRow) -> StoreResult<
     diesel::insert_into(tokens::table)
         .values(row)
         .execute(recording.conn())?;
-    let id = row.id.to_string();
+    let (id, after) = (row.id.to_string(), digest_of(row)?);
     recording.audit(&Entry {
         verb: "create",
         resource: "token",
         id: &id,
         area: Some(row.area_id),
         before: None,
-        after: None,
+        after: Some(&after),
     })?;
     Ok(())
 }
@@ -207,9 +243,14 @@ pub fn create(recording: &mut Recording<'_, '_>, row: &TokenRow) -> StoreResult<
 /// Revokes a token for good. Revoking a revoked one changes nothing.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
-pub fn revoke(recording: &mut Recording<'_, '_>, visible: &Subtree, id: TokenId) -> StoreResult<TokenInArea> {
-    let found = find(recording.conn(), visible, id)?;
+/// [`StoreError::NotFound`], [`StoreError::Stale`], or the database's.
+pub fn revoke(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    id: TokenId,
+    expected: Option<i64>,
+) -> StoreResult<TokenInArea> {
+    let found = find_at(recording, visible, id, expected)?;
     if found.token.status == TokenStatus::Revoked {
         return Ok(found);
     }
@@ -223,16 +264,7 @@ pub fn revoke(recording: &mut Recording<'_, '_>, visible: &Subtree, id: TokenId)
             tokens::version.eq(tokens::version + 1),
         ))
         .execute(recording.conn())?;
-    let text = id.to_string();
-    recording.audit(&Entry {
-        verb: "revoke",
-        resource: "token",
-        id: &text,
-        area: Some(found.token.area_id),
-        before: None,
-        after: None,
-    })?;
-    find(recording.conn(), visible, id)
+    changed(recording, "revoke", visible, &found)
 }
 
 /// The tokens revoked after `seq`.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
 use qiaojian_shared::domain::assignment::Party;
+use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::ids::{AssignmentId, ReportId};
 use qiaojian_shared::store::assignments::{self, Act};
 use serde::Deserialize;
@@ -24,6 +25,7 @@ use crate::write::{Reply, Write};
 pub struct DatedInput {
     /// Not after today (Asia/Shanghai), not before the step before it; today when left out.
     #[serde(default)]
+    #[serde(deserialize_with = "day::read_optional")]
     on: Option<NaiveDate>,
 }
 
@@ -33,6 +35,7 @@ pub struct DatedInput {
 pub struct ReportInput {
     /// As in the other steps.
     #[serde(default)]
+    #[serde(deserialize_with = "day::read_optional")]
     on: Option<NaiveDate>,
     #[schema(example = "已完成过半，剩余事项正在逐项推进。", max_length = 2000)]
     content: String,
@@ -44,6 +47,7 @@ pub struct ReportInput {
 pub struct ReasonedInput {
     /// As in the other steps.
     #[serde(default)]
+    #[serde(deserialize_with = "day::read_optional")]
     on: Option<NaiveDate>,
     #[schema(example = "佐证材料不全，请补充后重新报送。", max_length = 2000)]
     reason: String,

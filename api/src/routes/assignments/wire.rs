@@ -58,6 +58,8 @@ pub struct TaskSummary {
     pub content: String,
     /// Who gave it.
     pub issuer: PostRef,
+    /// Whether it belongs to a programme made up for a demonstration.
+    pub illustrative: bool,
 }
 
 /// A report of progress.
@@ -90,6 +92,7 @@ impl Assignment {
             area_code,
             area_name,
             issuer_code,
+            illustrative,
             ..
         } = given;
         let (light, late) = (current.light(today), current.late());
@@ -106,6 +109,7 @@ impl Assignment {
                     area: issuer_code,
                     post: task.issuer_post,
                 },
+                illustrative,
             },
             area: area_code,
             area_name,

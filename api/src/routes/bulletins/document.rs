@@ -44,7 +44,7 @@ async fn find(
     id: BulletinId,
     params: DocumentParams,
 ) -> Result<Found, ApiError> {
-    app.read(move |conn| {
+    app.read_slow(move |conn| {
         let seen = bulletins::find_seen(conn, &caller.visible, id)?;
         let rows = bulletins::notices_seen(conn, &caller.visible, &seen)?;
         let is_asked_for = |(notice, area): &(NoticeRow, AreaVersion)| {

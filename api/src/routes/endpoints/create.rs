@@ -52,7 +52,8 @@ pub async fn create(
     };
     let sealed_secret = input.secret.as_ref().map(seal).transpose();
     let sealed_secret = sealed_secret.map_err(|error| ApiError::internal(&error))?;
-    let (caller, request_digest) = (caller.principal(), digest.clone());
+    // The body may hold the endpoint's secret.
+    let (caller, request_digest) = (caller.principal(), app.secrets.keyed_digest(&digest));
     write
         .run(&app, &digest, move |recording| {
             let area = area_in_body(recording.conn(), &caller.visible, "/area", &input.area)?;

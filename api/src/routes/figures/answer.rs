@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, get, web};
 use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::snapshot;
+use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::figures::{self, CohortChoice, Figure, GroupBy, GroupKey, MembersKind, Metric, Part};
 use qiaojian_shared::ids::ProgramId;
 use qiaojian_shared::store::rules::RuleRef;
@@ -31,10 +32,13 @@ pub struct FiguresParams {
     /// `pilot`, `non_pilot`, or `all` for their sum; grouped by cohort and not summed when left out.
     cohort: Option<String>,
     /// Exclusive; the programme's baseline when left out.
+    #[serde(default, deserialize_with = "day::read_optional")]
     from: Option<NaiveDate>,
     /// Inclusive; today when left out.
+    #[serde(default, deserialize_with = "day::read_optional")]
     to: Option<NaiveDate>,
     /// The date of the tree, the cohorts and the rules; `to` when left out.
+    #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
     /// As the register was known at that moment; now when left out. A later one is clamped to the ledger clock.
     known_at: Option<UtcTime>,
@@ -50,6 +54,8 @@ pub struct FiguresParams {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FiguresScope {
     program: Option<ProgramId>,
+    /// Whether the programme was made up for a demonstration.
+    illustrative: bool,
     area: String,
     cohort: Option<String>,
     from: NaiveDate,
@@ -168,6 +174,7 @@ fn reply(counted: figures::Answer, prepared: &Prepared) -> FiguresReply {
         rules: vec![prepared.rule.clone()],
         scope: FiguresScope {
             program: prepared.program,
+            illustrative: prepared.illustrative,
             area: prepared.area_code.clone(),
             cohort: match prepared.question.cohort {
                 CohortChoice::Each => None,

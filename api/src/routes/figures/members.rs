@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::{AnyConnection, snapshot};
 use qiaojian_shared::domain::area::Level;
+use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::organization::Kind;
 use qiaojian_shared::figures::{self, GroupBy, GroupKey, Member, Metric, Part};
 use qiaojian_shared::ids::{AreaId, OrganizationId, ProgramId};
@@ -29,8 +30,11 @@ pub struct MembersParams {
     area: Option<String>,
     program: Option<ProgramId>,
     cohort: Option<String>,
+    #[serde(default, deserialize_with = "day::read_optional")]
     from: Option<NaiveDate>,
+    #[serde(default, deserialize_with = "day::read_optional")]
     to: Option<NaiveDate>,
+    #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
     known_at: Option<UtcTime>,
     basis: Option<String>,

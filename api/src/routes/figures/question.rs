@@ -35,6 +35,7 @@ pub struct Prepared {
     pub known: Recorded,
     pub area_code: String,
     pub program: Option<ProgramId>,
+    pub illustrative: bool,
 }
 
 impl Asked {
@@ -49,10 +50,10 @@ impl Asked {
         let known = ledger::known_at(conn, self.known_at)?;
         let area = areas::find(conn, visible, self.area.as_deref().unwrap_or(own_area))?;
         let program = match self.program {
-            Some(id) => Some(programs::find(conn, id)?),
-            None => only_program(conn)?,
+            Some(id) => Some(programs::find_known_at(conn, id, known)?),
+            None => only_program(conn, known)?,
         };
-        let to = self.to.unwrap_or(today);
+        let to = self.to.or(self.as_of).unwrap_or(today);
         let as_of = self.as_of.unwrap_or(to);
         let baseline_on = program.as_ref().map(|program| program.baseline_on);
         let question = Question {
@@ -79,6 +80,7 @@ impl Asked {
                 ),
                 other => other.into(),
             })?;
+        let illustrative = program.as_ref().is_some_and(|program| program.illustrative);
         let program = program.map(|program| program.program_id);
         let register = load(conn, &question.within, program, &counting, as_of, known)?;
         Ok(Prepared {
@@ -88,13 +90,17 @@ impl Asked {
             known,
             area_code: area.code,
             program,
+            illustrative,
         })
     }
 }
 
 /// `program` may be left out where there is at most one.
-fn only_program(conn: &mut AnyConnection) -> Result<Option<programs::ProgramVersion>, ApiError> {
-    let mut all = programs::list(conn, None, 2)?;
+fn only_program(
+    conn: &mut AnyConnection,
+    known: Recorded,
+) -> Result<Option<programs::ProgramVersion>, ApiError> {
+    let mut all = programs::known_at(conn, known, 2)?;
     if all.len() > 1 {
         return Err(ApiError::bad_parameter(
             "program",
@@ -102,7 +108,7 @@ fn only_program(conn: &mut AnyConnection) -> Result<Option<programs::ProgramVers
             "There are several programmes; say which program.",
         ));
     }
-    Ok(all.pop().map(|found| found.program))
+    Ok(all.pop())
 }
 
 fn read_cohort(word: Option<&str>) -> Result<CohortChoice, ApiError> {

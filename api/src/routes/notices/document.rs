@@ -46,7 +46,7 @@ pub async fn find(
     caller: Arc<Principal>,
     id: NoticeId,
 ) -> Result<(NoticeRow, BulletinRow, AreaVersion), ApiError> {
-    app.read(move |conn| {
+    app.read_slow(move |conn| {
         let (notice, bulletin) = notices::find(conn, &caller.visible, id)?;
         let area = areas::by_id(conn, notice.area_id)?;
         Ok((notice, bulletin, area))

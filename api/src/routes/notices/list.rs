@@ -29,6 +29,8 @@ pub struct ListParams {
     /// Only those that nobody acknowledged.
     #[serde(default)]
     unacknowledged: bool,
+    /// Only those that nobody acknowledged in so many days since they came out: 0 to 3660.
+    unacknowledged_days: Option<i64>,
     /// With what they say.
     #[serde(default)]
     parts: bool,
@@ -58,6 +60,7 @@ pub async fn list(
         area,
         bulletin,
         unacknowledged,
+        unacknowledged_days,
         parts,
         limit,
         cursor,
@@ -67,7 +70,17 @@ pub async fn list(
         bulletin,
         post: None,
         // The ledger's clock, by which publications are dated, may be ahead of this process's.
-        unacknowledged_since: unacknowledged.then(|| app.now().plus(TimeDelta::days(1))),
+        unacknowledged_since: match unacknowledged_days {
+            None => unacknowledged.then(|| app.now().plus(TimeDelta::days(1))),
+            Some(days @ 0..=3660) => Some(app.now().plus(TimeDelta::days(-days))),
+            Some(_) => {
+                return Err(ApiError::bad_parameter(
+                    "unacknowledged_days",
+                    "unacknowledged_days 应在 0 与 3660 之间。",
+                    "unacknowledged_days must be between 0 and 3660.",
+                ));
+            }
+        },
     };
     let caller = caller.principal();
     let page = app

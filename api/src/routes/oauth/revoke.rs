@@ -60,7 +60,7 @@ pub async fn revoke(
     app.db
         .write(move |tx| {
             let mut recording = Recording::begin(tx, &actor)?;
-            tokens::revoke(&mut recording, &Subtree::everything(), id).map_err(ApiError::from)
+            tokens::revoke(&mut recording, &Subtree::everything(), id, None).map_err(ApiError::from)
         })
         .await?;
     app.authority.revoke(id);

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
 use qiaojian_shared::domain::access::Post;
-use qiaojian_shared::domain::dates::Precision;
+use qiaojian_shared::domain::dates::{Precision, day};
 use qiaojian_shared::domain::organization::{PreciseDate, Verb};
 use qiaojian_shared::domain::violation::{NAME_CHARS, TEXT_CHARS, check_optional_text};
 use qiaojian_shared::ids::OrganizationId;
@@ -23,6 +23,7 @@ use crate::write::{Reply, Write};
 #[serde(deny_unknown_fields)]
 pub struct StepInput {
     /// When it happened (Asia/Shanghai); not after today.
+    #[serde(deserialize_with = "day::read")]
     on: NaiveDate,
     /// `day` when left out.
     #[serde(default)]

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::domain::access::Post;
 use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::dates::Precision;
+use qiaojian_shared::domain::dates::{Precision, day};
 use qiaojian_shared::domain::organization::{
     Basis, Facts, FiveHave, Host, Kind, Life, StandingRules, Status, Verification,
 };
@@ -25,6 +25,7 @@ pub struct Approval {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doc_no: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "day::read_optional")]
     pub on: Option<NaiveDate>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
@@ -54,14 +55,17 @@ pub struct OrganizationInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approval>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "day::read_optional")]
     pub established_on: Option<NaiveDate>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub established_precision: Option<Precision>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "day::read_optional")]
     pub unveiled_on: Option<NaiveDate>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unveiled_precision: Option<Precision>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "day::read_optional")]
     pub closed_on: Option<NaiveDate>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_precision: Option<Precision>,
@@ -83,6 +87,7 @@ pub struct OrganizationInput {
     #[serde(default)]
     pub standing_rules: StandingRules,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "day::read_optional")]
     pub term_ends_on: Option<NaiveDate>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
 use qiaojian_shared::db::snapshot;
+use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::ids::ProgramId;
 use qiaojian_shared::store::{ledger, programs};
 use serde::Deserialize;
@@ -21,6 +22,7 @@ use crate::problem::{ApiError, Problem};
 #[into_params(parameter_in = Query)]
 pub struct CohortParams {
     /// On this day (Asia/Shanghai); today when left out.
+    #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
     /// 1 to 200; 50 when left out.
     limit: Option<i64>,

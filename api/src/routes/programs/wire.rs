@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::program::{Cohort, Facts};
 use qiaojian_shared::ids::ProgramId;
 use qiaojian_shared::store::areas::AreaVersion;
@@ -30,10 +31,13 @@ pub struct ProgramInput {
     #[serde(default)]
     pub aliases: Vec<String>,
     /// Growth is counted against the organizations of this day.
+    #[serde(deserialize_with = "day::read")]
     pub baseline_on: NaiveDate,
     /// Not before the baseline.
+    #[serde(deserialize_with = "day::read")]
     pub starts_on: NaiveDate,
     /// Not before the start.
+    #[serde(deserialize_with = "day::read")]
     pub target_on: NaiveDate,
     #[serde(default)]
     pub note: Option<String>,
@@ -111,6 +115,7 @@ pub struct CohortInput {
     pub area: String,
     pub cohort: Cohort,
     /// From this day on (Asia/Shanghai).
+    #[serde(deserialize_with = "day::read")]
     pub from: NaiveDate,
 }
 

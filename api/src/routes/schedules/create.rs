@@ -25,7 +25,7 @@ use crate::write::{Reply, Write};
     responses(
         (status = 201, description = "Recorded", body = Schedule),
         (status = 200, description = "It was recorded before by the same request", body = Schedule),
-        (status = 409, description = "The id is taken", body = Problem),
+        (status = 409, description = "The id is taken, or there is a schedule for these periods", body = Problem),
         (status = 422, description = "Another area's programme, or a timing that cannot be", body = Problem)
     )
 )]

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::domain::access::Post;
+use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::task::{Facts, Theme};
 use qiaojian_shared::ids::{ActivityId, ProgramId, TaskId};
 use qiaojian_shared::store::tasks::IssuedTask;
@@ -35,6 +36,7 @@ pub struct TaskInput {
     #[serde(default)]
     pub supporting_posts: Vec<Post>,
     /// Not before today (Asia/Shanghai).
+    #[serde(deserialize_with = "day::read")]
     pub due_on: NaiveDate,
     /// The activity it follows from.
     #[serde(default)]
@@ -89,6 +91,8 @@ pub struct Task {
     pub supporting_posts: Vec<Post>,
     pub issued_on: NaiveDate,
     pub due_on: NaiveDate,
+    /// Whether it belongs to a programme made up for a demonstration.
+    pub illustrative: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<ActivityId>,
     pub created_at: UtcTime,
@@ -98,7 +102,11 @@ pub struct Task {
 impl Task {
     /// As the row says.
     pub fn of(issued: IssuedTask) -> Result<Self, ApiError> {
-        let IssuedTask { task, issuer_code } = issued;
+        let IssuedTask {
+            task,
+            issuer_code,
+            illustrative,
+        } = issued;
         Ok(Self {
             id: task.id,
             version: task.version,
@@ -114,6 +122,7 @@ impl Task {
             supporting_posts: serde_json::from_str(&task.supporting_posts)?,
             issued_on: task.issued_on,
             due_on: task.due_on,
+            illustrative,
             origin: task.origin_activity_id,
             created_at: task.created_at,
             updated_at: task.updated_at,

@@ -22,9 +22,13 @@ pub struct RevokeInput {}
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = ["token:admin"])),
-    params(("id" = uuid::Uuid, Path, description = "The token")),
+    params(("id" = uuid::Uuid, Path, description = "The token"), ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given")),
     request_body = RevokeInput,
-    responses((status = 200, description = "Revoked", body = Token), (status = 404, description = "None, or outside the caller's area", body = Problem))
+    responses(
+        (status = 200, description = "Revoked", body = Token),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem)
+    )
 )]
 #[post("/tokens/{id}/revoke")]
 pub async fn revoke(
@@ -34,10 +38,10 @@ pub async fn revoke(
     write: Write,
     body: Body<RevokeInput>,
 ) -> Result<HttpResponse, ApiError> {
-    let (caller, id, now) = (caller.principal(), id.0, app.now());
+    let (caller, id, now, expected) = (caller.principal(), id.0, app.now(), write.version());
     let reply = write
         .run(&app, &body.digest, move |recording| {
-            let found = tokens::revoke(recording, &caller.visible, id)?;
+            let found = tokens::revoke(recording, &caller.visible, id, expected)?;
             Reply::ok(found.token.version, &Token::of(&found, now))
         })
         .await?;

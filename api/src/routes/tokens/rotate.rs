@@ -19,12 +19,13 @@ use crate::write::{Reply, Write};
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = ["token:admin"])),
-    params(("id" = uuid::Uuid, Path, description = "The token"), ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    params(("id" = uuid::Uuid, Path, description = "The token"), ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"), ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
     request_body = RevokeInput,
     responses(
         (status = 200, description = "The new secret", body = TokenWithSecret),
         (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "It is revoked", body = Problem)
+        (status = 409, description = "It is revoked, or may do more than the caller", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem)
     )
 )]
 #[post("/tokens/{id}/rotate")]
@@ -35,11 +36,18 @@ pub async fn rotate(
     write: Write,
     body: Body<RevokeInput>,
 ) -> Result<HttpResponse, ApiError> {
-    let (caller, id, now) = (caller.principal(), id.0, app.now());
+    let (caller, id, now, expected) = (caller.principal(), id.0, app.now(), write.version());
     let secret = new_secret(SECRET_PREFIX, app.entropy.as_ref());
     write
         .run(&app, &body.digest, move |recording| {
-            let found = tokens::rotate(recording, &caller.visible, id, &hash_secret(&secret))?;
+            let found = tokens::rotate(
+                recording,
+                &caller.visible,
+                id,
+                expected,
+                &caller.scopes,
+                &hash_secret(&secret),
+            )?;
             let shown = TokenWithSecret {
                 client_id: id,
                 client_secret: secret.clone(),

@@ -93,8 +93,10 @@ impl PlanFields {
             .ok();
         self.check_numbers(&mut violations);
         self.check_periods(&mut violations);
-        let first_fire_in = self.starts_period.plus(-self.period_offset);
-        let last_fire_in = self.ends_period.and_then(|ends| ends.plus(-self.period_offset));
+        // An offset that cannot be turned round is far outside its range, which is said above.
+        let back = self.period_offset.checked_neg().unwrap_or_default();
+        let first_fire_in = self.starts_period.plus(back);
+        let last_fire_in = self.ends_period.and_then(|ends| ends.plus(back));
         match (cron, zone, first_fire_in, violations.is_empty()) {
             (Some(cron), Some(zone), Some(first_fire_in), true) => Ok(Plan {
                 cron,

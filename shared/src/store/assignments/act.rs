@@ -150,8 +150,8 @@ pub fn act(
         resource: "assignment",
         id: &id,
         area: Some(found.assignment.area_id),
-        before: Some(&head.digest()),
-        after: Some(&next.digest()),
+        before: Some(&head.digest()?),
+        after: Some(&next.digest()?),
     })?;
     Ok(GivenTask {
         current: next,

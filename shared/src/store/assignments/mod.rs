@@ -13,7 +13,7 @@ pub use row::{AssignmentRow, AssignmentVersion, GivenTask, ReportRow};
 
 use super::areas::{self, Subtree};
 use super::tasks::TaskRow;
-use super::{StoreError, StoreResult};
+use super::{StoreError, StoreResult, programs};
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, assignment_reports, assignment_versions, assignments, tasks};
 use crate::domain::assignment::{AssignmentStatus, Light, YELLOW_DAYS};
@@ -141,12 +141,14 @@ pub fn list(
 
 fn with_issuers(conn: &mut AnyConnection, rows: Vec<Found>) -> QueryResult<Vec<GivenTask>> {
     let codes = areas::codes(conn, rows.iter().map(|(_, _, task, ..)| task.issuer_area_id))?;
+    let illustrative = programs::illustrative(conn)?;
     let issuer_code = |task: &TaskRow| codes.get(&task.issuer_area_id).cloned().unwrap_or_default();
     Ok(rows
         .into_iter()
         .map(
             |(assignment, current, task, area_code, area_name, area_path)| GivenTask {
                 issuer_code: issuer_code(&task),
+                illustrative: illustrative.contains(&task.program_id),
                 assignment,
                 current,
                 task,

@@ -2,10 +2,11 @@
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use serde::Serialize;
 
 use crate::clock::UtcTime;
 use crate::db::schema::{assignment_reports, assignment_versions, assignments};
-use crate::digest::sha256_hex;
+use crate::digest::digest_of;
 use crate::domain::access::Post;
 use crate::domain::assignment::{AssignmentStatus, Light, Party, late, light};
 use crate::ids::{AreaId, AssignmentId, ReportId, TaskId};
@@ -24,7 +25,7 @@ pub struct AssignmentRow {
 }
 
 /// One version of an assignment: true from `valid_from` until `valid_to`, known from `recorded_*` until `superseded_*`.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
 #[diesel(table_name = assignment_versions)]
 pub struct AssignmentVersion {
     pub assignment_id: AssignmentId,
@@ -57,8 +58,11 @@ impl AssignmentVersion {
     }
 
     /// The digest of what this version says, for the audit trail.
-    pub(super) fn digest(&self) -> String {
-        sha256_hex(format!("{self:?}"))
+    ///
+    /// # Errors
+    /// Never in practice: it has a JSON form.
+    pub(super) fn digest(&self) -> Result<String, serde_json::Error> {
+        digest_of(self)
     }
 }
 
@@ -85,6 +89,8 @@ pub struct GivenTask {
     pub area_path: String,
     /// The code of the area that issued the task.
     pub issuer_code: String,
+    /// Whether it belongs to a programme made up for a demonstration.
+    pub illustrative: bool,
 }
 
 impl GivenTask {

@@ -11,7 +11,7 @@ pub use write::{Created, NewOrganization, Step, correct, create, transition, voi
 use super::areas::{Subtree, contains_pattern};
 use super::{StoreError, StoreResult};
 use crate::db::AnyConnection;
-use crate::db::dialect::on_either;
+use crate::db::dialect::{lower, on_either};
 use crate::db::schema::{area_versions, organization_versions};
 use crate::domain::area::Level;
 use crate::domain::organization::{Kind, Status};
@@ -74,6 +74,24 @@ pub fn find(
     found.optional()?.ok_or(StoreError::NotFound("organization"))
 }
 
+/// The organization of this id, if its area belongs to `visible` or stands above it: the superior a county names may be the city's.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or the database's.
+pub fn find_at_or_above(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    id: OrganizationId,
+) -> StoreResult<OrganizationInArea> {
+    find(conn, &Subtree::everything(), id).and_then(|found| {
+        if visible.contains(&found.area_path) || visible.is_below(&found.area_path) {
+            Ok(found)
+        } else {
+            Err(StoreError::NotFound("organization"))
+        }
+    })
+}
+
 /// Organizations of `within` (a part of what the caller sees), by area path and id, after `after`.
 ///
 /// # Errors
@@ -101,7 +119,7 @@ pub fn list(
         }
         if let Some(part) = &filter.name_contains {
             query = query.filter(
-                organization_versions::name
+                lower(organization_versions::name)
                     .like(contains_pattern(part))
                     .escape('\\'),
             );

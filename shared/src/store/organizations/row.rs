@@ -2,10 +2,11 @@
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use serde::Serialize;
 
 use crate::clock::UtcTime;
 use crate::db::schema::organization_versions;
-use crate::digest::{canonical, sha256_hex};
+use crate::digest::{canonical, digest_of};
 use crate::domain::access::Post;
 use crate::domain::area::Level;
 use crate::domain::dates::Precision;
@@ -14,7 +15,7 @@ use crate::ids::{AreaId, OrganizationId};
 use crate::store::ledger::Recorded;
 
 /// One version of an organization: true from `valid_from` until `valid_to`, known from `recorded_*` until `superseded_*`.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
 #[diesel(table_name = organization_versions)]
 pub struct OrganizationVersion {
     pub organization_id: OrganizationId,
@@ -190,10 +191,13 @@ impl OrganizationVersion {
     }
 
     /// The digest of what this version says, for the audit trail.
-    pub(super) fn digest(&self) -> String {
+    ///
+    /// # Errors
+    /// Never in practice: it has a JSON form.
+    pub(super) fn digest(&self) -> Result<String, serde_json::Error> {
         let mut timeless = self.clone();
         (timeless.superseded_seq, timeless.superseded_at) = (None, None);
-        sha256_hex(format!("{timeless:?}"))
+        digest_of(&timeless)
     }
 }
 

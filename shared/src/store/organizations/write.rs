@@ -6,11 +6,13 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use super::{OrganizationInArea, OrganizationVersion, find};
+use super::{OrganizationInArea, OrganizationVersion, find, find_at_or_above};
 use crate::db::schema::{organization_versions, organizations};
 use crate::domain::Violation;
 use crate::domain::access::Post;
-use crate::domain::organization::{Facts, Life, PreciseDate, Verb};
+use crate::domain::area::AreaKind;
+use crate::domain::organization::{Facts, Life, PreciseDate, Status, Verb};
+use crate::domain::violation::{TEXT_CHARS, check_optional_text};
 use crate::ids::OrganizationId;
 use crate::store::areas::{AreaVersion, Subtree};
 use crate::store::audit::Entry;
@@ -120,6 +122,13 @@ pub fn transition(
         Verb::Abandon => {}
     }
     let mut violations = life.violations(today);
+    if life.status == Status::Abandoned
+        && life
+            .approved
+            .is_some_and(|approved| step.on.counts_from() < approved.earliest())
+    {
+        violations.push(before_approval());
+    }
     if step.on.earliest() > today {
         violations.push(future_step(today));
     }
@@ -178,11 +187,20 @@ pub fn correct(
     let head = &found.organization;
     let before = head.facts()?;
     let moved = head.area_id != area.area_id || head.parent_id != parent;
+    let mut violations = Vec::new();
+    check_optional_text(&mut violations, "/reason", reason, TEXT_CHARS);
+    if !violations.is_empty() {
+        return Err(StoreError::Invalid(violations));
+    }
     if reason.is_none() && (moved || before.needs_reason(facts)) {
         return Err(reason_required().into());
     }
     check(facts, area, today)?;
-    check_parent(recording, visible, id, parent)?;
+    // A parent that was named before may have gone meanwhile, or stand where the caller sees nothing: it is only looked at anew
+    // when another is named.
+    if head.parent_id != parent {
+        check_parent(recording, visible, id, parent)?;
+    }
     let recorded = recording.recorded();
     let stamp = |row: OrganizationVersion| OrganizationVersion {
         version: head.version + 1,
@@ -253,7 +271,15 @@ fn find_at(
 }
 
 fn check(facts: &Facts, area: &AreaVersion, today: NaiveDate) -> StoreResult<()> {
-    let violations = facts.violations(area.level, today);
+    let mut violations = facts.violations(area.level, today);
+    if area.kind != AreaKind::Administrative {
+        violations.push(Violation::new(
+            "/area",
+            "area_not_administrative",
+            "统计用区划和占位区划不能设立组织，请填写实际的行政区划或园区。",
+            "No organization can stand in a statistical or placeholder area. Name a real division or a park.",
+        ));
+    }
     if violations.is_empty() {
         Ok(())
     } else {
@@ -277,7 +303,7 @@ fn check_parent(
         )
         .into());
     }
-    find(recording.conn(), visible, parent)
+    find_at_or_above(recording.conn(), visible, parent)
         .map(drop)
         .map_err(|error| match error {
             StoreError::NotFound(_) => Violation::new(
@@ -394,8 +420,8 @@ fn audit(
     let id = row.organization_id.to_string();
     let area = Some(row.area_id);
     let (before, after) = (
-        before.map(OrganizationVersion::digest),
-        after.map(OrganizationVersion::digest),
+        before.map(OrganizationVersion::digest).transpose()?,
+        after.map(OrganizationVersion::digest).transpose()?,
     );
     recording.audit(&Entry {
         verb,
@@ -423,6 +449,15 @@ fn reason_required() -> Violation {
         "reason_required",
         "更正日期、状态、地区、上级或类别，以及撤销、终止，须说明理由（reason）。",
         "Correcting a date, status, area, parent or kind, closing and abandoning need a reason.",
+    )
+}
+
+fn before_approval() -> Violation {
+    Violation::new(
+        "/on",
+        "dates_out_of_order",
+        "日期早于批复日期。",
+        "The date is before that of the approval.",
     )
 }
 

@@ -221,3 +221,71 @@ fn a_caller_counts_only_its_own_subtree_and_bad_questions_are_refused() {
         county.get(program).await.expect(404);
     });
 }
+
+#[test]
+fn what_cannot_be_asked_is_refused_before_anything_is_counted() {
+    with_api(async |api| {
+        let admin = api.caller("340000", Role::ProvinceAdmin).await;
+        program(&admin).await;
+        let many = "organization_coverage,".repeat(2900);
+        for query in [
+            "metric=added,added",
+            "metric=added&group_by=level,level",
+            &format!("metric={many}"),
+            "metric=added&from=-10000-01-01",
+            "metric=added&as_of=2022-01-31&to=2022-02-28",
+            "metric=added&to=2022-06-25",
+            "metric=added&basis=%00",
+        ] {
+            let refused = admin.get(&format!("/v1/figures?{query}")).await;
+            assert_eq!(refused.status, 400, "{query:.60}: {:.200}", refused.text);
+        }
+        let past = admin
+            .get("/v1/figures?metric=organizations&as_of=2022-01-31&cohort=all")
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(past["scope"]["to"], "2022-01-31", "to follows as_of");
+    });
+}
+
+#[test]
+fn an_answer_at_a_past_moment_does_not_know_a_later_programme() {
+    with_api(async |api| {
+        let admin = api.caller("340000", Role::ProvinceAdmin).await;
+        establish(&admin, "340304", "federation", "2022-03-31").await;
+        let question = "/v1/figures?metric=added&cohort=all&to=2022-06-24";
+        let now = admin.get(question).await.expect(200).json();
+        let moment = now["known_at"].as_str().unwrap().to_owned();
+        let then = format!("{question}&known_at={moment}");
+        let before = admin.get(&then).await.expect(200).json();
+        assert_eq!(before, now);
+        program(&admin).await;
+        assert_eq!(admin.get(&then).await.expect(200).json(), before);
+        let known = admin.get(question).await.expect(200).json();
+        assert_eq!(known["scope"]["from"], "2021-10-31");
+    });
+}
+
+#[test]
+fn a_basis_of_some_cohorts_narrows_both_parts_of_a_coverage() {
+    with_api(async |api| {
+        let admin = api.caller("340000", Role::ProvinceAdmin).await;
+        program(&admin).await;
+        establish(&admin, "341802", "federation", "2022-03-31").await;
+        let params = json!({"counted_from": "established", "cohorts": ["pilot"]});
+        super::rules::add_rule(api, 1, "only_pilots", params).await;
+        let covered = admin
+            .get("/v1/figures?metric=organization_coverage&cohort=all&group_by=city&basis=only_pilots")
+            .await
+            .expect(200)
+            .json();
+        let cities: Vec<&Value> = covered["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| &item["group"]["city"])
+            .collect();
+        assert_eq!(cities, ["340300"]);
+    });
+}

@@ -430,3 +430,150 @@ fn a_repeated_request_waits_for_the_first_and_then_says_so() {
             .expect(201);
     });
 }
+
+/// The code of the first thing that is wrong.
+fn code_of(reply: &qiaojian_tests::api::Reply) -> String {
+    reply.json()["errors"][0]["code"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[test]
+fn the_superior_of_a_countys_federation_may_be_the_citys() {
+    with_api(async |api| {
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        let recorded = async |area: &str| {
+            let body = json!({"area": area, "kind": "federation", "name": area});
+            office.post("/v1/organizations", &body).await.expect(201).json()["id"].clone()
+        };
+        let (city, elsewhere) = (recorded("340300").await, recorded("341800").await);
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let mut body = json!({"area": "340304", "kind": "federation", "name": "禹会区侨联", "parent": city});
+        let made = county.post("/v1/organizations", &body).await.expect(201);
+        let location = made.header("location").unwrap().to_owned();
+        assert_eq!(made.json()["parent"], city);
+
+        // What the county does not see, it can keep; it cannot name what stands elsewhere.
+        let note = json!({"note": "已报市侨联备案。"});
+        county.patch(&location, Some("\"1\""), &note).await.expect(200);
+        let moved = json!({"parent": elsewhere, "reason": "误填"});
+        let refused = county.patch(&location, Some("\"2\""), &moved).await.expect(422);
+        assert_eq!(code_of(&refused), "unknown_parent");
+        body["area"] = json!("340304001");
+        body["parent"] = elsewhere;
+        county.post("/v1/organizations", &body).await.expect(422);
+    });
+}
+
+#[test]
+fn nothing_is_founded_where_there_is_no_division() {
+    with_api(async |api| {
+        super::areas::add_statistical_area(api).await;
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        let body = json!({"area": "340371", "kind": "federation", "name": "高新区侨联"});
+        let refused = office.post("/v1/organizations", &body).await.expect(422);
+        assert_eq!(code_of(&refused), "area_not_administrative");
+        let made = office.post("/v1/organizations", &street()).await.expect(201);
+        let moved = json!({"area": "340371", "kind": "federation", "reason": "误填"});
+        let location = made.header("location").unwrap();
+        let refused = office.patch(location, Some("\"1\""), &moved).await.expect(422);
+        assert_eq!(code_of(&refused), "area_not_administrative");
+    });
+}
+
+#[test]
+fn dates_that_cannot_be_are_refused() {
+    with_api(async |api| {
+        let phone = api.caller("340304001", Role::TownshipReporter).await;
+        let mut late = street();
+        late["status"] = json!("established");
+        for odd in [
+            "0022-03-31",
+            "-10000-01-01",
+            "+12022-01-01",
+            "2022-3-1",
+            "2022-02-30",
+        ] {
+            late["established_on"] = json!(odd);
+            phone.post("/v1/organizations", &late).await.expect(400);
+        }
+        // No day of 下旬 lies between an approval on the 25th and an unveiling on the 22nd.
+        late["approval"] = json!({"on": "2022-03-25"});
+        late["established_on"] = json!("2022-03-21");
+        late["established_precision"] = json!("ten_day");
+        late["unveiled_on"] = json!("2022-03-22");
+        let refused = phone.post("/v1/organizations", &late).await.expect(422);
+        assert_eq!(code_of(&refused), "dates_out_of_order");
+
+        let location = phone
+            .post("/v1/organizations", &street())
+            .await
+            .expect(201)
+            .header("location")
+            .unwrap()
+            .to_owned();
+        phone
+            .post(&format!("{location}/approve"), &json!({"on": "2022-05-01"}))
+            .await
+            .expect(200);
+        let early = json!({"on": "2020-01-01", "reason": "另行筹备"});
+        let refused = phone
+            .post(&format!("{location}/abandon"), &early)
+            .await
+            .expect(422);
+        assert_eq!(code_of(&refused), "dates_out_of_order");
+        assert_eq!(
+            phone.get(&location).await.expect(200).json()["status"],
+            "approved"
+        );
+    });
+}
+
+#[test]
+fn texts_are_bounded_and_hold_no_nul() {
+    with_api(async |api| {
+        let phone = api.caller("340304001", Role::TownshipReporter).await;
+        let made = phone.post("/v1/organizations", &street()).await.expect(201);
+        let location = made.header("location").unwrap().to_owned();
+        for (change, code) in [
+            (json!({"has_office": true, "reason": ""}), "empty"),
+            (
+                json!({"has_office": true, "reason": "长".repeat(2001)}),
+                "too_long",
+            ),
+            (
+                json!({"five_have": {"team": {"have": true, "doc_no": "号".repeat(101)}}}),
+                "too_long",
+            ),
+        ] {
+            let refused = phone.patch(&location, Some("\"1\""), &change).await.expect(422);
+            assert_eq!(code_of(&refused), code, "{}", refused.text);
+        }
+        let nul = json!({"area": "340304001", "kind": "work_station", "name": "a\u{0}b"});
+        phone.post("/v1/organizations", &nul).await.expect(400);
+        let nul = json!({"area": "\u{0}", "kind": "work_station", "name": "站"});
+        phone.post("/v1/organizations", &nul).await.expect(400);
+        phone.get("/v1/organizations?q=%00").await.expect(400);
+        phone.get("/v1/areas/%00").await.expect(404);
+        let told = json!({"area": "340304001", "kind": "work_station", "name": "反斜杠\\u0000"});
+        phone.post("/v1/organizations", &told).await.expect(201);
+    });
+}
+
+#[test]
+fn a_search_finds_the_same_whatever_the_case() {
+    with_api(async |api| {
+        let phone = api.caller("340304001", Role::TownshipReporter).await;
+        let mut named = street();
+        named["name"] = json!("大庆街道 Qiaolian");
+        phone.post("/v1/organizations", &named).await.expect(201);
+        for part in ["qiaolian", "QIAOLIAN", "Qiaolian"] {
+            let found = phone
+                .get(&format!("/v1/organizations?q={part}"))
+                .await
+                .expect(200);
+            assert_eq!(found.json()["items"].as_array().unwrap().len(), 1, "{part}");
+        }
+    });
+}

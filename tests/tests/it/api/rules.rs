@@ -11,7 +11,8 @@ use qiaojian_tests::fixtures::date;
 use serde_json::json;
 use uuid::Uuid;
 
-async fn add_rule(api: &TestApi, number: u128, name: &'static str, params: serde_json::Value) {
+/// Records a counting rule of the province.
+pub async fn add_rule(api: &TestApi, number: u128, name: &'static str, params: serde_json::Value) {
     api.db
         .write(move |tx| {
             let actor = Actor::system("test");

@@ -213,7 +213,13 @@ fn a_bulletin_composed_by_hand_goes_to_whom_the_schedule_says() {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let mut body = monthly(program);
-        body["recipients"] = json!({"cohort": "non_pilot", "post": "united_front_dept"});
+        body["recipients"] = json!({"cohort": "non_pilot", "post": "federation"});
+        let refused = office.post("/v1/schedules", &body).await.expect(422).json();
+        assert_eq!(
+            refused["errors"][0]["code"], "only_to_pilots",
+            "others get no progress bulletin"
+        );
+        body["recipients"] = json!({"cohort": "pilot", "post": "united_front_dept"});
         office.post("/v1/schedules", &body).await.expect(201);
         let bulletin = office
             .post("/v1/bulletins", &of_month(program, "2022-05"))
@@ -225,7 +231,11 @@ fn a_bulletin_composed_by_hand_goes_to_whom_the_schedule_says() {
             .expect(200)
             .json();
         assert_eq!(notices["items"].as_array().unwrap().len(), 1);
-        assert_eq!(notices["items"][0]["area"], "341800");
+        assert_eq!(notices["items"][0]["area"], "340300");
         assert_eq!(notices["items"][0]["post"], "united_front_dept");
+
+        // A second schedule for the same periods would find its bulletins made, and its recipients would get nothing.
+        let twin = office.post("/v1/schedules", &monthly(program)).await.expect(409);
+        assert_eq!(twin.json()["type"], "/problems/schedule_exists");
     });
 }

@@ -436,3 +436,24 @@ fn what_breaks_a_rule_issues_nothing() {
         );
     });
 }
+
+#[test]
+fn a_repeated_task_is_the_same_task_after_its_due_date_too() {
+    with_api(async |api| {
+        let program = add_program(api).await;
+        let province = province(api).await;
+        let mut today = task(&program, 1, &cities());
+        today["due_on"] = json!("2022-06-24");
+        province.post_once("/v1/tasks", "k-1", &today).await.expect(201);
+        let mut own = today.clone();
+        own["id"] = json!("0190a000-0000-7000-8000-000000000002");
+        own["no"] = json!(2);
+        let first = province.post("/v1/tasks", &own).await.expect(201).json();
+        // The reply was lost, and the phone tries again after midnight.
+        api.clock.advance(chrono::TimeDelta::hours(10));
+        let province = self::province(api).await;
+        assert_eq!(province.post("/v1/tasks", &own).await.expect(200).json(), first);
+        today["no"] = json!(3);
+        province.post("/v1/tasks", &today).await.expect(422);
+    });
+}

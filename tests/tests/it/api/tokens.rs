@@ -289,3 +289,45 @@ fn a_client_can_give_up_its_own_credentials() {
         .expect(401);
     });
 }
+
+#[test]
+fn a_secret_is_rotated_only_by_who_may_do_what_it_opens() {
+    with_api(async |api| {
+        let (full, _) = api
+            .credentials(
+                "340300",
+                Post::Federation,
+                Role::ProvinceAdmin,
+                Role::ProvinceAdmin.scopes(),
+            )
+            .await;
+        let weak = api
+            .caller_with(
+                "340300",
+                Post::Federation,
+                Role::ProvinceAdmin,
+                [Scope::TokenAdmin].into(),
+            )
+            .await;
+        let path = format!("/v1/tokens/{full}");
+        let refused = weak.post(&format!("{path}/rotate"), &json!({})).await.expect(409);
+        assert_eq!(refused.json()["type"], "/problems/token_beyond");
+
+        // Two admins who read the same version: the second must not kill the secret the first has just handed out.
+        let admin = api.caller("340000", Role::ProvinceAdmin).await;
+        let etag = admin
+            .get(&path)
+            .await
+            .expect(200)
+            .header("etag")
+            .unwrap()
+            .to_owned();
+        for (verb, status) in [("rotate", 200), ("rotate", 412), ("revoke", 412)] {
+            let request = admin
+                .request(reqwest::Method::POST, &format!("{path}/{verb}"))
+                .header("If-Match", &etag)
+                .json(&json!({}));
+            admin.send(request).await.expect(status);
+        }
+    });
+}

@@ -1,0 +1,48 @@
+//! Which routes take query parameters. One that takes none refuses any: a misspelt or misplaced one must not go unnoticed.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use actix_web::HttpRequest;
+
+use crate::openapi;
+use crate::problem::ApiError;
+
+/// Method and path of every operation that declares a query parameter, from the OpenAPI document.
+static DECLARED: LazyLock<HashSet<(String, String)>> = LazyLock::new(|| {
+    let document = serde_json::to_value(openapi::document()).unwrap_or_default();
+    let mut declared = HashSet::new();
+    for (path, operations) in document["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in operations.as_object().into_iter().flatten() {
+            let parameters = operation["parameters"].as_array();
+            if parameters.is_some_and(|all| all.iter().any(|parameter| parameter["in"] == "query")) {
+                declared.insert((method.to_ascii_uppercase(), path.clone()));
+            }
+        }
+    }
+    declared
+});
+
+/// Refuses a query where the route takes none. Those that take some refuse what they do not know themselves (`Params`).
+pub fn refuse_undeclared(request: &HttpRequest) -> Result<(), ApiError> {
+    if request.query_string().is_empty() {
+        return Ok(());
+    }
+    let route = (
+        request.method().to_string(),
+        request.match_pattern().unwrap_or_default(),
+    );
+    if DECLARED.contains(&route) {
+        return Ok(());
+    }
+    let name = request
+        .query_string()
+        .split(['=', '&'])
+        .next()
+        .unwrap_or_default();
+    Err(ApiError::bad_parameter(
+        name.to_owned(),
+        "此地址不接受查询参数。",
+        "This address takes no query parameters.",
+    ))
+}
