@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use qiaojian_shared::clock::{Clock, Entropy, UtcTime};
 use qiaojian_shared::db::Db;
+use qiaojian_shared::figures::ReadModel;
 use qiaojian_shared::secrets::SecretKey;
 
 use crate::auth::Authority;
@@ -18,6 +19,7 @@ pub struct App {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) secrets: SecretKey,
     pub(crate) authority: Arc<Authority>,
+    pub(crate) figures: Arc<ReadModel>,
 }
 
 impl App {
@@ -38,6 +40,7 @@ impl App {
             entropy,
             secrets,
             authority,
+            figures: Arc::default(),
         })
     }
 
@@ -54,6 +57,13 @@ impl App {
     /// Watches for revocations by other processes until the task is dropped.
     pub async fn watch_revocations(&self) {
         self.authority.watch(&self.db).await;
+    }
+
+    /// Holds the read model of figures, from the present tree on, until the task is dropped. Until it is built, and without this task,
+    /// figures are loaded from rows.
+    pub async fn keep_figures(&self) {
+        self.figures.want(self.today());
+        self.figures.keep(&self.db).await;
     }
 
     /// Reads on the fast lane.

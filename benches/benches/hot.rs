@@ -73,7 +73,8 @@ fn folds(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("figures by city and level");
     group.sample_size(10);
     for count in [20_000_usize, 600_000] {
-        let register = facts::register(count);
+        let facts = facts::facts(count);
+        let basis = facts::basis(&facts);
         for metric in [Metric::Organizations, Metric::Added, Metric::OrganizationCoverage] {
             let question = Question {
                 metrics: vec![metric],
@@ -90,7 +91,7 @@ fn folds(criterion: &mut Criterion) {
                 BenchmarkId::new(metric.as_str(), count),
                 &question,
                 |bench, question| {
-                    bench.iter(|| figures::answer(black_box(question), black_box(&register)));
+                    bench.iter(|| figures::answer(black_box(question), &basis, black_box(&facts)));
                 },
             );
         }

@@ -1,5 +1,7 @@
 //! From the register to the content of a progress bulletin: every number is a figure over the facts of one snapshot.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDate;
 
 use crate::db::AnyConnection;
@@ -12,8 +14,10 @@ use crate::domain::area::{AreaKind, Level};
 use crate::domain::assignment::{AssignmentStatus, Light, light};
 use crate::domain::bulletin::BulletinKind;
 use crate::domain::period::Period;
+use crate::domain::program::Cohort;
 use crate::domain::rule::CountedFrom;
-use crate::figures::{AreaFact, OrganizationFact, Register, load};
+use crate::figures::{Answer, Basis, CohortChoice, Facts, Figure, GroupBy, Metric, Place, Question, answer};
+use crate::ids::AreaId;
 use crate::store::bulletins::{BulletinKey, ComposedBulletin, ComposedNotice};
 use crate::store::programs::ProgramVersion;
 use crate::store::rules::{self, RuleRef};
@@ -41,33 +45,33 @@ pub fn compose(
     let program = programs::find(conn, key.program)?;
     let issuer = areas::by_id(conn, key.issuer)?;
     let (rule, counting) = rules::counting(conn, &issuer.path, rules::DEFAULT, as_of, known)?;
-    let register = load(
-        conn,
-        &issuer.subtree(),
-        Some(key.program),
-        &counting,
-        as_of,
-        known,
-    )?;
+    let within = issuer.subtree();
+    let facts = Facts::load(conn, &within, as_of, known)?;
+    let cohorts = programs::cohorts(conn, key.program, as_of, known)?;
+    let basis = Basis {
+        counting: counting.clone(),
+        cohorts: cohorts
+            .into_iter()
+            .map(|(row, area)| (area.subtree(), row.cohort))
+            .collect(),
+    };
     let scene = Scene {
         program: &program,
         period: key.period,
         as_of,
-        register: &register,
+        within,
+        names: names(conn, &facts, as_of, known)?,
+        facts: &facts,
+        basis: &basis,
     };
-    let cities: Vec<&AreaFact> = register
-        .areas
-        .iter()
-        .filter(|area| area.level == Level::City && area.cohort == Some(recipients.cohort))
-        .collect();
+    let cities = scene.cities(recipients.cohort);
     if cities.is_empty() {
         return Err(StoreError::Conflict("no_recipients"));
     }
-    let ids: Vec<_> = cities.iter().map(|city| city.id).collect();
+    let ids: Vec<AreaId> = cities.iter().filter_map(|city| facts.tree.id(*city)).collect();
     let standings = task_standing::on(conn, key.program, &ids, recipients.post, as_of, known)?;
     let common = scene.common(
-        &issuer.name,
-        &issuer.code,
+        (&issuer.name, &issuer.code),
         &rule,
         counting.counted_from,
         known,
@@ -81,10 +85,11 @@ pub fn compose(
     }
     let notices = cities
         .iter()
-        .map(|city| {
-            let own = canonical(&scene.own(city, &standings))?;
+        .zip(ids)
+        .map(|(city, id)| {
+            let own = canonical(&scene.own(*city, id, &standings))?;
             Ok(ComposedNotice {
-                area: city.id,
+                area: id,
                 post: recipients.post,
                 title: heading.clone(),
                 digest: sha256_hex(&own),
@@ -103,31 +108,55 @@ pub fn compose(
     })
 }
 
-/// What every part of the bulletin is computed from.
+/// The names of the areas a bulletin speaks of: cities and counties.
+fn names(
+    conn: &mut AnyConnection,
+    facts: &Facts,
+    as_of: NaiveDate,
+    known: Recorded,
+) -> StoreResult<HashMap<AreaId, String>> {
+    let tree = &facts.tree;
+    let named = |place: &Place| matches!(tree.level(*place), Some(Level::City | Level::County));
+    let ids: Vec<AreaId> = tree
+        .all()
+        .filter(named)
+        .filter_map(|place| tree.id(place))
+        .collect();
+    Ok(areas::names_on(conn, &ids, as_of, known)?)
+}
+
+/// What every part of the bulletin is computed from. Each number is a figure: what `/v1/figures` would answer.
 struct Scene<'a> {
     program: &'a ProgramVersion,
     period: Period,
     as_of: NaiveDate,
-    register: &'a Register,
+    /// The issuer's subtree.
+    within: Subtree,
+    names: HashMap<AreaId, String>,
+    facts: &'a Facts,
+    basis: &'a Basis,
 }
 
 impl Scene<'_> {
     fn common(
         &self,
-        issuer_name: &str,
-        issuer_code: &str,
+        issuer: (&str, &str),
         rule: &RuleRef,
         counted_from: CountedFrom,
         known: Recorded,
-        cities: &[&AreaFact],
+        cities: &[Place],
     ) -> Common {
-        let all = Subtree::everything();
-        let baseline = self.count_on(&all, self.program.baseline_on);
-        let since_baseline = self.added(&all, self.program.baseline_on);
-        let closed = self
-            .organizations(&all)
-            .filter(|fact| self.closed_since_baseline(fact))
-            .count();
+        let (issuer_name, issuer_code) = issuer;
+        let all = &self.within;
+        let totals = self.ask(
+            all,
+            self.program.baseline_on,
+            &[Metric::Organizations, Metric::Growth, Metric::Closed],
+            &[],
+        );
+        let total = |metric| number(&totals.totals, metric);
+        let growth = ratio(&totals.totals, Metric::Growth);
+        let coverage = self.coverage(all);
         Common {
             illustrative: self.program.illustrative,
             program: self.program.title.clone(),
@@ -142,21 +171,21 @@ impl Scene<'_> {
             known_at: known.at,
             baseline_on: self.program.baseline_on,
             totals: Totals {
-                organizations: self.count_on(&all, self.as_of),
-                baseline: Some(baseline),
-                closed_since_baseline: whole(closed),
-                growth: Ratio::of(since_baseline.total, baseline),
+                organizations: total(Metric::Organizations),
+                baseline: growth.denominator,
+                closed_since_baseline: total(Metric::Closed),
+                growth,
             },
-            added_in_period: self.added(&all, self.before_period()),
-            added_since_baseline: since_baseline,
+            added_in_period: self.added(all, self.before_period()),
+            added_since_baseline: self.added(all, self.program.baseline_on),
             coverage: [Level::City, Level::County, Level::Township, Level::Village]
                 .into_iter()
                 .map(|level| Coverage {
                     level,
-                    ratio: self.coverage(&all, level),
+                    ratio: coverage.at(level),
                 })
                 .collect(),
-            cities: cities.iter().map(|city| self.city(city)).collect(),
+            cities: cities.iter().map(|city| self.city(*city)).collect(),
             rules: vec![RuleUsed {
                 kind: rule.kind,
                 name: rule.name.clone(),
@@ -166,11 +195,11 @@ impl Scene<'_> {
         }
     }
 
-    fn own(&self, city: &AreaFact, standings: &[Standing]) -> Own {
-        let within = Subtree::rooted_at(&city.path);
+    fn own(&self, city: Place, id: AreaId, standings: &[Standing]) -> Own {
+        let within = self.subtree(city);
         let mine: Vec<&Standing> = standings
             .iter()
-            .filter(|standing| standing.area == city.id && standing.status != AssignmentStatus::Cancelled)
+            .filter(|standing| standing.area == id && standing.status != AssignmentStatus::Cancelled)
             .collect();
         let is_done = |standing: &&&Standing| standing.status == AssignmentStatus::Accepted;
         let is_overdue = |standing: &&&Standing| {
@@ -192,7 +221,7 @@ impl Scene<'_> {
             figures: self.city(city),
             added_in_period: self.added(&within, self.before_period()),
             added_since_baseline: self.added(&within, self.program.baseline_on),
-            gaps: self.gaps(&within),
+            gaps: self.gaps(city),
             tasks: Tasks {
                 done: rows(mine.iter().filter(is_done)),
                 open: rows(
@@ -205,104 +234,103 @@ impl Scene<'_> {
         }
     }
 
-    fn city(&self, city: &AreaFact) -> CityFigures {
-        let within = Subtree::rooted_at(&city.path);
-        let since_baseline = self.added(&within, self.program.baseline_on).total;
+    /// The cities of a cohort, by code.
+    fn cities(&self, cohort: Cohort) -> Vec<Place> {
+        let tree = &self.facts.tree;
+        let is_one = |place: &Place| {
+            tree.level(*place) == Some(Level::City)
+                && self.basis.cohort_of(&tree.path(*place)) == Some(cohort)
+        };
+        tree.range(&self.within).filter(is_one).collect()
+    }
+
+    fn city(&self, city: Place) -> CityFigures {
+        let within = self.subtree(city);
+        let since_baseline = self.ask(
+            &within,
+            self.program.baseline_on,
+            &[Metric::Organizations, Metric::Growth],
+            &[],
+        );
+        let in_period = self.ask(&within, self.before_period(), &[Metric::Added], &[]);
+        let growth = ratio(&since_baseline.totals, Metric::Growth);
+        let coverage = self.coverage(&within);
         CityFigures {
-            city: name(city),
-            organizations: self.count_on(&within, self.as_of),
-            added_in_period: self.added(&within, self.before_period()).total,
-            added_since_baseline: since_baseline,
-            growth: Ratio::of(since_baseline, self.count_on(&within, self.program.baseline_on)),
-            counties: self.coverage(&within, Level::County),
-            townships: self.coverage(&within, Level::Township),
-            villages: self.coverage(&within, Level::Village),
+            city: self.name(city),
+            organizations: number(&since_baseline.totals, Metric::Organizations),
+            added_in_period: number(&in_period.totals, Metric::Added),
+            added_since_baseline: growth.numerator.unwrap_or(0),
+            growth,
+            counties: coverage.at(Level::County),
+            townships: coverage.at(Level::Township),
+            villages: coverage.at(Level::Village),
         }
     }
 
     /// Every county of a city: administrative ones, and statistical ones that real townships stand under.
-    fn gaps(&self, city: &Subtree) -> Vec<CountyGap> {
-        let counties = self.areas(city).filter(|area| area.level == Level::County);
-        counties
+    fn gaps(&self, city: Place) -> Vec<CountyGap> {
+        let tree = &self.facts.tree;
+        tree.children(city)
+            .filter(|county| tree.level(*county) == Some(Level::County))
             .filter_map(|county| {
-                let within = Subtree::rooted_at(&county.path);
-                let townships = self.missing(&within, Level::Township);
-                let is_real = county.kind == AreaKind::Administrative;
+                let coverage = self.coverage(&self.subtree(county));
+                let townships = missing(coverage.at(Level::Township));
+                let is_real = tree.kind(county) == Some(AreaKind::Administrative);
                 (is_real || townships.of != Some(0)).then(|| CountyGap {
-                    county: name(county),
+                    county: self.name(county),
                     statistical: !is_real,
-                    has_organization: is_real.then(|| self.is_covered(county)),
+                    has_organization: is_real.then(|| coverage.at(Level::County).numerator == Some(1)),
                     townships,
-                    villages: self.missing(&within, Level::Village),
+                    villages: missing(coverage.at(Level::Village)),
                 })
             })
             .collect()
     }
 
-    fn missing(&self, within: &Subtree, level: Level) -> Missing {
-        let Ratio {
-            numerator,
-            denominator,
-            ..
-        } = self.coverage(within, level);
-        Missing {
-            without: denominator.zip(numerator).map(|(all, covered)| all - covered),
-            of: denominator,
-            undetermined: 0,
-        }
-    }
-
-    fn coverage(&self, within: &Subtree, level: Level) -> Ratio {
-        let eligible = || {
-            self.areas(within)
-                .filter(|area| area.level == level && area.kind == AreaKind::Administrative)
-        };
-        let covered = eligible().filter(|area| self.is_covered(area)).count();
-        Ratio::of(whole(covered), whole(eligible().count()))
-    }
-
-    fn is_covered(&self, area: &AreaFact) -> bool {
-        let facts = &self.register.organizations;
-        let first = facts.partition_point(|fact| fact.path < area.path);
-        facts
-            .iter()
-            .skip(first)
-            .take_while(|fact| fact.path == area.path)
-            .any(|fact| fact.covers_on(self.as_of))
-    }
-
     fn added(&self, within: &Subtree, from: NaiveDate) -> Added {
-        let began = || {
-            self.organizations(within)
-                .filter(|fact| fact.began_in(from, self.as_of))
-        };
-        let mut groups: std::collections::BTreeMap<_, i64> = std::collections::BTreeMap::new();
-        for fact in began() {
-            *groups.entry((fact.level, fact.kind)).or_default() += 1;
-        }
-        let groups = groups
-            .into_iter()
-            .map(|((level, kind), count)| AddedGroup { level, kind, count })
+        let answer = self.ask(within, from, &[Metric::Added], &[GroupBy::Level, GroupBy::Kind]);
+        let mut groups: Vec<AddedGroup> = answer
+            .items
+            .iter()
+            .filter_map(|figure| {
+                Some(AddedGroup {
+                    level: word(figure, GroupBy::Level)?,
+                    kind: word(figure, GroupBy::Kind)?,
+                    count: figure.numerator,
+                })
+            })
             .collect();
+        groups.sort_by_key(|group| (group.level, group.kind));
         Added {
-            total: whole(began().count()),
+            total: number(&answer.totals, Metric::Added),
             groups,
         }
     }
 
-    fn count_on(&self, within: &Subtree, date: NaiveDate) -> i64 {
-        whole(
-            self.organizations(within)
-                .filter(|fact| fact.counts_on(date))
-                .count(),
+    fn coverage(&self, within: &Subtree) -> ByLevel {
+        ByLevel(
+            self.ask(
+                within,
+                self.as_of,
+                &[Metric::OrganizationCoverage],
+                &[GroupBy::Level],
+            )
+            .items,
         )
     }
 
-    fn closed_since_baseline(&self, fact: &OrganizationFact) -> bool {
-        fact.counted_from.is_some()
-            && fact
-                .counted_to
-                .is_some_and(|closed| self.program.baseline_on < closed && closed <= self.as_of)
+    fn ask(&self, within: &Subtree, from: NaiveDate, metrics: &[Metric], group_by: &[GroupBy]) -> Answer {
+        let question = Question {
+            metrics: metrics.to_vec(),
+            within: within.clone(),
+            from,
+            to: self.as_of,
+            as_of: self.as_of,
+            baseline_on: Some(self.program.baseline_on),
+            cohort: CohortChoice::All,
+            group_by: group_by.to_vec(),
+        };
+        answer(&question, self.basis, self.facts)
     }
 
     /// The day before the period: what was established *in* it began to count after that day.
@@ -311,23 +339,62 @@ impl Scene<'_> {
         first.pred_opt().unwrap_or(first)
     }
 
-    fn organizations<'s>(&'s self, within: &'s Subtree) -> impl Iterator<Item = &'s OrganizationFact> {
-        let facts = &self.register.organizations;
-        let first = facts.partition_point(|fact| fact.path.as_str() < within.lower());
-        facts
-            .iter()
-            .skip(first)
-            .take_while(|fact| within.contains(&fact.path))
-            .filter(|fact| fact.kind.is_organization())
+    fn subtree(&self, place: Place) -> Subtree {
+        Subtree::rooted_at(&self.facts.tree.path(place))
     }
 
-    fn areas<'s>(&'s self, within: &'s Subtree) -> impl Iterator<Item = &'s AreaFact> {
-        let facts = &self.register.areas;
-        let first = facts.partition_point(|fact| fact.path.as_str() < within.lower());
-        facts
+    fn name(&self, place: Place) -> AreaName {
+        let tree = &self.facts.tree;
+        let name = tree.id(place).and_then(|id| self.names.get(&id));
+        AreaName {
+            code: tree.code(place).to_owned(),
+            name: name.cloned().unwrap_or_default(),
+        }
+    }
+}
+
+/// A coverage broken down by level.
+struct ByLevel(Vec<Figure>);
+
+impl ByLevel {
+    /// That of one level; of none when there is no area of it.
+    fn at(&self, level: Level) -> Ratio {
+        self.0
             .iter()
-            .skip(first)
-            .take_while(|fact| within.contains(&fact.path))
+            .find(|figure| word(figure, GroupBy::Level) == Some(level))
+            .map_or_else(
+                || Ratio::of(0, 0),
+                |figure| Ratio::of(figure.numerator, figure.denominator),
+            )
+    }
+}
+
+fn word<T: std::str::FromStr>(figure: &Figure, key: GroupBy) -> Option<T> {
+    figure.group.get(&key)?.as_deref()?.parse().ok()
+}
+
+fn number(totals: &[Figure], metric: Metric) -> i64 {
+    totals
+        .iter()
+        .find(|figure| figure.metric == metric)
+        .map_or(0, |figure| figure.numerator)
+}
+
+fn ratio(totals: &[Figure], metric: Metric) -> Ratio {
+    totals.iter().find(|figure| figure.metric == metric).map_or_else(
+        || Ratio::of(0, 0),
+        |figure| Ratio::of(figure.numerator, figure.denominator),
+    )
+}
+
+fn missing(coverage: Ratio) -> Missing {
+    Missing {
+        without: coverage
+            .denominator
+            .zip(coverage.numerator)
+            .map(|(all, covered)| all - covered),
+        of: coverage.denominator,
+        undetermined: 0,
     }
 }
 
@@ -344,13 +411,6 @@ fn rows<'a>(standings: impl Iterator<Item = &'a &'a Standing>) -> TaskList {
     )
 }
 
-fn name(area: &AreaFact) -> AreaName {
-    AreaName {
-        code: area.code.clone(),
-        name: area.name.clone(),
-    }
-}
-
 fn span(period: Period) -> PeriodSpan {
     PeriodSpan {
         name: period.to_string(),
@@ -358,10 +418,6 @@ fn span(period: Period) -> PeriodSpan {
         first_day: period.first_day(),
         last_day: period.last_day(),
     }
-}
-
-fn whole(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 const fn basis_note(counted_from: CountedFrom) -> &'static str {

@@ -68,6 +68,8 @@ impl Served {
             actix_web::rt::System::new().block_on(async move {
                 let watcher = app.clone();
                 actix_web::rt::spawn(async move { watcher.watch_revocations().await });
+                let keeper = app.clone();
+                actix_web::rt::spawn(async move { keeper.keep_figures().await });
                 let server = qiaojian_api::serve(&app, listening, 1).expect("the server starts");
                 let _ = sender.send(server.handle());
                 let _ = server.await;

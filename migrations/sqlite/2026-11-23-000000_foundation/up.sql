@@ -45,6 +45,7 @@ CREATE INDEX area_versions_head_parent ON area_versions (parent_id, code) WHERE 
 CREATE INDEX area_versions_path ON area_versions (path);
 CREATE INDEX area_versions_code ON area_versions (code);
 CREATE INDEX area_versions_recorded ON area_versions (recorded_seq);
+CREATE INDEX area_versions_superseded ON area_versions (superseded_seq) WHERE superseded_seq IS NOT NULL;
 
 -- Overseas-linked persons and households. Append-only; NULL is unknown, never zero.
 CREATE TABLE area_counts (
@@ -206,6 +207,7 @@ CREATE UNIQUE INDEX organization_versions_one_active ON organization_versions (a
 CREATE INDEX organization_versions_area ON organization_versions (area_id);
 CREATE INDEX organization_versions_parent ON organization_versions (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX organization_versions_recorded ON organization_versions (recorded_seq);
+CREATE INDEX organization_versions_superseded ON organization_versions (superseded_seq) WHERE superseded_seq IS NOT NULL;
 
 -- Tasks ---------------------------------------------------------------------------------------------------------------
 

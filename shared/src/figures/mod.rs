@@ -1,16 +1,29 @@
 //! Figures: computed from rows, never stored but frozen in a bulletin. A figure is a fold over the organizations (and areas) of one
 //! subtree, as true on `as_of` and as known at `known`; its members are exactly the rows the fold counted.
 
+mod basis;
+mod facts;
 mod fold;
-mod load;
+mod groups;
+mod members;
+mod model;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod tree;
 
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use serde::Serialize;
 
-pub use fold::{Member, answer, members};
-pub use load::{AreaFact, OrganizationFact, Register, load};
+pub use basis::Basis;
+pub use facts::Facts;
+pub use fold::answer;
+pub use members::{Member, members};
+pub use model::{Held, ReadModel};
+pub use rows::{Organizations, Stretch, VersionFacts};
+pub use tree::{Place, Tree, TreeRow};
 
 use crate::domain::Violation;
 use crate::domain::program::Cohort;
@@ -23,10 +36,16 @@ text_enum! {
         Organizations => "organizations",
         /// Organizations that began to count in (`from`, `to`].
         Added => "added",
+        /// Organizations that ceased to count in (`from`, `to`].
+        Closed => "closed",
         /// `added` ÷ the count at the programme's baseline.
         Growth => "growth",
-        /// Areas with a counted organization ÷ areas that are there on `as_of`.
+        /// Areas with a counted organization of their own ÷ areas that are there on `as_of`.
         OrganizationCoverage => "organization_coverage",
+        /// The same; a liaison post covers its area too.
+        WorkCoverage => "work_coverage",
+        /// Organizations that have all five (五有) on `as_of` ÷ organizations that count on it.
+        FiveHaveRate => "five_have_rate",
     }
 }
 
@@ -45,7 +64,7 @@ text_enum! {
         Kind => "kind",
         /// The area's side in the programme.
         Cohort => "cohort",
-        /// The month an organization began to count; only `added`.
+        /// The month in which an organization began or ceased to count; for `organizations`, how many counted at the month's end.
         Month => "month",
     }
 }
@@ -124,22 +143,34 @@ pub struct Answer {
 impl Metric {
     /// Whether it is a ratio.
     pub const fn is_ratio(self) -> bool {
-        matches!(self, Self::Growth | Self::OrganizationCoverage)
+        matches!(
+            self,
+            Self::Growth | Self::OrganizationCoverage | Self::WorkCoverage | Self::FiveHaveRate
+        )
+    }
+
+    /// For the coverages: whether a liaison post covers its area.
+    const fn covering(self) -> Option<bool> {
+        match self {
+            Self::OrganizationCoverage => Some(false),
+            Self::WorkCoverage => Some(true),
+            _ => None,
+        }
     }
 
     /// What its members are.
     pub const fn members_kind(self) -> MembersKind {
-        match self {
-            Self::OrganizationCoverage => MembersKind::Areas,
-            _ => MembersKind::Organizations,
+        match self.covering() {
+            Some(_) => MembersKind::Areas,
+            None => MembersKind::Organizations,
         }
     }
 
     const fn can_be_grouped_by(self, group: GroupBy) -> bool {
         match (self, group) {
-            (Self::Added, GroupBy::Month) => true,
+            (Self::Organizations | Self::Added | Self::Closed, GroupBy::Month) => true,
             (_, GroupBy::Month) => false,
-            (Self::OrganizationCoverage, GroupBy::Kind) => false,
+            (Self::OrganizationCoverage | Self::WorkCoverage, GroupBy::Kind) => false,
             _ => true,
         }
     }

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use serde::Serialize;
 
 use super::audit::Entry;
-use super::ledger::Recording;
+use super::ledger::{Recorded, Recording};
 use super::{StoreError, StoreResult};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
@@ -111,6 +111,27 @@ fn heads() -> Heads {
     )
 }
 
+/// The areas as they were on a day, as known at a moment.
+macro_rules! on_days {
+    ($as_of:expr, $known:expr) => {
+        area_versions::table
+            .filter(
+                area_versions::recorded_seq.le($known.seq).and(
+                    area_versions::superseded_seq
+                        .is_null()
+                        .or(area_versions::superseded_seq.gt($known.seq)),
+                ),
+            )
+            .filter(
+                area_versions::valid_from.le($as_of).and(
+                    area_versions::valid_to
+                        .is_null()
+                        .or(area_versions::valid_to.gt($as_of)),
+                ),
+            )
+    };
+}
+
 /// What the caller wants to see of the tree.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -188,6 +209,41 @@ pub fn ancestors(conn: &mut AnyConnection, area: &AreaVersion) -> QueryResult<Ve
         .order(area_versions::path)
         .select(AreaVersion::as_select())
         .load(conn)
+}
+
+/// An area as it was on `as_of`, as known at `known`.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when it was not there, or the database's.
+pub fn on_day(
+    conn: &mut AnyConnection,
+    id: AreaId,
+    as_of: NaiveDate,
+    known: Recorded,
+) -> StoreResult<AreaVersion> {
+    on_days!(as_of, known)
+        .filter(area_versions::area_id.eq(id))
+        .select(AreaVersion::as_select())
+        .first(conn)
+        .optional()?
+        .ok_or(StoreError::NotFound("area"))
+}
+
+/// The names these areas had on `as_of`, as known at `known`.
+///
+/// # Errors
+/// The database's.
+pub fn names_on(
+    conn: &mut AnyConnection,
+    ids: &[AreaId],
+    as_of: NaiveDate,
+    known: Recorded,
+) -> QueryResult<HashMap<AreaId, String>> {
+    let rows: Vec<(AreaId, String)> = on_days!(as_of, known)
+        .filter(area_versions::area_id.eq_any(ids))
+        .select((area_versions::area_id, area_versions::name))
+        .load(conn)?;
+    Ok(rows.into_iter().collect())
 }
 
 /// When each of these areas was first recorded.

@@ -38,14 +38,26 @@ pub fn known(conn: &mut AnyConnection) -> QueryResult<Recorded> {
     })
 }
 
+/// A moment of knowing that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Knowing {
+    /// The place in the ledger, and the moment.
+    pub known: Recorded,
+    /// Whether it is the present of the reader's snapshot.
+    pub is_present: bool,
+}
+
 /// What was known at `at`: the last tick up to it. A later moment than the clock's is clamped to the clock.
 ///
 /// # Errors
 /// The database's.
-pub fn known_at(conn: &mut AnyConnection, at: Option<UtcTime>) -> QueryResult<Recorded> {
+pub fn known_at(conn: &mut AnyConnection, at: Option<UtcTime>) -> QueryResult<Knowing> {
     let clock = known(conn)?;
     let Some(at) = at.filter(|at| *at < clock.at) else {
-        return Ok(clock);
+        return Ok(Knowing {
+            known: clock,
+            is_present: true,
+        });
     };
     // Every tick that changed anything has an audit entry; both grow together, so the newest by time is the newest by place.
     let seq: Option<i64> = audit_entries::table
@@ -54,9 +66,12 @@ pub fn known_at(conn: &mut AnyConnection, at: Option<UtcTime>) -> QueryResult<Re
         .select(audit_entries::seq)
         .first(conn)
         .optional()?;
-    Ok(Recorded {
-        seq: seq.unwrap_or(0),
-        at,
+    Ok(Knowing {
+        known: Recorded {
+            seq: seq.unwrap_or(0),
+            at,
+        },
+        is_present: false,
     })
 }
 

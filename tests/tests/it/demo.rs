@@ -7,7 +7,7 @@ use qiaojian_cli::demo::{self, Loaded, Part};
 use qiaojian_shared::clock::{ManualClock, OsEntropy};
 use qiaojian_shared::db::{Db, snapshot};
 use qiaojian_shared::domain::organization::Status;
-use qiaojian_shared::figures::{self, CohortChoice, GroupBy, Metric, Question};
+use qiaojian_shared::figures::{self, Basis, CohortChoice, Facts, GroupBy, Metric, Question};
 use qiaojian_shared::store::{StoreError, Subtree, areas, ledger, organizations, programs, rules, tasks};
 use qiaojian_tests::both_databases;
 use qiaojian_tests::fixtures::{article_clock, date};
@@ -61,9 +61,16 @@ async fn article_figures(db: &Db, rule: &'static str, to: NaiveDate) -> Vec<(i64
                 group_by: Vec::<GroupBy>::new(),
             };
             let (_, params) = rules::counting(conn, &province.path, rule, to, known)?;
-            let id = Some(program.program.program_id);
-            let register = figures::load(conn, &question.within, id, &params, to, known)?;
-            let totals = figures::answer(&question, &register).totals;
+            let cohorts = programs::cohorts(conn, program.program.program_id, to, known)?;
+            let basis = Basis {
+                counting: params,
+                cohorts: cohorts
+                    .into_iter()
+                    .map(|(row, area)| (area.subtree(), row.cohort))
+                    .collect(),
+            };
+            let facts = Facts::load(conn, &question.within, to, known)?;
+            let totals = figures::answer(&question, &basis, &facts).totals;
             Ok::<_, StoreError>(
                 totals
                     .into_iter()

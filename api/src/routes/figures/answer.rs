@@ -1,9 +1,11 @@
 //! `GET /v1/figures`.
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, get, web};
 use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::snapshot;
+use qiaojian_shared::db::AnyConnection;
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::figures::{self, CohortChoice, Figure, GroupBy, GroupKey, MembersKind, Metric, Part};
 use qiaojian_shared::ids::ProgramId;
@@ -22,7 +24,7 @@ use crate::problem::{ApiError, Problem};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct FiguresParams {
-    /// `organizations`, `added`, `growth`, `organization_coverage`.
+    /// `organizations`, `added`, `closed`, `growth`, `organization_coverage`, `work_coverage`, `five_have_rate`.
     #[param(value_type = String)]
     metric: List<Metric>,
     /// This area and all below it; the caller's own when left out.
@@ -44,7 +46,7 @@ pub struct FiguresParams {
     known_at: Option<UtcTime>,
     /// The name of a counting rule; `default` when left out.
     basis: Option<String>,
-    /// `city`, `county`, `township`, `level`, `kind`, `cohort`, `month`.
+    /// `city`, `county`, `township`, `level`, `kind`, `cohort`, `month`; by month come `organizations`, `added` and `closed`.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     group_by: List<GroupBy>,
@@ -146,19 +148,20 @@ pub async fn answer(
     let (caller, today) = (caller.principal(), app.today());
     // Only the newest knowledge is answered on the fast lane.
     let slow = asked.known_at.is_some();
-    let work = move |conn: &mut qiaojian_shared::db::AnyConnection| {
-        let prepared = snapshot(conn, |conn| {
-            asked.prepare(conn, &caller.visible, &caller.area_code, today)
+    let model = Arc::clone(&app.figures);
+    let work = move |conn: &mut AnyConnection| {
+        let (prepared, counted) = asked.answer(conn, &model, &caller, today, |prepared, facts| {
+            figures::answer(&prepared.question, &prepared.basis, facts)
         })?;
-        let counted = figures::answer(&prepared.question, &prepared.register);
-        Ok::<_, ApiError>(reply(counted, &prepared))
+        // Written here, so that one text crosses from thread to thread instead of its many parts.
+        Ok::<_, ApiError>(serde_json::to_string(&reply(counted, &prepared))?)
     };
     let reply = if slow {
         app.db.read_slow(work).await?
     } else {
         app.db.read(work).await?
     };
-    Ok(HttpResponse::Ok().json(reply))
+    Ok(HttpResponse::Ok().content_type("application/json").body(reply))
 }
 
 fn reply(counted: figures::Answer, prepared: &Prepared) -> FiguresReply {

@@ -1,14 +1,18 @@
 //! `GET /v1/figures/members`: a figure, opened.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::{AnyConnection, snapshot};
+use qiaojian_shared::db::AnyConnection;
 use qiaojian_shared::domain::area::Level;
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::organization::Kind;
 use qiaojian_shared::figures::{self, GroupBy, GroupKey, Member, Metric, Part};
 use qiaojian_shared::ids::{AreaId, OrganizationId, ProgramId};
+use qiaojian_shared::store::{areas, organizations};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -131,39 +135,36 @@ pub async fn members(
             .collect(),
     };
     let (caller, today) = (caller.principal(), app.today());
+    let model = Arc::clone(&app.figures);
     let page = app
-        .db
         .read_slow(move |conn| {
-            snapshot(conn, |conn| {
-                let prepared = asked.prepare(conn, &caller.visible, &caller.area_code, today)?;
-                let all = figures::members(&prepared.question, &prepared.register, metric, part, &group);
-                let rest = match window.after {
-                    None => all.as_slice(),
-                    Some(after) => behind(&all, after)?,
-                };
-                let most = usize::try_from(window.fetch()).unwrap_or(usize::MAX);
-                let rows = rest.iter().take(most).copied().collect::<Vec<_>>();
-                let shown = show(conn, &prepared, &rows)?;
-                let rows: Vec<_> = rows.into_iter().zip(shown).collect();
-                window.page(rows, |(member, _)| id_of(*member), |(_, reply)| reply)
-            })
+            let (prepared, all) = asked.answer(conn, &model, &caller, today, |prepared, facts| {
+                figures::members(
+                    &prepared.question,
+                    &prepared.basis,
+                    facts,
+                    (metric, part),
+                    &group,
+                )
+            })?;
+            let rest = match window.after {
+                None => all.as_slice(),
+                Some(after) => behind(&all, after)?,
+            };
+            let most = usize::try_from(window.fetch()).unwrap_or(usize::MAX);
+            let rows: Vec<Member> = rest.iter().take(most).cloned().collect();
+            let names = Names::of(conn, &prepared, &rows)?;
+            window.page(rows, Member::id, |member| names.show(member))
         })
         .await?;
     Ok(page::reply(&request, &page))
-}
-
-fn id_of(member: Member) -> uuid::Uuid {
-    match member {
-        Member::Organization(id) => id.0,
-        Member::Area(id) => id.0,
-    }
 }
 
 /// The rows behind the last one seen. The rows of one figure never change (`known_at` is in the link), so it is among them.
 fn behind(all: &[Member], after: uuid::Uuid) -> Result<&[Member], ApiError> {
     let seen = all
         .iter()
-        .position(|member| id_of(*member) == after)
+        .position(|member| member.id() == after)
         .ok_or_else(|| {
             ApiError::bad_parameter(
                 "cursor",
@@ -174,53 +175,53 @@ fn behind(all: &[Member], after: uuid::Uuid) -> Result<&[Member], ApiError> {
     Ok(all.get(seen + 1..).unwrap_or_default())
 }
 
-fn show(
-    conn: &mut AnyConnection,
-    prepared: &Prepared,
-    rows: &[Member],
-) -> Result<Vec<MemberReply>, ApiError> {
-    let ids: Vec<OrganizationId> = rows
-        .iter()
-        .filter_map(|member| match member {
-            Member::Organization(id) => Some(*id),
-            Member::Area(_) => None,
-        })
-        .collect();
-    let names =
-        qiaojian_shared::store::organizations::names_on(conn, &ids, prepared.question.as_of, prepared.known)?;
-    let facts = &prepared.register;
-    Ok(rows
-        .iter()
-        .filter_map(|member| match member {
-            Member::Organization(id) => {
-                let fact = facts.organizations.iter().find(|fact| fact.id == *id)?;
-                Some(MemberReply::Organization {
-                    id: *id,
-                    name: names.get(id).cloned().unwrap_or_default(),
-                    kind: fact.kind,
-                    area: last_code(&fact.path),
-                    level: fact.level,
-                    counted_from: fact.counted_from,
-                    counted_to: fact.counted_to,
-                })
-            }
-            Member::Area(id) => {
-                let fact = facts.areas.iter().find(|fact| fact.id == *id)?;
-                Some(MemberReply::Area {
-                    id: *id,
-                    area: fact.code.clone(),
-                    name: fact.name.clone(),
-                    level: fact.level,
-                })
-            }
-        })
-        .collect())
+/// What the rows of a page were called on the figure's day.
+struct Names {
+    organizations: HashMap<OrganizationId, String>,
+    areas: HashMap<AreaId, String>,
 }
 
-fn last_code(path: &str) -> String {
-    path.trim_end_matches('/')
-        .rsplit('/')
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+impl Names {
+    fn of(conn: &mut AnyConnection, prepared: &Prepared, rows: &[Member]) -> Result<Self, ApiError> {
+        let (as_of, known) = (prepared.question.as_of, prepared.known);
+        let mut organization_ids: Vec<OrganizationId> = Vec::new();
+        let mut area_ids: Vec<AreaId> = Vec::new();
+        for member in rows {
+            match member {
+                Member::Organization { id, .. } => organization_ids.push(*id),
+                Member::Area { id, .. } => area_ids.push(*id),
+            }
+        }
+        Ok(Self {
+            organizations: organizations::names_on(conn, &organization_ids, as_of, known)?,
+            areas: areas::names_on(conn, &area_ids, as_of, known)?,
+        })
+    }
+
+    fn show(&self, member: Member) -> MemberReply {
+        match member {
+            Member::Organization {
+                id,
+                kind,
+                area,
+                level,
+                counted_from,
+                counted_to,
+            } => MemberReply::Organization {
+                id,
+                name: self.organizations.get(&id).cloned().unwrap_or_default(),
+                kind,
+                area,
+                level,
+                counted_from,
+                counted_to,
+            },
+            Member::Area { id, area, level } => MemberReply::Area {
+                id,
+                area,
+                name: self.areas.get(&id).cloned().unwrap_or_default(),
+                level,
+            },
+        }
+    }
 }

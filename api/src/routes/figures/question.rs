@@ -2,15 +2,22 @@
 
 use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::AnyConnection;
+use qiaojian_shared::db::{AnyConnection, snapshot};
 use qiaojian_shared::domain::program::Cohort;
 use qiaojian_shared::domain::rule::CountingParams;
-use qiaojian_shared::figures::{CohortChoice, Figure, GroupBy, Metric, Part, Question, Register, load};
+use qiaojian_shared::figures::{
+    Basis, CohortChoice, Facts, Figure, GroupBy, Held, Metric, Part, Question, ReadModel,
+};
 use qiaojian_shared::ids::ProgramId;
+use qiaojian_shared::store::ledger::Knowing;
 use qiaojian_shared::store::rules::{self, RuleRef};
-use qiaojian_shared::store::{Recorded, StoreError, Subtree, areas, ledger, programs};
+use qiaojian_shared::store::{Recorded, StoreError, areas, ledger, programs};
 
+use crate::auth::Principal;
 use crate::problem::ApiError;
+
+/// How often a question is asked again because others brought the read model beyond its snapshot; then it is answered from rows.
+const TRIES: usize = 4;
 
 /// What the parameters say, before the defaults.
 #[derive(Debug, Clone)]
@@ -27,39 +34,78 @@ pub struct Asked {
     pub group_by: Vec<GroupBy>,
 }
 
-/// A question with what it is answered from.
+/// A question with every default filled in.
 pub struct Prepared {
     pub question: Question,
-    pub register: Register,
+    pub basis: Basis,
     pub rule: RuleRef,
     pub known: Recorded,
     pub area_code: String,
     pub program: Option<ProgramId>,
     pub illustrative: bool,
+    /// Whether it is about the present knowledge, which the read model has.
+    is_present: bool,
 }
 
 impl Asked {
-    /// Fills in the defaults and loads the facts. Run it in one snapshot. `area` outside the caller's subtree is a 404.
-    pub fn prepare(
+    /// Prepares the question, and folds the facts it is about: those of the read model, brought up to the snapshot of this answer, or for
+    /// a past `known_at` those of the rows.
+    pub fn answer<T>(
         &self,
         conn: &mut AnyConnection,
-        visible: &Subtree,
-        own_area: &str,
+        model: &ReadModel,
+        caller: &Principal,
+        today: NaiveDate,
+        fold: impl Fn(&Prepared, &Facts) -> T,
+    ) -> Result<(Prepared, T), ApiError> {
+        for attempt in 1.. {
+            let (prepared, held) = snapshot(conn, |conn| {
+                let prepared = self.prepare(conn, caller, today)?;
+                let Question { within, as_of, .. } = &prepared.question;
+                let held = if prepared.is_present && attempt <= TRIES {
+                    model.with(conn, within, *as_of, prepared.known, |facts| fold(&prepared, facts))?
+                } else {
+                    let facts = Facts::load(conn, within, *as_of, prepared.known)?;
+                    Held::Answer(fold(&prepared, &facts))
+                };
+                Ok::<_, ApiError>((prepared, held))
+            })?;
+            if let Held::Answer(answer) = held {
+                return Ok((prepared, answer));
+            }
+        }
+        Err(ApiError::internal(&"a question was asked for ever"))
+    }
+
+    /// Fills in the defaults. Run it in one snapshot. `area` outside the caller's subtree is a 404.
+    fn prepare(
+        &self,
+        conn: &mut AnyConnection,
+        caller: &Principal,
         today: NaiveDate,
     ) -> Result<Prepared, ApiError> {
-        let known = ledger::known_at(conn, self.known_at)?;
-        let area = areas::find(conn, visible, self.area.as_deref().unwrap_or(own_area))?;
+        let Knowing { known, is_present } = ledger::known_at(conn, self.known_at)?;
+        let code = self.area.as_deref().unwrap_or(&caller.area_code);
+        let mut area = areas::find(conn, &caller.visible, code)?;
         let program = match self.program {
             Some(id) => Some(programs::find_known_at(conn, id, known)?),
             None => only_program(conn, known)?,
         };
         let to = self.to.or(self.as_of).unwrap_or(today);
         let as_of = self.as_of.unwrap_or(to);
+        if !is_present || area.valid_from > as_of {
+            // It may have stood elsewhere then.
+            area = areas::on_day(conn, area.area_id, as_of, known)?;
+        }
         let baseline_on = program.as_ref().map(|program| program.baseline_on);
         let question = Question {
             metrics: self.metrics.clone(),
             within: area.subtree(),
-            from: self.from.or(baseline_on).unwrap_or(to),
+            // A baseline that is still to come on that day is no beginning.
+            from: self
+                .from
+                .or(baseline_on.filter(|day| *day <= to))
+                .unwrap_or(to),
             to,
             as_of,
             baseline_on,
@@ -70,27 +116,35 @@ impl Asked {
         if !violations.is_empty() {
             return Err(ApiError::bad_request(violations));
         }
-        let basis = self.basis.as_deref().unwrap_or(rules::DEFAULT);
+        let name = self.basis.as_deref().unwrap_or(rules::DEFAULT);
         let (rule, counting): (RuleRef, CountingParams) =
-            rules::counting(conn, &area.path, basis, as_of, known).map_err(|error| match error {
+            rules::counting(conn, &area.path, name, as_of, known).map_err(|error| match error {
                 StoreError::NotFound(_) => ApiError::bad_parameter(
                     "basis",
-                    format!("没有名为 {basis} 的计数规则，请查阅 /v1/rules。"),
-                    format!("There is no counting rule named {basis}; see /v1/rules."),
+                    format!("没有名为 {name} 的计数规则，请查阅 /v1/rules。"),
+                    format!("There is no counting rule named {name}; see /v1/rules."),
                 ),
                 other => other.into(),
             })?;
         let illustrative = program.as_ref().is_some_and(|program| program.illustrative);
         let program = program.map(|program| program.program_id);
-        let register = load(conn, &question.within, program, &counting, as_of, known)?;
+        let cohorts = match program {
+            Some(program) => programs::cohorts(conn, program, as_of, known)?,
+            None => Vec::new(),
+        };
+        let cohorts = cohorts
+            .into_iter()
+            .map(|(row, area)| (area.subtree(), row.cohort))
+            .collect();
         Ok(Prepared {
             question,
-            register,
+            basis: Basis { counting, cohorts },
             rule,
             known,
             area_code: area.code,
             program,
             illustrative,
+            is_present,
         })
     }
 }

@@ -1,0 +1,125 @@
+//! By which rule organizations count, and which side of a comparison an area is on.
+
+use super::rows::{DayNumber, NEVER, Stretch};
+use super::tree::{Place, Tree};
+use super::{CohortChoice, Question};
+use crate::domain::organization::Host;
+use crate::domain::program::Cohort;
+use crate::domain::rule::CountingParams;
+use crate::store::Subtree;
+
+/// What a question is answered by, besides the facts.
+#[derive(Debug, Clone, Default)]
+pub struct Basis {
+    /// The counting rule.
+    pub counting: CountingParams,
+    /// The cohort of each area that has one, by the path of the tree; what stands below belongs with it.
+    pub cohorts: Vec<(Subtree, Cohort)>,
+}
+
+impl Basis {
+    /// From when until when a stretch counts.
+    pub(super) fn life(&self, stretch: &Stretch) -> Life {
+        Life {
+            began: stretch.began(self.counting.counted_from),
+            ended: stretch.ended,
+        }
+    }
+
+    /// The cohort of the area with this path: the nearest at or above it that has one decides.
+    pub fn cohort_of(&self, path: &str) -> Option<Cohort> {
+        self.cohorts
+            .iter()
+            .filter(|(within, _)| within.contains(path))
+            .max_by_key(|(within, _)| within.lower().len())
+            .map(|(_, cohort)| *cohort)
+    }
+
+    /// Whether what stands in an area of this cohort takes part in the answer.
+    pub(super) fn takes(&self, question: &Question, cohort: Option<Cohort>) -> bool {
+        let counts = self
+            .counting
+            .cohorts
+            .as_ref()
+            .is_none_or(|only| cohort.is_some_and(|cohort| only.contains(&cohort)));
+        counts
+            && match question.cohort {
+                CohortChoice::Each | CohortChoice::All => true,
+                CohortChoice::Only(only) => cohort == Some(only),
+            }
+    }
+}
+
+/// From when until when something counts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Life {
+    pub began: DayNumber,
+    pub ended: DayNumber,
+}
+
+impl Life {
+    pub(super) fn counts_on(self, day: DayNumber) -> bool {
+        self.began <= day && day < self.ended
+    }
+
+    /// Whether it began to count after `from`, up to `to`.
+    pub(super) fn began_in(self, from: DayNumber, to: DayNumber) -> bool {
+        from < self.began && self.began <= to
+    }
+
+    /// Whether it counted, and ceased to after `from`, up to `to`.
+    pub(super) fn ended_in(self, from: DayNumber, to: DayNumber) -> bool {
+        self.began != NEVER && self.began < self.ended && from < self.ended && self.ended <= to
+    }
+}
+
+/// Whether a stretch covers its area on a day: what a university or an enterprise carries is not the area's own. A liaison post covers
+/// it for work, not as an organization.
+pub(super) fn covers(stretch: &Stretch, life: Life, day: DayNumber, liaison_too: bool) -> bool {
+    stretch.host == Host::Area && (liaison_too || stretch.kind.is_organization()) && life.counts_on(day)
+}
+
+/// The cohort of each place, asked for in the order of places.
+pub(super) struct Cohorts {
+    /// From each place on, this is the cohort; in the order of places.
+    steps: Vec<(Place, Option<Cohort>)>,
+    at: usize,
+}
+
+impl Cohorts {
+    /// The cohorts of a tree: the nearest area at or above a place that has one decides.
+    pub(super) fn of(tree: &Tree, cohorts: &[(Subtree, Cohort)]) -> Self {
+        let mut ranges: Vec<_> = cohorts
+            .iter()
+            .map(|(within, cohort)| (tree.range(within), *cohort))
+            .filter(|(range, _)| !range.is_empty())
+            .collect();
+        ranges.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+        let mut steps = vec![(0, None)];
+        let mut open: Vec<(Place, Cohort)> = Vec::new();
+        let close = |steps: &mut Vec<_>, open: &mut Vec<(Place, Cohort)>, until: Place| {
+            while let Some((end, _)) = open.pop_if(|(end, _)| *end <= until) {
+                steps.push((end, open.last().map(|(_, cohort)| *cohort)));
+            }
+        };
+        for (range, cohort) in ranges {
+            close(&mut steps, &mut open, range.start);
+            steps.push((range.start, Some(cohort)));
+            open.push((range.end, cohort));
+        }
+        close(&mut steps, &mut open, Place::MAX);
+        Self { steps, at: 0 }
+    }
+
+    /// The cohort of a place that is not before the last one asked for.
+    pub(super) fn at(&mut self, place: Place) -> Option<Cohort> {
+        while self
+            .steps
+            .get(self.at + 1)
+            .is_some_and(|(from, _)| *from <= place)
+        {
+            self.at += 1;
+        }
+        self.steps.get(self.at).and_then(|(_, cohort)| *cohort)
+    }
+}

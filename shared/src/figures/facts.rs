@@ -1,0 +1,259 @@
+//! From rows to what figures are folded over: the tree of a day, and the organizations in it, as known at a moment.
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+
+use super::rows::{Organizations, VersionFacts};
+use super::tree::{Place, Tree, TreeRow};
+use crate::db::AnyConnection;
+use crate::db::dialect::on_either;
+use crate::db::schema::{area_versions, organization_versions};
+use crate::domain::area::{AreaKind, Level};
+use crate::domain::dates::Precision;
+use crate::domain::organization::{FiveHave, Host, Kind, PreciseDate, Status};
+use crate::ids::{AreaId, OrganizationId};
+use crate::store::{Recorded, StoreResult, Subtree};
+
+/// Rows fetched at a time, so that loading a country stays small.
+const CHUNK: i64 = 20_000;
+
+/// What figures are folded over.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The tree of a day.
+    pub tree: Tree,
+    /// The organizations in it.
+    pub organizations: Organizations,
+}
+
+/// The version of a table that was known at a moment.
+macro_rules! known_at {
+    ($table:ident, $known:expr) => {
+        $table::recorded_seq.le($known.seq).and(
+            $table::superseded_seq
+                .is_null()
+                .or($table::superseded_seq.gt($known.seq)),
+        )
+    };
+}
+pub(super) use known_at;
+
+/// The version of a table that is true on `as_of` and known at a moment.
+macro_rules! true_on {
+    ($table:ident, $as_of:expr, $known:expr) => {
+        known_at!($table, $known)
+            .and($table::valid_from.le($as_of))
+            .and($table::valid_to.is_null().or($table::valid_to.gt($as_of)))
+    };
+}
+
+impl Facts {
+    /// Loads the facts of `within` (a path of the tree of `as_of`), with the areas above it, as known at `known`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn load(
+        conn: &mut AnyConnection,
+        within: &Subtree,
+        as_of: NaiveDate,
+        known: Recorded,
+    ) -> StoreResult<Self> {
+        let tree = load_tree(conn, within, as_of, known)?;
+        let mut organizations = Organizations::default();
+        let mut after = None;
+        loop {
+            let rows = load_versions(conn, within, as_of, known, after)?;
+            let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= CHUNK;
+            // The versions of the last organization of a chunk may go on in the next.
+            let cut = rows.last().filter(|_| more).map(|row| row.0);
+            for versions in rows.chunk_by(|one, next| one.0 == next.0) {
+                match versions.first() {
+                    Some((id, ..)) if Some(*id) != cut => {
+                        add(&mut organizations, &tree, *id, versions)?;
+                        after = Some(*id);
+                    }
+                    _ => {}
+                }
+            }
+            if !more {
+                return Ok(Self { tree, organizations });
+            }
+        }
+    }
+}
+
+/// Adds the versions of one organization that stand in the tree.
+pub(super) fn add(
+    organizations: &mut Organizations,
+    tree: &Tree,
+    id: OrganizationId,
+    versions: &[VersionRow],
+) -> StoreResult<()> {
+    let placed: Vec<(Place, VersionFacts)> = versions
+        .iter()
+        .filter_map(|row| Some((tree.place_of(row.1)?, row)))
+        .map(|(place, row)| Ok((place, facts_of(row)?)))
+        .collect::<StoreResult<_>>()?;
+    organizations.add(id, &placed);
+    Ok(())
+}
+
+fn load_tree(
+    conn: &mut AnyConnection,
+    within: &Subtree,
+    as_of: NaiveDate,
+    known: Recorded,
+) -> QueryResult<Tree> {
+    use area_versions as a;
+    type Row = (AreaId, String, Level, AreaKind);
+    let columns = (a::area_id, a::path, a::level, a::kind);
+    let mut rows: Vec<Row> = a::table
+        .filter(a::path.eq_any(above(within.lower())))
+        .filter(true_on!(a, as_of, known))
+        .order(a::path)
+        .select(columns)
+        .load(conn)?;
+    let mut from = within.lower().to_owned();
+    loop {
+        let chunk: Vec<Row> = on_either!(conn, |conn| a::table
+            .filter(a::path.ge(&from).and(a::path.lt(within.upper())))
+            .filter(true_on!(a, as_of, known))
+            .order(a::path)
+            .limit(CHUNK)
+            .select(columns)
+            .load(conn))?;
+        let more = i64::try_from(chunk.len()).unwrap_or(i64::MAX) >= CHUNK;
+        if let Some((_, path, ..)) = chunk.last() {
+            from = format!("{path}\u{1}"); // the next path there can be
+        }
+        rows.extend(chunk);
+        if !more {
+            break;
+        }
+    }
+    Ok(Tree::build(rows.into_iter().map(|(id, path, level, kind)| {
+        TreeRow {
+            id,
+            path,
+            level,
+            kind,
+        }
+    })))
+}
+
+/// The paths of the areas above one.
+fn above(path: &str) -> Vec<&str> {
+    let ends = path.match_indices('/').map(|(at, _)| at + 1);
+    ends.filter(|end| *end < path.len())
+        .filter_map(|end| path.get(..end))
+        .collect()
+}
+
+type Dated = (Option<NaiveDate>, Option<Precision>);
+/// One version of an organization, as far as figures care.
+pub(super) type VersionRow = (
+    OrganizationId,
+    AreaId,
+    (NaiveDate, Option<NaiveDate>),
+    (Status, Kind, Host),
+    (Dated, Dated, Dated, Dated),
+    String,
+);
+
+macro_rules! version_columns {
+    () => {{
+        use crate::db::schema::organization_versions as o;
+        (
+            o::organization_id,
+            o::area_id,
+            (o::valid_from, o::valid_to),
+            (o::status, o::kind, o::host),
+            (
+                (o::approved_on, o::approved_precision),
+                (o::established_on, o::established_precision),
+                (o::unveiled_on, o::unveiled_precision),
+                (o::closed_on, o::closed_precision),
+            ),
+            o::five_have,
+        )
+    }};
+}
+pub(super) use version_columns;
+
+fn load_versions(
+    conn: &mut AnyConnection,
+    within: &Subtree,
+    as_of: NaiveDate,
+    known: Recorded,
+    after: Option<OrganizationId>,
+) -> QueryResult<Vec<VersionRow>> {
+    use organization_versions as o;
+    let after = after.unwrap_or(OrganizationId(uuid::Uuid::nil()));
+    if within.lower().is_empty() {
+        return on_either!(conn, |conn| o::table
+            .filter(known_at!(o, known))
+            .filter(o::organization_id.gt(after))
+            .order((o::organization_id, o::valid_from))
+            .limit(CHUNK)
+            .select(version_columns!())
+            .load(conn));
+    }
+    on_either!(conn, |conn| o::table
+        .inner_join(
+            area_versions::table.on(area_versions::area_id.eq(o::area_id).and(true_on!(
+                area_versions,
+                as_of,
+                known
+            ))),
+        )
+        .filter(
+            area_versions::path
+                .ge(within.lower().to_owned())
+                .and(area_versions::path.lt(within.upper())),
+        )
+        .filter(known_at!(o, known))
+        .filter(o::organization_id.gt(after))
+        .order((o::organization_id, o::valid_from))
+        .limit(CHUNK)
+        .select(version_columns!())
+        .load(conn))
+}
+
+fn facts_of(row: &VersionRow) -> StoreResult<VersionFacts> {
+    let (_, _, (valid_from, valid_to), (status, kind, host), dates, five_have) = row;
+    let date = |(on, precision): Dated| {
+        on.map(|on| PreciseDate {
+            on,
+            precision: precision.unwrap_or(Precision::Day),
+        })
+    };
+    let (approved, established, unveiled, closed) = *dates;
+    Ok(VersionFacts {
+        valid_from: *valid_from,
+        valid_to: *valid_to,
+        status: *status,
+        kind: *kind,
+        host: *host,
+        approved: date(approved),
+        established: date(established),
+        unveiled: date(unveiled),
+        closed: date(closed),
+        five_have: if five_have == "{}" {
+            FiveHave::default() // most have none, and reading JSON takes longer than reading the row
+        } else {
+            serde_json::from_str(five_have)?
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_above_a_path() {
+        assert_eq!(above("340000/340300/340304/"), ["340000/", "340000/340300/"]);
+        assert!(above("340000/").is_empty());
+        assert!(above("").is_empty());
+    }
+}

@@ -1,0 +1,100 @@
+//! The rows behind one number of a figure.
+
+use chrono::NaiveDate;
+
+use super::basis::{Basis, covers};
+use super::facts::Facts;
+use super::fold::{Days, each_area, each_organization, hits};
+use super::groups::{Groups, Seen, Wanted};
+use super::rows::{DayNumber, day_of, number_of};
+use super::tree::Place;
+use super::{GroupBy, GroupKey, Metric, Part, Question};
+use crate::domain::area::Level;
+use crate::domain::organization::Kind;
+use crate::ids::{AreaId, OrganizationId};
+
+/// One row behind a figure, as it is on the figure's day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Member {
+    /// An organization.
+    Organization {
+        id: OrganizationId,
+        kind: Kind,
+        /// The code of its area.
+        area: String,
+        level: Level,
+        /// From this day on it counts, by the rule.
+        counted_from: Option<NaiveDate>,
+        counted_to: Option<NaiveDate>,
+    },
+    /// An area.
+    Area { id: AreaId, area: String, level: Level },
+}
+
+impl Member {
+    /// Its id.
+    pub fn id(&self) -> uuid::Uuid {
+        match self {
+            Self::Organization { id, .. } => id.0,
+            Self::Area { id, .. } => id.0,
+        }
+    }
+}
+
+/// The rows behind one number of a figure, by path and id: exactly as many as it says.
+pub fn members(
+    question: &Question,
+    basis: &Basis,
+    facts: &Facts,
+    (metric, part): (Metric, Part),
+    group: &GroupKey,
+) -> Vec<Member> {
+    let tree = &facts.tree;
+    let keys: Vec<GroupBy> = group.keys().copied().collect();
+    let Some(wanted) = Wanted::of(tree, tree.range(&question.within), group) else {
+        return Vec::new();
+    };
+    let days = Days::of(question, keys.contains(&GroupBy::Month));
+    let mut groups = Groups::new(tree, &keys);
+    let as_of = number_of(question.as_of);
+    let until_then = |day: DayNumber| (day <= as_of).then(|| day_of(day)).flatten();
+    let mut members = Vec::new();
+    let mut covered: Vec<Place> = Vec::new();
+    each_organization(question, basis, facts, |row| {
+        if let Some(liaison_too) = metric.covering() {
+            if covers(row.stretch, row.life, as_of, liaison_too) {
+                covered.push(row.seen.place);
+            }
+            return;
+        }
+        hits(metric, &days, row, |hit, month| {
+            let seen = Seen { month, ..row.seen };
+            if hit == part && groups.is_in(&seen, &wanted) {
+                members.push(Member::Organization {
+                    id: row.id,
+                    kind: row.stretch.kind,
+                    area: tree.code(seen.place).to_owned(),
+                    level: seen.level,
+                    counted_from: until_then(row.life.began),
+                    counted_to: until_then(row.life.ended),
+                });
+            }
+        });
+    });
+    if metric.covering().is_some() {
+        each_area(question, basis, tree, |seen| {
+            let counts = part == Part::Denominator || covered.binary_search(&seen.place).is_ok();
+            if let Some(id) = tree
+                .id(seen.place)
+                .filter(|_| counts && groups.is_in(seen, &wanted))
+            {
+                members.push(Member::Area {
+                    id,
+                    area: tree.code(seen.place).to_owned(),
+                    level: seen.level,
+                });
+            }
+        });
+    }
+    members
+}

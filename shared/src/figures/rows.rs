@@ -1,0 +1,289 @@
+//! What figures need to know of organizations: one small row for each stretch of a life in one area, of one kind.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use chrono::{Datelike as _, NaiveDate};
+
+use super::tree::Place;
+use crate::domain::dates::counts_from;
+use crate::domain::organization::{FiveHave, Host, Kind, PreciseDate, Status};
+use crate::domain::rule::CountedFrom;
+use crate::ids::OrganizationId;
+
+/// A day as a number, so that a date that is not there compares like any other.
+pub type DayNumber = i32;
+
+/// A day that does not come.
+pub const NEVER: DayNumber = DayNumber::MAX;
+
+/// The number of a day.
+pub fn number_of(day: NaiveDate) -> DayNumber {
+    day.num_days_from_ce()
+}
+
+/// The day of a number; none for [`NEVER`].
+pub fn day_of(number: DayNumber) -> Option<NaiveDate> {
+    NaiveDate::from_num_days_from_ce_opt(number)
+}
+
+/// The number of the day from which a date counts; [`NEVER`] without one.
+pub fn counted(date: Option<PreciseDate>) -> DayNumber {
+    date.map_or(NEVER, |date| number_of(counts_from(date.on, date.precision)))
+}
+
+/// One stretch: valid from a day until another, in one area, of one kind and host. The dates of the life are those known now, also
+/// later ones; whoever asks for an earlier day compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    /// The first day on which this is so.
+    pub from: DayNumber,
+    /// The first day on which it is not any more.
+    pub to: DayNumber,
+    pub approved: DayNumber,
+    pub established: DayNumber,
+    pub unveiled: DayNumber,
+    /// Closed, merged or abandoned.
+    pub ended: DayNumber,
+    /// From this day on it has all five (五有).
+    pub five_have: DayNumber,
+    pub kind: Kind,
+    pub host: Host,
+}
+
+impl Stretch {
+    /// Whether it is so on this day.
+    pub fn holds_on(&self, day: DayNumber) -> bool {
+        self.from <= day && day < self.to
+    }
+
+    /// From this day on it counts.
+    pub fn began(&self, counted_from: CountedFrom) -> DayNumber {
+        match counted_from {
+            // What is approved stays counted when it is established without a recorded approval.
+            CountedFrom::Approved if self.approved == NEVER => self.established,
+            CountedFrom::Approved => self.approved,
+            CountedFrom::Established => self.established,
+            CountedFrom::Unveiled => self.unveiled,
+        }
+    }
+}
+
+/// What one version of an organization says, as far as figures care.
+#[derive(Debug, Clone)]
+pub struct VersionFacts {
+    pub valid_from: NaiveDate,
+    pub valid_to: Option<NaiveDate>,
+    pub status: Status,
+    pub kind: Kind,
+    pub host: Host,
+    pub approved: Option<PreciseDate>,
+    pub established: Option<PreciseDate>,
+    pub unveiled: Option<PreciseDate>,
+    pub closed: Option<PreciseDate>,
+    pub five_have: FiveHave,
+}
+
+impl VersionFacts {
+    /// The stretch this version alone makes.
+    pub fn stretch(&self) -> Stretch {
+        let from = number_of(self.valid_from);
+        Stretch {
+            from,
+            to: self.valid_to.map_or(NEVER, number_of),
+            approved: counted(self.approved),
+            established: counted(self.established),
+            unveiled: counted(self.unveiled),
+            ended: if self.status == Status::Abandoned {
+                from
+            } else {
+                counted(self.closed)
+            },
+            five_have: complete_from(&self.five_have),
+            kind: self.kind,
+            host: self.host,
+        }
+    }
+}
+
+/// From which day on all five are there. An item without a date was there from the beginning.
+fn complete_from(five_have: &FiveHave) -> DayNumber {
+    five_have
+        .items()
+        .into_iter()
+        .map(|(_, item)| match item {
+            Some(item) if item.have => item.on.map_or(DayNumber::MIN, number_of),
+            _ => NEVER,
+        })
+        .max()
+        .unwrap_or(NEVER)
+}
+
+/// Organizations by place, id and first day.
+#[derive(Debug, Clone, Default)]
+pub struct Organizations {
+    rows: BTreeMap<Key, Stretch>,
+}
+
+type Key = (Place, OrganizationId, DayNumber);
+
+impl Organizations {
+    /// How many stretches there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Adds the versions of one organization, each with its place, in the order of validity. Versions that follow each other in one
+    /// area, of one kind and host, are one stretch with the dates of the last.
+    pub fn add(&mut self, id: OrganizationId, versions: &[(Place, VersionFacts)]) {
+        let mut last: Option<(Place, Stretch)> = None;
+        for (place, version) in versions {
+            let next = version.stretch();
+            last = match last {
+                Some((before, stretch))
+                    if before == *place
+                        && stretch.kind == next.kind
+                        && stretch.host == next.host
+                        && stretch.to == next.from =>
+                {
+                    let from = stretch.from;
+                    Some((before, Stretch { from, ..next }))
+                }
+                other => {
+                    self.insert(id, other);
+                    Some((*place, next))
+                }
+            };
+        }
+        self.insert(id, last);
+    }
+
+    fn insert(&mut self, id: OrganizationId, stretch: Option<(Place, Stretch)>) {
+        if let Some((place, stretch)) = stretch {
+            self.rows.insert((place, id, stretch.from), stretch);
+        }
+    }
+
+    /// Takes out what is known of an organization in these places.
+    pub fn remove(&mut self, id: OrganizationId, places: impl IntoIterator<Item = Place>) {
+        for place in places {
+            let known: Vec<Key> = self
+                .rows
+                .range((place, id, DayNumber::MIN)..=(place, id, DayNumber::MAX))
+                .map(|(key, _)| *key)
+                .collect();
+            for key in known {
+                self.rows.remove(&key);
+            }
+        }
+    }
+
+    /// The stretches in these places, in their order.
+    pub fn within(&self, places: Range<Place>) -> impl Iterator<Item = (Place, OrganizationId, &Stretch)> {
+        let first = OrganizationId(uuid::Uuid::nil());
+        let key = move |place| (place, first, DayNumber::MIN);
+        // An empty range is no range of a map.
+        let end = places.end.max(places.start);
+        self.rows
+            .range(key(places.start)..key(end))
+            .map(|((place, id, _), stretch)| (*place, *id, stretch))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::organization::ChecklistItem;
+
+    fn date(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn version(from: &str, to: Option<&str>, status: Status) -> VersionFacts {
+        VersionFacts {
+            valid_from: date(from),
+            valid_to: to.map(date),
+            status,
+            kind: Kind::Federation,
+            host: Host::Area,
+            approved: None,
+            established: None,
+            unveiled: None,
+            closed: None,
+            five_have: FiveHave::default(),
+        }
+    }
+
+    #[test]
+    fn a_life_in_one_area_is_one_stretch_with_its_last_dates() {
+        let id = OrganizationId(Uuid::from_u128(1));
+        let mut organizations = Organizations::default();
+        let approved = Some(PreciseDate::day(date("2022-01-10")));
+        let established = Some(PreciseDate::day(date("2022-03-01")));
+        let first = VersionFacts {
+            approved,
+            ..version("2022-01-10", Some("2022-03-01"), Status::Approved)
+        };
+        let second = VersionFacts {
+            approved,
+            established,
+            ..version("2022-03-01", Some("2022-06-01"), Status::Established)
+        };
+        let moved = VersionFacts {
+            valid_from: date("2022-06-01"),
+            valid_to: None,
+            ..second.clone()
+        };
+        organizations.add(id, &[(3, first), (3, second), (5, moved)]);
+        let rows: Vec<_> = organizations.within(0..9).collect();
+        assert_eq!(rows.len(), 2);
+        let (place, _, stretch) = rows[0];
+        assert_eq!(place, 3);
+        assert_eq!(day_of(stretch.from), Some(date("2022-01-10")));
+        assert_eq!(day_of(stretch.to), Some(date("2022-06-01")));
+        assert_eq!(day_of(stretch.established), Some(date("2022-03-01")));
+        assert_eq!((rows[1].0, rows[1].2.to), (5, NEVER));
+        assert_eq!(organizations.within(4..4).count(), 0);
+        organizations.remove(id, [3, 5]);
+        assert!(organizations.is_empty());
+    }
+
+    #[test]
+    fn an_abandoned_preparation_ends_and_five_are_needed_for_five() {
+        let abandoned = VersionFacts {
+            approved: Some(PreciseDate::day(date("2022-01-10"))),
+            ..version("2022-02-01", None, Status::Abandoned)
+        };
+        let stretch = abandoned.stretch();
+        assert_eq!(
+            day_of(stretch.began(CountedFrom::Approved)),
+            Some(date("2022-01-10"))
+        );
+        assert_eq!(day_of(stretch.ended), Some(date("2022-02-01")));
+        assert_eq!(stretch.five_have, NEVER);
+        let item = |on: Option<&str>| {
+            Some(ChecklistItem {
+                have: true,
+                on: on.map(date),
+                doc_no: None,
+            })
+        };
+        let mut five = FiveHave {
+            organization: item(None),
+            team: item(Some("2022-03-01")),
+            funding: item(Some("2022-05-01")),
+            venue: item(None),
+            activity: item(None),
+        };
+        assert_eq!(day_of(complete_from(&five)), Some(date("2022-05-01")));
+        five.venue = None;
+        assert_eq!(complete_from(&five), NEVER);
+    }
+}
