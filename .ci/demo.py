@@ -32,8 +32,9 @@ class Demo:
 
     def sign_in(self, api):
         path = self.data_dir / "admin-credentials.json"
-        mode = stat.S_IMODE(path.stat().st_mode)
-        check(mode == 0o600, f"{path.name} has mode {mode:o}")
+        for private, expected in [(self.data_dir, 0o700), (path, 0o600)]:
+            mode = stat.S_IMODE(private.stat().st_mode)
+            check(mode == expected, f"{private.name} has mode {mode:o}")
         credentials = json.loads(path.read_text())
         check(credentials["token_url"].endswith("/oauth/token"), f"token_url is {credentials['token_url']}")
         api.sign_in(credentials["client_id"], credentials["client_secret"])

@@ -14,7 +14,8 @@ FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*(\S*).*?\n(.*?)^ {0,3}\1[ \t]*$",
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t]*#*$", re.MULTILINE)
 SETTING = re.compile(r"\bQIAOJIAN_[A-Z_]+\b")
-SUBCOMMANDS = ["up", "api", "worker", "migrate", "import areas", "token create", "demo load"]
+COMMANDS = re.compile(r"^Commands:\n((?:[ \t]+.*\n?|\n(?=[ \t]))+)", re.MULTILINE)
+COMMAND = re.compile(r"^ {2}([a-z][a-z-]*)(?:\s|$)", re.MULTILINE)
 
 
 def code_blocks(text):
@@ -62,12 +63,20 @@ def broken_links(document):
             yield f"{name}: {target}: no such heading"
 
 
+def settings_of(binary, *command):
+    """The variables that the help of a command names, and that of every command below it."""
+    shown = subprocess.run([binary, *command, "--help"], capture_output=True, text=True, check=True).stdout
+    found = set(SETTING.findall(shown))
+    listed = COMMANDS.search(shown)
+    for name in COMMAND.findall(listed.group(1)) if listed else []:
+        if name != "help":
+            found |= settings_of(binary, *command, name)
+    return found
+
+
 def settings_problems(binary):
     """Compares the environment variables that `--help` names with those that docs/OPERATIONS.md describes."""
-    known = set()
-    for command in SUBCOMMANDS:
-        shown = subprocess.run([binary, *command.split(), "--help"], capture_output=True, text=True, check=True)
-        known |= set(SETTING.findall(shown.stdout))
+    known = settings_of(binary)
     described = set(SETTING.findall((ROOT / "docs/OPERATIONS.md").read_text()))
     yield from (f"docs/OPERATIONS.md does not describe {name}" for name in sorted(known - described))
     yield from (f"docs/OPERATIONS.md describes {name}, which no --help names" for name in sorted(described - known))

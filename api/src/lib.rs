@@ -12,6 +12,7 @@ mod query;
 mod request_log;
 mod routes;
 mod server;
+mod waiting;
 mod wire;
 mod write;
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use actix_web::HttpRequest;
+use serde_json::Value;
 
 use crate::openapi;
 use crate::problem::ApiError;
@@ -12,16 +13,21 @@ use crate::problem::ApiError;
 static DECLARED: LazyLock<HashSet<(String, String)>> = LazyLock::new(|| {
     let document = serde_json::to_value(openapi::document()).unwrap_or_default();
     let mut declared = HashSet::new();
-    for (path, operations) in document["paths"].as_object().into_iter().flatten() {
-        for (method, operation) in operations.as_object().into_iter().flatten() {
-            let parameters = operation["parameters"].as_array();
-            if parameters.is_some_and(|all| all.iter().any(|parameter| parameter["in"] == "query")) {
+    let is_query = |parameter: &Value| parameter.get("in").is_some_and(|place| place == "query");
+    for (path, operations) in fields_of(document.get("paths")) {
+        for (method, operation) in fields_of(Some(operations)) {
+            let parameters = operation.get("parameters").and_then(Value::as_array);
+            if parameters.is_some_and(|all| all.iter().any(is_query)) {
                 declared.insert((method.to_ascii_uppercase(), path.clone()));
             }
         }
     }
     declared
 });
+
+fn fields_of(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
+    value.and_then(Value::as_object).into_iter().flatten()
+}
 
 /// Refuses a query where the route takes none. Those that take some refuse what they do not know themselves (`Params`).
 pub fn refuse_undeclared(request: &HttpRequest) -> Result<(), ApiError> {

@@ -20,11 +20,11 @@ use crate::{openapi, routes};
 /// How long a request may take to finish after SIGTERM, in seconds.
 const DRAIN_SECONDS: u64 = 25;
 /// How long a client may take to send its request's head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A bound socket, so that a caller knows the port before the server runs.
 pub struct Listening {
-    listener: TcpListener,
+    pub(crate) listener: TcpListener,
 }
 
 /// Binds `address`.

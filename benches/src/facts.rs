@@ -43,10 +43,7 @@ pub fn facts(count: usize) -> Facts {
         let place = tree.range(&Subtree::rooted_at(&path)).start;
         organizations.add(id, &[(place, version)]);
     }
-    Facts {
-        tree,
-        organizations,
-    }
+    Facts { tree, organizations }
 }
 
 /// A quarter of the cities takes part in a pilot.
@@ -81,7 +78,7 @@ fn version(number: usize, established: Option<NaiveDate>) -> VersionFacts {
         } else {
             Status::Preparing
         },
-        kind: if number % 3 == 0 {
+        kind: if number.is_multiple_of(3) {
             Kind::WorkStation
         } else {
             Kind::WorkSubStation

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
-use qiaojian_shared::domain::access::{Post, Role};
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use qiaojian_shared::domain::access::{Post, Role, Scope};
+use qiaojian_shared::domain::violation::{NAME_CHARS, check_text};
 
 /// Qiaojian 侨建: the register of grassroots organizations, its figures, tasks and bulletins.
 ///
@@ -127,16 +129,27 @@ pub enum Command {
     Openapi,
 }
 
-impl Default for Command {
-    fn default() -> Self {
-        Self::Up(Up { empty: false })
+impl Command {
+    /// What is done when nothing is said: `up`, with its options from the environment.
+    ///
+    /// # Errors
+    /// When a variable holds what its option does not take.
+    pub fn by_default() -> Result<Self, clap::Error> {
+        let up = <Up as clap::Args>::augment_args(clap::Command::new("qiaojian up"));
+        let matches = up.try_get_matches_from(["qiaojian up"])?;
+        <Up as clap::FromArgMatches>::from_arg_matches(&matches).map(Self::Up)
     }
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Up {
-    /// Start a new database without the demo.
-    #[arg(long)]
+    /// Start a new database without the demo. The variable takes true or false, 1 or 0.
+    #[arg(
+        long,
+        env = "QIAOJIAN_EMPTY",
+        action = ArgAction::SetTrue,
+        value_parser = BoolishValueParser::new()
+    )]
     pub empty: bool,
 }
 
@@ -148,13 +161,19 @@ pub struct Import {
 
 #[derive(Debug, Subcommand)]
 pub enum ImportWhat {
-    /// Areas from a CSV file with the columns `code,level,parent,name,kind` (also compressed, `.zst`). The whole file is checked before
-    /// the first row is written; rows that are there already are left alone, so an interrupted import is finished by running it again.
+    /// Areas from a CSV file with the columns `code,level,parent,name,kind`, in UTF-8 or GB18030 (also compressed, `.zst`). The whole
+    /// file is checked before the first row is written; rows that are there already are left alone, so an interrupted import is
+    /// finished by running it again.
     Areas {
         /// The file.
         file: PathBuf,
-        /// Check the file and say what would be added; write nothing.
-        #[arg(long)]
+        /// Check the file and say what would be added; write nothing. The variable takes true or false, 1 or 0.
+        #[arg(
+            long,
+            env = "QIAOJIAN_DRY_RUN",
+            action = ArgAction::SetTrue,
+            value_parser = BoolishValueParser::new()
+        )]
         dry_run: bool,
     },
 }
@@ -170,27 +189,48 @@ pub enum TokenWhat {
     /// Issue the credentials of a caller, bound to an area, a post and scopes. The secret is shown once.
     Create {
         /// The code of the area the caller acts for.
-        #[arg(long, value_name = "CODE")]
+        #[arg(long, env = "QIAOJIAN_TOKEN_AREA", value_name = "CODE")]
         area: String,
         /// A preset of scopes: province_admin, supervisor, city_reporter, county_reporter, township_reporter, village_reporter,
         /// member_unit, reader.
-        #[arg(long, value_name = "ROLE")]
+        #[arg(long, env = "QIAOJIAN_TOKEN_ROLE", value_name = "ROLE")]
         role: Role,
         /// The post that acts: federation, party_committee, organization_dept, united_front_dept, staffing_office, finance_bureau,
         /// leading_group, other.
-        #[arg(long, default_value = "federation")]
+        #[arg(long, env = "QIAOJIAN_TOKEN_POST", default_value = "federation")]
         post: Post,
         /// Only these scopes of the role, separated by commas.
-        #[arg(long, value_delimiter = ',', value_name = "SCOPE")]
-        scopes: Vec<qiaojian_shared::domain::access::Scope>,
+        #[arg(
+            long,
+            env = "QIAOJIAN_TOKEN_SCOPES",
+            value_delimiter = ',',
+            value_name = "SCOPE"
+        )]
+        scopes: Vec<Scope>,
         /// How long it is good for, in days: `90d`. At most 730d.
-        #[arg(long, default_value = "90d", value_parser = days, value_name = "DAYS")]
+        #[arg(
+            long,
+            env = "QIAOJIAN_TOKEN_EXPIRES_IN",
+            default_value = "90d",
+            value_parser = days,
+            value_name = "DAYS"
+        )]
         expires_in: i64,
-        /// What it is for; never a person's name.
-        #[arg(long, value_name = "TEXT")]
+        /// What it is for; never a person's name. At most 100 characters.
+        #[arg(
+            long,
+            env = "QIAOJIAN_TOKEN_LABEL",
+            value_parser = label,
+            value_name = "TEXT"
+        )]
         label: String,
-        /// Print JSON: client_id, client_secret, expires_at.
-        #[arg(long)]
+        /// Print JSON: client_id, client_secret, expires_at. The variable takes true or false, 1 or 0.
+        #[arg(
+            long,
+            env = "QIAOJIAN_TOKEN_JSON",
+            action = ArgAction::SetTrue,
+            value_parser = BoolishValueParser::new()
+        )]
         json: bool,
     },
 }
@@ -215,6 +255,16 @@ fn days(text: &str) -> Result<i64, String> {
     }
 }
 
+/// The same rule as the API's.
+fn label(text: &str) -> Result<String, String> {
+    let mut violations = Vec::new();
+    check_text(&mut violations, "label", text, NAME_CHARS);
+    match violations.first() {
+        None => Ok(text.to_owned()),
+        Some(violation) => Err(violation.en.to_string()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -231,5 +281,34 @@ mod tests {
         assert_eq!(days("90d"), Ok(90));
         assert_eq!(days("1"), Ok(1));
         assert!(days("0d").is_err() && days("731d").is_err() && days("3w").is_err());
+    }
+
+    #[test]
+    fn a_label_follows_the_rule_of_the_api() {
+        assert_eq!(label("禹会区侨联 1 号手机"), Ok("禹会区侨联 1 号手机".to_owned()));
+        assert_eq!(label("侨".repeat(NAME_CHARS).as_str()).map(drop), Ok(()));
+        assert_eq!(label(" "), Err("Must not be empty.".to_owned()));
+        assert_eq!(
+            label("侨".repeat(NAME_CHARS + 1).as_str()),
+            Err("At most 100 characters; there are 101.".to_owned())
+        );
+        assert!(label("bell \u{7}").is_err());
+    }
+
+    #[test]
+    fn every_option_has_a_variable() {
+        fn options_without(command: &clap::Command, found: &mut Vec<String>) {
+            let lacking = command.get_arguments().filter(|argument| {
+                let by_clap = ["help", "version"].contains(&argument.get_id().as_str());
+                !by_clap && !argument.is_positional() && argument.get_env().is_none()
+            });
+            found.extend(lacking.map(|argument| format!("{} {argument}", command.get_name())));
+            command
+                .get_subcommands()
+                .for_each(|below| options_without(below, found));
+        }
+        let mut found = Vec::new();
+        options_without(&Args::command(), &mut found);
+        assert!(found.is_empty(), "{found:?}");
     }
 }

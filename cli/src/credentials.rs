@@ -1,19 +1,22 @@
 //! Tokens issued at the terminal, and the file of the first admin.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use chrono::TimeDelta;
 use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::db::DbError;
 use qiaojian_shared::domain::access::{Post, Role, Scope};
 use qiaojian_shared::ids::TokenId;
 use qiaojian_shared::secrets::{hash_secret, new_secret};
 use qiaojian_shared::store::tokens::{self, NewToken};
 use qiaojian_shared::store::{Actor, Recording, StoreError, Subtree, areas};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::settings::{Parts, Replace, write_private};
+use crate::files::{Replace, write_private};
+use crate::settings::Parts;
 
 /// Every secret of a client begins with this, so that one that leaks can be recognised.
 const SECRET_PREFIX: &str = "qjs_";
@@ -38,6 +41,16 @@ pub struct Credentials {
     pub expires_at: UtcTime,
 }
 
+impl Credentials {
+    fn generate(parts: &Parts, days: i64) -> Self {
+        Self {
+            client_id: TokenId::generate(parts.clock.as_ref(), parts.entropy.as_ref()),
+            client_secret: new_secret(SECRET_PREFIX, parts.entropy.as_ref()),
+            expires_at: parts.clock.now().plus(TimeDelta::days(days)),
+        }
+    }
+}
+
 /// Issues a token.
 pub async fn issue(parts: &Parts, order: Order) -> anyhow::Result<Credentials> {
     let beyond: Vec<_> = order
@@ -51,17 +64,26 @@ pub async fn issue(parts: &Parts, order: Order) -> anyhow::Result<Credentials> {
         order.role,
         beyond.join(", ")
     );
-    let credentials = Credentials {
-        client_id: TokenId::generate(parts.clock.as_ref(), parts.entropy.as_ref()),
-        client_secret: new_secret(SECRET_PREFIX, parts.entropy.as_ref()),
-        expires_at: parts.clock.now().plus(TimeDelta::days(order.days)),
-    };
+    let credentials = Credentials::generate(parts, order.days);
+    let area = order.area.clone();
+    record(parts, order, &credentials)
+        .await
+        .map_err(|error| match error {
+            StoreError::NotFound("area") => {
+                anyhow::anyhow!("there is no area {area}; load areas first (`qiaojian import areas FILE`)")
+            }
+            other => other.into(),
+        })?;
+    Ok(credentials)
+}
+
+/// Writes the token of these credentials.
+async fn record(parts: &Parts, order: Order, credentials: &Credentials) -> Result<(), StoreError> {
     let (id, hash, expires_at) = (
         credentials.client_id,
         hash_secret(&credentials.client_secret),
         credentials.expires_at,
     );
-    let area = order.area.clone();
     parts
         .db
         .write(move |tx| {
@@ -82,13 +104,6 @@ pub async fn issue(parts: &Parts, order: Order) -> anyhow::Result<Credentials> {
             tokens::issue(&mut recording, &new)
         })
         .await
-        .map_err(|error| match error {
-            StoreError::NotFound("area") => {
-                anyhow::anyhow!("there is no area {area}; load areas first (`qiaojian import areas FILE`)")
-            }
-            other => other.into(),
-        })?;
-    Ok(credentials)
 }
 
 /// Where the first admin's credentials are kept.
@@ -96,8 +111,25 @@ pub fn admin_file(data_dir: &Path) -> PathBuf {
     data_dir.join("admin-credentials.json")
 }
 
-/// Issues the first admin's token and writes its credentials to their file (0600).
-pub async fn write_admin(parts: &Parts, data_dir: &Path, area: &str, base: &str) -> anyhow::Result<PathBuf> {
+/// What the admin's file holds.
+#[derive(Serialize, Deserialize)]
+struct AdminFile {
+    client_id: TokenId,
+    client_secret: String,
+    expires_at: UtcTime,
+    token_url: String,
+}
+
+/// The token whose credentials the file holds, if it is there and whole.
+pub fn admin_in_file(path: &Path) -> Option<TokenId> {
+    let text = fs::read_to_string(path).ok()?;
+    let file: AdminFile = serde_json::from_str(&text).ok()?;
+    Some(file.client_id)
+}
+
+/// Issues the first admin's token and writes its credentials to their file (0600). The file comes first: a token whose secret
+/// nobody has would keep every later start from making another.
+pub async fn write_admin(parts: &Parts, path: &Path, area: &str, base: &str) -> anyhow::Result<()> {
     let order = Order {
         area: area.to_owned(),
         post: Post::Federation,
@@ -106,15 +138,22 @@ pub async fn write_admin(parts: &Parts, data_dir: &Path, area: &str, base: &str)
         days: ADMIN_DAYS,
         label: "管理员（首次启动时生成）".to_owned(),
     };
-    let credentials = issue(parts, order).await?;
-    let text = serde_json::to_string_pretty(&serde_json::json!({
-        "client_id": credentials.client_id,
-        "client_secret": credentials.client_secret,
-        "expires_at": credentials.expires_at,
-        "token_url": format!("{base}/oauth/token"),
-    }))?;
-    let path = admin_file(data_dir);
-    write_private(&path, &format!("{text}\n"), Replace::Yes)
+    let credentials = Credentials::generate(parts, order.days);
+    let text = serde_json::to_string_pretty(&AdminFile {
+        client_id: credentials.client_id,
+        client_secret: credentials.client_secret.clone(),
+        expires_at: credentials.expires_at,
+        token_url: format!("{base}/oauth/token"),
+    })?;
+    write_private(path, &format!("{text}\n"), Replace::Yes)
         .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(path)
+    let recorded = record(parts, order, &credentials).await;
+    // Credentials of no token would mislead. Where nobody knows whether there is one, they stay.
+    if let Err(error) = &recorded
+        && !matches!(error, StoreError::Db(DbError::CommitUnknown))
+    {
+        fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))?;
+    }
+    recorded?;
+    Ok(())
 }

@@ -12,12 +12,20 @@ use serde::de::DeserializeOwned;
 /// Unpacked bytes at most. The whole country to village level takes 40 MB; a file beyond this is no area table.
 const MOST_BYTES: u64 = 512 * 1024 * 1024;
 
+/// A row, and where in the file it begins.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Line<T> {
+    /// From 1, as an editor counts.
+    pub number: u64,
+    pub row: T,
+}
+
 /// The rows of the file, which must have exactly these columns, in any order.
 ///
 /// # Errors
 /// When the file cannot be opened, is damaged, is in no known encoding, or has other columns or a row that does not fit. Each names
 /// the file, and the row by its line.
-pub fn read<T: DeserializeOwned>(path: &Path, columns: &[&str]) -> anyhow::Result<Vec<T>> {
+pub fn read<T: DeserializeOwned>(path: &Path, columns: &[&str]) -> anyhow::Result<Vec<Line<T>>> {
     let name = path.display();
     let bytes = unpack(path)?;
     let text = decode(&bytes).with_context(|| format!("cannot read {name}"))?;
@@ -71,7 +79,7 @@ fn decode(bytes: &[u8]) -> anyhow::Result<Cow<'_, str>> {
         })
 }
 
-fn rows<T: DeserializeOwned>(text: &str, columns: &[&str]) -> anyhow::Result<Vec<T>> {
+fn rows<T: DeserializeOwned>(text: &str, columns: &[&str]) -> anyhow::Result<Vec<Line<T>>> {
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::Headers)
         .from_reader(text.as_bytes());
@@ -100,11 +108,13 @@ fn rows<T: DeserializeOwned>(text: &str, columns: &[&str]) -> anyhow::Result<Vec
         if !more {
             return Ok(rows);
         }
-        let line = row.position().map_or(line, csv::Position::line);
-        rows.push(
-            row.deserialize(Some(&header))
-                .with_context(|| format!("line {line}"))?,
-        );
+        let number = row.position().map_or(line, csv::Position::line);
+        rows.push(Line {
+            number,
+            row: row
+                .deserialize(Some(&header))
+                .with_context(|| format!("line {number}"))?,
+        });
     }
 }
 
@@ -122,7 +132,7 @@ mod tests {
 
     const COLUMNS: [&str; 2] = ["code", "name"];
 
-    fn read_bytes(bytes: &[u8]) -> anyhow::Result<Vec<(String, String)>> {
+    fn read_bytes(bytes: &[u8]) -> anyhow::Result<Vec<Line<(String, String)>>> {
         rows(&decode(bytes)?, &COLUMNS)
     }
 
@@ -133,10 +143,11 @@ mod tests {
     #[test]
     fn every_encoding_a_spreadsheet_saves_gives_the_same_rows() {
         let text = "code,name\n340304,禹会区\n340302,龙子湖区\n";
-        let expected = [
-            ("340304".to_owned(), "禹会区".to_owned()),
-            ("340302".to_owned(), "龙子湖区".to_owned()),
-        ];
+        let expected =
+            [(2, "340304", "禹会区"), (3, "340302", "龙子湖区")].map(|(number, code, name)| Line {
+                number,
+                row: (code.to_owned(), name.to_owned()),
+            });
         let gb = GB18030.encode(text).0;
         assert_ne!(gb, text.as_bytes());
         let utf16: Vec<u8> = [0xFF, 0xFE]

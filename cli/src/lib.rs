@@ -5,36 +5,43 @@ mod commands;
 mod credentials;
 mod csv_file;
 pub mod demo;
+mod files;
 mod log;
 mod process;
 mod settings;
 mod terminal;
+mod waiting;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Args, Command};
+use args::{Args, Command, Settings};
+use settings::SettingsError;
 
 /// A setting or an argument is wrong.
 const USAGE: u8 = 2;
 
-/// Runs the command line. Exit codes: 0 done, 1 failed, 2 wrong usage.
+/// Runs the command line. Exit codes: 0 done, or stopped as asked; 1 failed; 2 wrong usage.
 pub fn main() -> ExitCode {
     let args = Args::parse(); // exits with 2 and a usage message by itself
-    if let Err(error) = settings::refuse_unknown_variables() {
-        terminal::error(&error);
+    let command = match args.command {
+        Some(command) => command,
+        None => Command::by_default().unwrap_or_else(|error| error.exit()),
+    };
+    if let Err(error) = settings::refuse_unknown_variables().and_then(|()| args.settings.check()) {
+        terminal::error(error.to_string());
         return ExitCode::from(USAGE);
     }
     if let Err(error) = log::start(&args.settings) {
         terminal::error(&error);
         return ExitCode::from(USAGE);
     }
-    match run(args) {
+    match run(&args.settings, command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             terminal::error(format!("{error:#}"));
-            if error.is::<settings::SettingsError>() {
+            if error.is::<SettingsError>() {
                 ExitCode::from(USAGE)
             } else {
                 ExitCode::FAILURE
@@ -43,9 +50,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(args: Args) -> anyhow::Result<()> {
-    let command = args.command.unwrap_or_default();
-    let settings = args.settings;
+fn run(settings: &Settings, command: Command) -> anyhow::Result<()> {
     if let Command::Openapi = command {
         return commands::openapi::run();
     }
@@ -53,19 +58,39 @@ fn run(args: Args) -> anyhow::Result<()> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let outcome = runtime.block_on(async {
-        match command {
-            Command::Up(up) => commands::up::run(&settings, &up).await,
-            Command::Api => commands::api::run(&settings).await,
-            Command::Worker => commands::worker::run(&settings).await,
-            Command::Migrate => commands::migrate::run(&settings),
-            Command::Import(import) => commands::import::run(&settings, &import).await,
-            Command::Token(token) => commands::token::run(&settings, &token).await,
-            Command::Demo(_) => commands::demo::run(&settings).await,
-            Command::Openapi => Ok(()),
-        }
-    });
+    let outcome = runtime.block_on(start(settings, command));
     // What is still on a lane when a command has ended is nobody's any more.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     outcome
+}
+
+async fn start(settings: &Settings, command: Command) -> anyhow::Result<()> {
+    // Before anything that may take its time: as the first process of a container, one without a handler gets no signal at all.
+    let stop = process::stop_on_signals()?;
+    match command {
+        Command::Up(up) => commands::up::run(settings, &up, stop).await,
+        Command::Api => commands::api::run(settings, stop).await,
+        Command::Worker => commands::worker::run(settings, stop).await,
+        Command::Migrate => {
+            let work = Box::pin(commands::migrate::run(settings));
+            let and_now = "the migration under way was undone; run it again";
+            process::unless_interrupted(&stop, and_now, work).await
+        }
+        Command::Import(import) => {
+            let work = Box::pin(commands::import::run(settings, &import));
+            let and_now = "what was written stays; run it again to go on";
+            process::unless_interrupted(&stop, and_now, work).await
+        }
+        Command::Token(token) => {
+            let work = Box::pin(commands::token::run(settings, &token));
+            let and_now = "if a token was issued, nobody has its secret; run it again";
+            process::unless_interrupted(&stop, and_now, work).await
+        }
+        Command::Demo(_) => {
+            let work = Box::pin(commands::demo::run(settings));
+            let and_now = "what was written stays; run it again to go on";
+            process::unless_interrupted(&stop, and_now, work).await
+        }
+        Command::Openapi => Ok(()),
+    }
 }

@@ -1,11 +1,12 @@
 //! The long-running parts, and how they stop: SIGTERM or SIGINT drains and ends with 0.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use qiaojian_api::{App, Listening};
 use qiaojian_shared::composition;
-use qiaojian_shared::db::AnyConnection;
+use qiaojian_shared::db::{AnyConnection, schema_is_current};
 use qiaojian_shared::secrets::SecretKey;
 use qiaojian_worker::{Event, Order, Worker, WorkerConfig};
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,7 +25,6 @@ pub fn stop_on_signals() -> anyhow::Result<CancellationToken> {
     let stopping = stop.clone();
     tokio::spawn(async move {
         tokio::select! { _ = term.recv() => {}, _ = interrupt.recv() => {} }
-        tracing::info!("Stopping: finishing what is under way…");
         stopping.cancel();
         tokio::select! { _ = term.recv() => {}, _ = interrupt.recv() => {} }
         std::process::exit(1);
@@ -32,21 +32,58 @@ pub fn stop_on_signals() -> anyhow::Result<CancellationToken> {
     Ok(stop)
 }
 
-/// Runs the REST service until `stop`.
-pub async fn api(
-    parts: &Parts,
-    secrets: SecretKey,
-    listening: Listening,
-    stop: CancellationToken,
+/// Tells the log when a process that runs until it is asked to stop is asked.
+pub fn log_the_stop(stop: &CancellationToken) {
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        stop.cancelled().await;
+        tracing::info!("Stopping: finishing what is under way…");
+    });
+}
+
+/// Runs a command that ends by itself. A signal cuts it short, which is a failure: `and_now` says what to do.
+pub async fn unless_interrupted(
+    stop: &CancellationToken,
+    and_now: &str,
+    work: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<()> {
-    let app = App::start(
+    stop.run_until_cancelled(work)
+        .await
+        .unwrap_or_else(|| Err(anyhow!("interrupted; {and_now}")))
+}
+
+/// Binds the address the API listens on.
+pub fn listen(address: &str) -> anyhow::Result<Listening> {
+    qiaojian_api::listen(address).map_err(|error| {
+        let why = match error.kind() {
+            ErrorKind::AddrInUse => "Address already in use".to_owned(),
+            _ => error.to_string(),
+        };
+        anyhow!("cannot listen on {address}: {why}; choose another with --listen")
+    })
+}
+
+/// Gets the REST service ready to be served.
+pub async fn app(parts: &Parts, secrets: &SecretKey) -> anyhow::Result<App> {
+    let started = App::start(
         parts.db.clone(),
         Arc::clone(&parts.clock),
         Arc::clone(&parts.entropy),
-        secrets,
+        secrets.clone(),
     )
-    .await
-    .map_err(|error| anyhow::anyhow!("the API cannot start: {error}"))?;
+    .await;
+    match started {
+        Ok(app) => Ok(app),
+        Err(error) => {
+            // A database that has gone again is told from all other reasons by asking it: that one passes.
+            parts.db.read(schema_is_current).await?;
+            Err(anyhow!("the API cannot start: {error}"))
+        }
+    }
+}
+
+/// Runs the REST service until `stop`.
+pub async fn api(app: App, listening: Listening, stop: CancellationToken) -> anyhow::Result<()> {
     let (done, finished) = tokio::sync::oneshot::channel();
     // The server has a runtime of its own, as actix-web wants it.
     std::thread::Builder::new()
@@ -70,6 +107,8 @@ fn serve(app: &App, listening: Listening, stop: CancellationToken) -> std::io::R
     system.block_on(local.run_until(async {
         let watcher = app.clone();
         tokio::task::spawn_local(async move { watcher.watch_revocations().await });
+        let keeper = app.clone();
+        tokio::task::spawn_local(async move { keeper.keep_figures().await });
         let server = qiaojian_api::serve(app, listening, HTTP_THREADS)?;
         let handle = server.handle();
         tokio::task::spawn_local(async move {

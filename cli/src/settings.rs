@@ -1,18 +1,19 @@
 //! From arguments and environment to what the parts are given.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
-use std::io::Write as _;
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::CommandFactory as _;
 use qiaojian_shared::clock::{Clock, Entropy, OsEntropy, SystemClock};
-use qiaojian_shared::db::{DatabaseUrl, Db, Lanes, OpenError, run_migrations};
+use qiaojian_shared::db::{DatabaseUrl, Db, DbError, Lanes, OpenError, run_migrations, schema_is_current};
 use qiaojian_shared::secrets::SecretKey;
 use qiaojian_worker::{MailConfig, WorkerConfig};
 
 use crate::args::{Args, Settings};
+use crate::files::{Replace, write_private};
 
 /// A setting that cannot be used: exit code 2.
 #[derive(Debug)]
@@ -28,24 +29,37 @@ impl std::error::Error for SettingsError {}
 
 const PREFIX: &str = "QIAOJIAN_";
 
-/// Refuses variables that begin with `QIAOJIAN_` and that nothing reads: a typing mistake must not go unnoticed.
-pub fn refuse_unknown_variables() -> Result<(), String> {
-    let command = Args::command();
-    let known: Vec<_> = command.get_arguments().filter_map(clap::Arg::get_env).collect();
+/// Refuses variables that begin with `QIAOJIAN_` and that nothing reads: a typing mistake must not go unnoticed. Those of another
+/// command are known too: one environment may serve several.
+pub fn refuse_unknown_variables() -> Result<(), SettingsError> {
+    let mut known = BTreeSet::new();
+    collect_variables(&Args::command(), &mut known);
     let unknown: Vec<String> = std::env::vars_os()
         .map(|(name, _)| name)
-        .filter(|name| name.to_string_lossy().starts_with(PREFIX) && !known.contains(&name.as_os_str()))
+        .filter(|name| name.to_string_lossy().starts_with(PREFIX) && !known.contains(name))
         .map(|name| name.to_string_lossy().into_owned())
         .collect();
     if unknown.is_empty() {
         return Ok(());
     }
     let known: Vec<_> = known.iter().map(|name| name.to_string_lossy()).collect();
-    Err(format!(
+    Err(SettingsError(format!(
         "unknown setting in the environment: {}; known are {}",
         unknown.join(", "),
         known.join(", ")
-    ))
+    )))
+}
+
+fn collect_variables(command: &clap::Command, known: &mut BTreeSet<OsString>) {
+    known.extend(
+        command
+            .get_arguments()
+            .filter_map(clap::Arg::get_env)
+            .map(ToOwned::to_owned),
+    );
+    for below in command.get_subcommands() {
+        collect_variables(below, known);
+    }
 }
 
 /// What every process is made of.
@@ -55,28 +69,75 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
 }
 
+/// What is asked of the database's schema.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// It is brought up to date first; a database that is not there is made.
+    Migrated,
+    /// It has to be there: another command brings it up to date.
+    Present,
+}
+
 impl Settings {
+    /// Refuses what cannot work, before anything is made: whatever the command does with it, a mistake is told at start.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        check_listen(&self.listen)?;
+        if let Some(text) = &self.secret_key {
+            secret_key(text)?;
+        }
+        self.database()?;
+        self.mail().map(drop)
+    }
+
     /// Which database.
-    pub fn database(&self) -> anyhow::Result<DatabaseUrl> {
-        match &self.database_url {
-            None => Ok(DatabaseUrl::Sqlite(self.data_dir.join("qiaojian.db"))),
-            Some(url) => url
-                .parse()
-                .map_err(|error: OpenError| SettingsError(error.to_string()).into()),
+    pub fn database(&self) -> Result<DatabaseUrl, SettingsError> {
+        let refused = |error: OpenError| SettingsError(error.to_string());
+        let url = match &self.database_url {
+            None => DatabaseUrl::Sqlite(self.data_dir.join("qiaojian.db")),
+            Some(url) => url.parse::<DatabaseUrl>().map_err(refused)?,
+        };
+        url.validate().map_err(refused)?;
+        Ok(url)
+    }
+
+    /// Opens the database.
+    pub async fn parts(&self, schema: Schema) -> anyhow::Result<Parts> {
+        let parts = self.open(schema == Schema::Migrated).await?;
+        if schema == Schema::Present && stand_of(&parts.db).await? != Stand::Current {
+            bail!(NEEDS_MIGRATION);
+        }
+        Ok(parts)
+    }
+
+    /// The database as it is, to look at; `None` where there is none yet, or one without a schema. None is made.
+    pub async fn parts_if_there(&self) -> anyhow::Result<Option<Parts>> {
+        if let DatabaseUrl::Sqlite(path) = self.database()?
+            && fs::metadata(path).map_or(0, |file| file.len()) == 0
+        {
+            return Ok(None);
+        }
+        let parts = self.open(false).await?;
+        match stand_of(&parts.db).await? {
+            Stand::Current => Ok(Some(parts)),
+            Stand::Older => bail!(NEEDS_MIGRATION),
+            Stand::Missing => Ok(None),
         }
     }
 
-    /// Opens the database; with `migrate` its schema is brought up to date first.
-    pub fn parts(&self, migrate: bool) -> anyhow::Result<Parts> {
+    /// On the blocking pool: a database that is away takes its time to say so, and a signal must not wait for it.
+    async fn open(&self, migrate: bool) -> anyhow::Result<Parts> {
         let url = self.database()?;
-        if migrate {
-            run_migrations(&url)?;
-        }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let lanes = Lanes::for_database(&url);
-        let db = Db::open(url, lanes, Arc::clone(&clock))?;
+        let for_writer = Arc::clone(&clock);
+        let opened = tokio::task::spawn_blocking(move || {
+            if migrate {
+                run_migrations(&url)?;
+            }
+            let lanes = Lanes::for_database(&url);
+            Db::open(url, lanes, for_writer)
+        });
         Ok(Parts {
-            db,
+            db: opened.await.context("opening the database was cut short")??,
             clock,
             entropy: Arc::new(OsEntropy),
         })
@@ -85,12 +146,10 @@ impl Settings {
     /// The key that seals secrets: the setting, or the key file, which is made at the first start.
     pub fn secrets(&self) -> anyhow::Result<SecretKey> {
         if let Some(text) = &self.secret_key {
-            return SecretKey::from_text(text)
-                .map_err(|error| SettingsError(format!("QIAOJIAN_SECRET_KEY: {error}")).into());
+            return Ok(secret_key(text)?);
         }
         let path = self.data_dir.join("secret.key");
-        fs::create_dir_all(&self.data_dir)
-            .with_context(|| format!("cannot make {}", self.data_dir.display()))?;
+        self.make_data_dir()?;
         let fresh = SecretKey::generate(&OsEntropy);
         match write_private(&path, &fresh.to_text(), Replace::No) {
             Ok(()) => Ok(fresh),
@@ -103,52 +162,114 @@ impl Settings {
         }
     }
 
+    /// Makes the data directory, for its owner alone, unless it is there.
+    pub fn make_data_dir(&self) -> anyhow::Result<()> {
+        qiaojian_shared::files::create_private_directory(&self.data_dir).with_context(|| {
+            format!(
+                "cannot make the data directory {} (choose another with --data-dir)",
+                self.data_dir.display()
+            )
+        })
+    }
+
     /// How the worker is set up.
-    pub fn worker(&self) -> anyhow::Result<WorkerConfig> {
-        let mail = match (&self.smtp_url, &self.mail_from) {
-            (Some(smtp_url), Some(from)) => Some(MailConfig {
-                smtp_url: smtp_url.clone(),
-                from: from.clone(),
-            }),
-            (None, None) => None,
-            (Some(_), None) => {
-                return Err(SettingsError("QIAOJIAN_SMTP_URL needs QIAOJIAN_MAIL_FROM".to_owned()).into());
-            }
-            (None, Some(_)) => {
-                return Err(SettingsError("QIAOJIAN_MAIL_FROM needs QIAOJIAN_SMTP_URL".to_owned()).into());
-            }
-        };
+    pub fn worker(&self) -> Result<WorkerConfig, SettingsError> {
         Ok(WorkerConfig {
-            mail,
+            mail: self.mail()?,
             ..WorkerConfig::new(&self.data_dir)
         })
     }
-}
 
-/// Whether a file that is there may be replaced.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Replace {
-    Yes,
-    No,
-}
-
-/// Writes a file that only its owner may read (0600), whole or not at all: it is never seen half-written.
-pub fn write_private(path: &Path, text: &str, replace: Replace) -> std::io::Result<()> {
-    let draft = path.with_extension(format!("{}.part", std::process::id()));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&draft)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    let placed = match replace {
-        Replace::Yes => fs::rename(&draft, path),
-        // A link fails where a file is; renaming would overwrite the key of a process that started at the same moment.
-        Replace::No => fs::hard_link(&draft, path),
-    };
-    if replace == Replace::No {
-        fs::remove_file(&draft)?;
+    fn mail(&self) -> Result<Option<MailConfig>, SettingsError> {
+        let refused = |why: &str| Err(SettingsError(why.to_owned()));
+        match (&self.smtp_url, &self.mail_from) {
+            (None, None) => Ok(None),
+            (Some(_), None) => refused("QIAOJIAN_SMTP_URL needs QIAOJIAN_MAIL_FROM"),
+            (None, Some(_)) => refused("QIAOJIAN_MAIL_FROM needs QIAOJIAN_SMTP_URL"),
+            (Some(smtp_url), Some(from)) => {
+                let mail = MailConfig {
+                    smtp_url: smtp_url.clone(),
+                    from: from.clone(),
+                };
+                mail.check().map_err(SettingsError)?;
+                Ok(Some(mail))
+            }
+        }
     }
-    placed
+}
+
+/// How the schema of a database stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stand {
+    Missing,
+    Older,
+    Current,
+}
+
+const NEEDS_MIGRATION: &str =
+    "the database has no schema, or one older than this binary; bring it up to date with `qiaojian migrate`";
+
+async fn stand_of(db: &Db) -> Result<Stand, DbError> {
+    match db.read(schema_is_current).await {
+        Ok(true) => Ok(Stand::Current),
+        Ok(false) => Ok(Stand::Older),
+        // The table of versions itself is missing.
+        Err(DbError::Query(_)) => Ok(Stand::Missing),
+        Err(error) => Err(error),
+    }
+}
+
+fn secret_key(text: &str) -> Result<SecretKey, SettingsError> {
+    SecretKey::from_text(text).map_err(|error| SettingsError(format!("QIAOJIAN_SECRET_KEY: {error}")))
+}
+
+fn check_listen(address: &str) -> Result<(), SettingsError> {
+    let fits = address
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    if fits {
+        Ok(())
+    } else {
+        Err(SettingsError(format!(
+            "QIAOJIAN_LISTEN (--listen) must be HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080; it is `{address}`"
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_to_listen_on_has_a_host_and_a_port() {
+        for address in ["127.0.0.1:8080", "localhost:0", "[::1]:8080", "0.0.0.0:65535"] {
+            assert!(check_listen(address).is_ok(), "{address}");
+        }
+        for address in [
+            "",
+            "8080",
+            ":8080",
+            "localhost",
+            "localhost:http",
+            "127.0.0.1:65536",
+            "h:-1",
+        ] {
+            assert!(check_listen(address).is_err(), "{address}");
+        }
+    }
+
+    #[test]
+    fn the_variables_of_all_commands_are_known() {
+        let mut known = BTreeSet::new();
+        collect_variables(&Args::command(), &mut known);
+        for name in [
+            "DATABASE_URL",
+            "QIAOJIAN_LISTEN",
+            "QIAOJIAN_EMPTY",
+            "QIAOJIAN_DRY_RUN",
+            "QIAOJIAN_TOKEN_JSON",
+        ] {
+            assert!(known.contains(&OsString::from(name)), "{name}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ pub mod digest;
 pub mod documents;
 pub mod domain;
 pub mod figures;
+pub mod files;
 pub mod ids;
 pub mod secrets;
 pub mod store;

@@ -41,7 +41,7 @@ impl FaultPoint {
         Self::AfterResult,
     ];
 
-    /// Its name, as in `QIAOJIAN_FAULT`.
+    /// Its name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::BeforeTick => "before_tick",
@@ -104,10 +104,6 @@ impl Faults {
 
     /// Called when a point is reached.
     pub(crate) fn reach(&self, point: FaultPoint) -> Result<(), PassError> {
-        #[cfg(feature = "fault-injection")]
-        if std::env::var("QIAOJIAN_FAULT").is_ok_and(|wanted| wanted == point.as_str()) {
-            std::process::abort();
-        }
         let Some(hook) = &self.0 else { return Ok(()) };
         self.live()?;
         if (hook.dies)(point) {

@@ -10,13 +10,14 @@
 mod channels;
 mod config;
 mod faults;
+mod housekeeping;
 mod passes;
 mod run;
 mod status;
 mod worker;
 
 pub use channels::{Answer, Courier, Receipt, SetupError};
-pub use config::{MailConfig, WorkerConfig};
+pub use config::{MailConfig, MailLimits, WorkerConfig};
 pub use faults::{FaultPoint, Faults};
 pub use passes::{Composed, Delivered, PassError};
 pub use qiaojian_shared::store::deliveries::Reclaimed;

@@ -2,28 +2,18 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
-use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::domain::delivery::Channel;
-use qiaojian_shared::store::worker_nodes::{self, WorkerNodeRow};
 use qiaojian_shared::store::{StoreResult, deliveries};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::sync::CancellationToken;
 
+use crate::housekeeping::{beat, keep_house};
 use crate::passes::PassError;
 use crate::worker::Worker;
 
 /// How often the timer nudges, as a cron spec with seconds.
 const NUDGE: &str = "*/5 * * * * *";
-/// How often the node's row is renewed.
-const HEARTBEAT: Duration = Duration::from_secs(5);
-/// A node that has been silent for this long is forgotten.
-const FORGET_AFTER: TimeDelta = TimeDelta::days(7);
-/// How often the worker looks for remembered answers to forget.
-const FORGET_EVERY: Duration = Duration::from_secs(600);
-/// No pass takes longer, whatever hangs: the loop goes on, and the leases settle what was left.
-const LONGEST_PASS: Duration = Duration::from_secs(300);
 /// First and longest pause after a failed pass.
 const FIRST_BACK_OFF: Duration = Duration::from_millis(200);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
@@ -39,12 +29,18 @@ pub async fn run(worker: Worker, stop: CancellationToken) -> Result<(), PassErro
     if !worker.inner.channels().contains(&Channel::Email) {
         tracing::warn!("No mail server is set (QIAOJIAN_SMTP_URL): notices by mail wait in the queue.");
     }
+    let done = CancellationToken::new();
+    let house = tokio::spawn(keep_house(worker.clone(), stop.clone(), done.clone()));
     let nudger = nudge(&worker).await;
     let ended = passes(&worker, &stop).await;
     if let Some(mut nudger) = nudger
         && let Err(error) = nudger.shutdown().await
     {
         tracing::debug!(%error, "The timer did not stop.");
+    }
+    done.cancel();
+    if house.await.is_err() {
+        tracing::error!("The housekeeping panicked.");
     }
     if ended.is_ok() {
         last_words(&worker).await;
@@ -54,8 +50,6 @@ pub async fn run(worker: Worker, stop: CancellationToken) -> Result<(), PassErro
 
 async fn passes(worker: &Worker, stop: &CancellationToken) -> Result<(), PassError> {
     let inner = &worker.inner;
-    let mut last_beat: Option<Instant> = None;
-    let mut forgot_at: Option<Instant> = None;
     let mut failures = 0_u32;
     while !stop.is_cancelled() {
         // Registered before looking, so that a wake-up during the look is not lost.
@@ -74,14 +68,6 @@ async fn passes(worker: &Worker, stop: &CancellationToken) -> Result<(), PassErr
                 Some(jittered(back_off(failures), inner.random()))
             }
         };
-        if last_beat.is_none_or(|at| at.elapsed() >= HEARTBEAT) {
-            last_beat = Some(Instant::now());
-            beat(worker, false).await;
-        }
-        if forgot_at.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
-            // With more to forget, the next look goes on.
-            forgot_at = (!forget(worker).await).then(Instant::now);
-        }
         let Some(pause) = pause else { continue };
         tokio::select! {
             // A failing worker keeps its pause: being woken does not mend the database.
@@ -93,15 +79,25 @@ async fn passes(worker: &Worker, stop: &CancellationToken) -> Result<(), PassErr
     Ok(())
 }
 
-/// One pass in a task of its own, so that a panic ends the pass and not the worker. After `stop` it has `drain` left.
+/// One pass in a task of its own, so that a panic ends the pass and not the worker. One that takes too long begins nothing
+/// more, and is ended only when the leases of what it is sending are over: ended in the middle of a send, it would leave a
+/// doubt. After `stop` it has `drain` left.
 async fn supervised(worker: &Worker, stop: &CancellationToken) -> Result<bool, PassError> {
-    let (own, token) = (worker.clone(), stop.clone());
+    let config = &worker.inner.config;
+    let wind_down = stop.child_token();
+    let (own, token) = (worker.clone(), wind_down.clone());
     let mut pass = tokio::spawn(async move { own.pass(&token).await });
-    let drain = worker.inner.config.drain;
     let overdue = async {
         tokio::select! {
-            () = sleep(LONGEST_PASS) => {}
-            () = async { stop.cancelled().await; sleep(drain).await } => {}
+            () = async {
+                sleep(config.longest_pass).await;
+                wind_down.cancel();
+                sleep(config.lease.to_std().unwrap_or_default()).await;
+            } => {}
+            () = async {
+                stop.cancelled().await;
+                sleep(config.drain).await;
+            } => {}
         }
     };
     let ended = tokio::select! {
@@ -192,36 +188,6 @@ async fn nudge(worker: &Worker) -> Option<JobScheduler> {
             |error| tracing::warn!(%error, "The timer could not be started; the worker looks by itself."),
         )
         .ok()
-}
-
-async fn beat(worker: &Worker, draining: bool) {
-    let inner = &worker.inner;
-    let now: UtcTime = inner.clock.now();
-    let row = WorkerNodeRow {
-        id: inner.node,
-        started_at: inner.started_at,
-        heartbeat_at: now,
-        draining,
-        status: serde_json::to_string(&worker.status()).unwrap_or_else(|_| "{}".to_owned()),
-    };
-    let beaten: StoreResult<()> = inner
-        .db
-        .write(move |tx| {
-            worker_nodes::forget_silent(tx.conn, now.plus(-FORGET_AFTER))?;
-            Ok(worker_nodes::beat(tx.conn, &row)?)
-        })
-        .await;
-    if let Err(error) = beaten {
-        tracing::warn!(%error, "The worker's heartbeat could not be written.");
-    }
-}
-
-/// Whether there is more to forget. A failure waits for its next turn: nothing depends on it.
-async fn forget(worker: &Worker) -> bool {
-    worker.forget().await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "Expired answers could not be forgotten.");
-        false
-    })
 }
 
 /// Gives back what is still claimed, and says that this node is going.

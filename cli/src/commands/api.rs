@@ -1,17 +1,25 @@
 //! `qiaojian api`
 
-use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
 
 use crate::args::Settings;
-use crate::process;
+use crate::settings::Schema;
+use crate::{process, waiting};
 
-/// Runs the REST service. The schema has to be there: `qiaojian migrate`.
-pub async fn run(settings: &Settings) -> anyhow::Result<()> {
-    let parts = settings.parts(false)?;
+/// Runs the REST service until SIGTERM or SIGINT. The schema has to be there: `qiaojian migrate`.
+pub async fn run(settings: &Settings, stop: CancellationToken) -> anyhow::Result<()> {
+    process::log_the_stop(&stop);
+    let listening = process::listen(&settings.listen)?;
     let secrets = settings.secrets()?;
-    let listening = qiaojian_api::listen(&settings.listen)
-        .with_context(|| format!("cannot listen on {}", settings.listen))?;
-    let stop = process::stop_on_signals()?;
     tracing::info!(address = %listening.address()?, "The API listens.");
-    process::api(&parts, secrets, listening, stop).await
+    let database = settings.database()?;
+    let app = waiting::ready(&database, Some(&listening), &stop, async || {
+        let parts = settings.parts(Schema::Present).await?;
+        process::app(&parts, &secrets).await
+    })
+    .await?;
+    match app {
+        Some(app) => process::api(app, listening, stop).await,
+        None => Ok(()),
+    }
 }

@@ -6,12 +6,12 @@ use indicatif::ProgressBar;
 
 use crate::args::Settings;
 use crate::demo::{Loaded, Part, Progress, load};
-use crate::settings::Parts;
+use crate::settings::{Parts, Schema};
 use crate::terminal::{progress, say};
 
 /// Loads the demo campaign.
 pub async fn run(settings: &Settings) -> anyhow::Result<()> {
-    let parts = settings.parts(true)?;
+    let parts = settings.parts(Schema::Migrated).await?;
     say(match load_with_bars(&parts).await? {
         Loaded::Now => "the demo campaign is loaded",
         Loaded::Before => "the demo campaign was loaded before; nothing was added",

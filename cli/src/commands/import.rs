@@ -1,25 +1,26 @@
 //! `qiaojian import areas`
 
-use std::collections::{HashMap, HashSet};
+mod check;
+
+use std::collections::HashMap;
 
 use anyhow::Context as _;
 use chrono::NaiveDate;
 use qiaojian_shared::clock::{Clock, Entropy};
-use qiaojian_shared::domain::area::{AreaKind, Level};
-use qiaojian_shared::domain::violation::NAME_CHARS;
+use qiaojian_shared::domain::area::AreaKind;
 use qiaojian_shared::ids::AreaId;
 use qiaojian_shared::store::areas::{self, AreaVersion, Filter, NewArea};
 use qiaojian_shared::store::{Actor, Recording, StoreError, Subtree};
 
 use crate::args::{Import, ImportWhat, Settings};
-use crate::csv_file;
+use crate::csv_file::{self, Line};
 use crate::demo::AreaRow;
-use crate::settings::Parts;
+use crate::settings::{Parts, Schema};
 use crate::terminal::{error, progress, say};
 
 /// Rows in one write transaction, so that none lasts 250 ms.
 const CHUNK: usize = 150;
-/// Bad rows shown at most; the rest is counted.
+/// Rows shown at most of those that are bad or differ; the rest is counted.
 const SHOWN: usize = 20;
 /// From when on imported areas are valid: before anything that is recorded.
 const BEGINNING: Option<NaiveDate> = NaiveDate::from_ymd_opt(1949, 10, 1);
@@ -27,33 +28,32 @@ const BEGINNING: Option<NaiveDate> = NaiveDate::from_ymd_opt(1949, 10, 1);
 /// Loads areas from a CSV file, or says what would be loaded.
 pub async fn run(settings: &Settings, import: &Import) -> anyhow::Result<()> {
     let ImportWhat::Areas { file, dry_run } = &import.what;
-    let rows = csv_file::read(file, &AreaRow::COLUMNS)?;
-    let parts = settings.parts(true)?;
-    let known = known_areas(&parts).await?;
-    let problems = check(&rows, &known);
-    if !problems.is_empty() {
-        problems.iter().take(SHOWN).for_each(error);
-        anyhow::bail!(
-            "{} of {} rows cannot be loaded; nothing was written",
-            problems.len(),
-            rows.len()
-        );
-    }
-    let new: Vec<AreaRow> = rows
-        .into_iter()
-        .filter(|row| !known.contains_key(&row.code))
-        .collect();
+    let path = file.clone();
+    // On the blocking pool: a file may be a pipe that nobody writes to, and a signal must not wait for it.
+    let lines = tokio::task::spawn_blocking(move || csv_file::read(&path, &AreaRow::COLUMNS))
+        .await
+        .context("reading the file was cut short")??;
     if *dry_run {
+        let known = match settings.parts_if_there().await? {
+            Some(parts) => known_areas(&parts).await?,
+            None => HashMap::new(),
+        };
+        refuse_bad_rows(&lines, &known)?;
+        let summary = told_of_known_rows(&lines, &known);
         say(format!(
-            "would add {} areas; {} are there already",
-            new.len(),
-            known.len()
+            "would add {} areas; {summary}",
+            new_rows(lines, &known).len()
         ));
         return Ok(());
     }
+    let parts = settings.parts(Schema::Migrated).await?;
+    let known = known_areas(&parts).await?;
+    refuse_bad_rows(&lines, &known)?;
+    let summary = told_of_known_rows(&lines, &known);
+    let new = new_rows(lines, &known);
     let total = new.len();
     write(&parts, new, known).await?;
-    say(format!("added {total} areas"));
+    say(format!("added {total} areas; {summary}"));
     Ok(())
 }
 
@@ -71,44 +71,43 @@ async fn known_areas(parts: &Parts) -> anyhow::Result<HashMap<String, AreaVersio
     Ok(rows.into_iter().map(|area| (area.code.clone(), area)).collect())
 }
 
-/// Everything that is wrong with the file, each with its row.
-fn check(rows: &[AreaRow], known: &HashMap<String, AreaVersion>) -> Vec<String> {
-    let levels: HashMap<&str, Level> = rows
+fn refuse_bad_rows(lines: &[Line<AreaRow>], known: &HashMap<String, AreaVersion>) -> anyhow::Result<()> {
+    let problems = check::problems(lines, known);
+    show(&problems);
+    anyhow::ensure!(
+        problems.is_empty(),
+        "{} of {} rows cannot be loaded; nothing was written",
+        problems.len(),
+        lines.len()
+    );
+    Ok(())
+}
+
+/// Says which rows are registered otherwise, and counts those that are registered at all.
+fn told_of_known_rows(lines: &[Line<AreaRow>], known: &HashMap<String, AreaVersion>) -> String {
+    let differences = check::differences(lines, known);
+    show(&differences);
+    let there = lines
         .iter()
-        .map(|row| (row.code.as_str(), row.level))
-        .chain(known.values().map(|area| (area.code.as_str(), area.level)))
-        .collect();
-    let mut seen = HashSet::new();
-    let problem = |row: &AreaRow| -> Option<String> {
-        if Level::of_code(&row.code) != Some(row.level) {
-            return Some(format!("the code does not fit the level {}", row.level));
-        }
-        if row.name.trim().is_empty() || row.name.chars().count() > NAME_CHARS {
-            return Some(format!("the name must have 1 to {NAME_CHARS} characters"));
-        }
-        match (&row.parent, row.level) {
-            (None, Level::Province) => None,
-            (None, _) => Some("the parent is missing".to_owned()),
-            (Some(parent), level) => match levels.get(parent.as_str()) {
-                None => Some(format!("there is no parent {parent} in the file or the register")),
-                Some(above) if !level.may_stand_under(*above) => {
-                    Some(format!("a {level} cannot stand under a {above}"))
-                }
-                Some(_) => None,
-            },
-        }
-    };
-    rows.iter()
-        .enumerate()
-        .filter_map(|(index, row)| {
-            let what = if seen.insert(row.code.as_str()) {
-                problem(row)
-            } else {
-                Some("the code stands there twice".to_owned())
-            };
-            what.map(|what| format!("row {}: {}: {what}", index + 2, row.code))
-        })
-        .collect()
+        .filter(|line| known.contains_key(&line.row.code))
+        .count();
+    match differences.len() {
+        0 => format!("{there} are there already"),
+        differing => format!("{there} are there already, {differing} of them not as in the file"),
+    }
+}
+
+fn show(lines: &[String]) {
+    lines.iter().take(SHOWN).for_each(error);
+    let more = lines.len().saturating_sub(SHOWN);
+    if more > 0 {
+        error(format!("… and {more} more rows like these"));
+    }
+}
+
+fn new_rows(lines: Vec<Line<AreaRow>>, known: &HashMap<String, AreaVersion>) -> Vec<AreaRow> {
+    let rows = lines.into_iter().map(|line| line.row);
+    rows.filter(|row| !known.contains_key(&row.code)).collect()
 }
 
 /// Writes level by level, so that each area finds its parent.
@@ -167,43 +166,4 @@ fn new_area(
         parent,
         valid_from: BEGINNING.context("a fixed date")?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(code: &str, parent: Option<&str>, level: Level) -> AreaRow {
-        AreaRow {
-            code: code.to_owned(),
-            level,
-            parent: parent.map(str::to_owned),
-            name: "某地".to_owned(),
-            kind: AreaKind::Administrative,
-        }
-    }
-
-    #[test]
-    fn every_bad_row_is_named_with_its_reason() {
-        let rows = [
-            row("340000", None, Level::Province),
-            row("340300", Some("340000"), Level::City),
-            row("340300", Some("340000"), Level::City),
-            row("340304", Some("340000"), Level::County),
-            row("340304001", Some("340399"), Level::Township),
-            row("34030", Some("340300"), Level::County),
-            row("340305", None, Level::County),
-        ];
-        assert_eq!(
-            check(&rows, &HashMap::new()),
-            [
-                "row 4: 340300: the code stands there twice",
-                "row 5: 340304: a county cannot stand under a province",
-                "row 6: 340304001: there is no parent 340399 in the file or the register",
-                "row 7: 34030: the code does not fit the level county",
-                "row 8: 340305: the parent is missing",
-            ]
-        );
-        assert!(check(&rows[..2], &HashMap::new()).is_empty());
-    }
 }

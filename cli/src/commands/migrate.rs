@@ -1,13 +1,17 @@
 //! `qiaojian migrate`
 
+use anyhow::Context as _;
 use qiaojian_shared::db::{latest_version, run_migrations};
 
 use crate::args::Settings;
 use crate::terminal::say;
 
 /// Brings the schema up to date and says what was done.
-pub fn run(settings: &Settings) -> anyhow::Result<()> {
-    let ran = run_migrations(&settings.database()?)?;
+pub async fn run(settings: &Settings) -> anyhow::Result<()> {
+    let url = settings.database()?;
+    let ran = tokio::task::spawn_blocking(move || run_migrations(&url))
+        .await
+        .context("the migration was cut short")??;
     for version in &ran {
         say(format!("ran {version}"));
     }

@@ -2,6 +2,7 @@
 
 use crate::args::{Settings, Token, TokenWhat};
 use crate::credentials::{Order, issue};
+use crate::settings::Schema;
 use crate::terminal::say;
 
 /// Issues the credentials of a caller and shows them, once.
@@ -15,7 +16,7 @@ pub async fn run(settings: &Settings, token: &Token) -> anyhow::Result<()> {
         label,
         json,
     } = &token.what;
-    let parts = settings.parts(false)?;
+    let parts = settings.parts(Schema::Present).await?;
     let order = Order {
         area: area.clone(),
         post: *post,

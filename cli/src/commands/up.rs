@@ -7,56 +7,51 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::store::{StoreError, Subtree, areas};
+use qiaojian_shared::store::{StoreError, Subtree, areas, tokens};
 use qiaojian_worker::Event;
 use tokio_util::sync::CancellationToken;
 
 use super::demo::load_with_bars;
 use crate::args::{Settings, Up};
-use crate::credentials::{admin_file, write_admin};
-use crate::process;
-use crate::settings::Parts;
+use crate::credentials::{admin_file, admin_in_file, write_admin};
+use crate::settings::{Parts, Schema};
 use crate::terminal::say;
+use crate::{process, waiting};
 
 /// What was delivered is told when nothing more came for this long.
 const QUIET: Duration = Duration::from_millis(1500);
 
 /// Runs API and worker until SIGTERM or SIGINT.
-pub async fn run(settings: &Settings, up: &Up) -> anyhow::Result<()> {
-    let listening = qiaojian_api::listen(&settings.listen)
-        .with_context(|| format!("cannot listen on {}", settings.listen))?;
-    let parts = settings.parts(true)?;
+pub async fn run(settings: &Settings, up: &Up, stop: CancellationToken) -> anyhow::Result<()> {
+    process::log_the_stop(&stop);
+    let listening = process::listen(&settings.listen)?;
+    // Also with PostgreSQL: the admin's credentials and the notices of the `file` channel are here.
+    settings.make_data_dir()?;
     let secrets = settings.secrets()?;
     let config = settings.worker()?;
     let base = format!("http://{}", listening.address()?);
-    if !up.empty {
-        load_demo_at_first_start(&parts, settings).await?;
-    }
-    ensure_admin(&parts, settings, &base).await?;
+    let database = settings.database()?;
+    let ready = waiting::ready(&database, Some(&listening), &stop, async || {
+        let parts = settings.parts(Schema::Migrated).await?;
+        if !up.empty {
+            load_demo_at_first_start(&parts, settings).await?;
+        }
+        let admin = ensure_admin(&parts, settings, &base).await?;
+        let app = process::app(&parts, &secrets).await?;
+        Ok::<_, anyhow::Error>((parts, app, admin))
+    })
+    .await?;
+    let Some((parts, app, admin)) = ready else {
+        return Ok(());
+    };
     say(format!(
         "Qiaojian listens on {base} (docs: {base}/docs, OpenAPI: {base}/openapi.json)"
     ));
-    let admin = admin_file(&settings.data_dir);
-    if admin.exists() {
-        say(format!(
-            "Admin credentials: {} (readable by you only)",
-            admin.display()
-        ));
-    } else {
-        say(
-            "There are no areas yet: load them with `qiaojian import areas FILE`, then `qiaojian token create`.",
-        );
-    }
-    let stop = process::stop_on_signals()?;
+    say(admin.sentence());
     let news = News::default();
     tokio::spawn(news.clone().tell(stop.clone()));
     // When one part fails, the other is asked to stop too.
-    let api = async {
-        end_of(
-            process::api(&parts, secrets, listening, stop.clone()).await,
-            &stop,
-        )
-    };
+    let api = async { end_of(process::api(app, listening, stop.clone()).await, &stop) };
     let worker = async {
         end_of(
             process::worker(&parts, config, move |event| news.hear(event), stop.clone()).await,
@@ -92,14 +87,43 @@ async fn is_empty(parts: &Parts) -> anyhow::Result<bool> {
     Ok(count == 0)
 }
 
-/// The first admin's credentials, unless their file is there. An admin who removed it made other tokens, or makes one by
-/// `qiaojian token create`.
-async fn ensure_admin(parts: &Parts, settings: &Settings, base: &str) -> anyhow::Result<()> {
-    let (any_token, province) = parts
+/// How a person gets in.
+enum Admin {
+    /// There is nobody to speak for yet.
+    NoAreas,
+    /// By the credentials in this file.
+    InFile(PathBuf),
+    /// By credentials that are not here: other tokens were made, the file was removed, or it belongs to another database.
+    Elsewhere,
+}
+
+impl Admin {
+    fn sentence(&self) -> String {
+        match self {
+            Self::NoAreas => {
+                "There are no areas yet: load them with `qiaojian import areas FILE`, then `qiaojian token create`.".to_owned()
+            }
+            Self::InFile(path) => format!("Admin credentials: {} (readable by you only)", path.display()),
+            Self::Elsewhere => "Admin credentials were removed or belong to another data directory; make a token with `qiaojian token \
+                                create --area CODE --role province_admin --label TEXT`."
+                .to_owned(),
+        }
+    }
+}
+
+/// Makes the first admin's credentials where there is no token at all. The database says how things stand, not the file: it may
+/// have been removed, or be another database's.
+async fn ensure_admin(parts: &Parts, settings: &Settings, base: &str) -> anyhow::Result<Admin> {
+    let file = admin_file(&settings.data_dir);
+    let in_file = admin_in_file(&file);
+    let (is_known, any_token, any_area, province) = parts
         .db
-        .read(|conn| {
-            let any = !qiaojian_shared::store::tokens::list(conn, &Subtree::everything(), None, None, 1)?
-                .is_empty();
+        .read(move |conn| {
+            let is_known = match in_file {
+                Some(id) => tokens::by_id(conn, id)?.is_some(),
+                None => false,
+            };
+            let any_token = !tokens::list(conn, &Subtree::everything(), None, None, 1)?.is_empty();
             let filter = areas::Filter {
                 levels: vec![Level::Province],
                 ..areas::Filter::default()
@@ -107,13 +131,18 @@ async fn ensure_admin(parts: &Parts, settings: &Settings, base: &str) -> anyhow:
             let province = areas::list(conn, &Subtree::everything(), &filter, None, 1)?
                 .into_iter()
                 .next();
-            Ok::<_, StoreError>((any, province))
+            Ok::<_, StoreError>((is_known, any_token, areas::count(conn)? > 0, province))
         })
         .await?;
-    if let (false, Some(province)) = (any_token, province) {
-        write_admin(parts, &settings.data_dir, &province.code, base).await?;
+    match province {
+        _ if !any_area => Ok(Admin::NoAreas),
+        Some(province) if !any_token => {
+            write_admin(parts, &file, &province.code, base).await?;
+            Ok(Admin::InFile(file))
+        }
+        _ if is_known => Ok(Admin::InFile(file)),
+        _ => Ok(Admin::Elsewhere),
     }
-    Ok(())
 }
 
 /// What the worker did, told to the person at the terminal once it has come to rest.

@@ -1,16 +1,27 @@
 //! `qiaojian worker`
 
 use qiaojian_worker::Event;
+use tokio_util::sync::CancellationToken;
 
 use crate::args::Settings;
-use crate::process;
+use crate::settings::Schema;
+use crate::{process, waiting};
 
-/// Runs a worker. The schema has to be there: `qiaojian migrate`.
-pub async fn run(settings: &Settings) -> anyhow::Result<()> {
-    let parts = settings.parts(false)?;
-    let stop = process::stop_on_signals()?;
+/// Runs a worker until SIGTERM or SIGINT. The schema has to be there: `qiaojian migrate`.
+pub async fn run(settings: &Settings, stop: CancellationToken) -> anyhow::Result<()> {
+    process::log_the_stop(&stop);
+    let config = settings.worker()?;
+    settings.make_data_dir()?;
+    let database = settings.database()?;
+    let ready = waiting::ready(&database, None, &stop, async || {
+        settings.parts(Schema::Present).await
+    })
+    .await?;
+    let Some(parts) = ready else {
+        return Ok(());
+    };
     tracing::info!("The worker runs.");
-    process::worker(&parts, settings.worker()?, log, stop).await
+    process::worker(&parts, config, log, stop).await
 }
 
 fn log(event: Event) {

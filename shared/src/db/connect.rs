@@ -1,11 +1,14 @@
 //! From a URL to a connection with its settings.
 
+mod postgres;
+
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 
+use diesel::SqliteConnection;
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use diesel::{PgConnection, SqliteConnection};
 
 use super::{AnyConnection, DbError};
 
@@ -28,12 +31,15 @@ impl std::fmt::Debug for DatabaseUrl {
     }
 }
 
-/// Why a database cannot be used.
+/// Why a database cannot be used. Each is one line that says what to do, and none shows a password.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Neither `postgres://…` nor `sqlite:…`.
     #[error("DATABASE_URL must start with postgres:// or sqlite: (it does not)")]
     UnknownScheme,
+    /// A PostgreSQL URL that cannot be read: what it must look like.
+    #[error("DATABASE_URL cannot be read: {0}")]
+    BadUrl(&'static str),
     /// The build has no TLS.
     #[error(
         "this build cannot speak TLS to PostgreSQL, but DATABASE_URL asks for sslmode={0}; build with `--features postgres-tls` \
@@ -43,23 +49,55 @@ pub enum OpenError {
     /// SQLite before 3.51.3 can corrupt a WAL that several connections reset.
     #[error("SQLite {0} is too old: 3.51.3 or later is needed (older ones can corrupt a write-ahead log)")]
     OldSqlite(String),
-    /// The directory or file cannot be used.
-    #[error("cannot use {path}: {source}")]
+    /// The directory or lock file cannot be used; the source says why.
+    #[error("cannot use {path} for the database (another place: --data-dir, or DATABASE_URL=sqlite:PATH)")]
     Path {
         /// Which file or directory.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
     },
-    /// The connection was refused.
-    #[error("cannot connect to the database: {0}")]
-    Connect(#[from] ConnectionError),
+    /// The database file cannot be opened or written.
+    #[error(
+        "cannot use the database file {path}: {why}; it must be a file, or none yet, that this user may write, in a directory that \
+         this user may write"
+    )]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What SQLite said.
+        why: String,
+    },
+    /// PostgreSQL does not answer. It may do so later: trying again is right.
+    #[error("cannot reach PostgreSQL: {0}; check DATABASE_URL and that the server runs")]
+    Away(String),
+    /// PostgreSQL refused us, or was not even asked, for a reason that does not pass by itself.
+    #[error("cannot connect to PostgreSQL: {0}; check DATABASE_URL and what the server admits")]
+    Refused(String),
+    /// The server answers in a language in which errors are not recognised.
+    #[error(
+        "PostgreSQL answers in the language of lc_messages = '{locale}', but which error is a lock is recognised in English only; let \
+         a superuser run: {statement}"
+    )]
+    Language {
+        /// The setting of this connection.
+        locale: String,
+        /// What mends it.
+        statement: String,
+    },
     /// A setting was refused, or a thread could not start.
     #[error("cannot set up the database connection: {0}")]
     Setup(String),
     /// A migration failed.
     #[error("cannot bring the schema up to date: {0}")]
     Migrate(String),
+}
+
+impl OpenError {
+    /// Whether the database may be there later without anybody changing a setting.
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Away(_))
+    }
 }
 
 impl std::str::FromStr for DatabaseUrl {
@@ -86,36 +124,35 @@ impl DatabaseUrl {
         }
     }
 
-    /// Refuses what cannot work before anything is connected, with a sentence that says what to do.
-    pub(super) fn check(&self) -> Result<(), OpenError> {
+    /// Refuses a setting that cannot work, before anything is made or connected.
+    ///
+    /// # Errors
+    /// [`OpenError::BadUrl`] or [`OpenError::NoTls`].
+    pub fn validate(&self) -> Result<(), OpenError> {
         match self {
-            Self::Postgres(url) => match ssl_mode(url) {
-                Some(mode)
-                    if !cfg!(feature = "postgres-tls") && !matches!(mode, "disable" | "allow" | "prefer") =>
-                {
-                    Err(OpenError::NoTls(mode.to_owned()))
-                }
-                _ => Ok(()),
-            },
-            Self::Sqlite(_) => {
-                let Some(directory) = self.directory() else {
-                    return Ok(());
-                };
-                create_private_directory(directory).map_err(|source| OpenError::Path {
-                    path: directory.to_owned(),
-                    source,
-                })
-            }
+            Self::Postgres(url) => postgres::check(url),
+            Self::Sqlite(_) => Ok(()),
         }
+    }
+
+    /// The same, and makes the directory of the embedded database.
+    pub(super) fn check(&self) -> Result<(), OpenError> {
+        self.validate()?;
+        let Some(directory) = self.directory() else {
+            return Ok(());
+        };
+        crate::files::create_private_directory(directory).map_err(|source| OpenError::Path {
+            path: directory.to_owned(),
+            source,
+        })
     }
 
     /// A connection that may write.
     pub(super) fn connect(&self) -> Result<AnyConnection, OpenError> {
-        let conn = match self {
-            Self::Postgres(url) => AnyConnection::Postgres(establish_postgres(url)?),
-            Self::Sqlite(path) => AnyConnection::Sqlite(establish_sqlite(path)?),
-        };
-        Ok(conn)
+        match self {
+            Self::Postgres(url) => postgres::establish(url).map(AnyConnection::Postgres),
+            Self::Sqlite(path) => establish_sqlite(path).map(AnyConnection::Sqlite),
+        }
     }
 
     /// A connection that cannot write.
@@ -125,38 +162,10 @@ impl DatabaseUrl {
             AnyConnection::Postgres(_) => "SET default_transaction_read_only = on",
             AnyConnection::Sqlite(_) => "PRAGMA query_only = ON",
         };
-        conn.batch_execute(setting).map_err(setup_failed)?;
+        conn.batch_execute(setting)
+            .map_err(|error| postgres::setup_failed(&error))?;
         Ok(conn)
     }
-}
-
-/// Makes the directory of the embedded database, readable by its owner only. One that is there is left as it is.
-fn create_private_directory(directory: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
-}
-
-fn ssl_mode(url: &str) -> Option<&str> {
-    let (_, query) = url.split_once('?')?;
-    query.split('&').find_map(|pair| pair.strip_prefix("sslmode="))
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that connects, and sets what every connection needs"
-)]
-fn establish_postgres(url: &str) -> Result<PgConnection, OpenError> {
-    let mut conn = PgConnection::establish(url)?;
-    conn.batch_execute(
-        "SET TIME ZONE 'UTC'; SET lock_timeout = '5s'; SET statement_timeout = '60s'; \
-         SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning; \
-         SET application_name = 'qiaojian'",
-    )
-    .map_err(setup_failed)?;
-    Ok(conn)
 }
 
 #[expect(
@@ -164,16 +173,20 @@ fn establish_postgres(url: &str) -> Result<PgConnection, OpenError> {
     reason = "the one place that connects, and sets what every connection needs"
 )]
 fn establish_sqlite(path: &Path) -> Result<SqliteConnection, OpenError> {
-    let mut conn = SqliteConnection::establish(&path.to_string_lossy())?;
+    let unusable = |why: &dyn std::fmt::Display| OpenError::File {
+        path: path.to_owned(),
+        why: why.to_string(),
+    };
+    let mut conn = SqliteConnection::establish(&path.to_string_lossy()).map_err(|error| unusable(&error))?;
     // `synchronous=FULL`: a notice marked as sent must still be marked after a power cut, or it goes out again.
     conn.batch_execute(
         "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
          PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 67108864",
     )
-    .map_err(setup_failed)?;
+    .map_err(|error| unusable(&error))?;
     let version: String = diesel::select(diesel::dsl::sql::<Text>("sqlite_version()"))
         .get_result(&mut conn)
-        .map_err(setup_failed)?;
+        .map_err(|error| unusable(&error))?;
     if !new_enough(&version) {
         return Err(OpenError::OldSqlite(version));
     }
@@ -189,14 +202,12 @@ fn new_enough(version: &str) -> bool {
     ) >= (3, 51, 3)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
-fn setup_failed(error: diesel::result::Error) -> OpenError {
-    OpenError::Setup(error.to_string())
-}
-
 impl From<OpenError> for DbError {
     fn from(error: OpenError) -> Self {
-        Self::Unreachable(error.to_string())
+        Self::Unreachable(match error.source() {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        })
     }
 }
 
@@ -225,19 +236,20 @@ mod tests {
         );
     }
 
-    #[cfg(not(feature = "postgres-tls"))]
     #[test]
-    fn tls_without_the_feature_is_a_sentence() {
-        let url: DatabaseUrl = "postgres://h/q?sslmode=require".parse().unwrap();
-        let error = url.check().unwrap_err().to_string();
-        assert!(error.contains("--features postgres-tls"), "{error}");
-        assert!(
-            "postgres://h/q?sslmode=prefer"
-                .parse::<DatabaseUrl>()
-                .unwrap()
-                .check()
-                .is_ok()
-        );
+    fn a_file_that_cannot_be_used_is_named_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().to_owned();
+        let error = DatabaseUrl::Sqlite(place.clone()).connect().err().unwrap();
+        assert!(matches!(error, OpenError::File { .. }), "{error}");
+        let blocked = place.join("file");
+        std::fs::write(&blocked, "").unwrap();
+        let error = DatabaseUrl::Sqlite(blocked.join("q.db")).check().unwrap_err();
+        let DbError::Unreachable(said) = DbError::from(error) else {
+            panic!("another kind of failure");
+        };
+        assert_eq!(said.matches("not a directory").count(), 1, "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
     }
 
     #[test]

@@ -13,7 +13,9 @@ use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, endpoints};
 use crate::domain::Violation;
 use crate::domain::access::Post;
-use crate::domain::delivery::{Channel, DISABLE_AFTER, EndpointStatus, NextStep, OnUncertain};
+use crate::domain::delivery::{
+    Channel, DISABLE_AFTER, DISABLE_STREAK, EndpointStatus, NextStep, OnUncertain,
+};
 use crate::ids::{AreaId, EndpointId};
 
 /// An endpoint's row.
@@ -254,12 +256,24 @@ pub fn set_status(
     Ok(row)
 }
 
-/// Notes that a send succeeded.
+/// How exactly `last_sent_at` is kept. Workers that send to one endpoint at the same time would otherwise queue for its row,
+/// and for each other.
+const LAST_SENT_STEP: TimeDelta = TimeDelta::minutes(1);
+
+/// Notes that a send succeeded: forgets failures, and moves `last_sent_at`, to the minute. Mostly there is nothing to write,
+/// and then the row is not touched.
 ///
 /// # Errors
 /// The database's.
 pub fn note_success(conn: &mut AnyConnection, id: EndpointId, now: UtcTime) -> QueryResult<()> {
+    let failing = endpoints::fail_streak
+        .ne(0)
+        .or(endpoints::first_failed_at.is_not_null());
+    let long_ago = endpoints::last_sent_at.is_null().or(endpoints::last_sent_at
+        .assume_not_null()
+        .le(now.plus(-LAST_SENT_STEP)));
     diesel::update(endpoints::table.find(id))
+        .filter(failing.or(long_ago))
         .set((
             endpoints::fail_streak.eq(0),
             endpoints::first_failed_at.eq(None::<UtcTime>),
@@ -297,30 +311,51 @@ pub fn note_failure(
             .set(endpoints::blocked_until.eq(now.plus(pause)))
             .execute(conn)
             .map(drop),
-        NextStep::PauseEndpoint => take_out(conn, id, now, EndpointStatus::Paused, detail, now),
-        NextStep::Retry(_) => take_out(
-            conn,
-            id,
-            now,
-            EndpointStatus::Disabled,
-            detail,
-            now.plus(-DISABLE_AFTER),
-        ),
+        NextStep::PauseEndpoint => take_out(conn, id, now, TakenOut::Paused, detail),
+        NextStep::Retry(_) => take_out(conn, id, now, TakenOut::Disabled, detail),
         NextStep::GiveUp => Ok(()),
     }
 }
 
-/// Takes an active endpoint out of use if it has only failed since `failing_since` or before.
+/// How an endpoint is taken out of use.
+#[derive(Debug, Clone, Copy)]
+enum TakenOut {
+    /// At once: its settings were refused.
+    Paused,
+    /// After a day of failures, and several of them.
+    Disabled,
+}
+
+impl TakenOut {
+    const fn status(self) -> EndpointStatus {
+        match self {
+            Self::Paused => EndpointStatus::Paused,
+            Self::Disabled => EndpointStatus::Disabled,
+        }
+    }
+
+    /// Since when it must have failed by now, and how often.
+    fn needs(self, now: UtcTime) -> (UtcTime, i32) {
+        match self {
+            Self::Paused => (now, 1),
+            Self::Disabled => (now.plus(-DISABLE_AFTER), DISABLE_STREAK),
+        }
+    }
+}
+
+/// Takes an active endpoint out of use if it has failed for long and often enough.
 fn take_out(
     conn: &mut AnyConnection,
     id: EndpointId,
     now: UtcTime,
-    status: EndpointStatus,
+    how: TakenOut,
     detail: &str,
-    failing_since: UtcTime,
 ) -> QueryResult<()> {
+    let status = how.status();
+    let (failing_since, failures) = how.needs(now);
     let taken_out = diesel::update(endpoints::table.find(id))
         .filter(endpoints::status.eq(EndpointStatus::Active))
+        .filter(endpoints::fail_streak.ge(failures))
         .filter(endpoints::first_failed_at.is_not_null())
         .filter(endpoints::first_failed_at.assume_not_null().le(failing_since))
         .set((

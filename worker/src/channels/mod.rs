@@ -14,7 +14,7 @@ use qiaojian_shared::domain::delivery::{Channel, SendResult};
 use qiaojian_shared::store::deliveries::Outgoing;
 
 use crate::config::WorkerConfig;
-use email::EmailCourier;
+pub(crate) use email::EmailCourier;
 use file::FileCourier;
 
 /// What came of one send.
@@ -46,10 +46,10 @@ pub trait Courier: Send + Sync + 'static {
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The SMTP URL.
-    #[error("the SMTP URL cannot be read: {0}")]
+    #[error("QIAOJIAN_SMTP_URL cannot be read: {0}")]
     SmtpUrl(String),
     /// The sender.
-    #[error("the sender is not a mail address; write `安徽省侨联 <notice@example.org>`")]
+    #[error("QIAOJIAN_MAIL_FROM is not a mail address; write `安徽省侨联 <notice@example.org>`")]
     From,
 }
 
@@ -70,7 +70,10 @@ pub(crate) fn all(config: &WorkerConfig) -> Result<BTreeMap<Channel, Arc<dyn Cou
     couriers.insert(Channel::Inbox, Arc::new(InboxCourier));
     couriers.insert(Channel::File, Arc::new(FileCourier::new(config)?));
     if let Some(mail) = &config.mail {
-        couriers.insert(Channel::Email, Arc::new(EmailCourier::new(mail)?));
+        couriers.insert(
+            Channel::Email,
+            Arc::new(EmailCourier::new(mail, config.mail_limits)?),
+        );
     }
     Ok(couriers)
 }

@@ -1,19 +1,20 @@
 //! From queued deliveries to results: claim, mark, send, record. No transaction is ever open during a send.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::db::DbError;
 use qiaojian_shared::db::dialect::{Claim, Claimed, claim_deliveries};
-use qiaojian_shared::domain::delivery::{FailureClass, SendResult};
+use qiaojian_shared::domain::delivery::{Channel, FailureClass, SendResult};
 use qiaojian_shared::ids::DeliveryId;
 use qiaojian_shared::store::deliveries::{self, InFlight, Outgoing};
 use qiaojian_shared::store::{StoreError, StoreResult};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::PassError;
@@ -21,14 +22,15 @@ use crate::channels::Receipt;
 use crate::faults::FaultPoint;
 use crate::worker::{Event, Inner, Worker};
 
-/// Deliveries claimed at once. With 16 sends of 20 s at a time, the last begins well within the lease.
+/// Deliveries claimed at once.
 const CLAIM: i64 = 64;
-/// Of these, of one endpoint.
-const CLAIM_PER_ENDPOINT: i64 = 16;
+/// Of these, of one endpoint: fewer than are sent at a time, so that an endpoint that hangs leaves places to the others.
+const CLAIM_PER_ENDPOINT: i64 = 4;
 /// Claims in one pass, so that ticks and compositions get their turn.
 const ROUNDS: usize = 16;
-/// Pause between two tries to write a result that the database did not take.
-const RESULT_PAUSE: Duration = Duration::from_millis(250);
+/// First and longest pause between two tries to write what the database did not take.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// What a pass delivered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -39,7 +41,7 @@ pub struct Delivered {
     pub failed: usize,
     /// Unknown whether taken.
     pub uncertain: usize,
-    /// Given back unsent, because the worker was asked to stop.
+    /// Given back unsent, because the worker was asked to stop or had no place for them in time.
     pub released: usize,
     /// Found to belong to another worker by now: not sent, or the result not kept.
     pub lost: usize,
@@ -54,17 +56,21 @@ enum End {
 }
 
 impl Worker {
-    /// Sends what is due, until nothing is or `stop` is cancelled. What was being sent by then is finished; the rest is given
-    /// back.
+    /// Sends what is due, until nothing is, the time for claiming is over, or `stop` is cancelled. What was being sent by then
+    /// is finished; the rest is given back.
     ///
     /// # Errors
-    /// When the database fails.
+    /// When the database fails: the first failure, after everything that could be sent was sent.
     pub async fn deliver(&self, stop: &CancellationToken) -> Result<Delivered, PassError> {
         let inner = &self.inner;
         let mut delivered = Delivered::default();
-        for _ in 0..ROUNDS {
+        let began = Instant::now();
+        for round in 0..ROUNDS {
             if stop.is_cancelled() {
                 return Ok(delivered);
+            }
+            if round > 0 && began.elapsed() >= inner.config.claim_for {
+                break; // something is slow: ticks and compositions must not wait for it
             }
             let (now, channels) = (inner.clock.now(), inner.channels());
             let queued: StoreResult<bool> = inner
@@ -74,12 +80,13 @@ impl Worker {
             if !queued? {
                 return Ok(delivered);
             }
+            let claimed_at = Instant::now();
             let claimed = self.claim().await?;
             if claimed.is_empty() {
                 return Ok(delivered); // another worker was faster
             }
             inner.reach(FaultPoint::AfterClaim)?;
-            self.send_all(claimed, stop, &mut delivered).await?;
+            self.send_all(claimed, claimed_at, stop, &mut delivered).await?;
         }
         delivered.more = true;
         Ok(delivered)
@@ -104,29 +111,41 @@ impl Worker {
             .await
     }
 
+    /// Sends what was claimed at `claimed_at`. A delivery that the database fails on stops no other.
     async fn send_all(
         &self,
         claimed: Vec<Claimed>,
+        claimed_at: Instant,
         stop: &CancellationToken,
         delivered: &mut Delivered,
     ) -> Result<(), PassError> {
-        let loaded: StoreResult<Vec<Outgoing>> = self
-            .inner
-            .db
-            .read(move |conn| Ok(deliveries::outgoing(conn, &claimed)?))
-            .await;
-        let places = Arc::new(Semaphore::new(self.inner.config.concurrency));
+        let inner = &self.inner;
+        // One that would begin later might outlive its lease: better in the queue than waiting here.
+        let begin_until = claimed_at + inner.lease() / 2;
+        let places = inner.places();
         let mut sends = JoinSet::new();
-        for outgoing in loaded? {
-            let (inner, places, stop) = (Arc::clone(&self.inner), Arc::clone(&places), stop.clone());
+        for outgoing in self.load(claimed).await? {
+            let (inner, stop) = (Arc::clone(inner), stop.clone());
+            let place = places.get(&outgoing.delivery.channel).cloned();
             sends.spawn(async move {
-                let _place = places.acquire().await;
-                inner.send_one(Arc::new(outgoing), &stop).await
+                let _place = match &place {
+                    Some(places) => places.acquire().await.ok(),
+                    None => None,
+                };
+                let in_time = !stop.is_cancelled() && Instant::now() < begin_until;
+                inner.send_one(Arc::new(outgoing), in_time).await
             });
         }
+        let mut failure = None;
         while let Some(end) = sends.join_next().await {
             match end {
-                Ok(end) => delivered.count(&end?),
+                Ok(Ok(end)) => delivered.count(&end),
+                // As if the process had been killed: the others are not waited for.
+                Ok(Err(error @ PassError::Fault(_))) => return Err(error),
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "The database failed on a delivery; its lease will end by itself.");
+                    failure = failure.or(Some(error));
+                }
                 // One message's bug stops that message only: its row is `sending` until the lease is over. What the panic said
                 // may quote the message.
                 Err(_) => {
@@ -135,7 +154,24 @@ impl Worker {
                 }
             }
         }
-        Ok(())
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// What was claimed, with what the channels need. If it cannot be read, it is given back, so that it need not wait for the
+    /// end of its lease.
+    async fn load(&self, claimed: Vec<Claimed>) -> StoreResult<Vec<Outgoing>> {
+        let ids: Vec<DeliveryId> = claimed.iter().map(|claimed| claimed.id).collect();
+        let loaded: StoreResult<Vec<Outgoing>> = self
+            .inner
+            .db
+            .read(move |conn| Ok(deliveries::outgoing(conn, &claimed)?))
+            .await;
+        if loaded.is_err()
+            && let Err(error) = self.inner.give_back(ids).await
+        {
+            tracing::warn!(%error, "Claimed deliveries could not be given back; their lease will end by itself.");
+        }
+        loaded
     }
 }
 
@@ -152,20 +188,35 @@ impl Delivered {
 }
 
 impl Inner {
-    async fn send_one(&self, outgoing: Arc<Outgoing>, stop: &CancellationToken) -> Result<End, PassError> {
+    /// The lease on a clock that nobody sets.
+    fn lease(&self) -> Duration {
+        self.config.lease.to_std().unwrap_or_default()
+    }
+
+    /// Places to send from, for each channel its own.
+    fn places(&self) -> BTreeMap<Channel, Arc<Semaphore>> {
+        let concurrency = self.config.concurrency;
+        self.couriers
+            .keys()
+            .map(|channel| (*channel, Arc::new(Semaphore::new(concurrency))))
+            .collect()
+    }
+
+    async fn send_one(&self, outgoing: Arc<Outgoing>, in_time: bool) -> Result<End, PassError> {
         let id = outgoing.delivery.id;
         self.config.faults.live()?;
-        if stop.is_cancelled() {
-            self.give_back(id).await?;
+        if !in_time {
+            self.give_back(vec![id]).await?;
             return Ok(End::Released);
         }
-        if !self.mark(&outgoing).await? {
+        let lease_over = Instant::now() + self.lease();
+        if !self.mark(&outgoing, lease_over).await? {
             return Ok(End::Lost);
         }
         self.reach(FaultPoint::AfterMark)?;
         let Receipt { result, page } = self.send(&outgoing).await;
         self.reach(FaultPoint::AfterSend)?;
-        let kept = self.keep_result(&outgoing, &result).await?;
+        let kept = self.keep_result(&outgoing, &result, lease_over).await?;
         self.reach(FaultPoint::AfterResult)?;
         if !kept {
             tracing::warn!(delivery = %id, outcome = %result.outcome(), "The result of a send came too late: its lease is over.");
@@ -175,33 +226,41 @@ impl Inner {
         Ok(End::Recorded(result))
     }
 
-    async fn give_back(&self, id: DeliveryId) -> StoreResult<()> {
+    async fn give_back(&self, ids: Vec<DeliveryId>) -> StoreResult<()> {
         let node = self.node;
         self.db
             .write(move |tx| {
-                deliveries::release(tx.conn, node, Some(&[id]), tx.now)?;
+                deliveries::release(tx.conn, node, Some(ids.as_slice()), tx.now)?;
                 Ok(())
             })
             .await
     }
 
-    async fn mark(&self, outgoing: &Outgoing) -> StoreResult<bool> {
+    /// Commits that the first byte may be out. When the answer to the commit is lost, it is asked again: the row may say
+    /// `sending`, and then it has to be sent, or somebody would wonder whether it was.
+    async fn mark(&self, outgoing: &Outgoing, lease_over: Instant) -> StoreResult<bool> {
         let claimed = Claimed {
             id: outgoing.delivery.id,
             lease_gen: outgoing.delivery.lease_gen,
         };
         let (node, lease) = (self.node, self.config.lease);
-        self.db
-            .write(move |tx| {
-                Ok(deliveries::mark_sending(
-                    tx.conn,
-                    claimed,
-                    node,
-                    tx.now,
-                    tx.now.plus(lease),
-                )?)
-            })
-            .await
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let marked: StoreResult<bool> = self
+                .db
+                .write(move |tx| {
+                    let until = tx.now.plus(lease);
+                    Ok(deliveries::mark_sending(tx.conn, claimed, node, tx.now, until)?)
+                })
+                .await;
+            match marked {
+                Err(StoreError::Db(error @ DbError::CommitUnknown)) if Instant::now() < lease_over => {
+                    tracing::warn!(%error, "It is unknown whether a delivery is marked; asking…");
+                    rest(&mut pause).await;
+                }
+                other => return other,
+            }
+        }
     }
 
     /// Sends, within the time a send may take. Past that, nobody can tell.
@@ -217,11 +276,17 @@ impl Inner {
         })
     }
 
-    /// Tries until the database takes the result or the lease is over: after that it is uncertain anyway.
-    async fn keep_result(&self, outgoing: &Outgoing, result: &SendResult) -> Result<bool, PassError> {
+    /// Tries until the database takes the result or the lease is over: after that it is uncertain anyway. Whatever the database
+    /// says: the send cannot be taken back, and a result that is not written is sent again.
+    async fn keep_result(
+        &self,
+        outgoing: &Outgoing,
+        result: &SendResult,
+        lease_over: Instant,
+    ) -> Result<bool, PassError> {
         let flight = InFlight::from(outgoing);
         let random = self.random();
-        let give_up_at: UtcTime = self.clock.now().plus(self.config.lease);
+        let mut pause = FIRST_PAUSE;
         loop {
             let kept = result.clone();
             let written: Result<bool, StoreError> = self
@@ -229,9 +294,9 @@ impl Inner {
                 .write(move |tx| deliveries::record_result(tx.conn, &flight, &kept, random, tx.now))
                 .await;
             match written {
-                Err(error) if PassError::is_outage(&error) && self.clock.now() < give_up_at => {
+                Err(StoreError::Db(error)) if Instant::now() < lease_over => {
                     tracing::warn!(%error, "The result of a send could not be written; trying again…");
-                    sleep(RESULT_PAUSE).await;
+                    rest(&mut pause).await;
                 }
                 other => return Ok(other?),
             }
@@ -252,9 +317,21 @@ impl Inner {
                     path: page,
                 });
             }
+            SendResult::Failed {
+                class: FailureClass::Relay,
+                ..
+            } => {
+                tracing::warn!(%delivery, %channel, "Our mail relay did not take a notice; its attempt says why.");
+            }
             other => {
                 tracing::warn!(%delivery, %channel, outcome = %other.outcome(), "A notice was not sent; its attempt says why.");
             }
         }
     }
+}
+
+/// Waits, and the next time twice as long.
+async fn rest(pause: &mut Duration) {
+    sleep(*pause).await;
+    *pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
 }

@@ -9,8 +9,9 @@ use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Segment;
 use crate::problem::{ApiError, Problem};
+use crate::write::show;
 
-/// One delivery to an area of the caller's subtree, with what was tried.
+/// One delivery to an area of the caller's subtree, with what was tried. Its `ETag` changes with every step a worker takes.
 #[utoipa::path(
     tag = "deliveries",
     security(("oauth" = ["delivery:manage"])),
@@ -34,5 +35,5 @@ pub async fn get(
             Ok(Delivery::with_attempts(view, attempts))
         })
         .await?;
-    Ok(HttpResponse::Ok().json(delivery))
+    Ok(show(delivery.version, &delivery))
 }

@@ -39,15 +39,16 @@ async fn step(
     if !violations.is_empty() {
         return Err(ApiError::invalid(violations));
     }
+    let expected = write.version();
     write
         .run(app, &digest, move |recording| {
             let view = if verb == DeliveryVerb::Cancel {
-                deliveries::cancel(recording, &caller.visible, id, &input.reason)?
+                deliveries::cancel(recording, &caller.visible, id, expected, &input.reason)?
             } else {
-                deliveries::redeliver(recording, &caller.visible, id, &input.reason)?
+                deliveries::redeliver(recording, &caller.visible, id, expected, &input.reason)?
             };
             let attempts = deliveries::attempts(recording.conn(), id)?;
-            Reply::plain(&Delivery::with_attempts(view, attempts))
+            Reply::ok(view.delivery.version, &Delivery::with_attempts(view, attempts))
         })
         .await
 }
@@ -58,6 +59,7 @@ async fn step(
     security(("oauth" = ["delivery:manage"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The delivery"),
+        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
         ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
     ),
     request_body = DeliveryStepInput,
@@ -65,6 +67,7 @@ async fn step(
         (status = 200, description = "Queued", body = Delivery),
         (status = 404, description = "None, or outside the caller's area", body = Problem),
         (status = 409, description = "Its state does not allow it; what was sent is never sent again", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem),
         (status = 422, description = "No reason, or too long a one", body = Problem)
     )
 )]
@@ -93,6 +96,7 @@ pub async fn redeliver(
     security(("oauth" = ["delivery:manage"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The delivery"),
+        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
         ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
     ),
     request_body = DeliveryStepInput,
@@ -100,6 +104,7 @@ pub async fn redeliver(
         (status = 200, description = "Cancelled", body = Delivery),
         (status = 404, description = "None, or outside the caller's area", body = Problem),
         (status = 409, description = "Its state does not allow it", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem),
         (status = 422, description = "No reason, or too long a one", body = Problem)
     )
 )]

@@ -14,6 +14,8 @@ use utoipa::ToSchema;
 pub struct Delivery {
     /// Sent along with every attempt.
     pub id: DeliveryId,
+    /// The same as its `ETag`.
+    pub version: i64,
     pub notice: NoticeId,
     pub bulletin: BulletinId,
     pub kind: BulletinKind,
@@ -66,6 +68,7 @@ impl Delivery {
         let row = view.delivery;
         Self {
             id: row.id,
+            version: row.version,
             notice: row.notice_id,
             bulletin: view.bulletin_id,
             kind: view.kind,

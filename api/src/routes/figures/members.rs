@@ -139,13 +139,7 @@ pub async fn members(
     let page = app
         .read_slow(move |conn| {
             let (prepared, all) = asked.answer(conn, &model, &caller, today, |prepared, facts| {
-                figures::members(
-                    &prepared.question,
-                    &prepared.basis,
-                    facts,
-                    (metric, part),
-                    &group,
-                )
+                figures::members(&prepared.question, &prepared.basis, facts, (metric, part), &group)
             })?;
             let rest = match window.after {
                 None => all.as_slice(),

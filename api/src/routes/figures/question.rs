@@ -63,7 +63,9 @@ impl Asked {
                 let prepared = self.prepare(conn, caller, today)?;
                 let Question { within, as_of, .. } = &prepared.question;
                 let held = if prepared.is_present && attempt <= TRIES {
-                    model.with(conn, within, *as_of, prepared.known, |facts| fold(&prepared, facts))?
+                    model.with(conn, within, *as_of, prepared.known, |facts| {
+                        fold(&prepared, facts)
+                    })?
                 } else {
                     let facts = Facts::load(conn, within, *as_of, prepared.known)?;
                     Held::Answer(fold(&prepared, &facts))
@@ -102,10 +104,7 @@ impl Asked {
             metrics: self.metrics.clone(),
             within: area.subtree(),
             // A baseline that is still to come on that day is no beginning.
-            from: self
-                .from
-                .or(baseline_on.filter(|day| *day <= to))
-                .unwrap_or(to),
+            from: self.from.or(baseline_on.filter(|day| *day <= to)).unwrap_or(to),
             to,
             as_of,
             baseline_on,

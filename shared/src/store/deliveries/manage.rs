@@ -10,10 +10,10 @@ use crate::domain::bulletin::BulletinKind;
 use crate::domain::delivery::{Channel, DeliveryState, DeliveryVerb, lifetime};
 use crate::domain::period::Period;
 use crate::ids::{AreaId, BulletinId, DeliveryId, NodeId};
-use crate::store::StoreResult;
 use crate::store::areas::Subtree;
 use crate::store::audit::Entry;
 use crate::store::ledger::Recording;
+use crate::store::{StoreError, StoreResult};
 
 /// A delivery with what it delivers and to whom.
 #[derive(Debug, Clone, Queryable)]
@@ -70,7 +70,7 @@ macro_rules! deliveries_to {
 /// The delivery of this id, if it goes to an area of `visible`.
 ///
 /// # Errors
-/// [`crate::store::StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or the database's.
 pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: DeliveryId) -> StoreResult<DeliveryView> {
     deliveries_to!(visible)
         .filter(deliveries::id.eq(id))
@@ -121,32 +121,35 @@ pub fn attempts(conn: &mut AnyConnection, id: DeliveryId) -> QueryResult<Vec<Att
         .load(conn)
 }
 
-/// Has it sent again, with the same id, for a new lifetime.
+/// Has it sent again, with the same id, for a new lifetime. `expected`: only if it is at this version.
 ///
 /// # Errors
-/// [`crate::store::StoreError::Refused`], [`crate::store::StoreError::NotFound`], or the database's.
+/// [`StoreError::Refused`], [`StoreError::NotFound`], [`StoreError::Stale`], or the database's.
 pub fn redeliver(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
     id: DeliveryId,
+    expected: Option<i64>,
     reason: &str,
 ) -> StoreResult<DeliveryView> {
-    let view = find(recording.conn(), visible, id)?;
+    let view = find_at(recording, visible, id, expected)?;
     let now = recording.now();
-    let expires_at = view
-        .delivery
-        .expires_at
-        .max(now.plus(lifetime(view.period.unit())));
-    diesel::update(deliveries::table.find(id))
-        .set((
-            deliveries::not_before.eq(now),
-            deliveries::expires_at.eq(expires_at),
-        ))
-        .execute(recording.conn())?;
-    step(recording, visible, &view, DeliveryVerb::Redeliver, reason)
+    let new_end = now.plus(lifetime(view.period.unit()));
+    let renewed = Renewed {
+        not_before: now,
+        expires_at: view.delivery.expires_at.max(new_end),
+    };
+    step(
+        recording,
+        visible,
+        &view,
+        DeliveryVerb::Redeliver,
+        Some(renewed),
+        reason,
+    )
 }
 
-/// Takes it back.
+/// Takes it back. `expected`: only if it is at this version.
 ///
 /// # Errors
 /// As [`redeliver`].
@@ -154,43 +157,70 @@ pub fn cancel(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
     id: DeliveryId,
+    expected: Option<i64>,
     reason: &str,
 ) -> StoreResult<DeliveryView> {
-    let view = find(recording.conn(), visible, id)?;
-    step(recording, visible, &view, DeliveryVerb::Cancel, reason)
+    let view = find_at(recording, visible, id, expected)?;
+    step(recording, visible, &view, DeliveryVerb::Cancel, None, reason)
 }
 
-/// A worker may have it in hand, so the state is asked again in the update; a worker's own update then hits no row.
+fn find_at(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    id: DeliveryId,
+    expected: Option<i64>,
+) -> StoreResult<DeliveryView> {
+    let found = find(recording.conn(), visible, id)?;
+    let current = found.delivery.version;
+    match expected {
+        Some(expected) if expected != current => Err(StoreError::Stale { current }),
+        _ => Ok(found),
+    }
+}
+
+/// The time a delivery gets when it is sent again.
+struct Renewed {
+    not_before: UtcTime,
+    expires_at: UtcTime,
+}
+
+/// A worker may have it in hand, so the version is asked again in the update; a worker's own update then hits no row.
 fn step(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
     view: &DeliveryView,
     verb: DeliveryVerb,
+    renewed: Option<Renewed>,
     reason: &str,
 ) -> StoreResult<DeliveryView> {
     let id = view.delivery.id;
     let to = view.delivery.state.after(verb)?;
     let now = recording.now();
+    let times = renewed.map(|times| {
+        (
+            deliveries::not_before.eq(times.not_before),
+            deliveries::expires_at.eq(times.expires_at),
+        )
+    });
     let updated = diesel::update(deliveries::table.find(id))
-        .filter(deliveries::state.eq(view.delivery.state))
-        .filter(deliveries::lease_gen.eq(view.delivery.lease_gen))
+        .filter(deliveries::version.eq(view.delivery.version))
         .set((
             deliveries::state.eq(to),
+            times,
             deliveries::lease_owner.eq(None::<NodeId>),
             deliveries::lease_until.eq(None::<UtcTime>),
             deliveries::reason.eq(reason),
             deliveries::updated_at.eq(now),
+            deliveries::version.eq(deliveries::version + 1),
         ))
         .execute(recording.conn())?;
     let after = find(recording.conn(), visible, id)?;
     if updated != 1 {
         // A worker was faster: the answer is about the state it is in now.
-        return Err(after
-            .delivery
-            .state
-            .after(verb)
-            .err()
-            .map_or_else(not_found, Into::into));
+        after.delivery.state.after(verb)?;
+        return Err(StoreError::Stale {
+            current: after.delivery.version,
+        });
     }
     recording.audit(&Entry {
         verb: verb.as_str(),

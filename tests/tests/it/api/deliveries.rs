@@ -1,4 +1,4 @@
-//! `/v1/deliveries/{id}/redeliver` and `/cancel`: a person decides about a notice that did not go out by itself.
+//! `/v1/deliveries/{id}`, `/redeliver` and `/cancel`: a person decides about a notice that did not go out by itself.
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -189,5 +189,46 @@ fn only_those_above_the_recipient_decide_and_they_say_why() {
         let untouched: Value = office.get(&path).await.expect(200).json();
         assert_eq!(untouched["state"], "queued");
         assert_eq!(untouched.get("reason"), None);
+    });
+}
+
+#[test]
+fn whoever_has_not_seen_the_latest_is_told_so() {
+    with_api(async |api| {
+        let (office, path) = one_delivery(api).await;
+        let shown = office.get(&path).await.expect(200);
+        assert_eq!(
+            (shown.header("etag"), &shown.json()["version"]),
+            (Some("\"1\""), &json!(1))
+        );
+        let act = |verb: &'static str, etag: &'static str| {
+            let request = office.request(reqwest::Method::POST, &format!("{path}/{verb}"));
+            office.send(
+                request
+                    .header("If-Match", etag)
+                    .json(&json!({"reason": "已电话告知"})),
+            )
+        };
+        act("cancel", "1").await.expect(400);
+        let stale = act("cancel", "\"7\"").await.expect(412).json();
+        assert_eq!(stale["type"], "/problems/stale");
+        assert_eq!(office.get(&path).await.expect(200).json(), shown.json());
+        let cancelled = act("cancel", "\"1\"").await.expect(200);
+        assert_eq!(
+            (cancelled.header("etag"), &cancelled.json()["version"]),
+            (Some("\"2\""), &json!(2))
+        );
+        put_in(api, DeliveryState::Dead).await;
+        act("redeliver", "\"1\"").await.expect(412);
+        let again = act("redeliver", "\"2\"").await.expect(200);
+        assert_eq!(
+            (again.header("etag"), &again.json()["state"]),
+            (Some("\"3\""), &json!("queued")),
+            "one change, whatever it writes"
+        );
+        let listed = office.get("/v1/deliveries").await.expect(200).json();
+        assert_eq!(listed["items"][0]["version"], 3);
+        let steps: Vec<_> = trail(api).await.into_iter().map(|(verb, ..)| verb).collect();
+        assert_eq!(steps, ["cancel", "redeliver"]);
     });
 }

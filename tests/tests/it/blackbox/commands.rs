@@ -1,6 +1,6 @@
 //! The command line: exit codes, settings, imports, tokens.
 
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::sync::Arc;
 
 use qiaojian_shared::clock::SystemClock;
@@ -8,7 +8,9 @@ use qiaojian_shared::store::{StoreError, areas};
 use qiaojian_tests::{TestDb, both_databases};
 use serde_json::Value;
 
-use super::qiaojian;
+use super::{Running, qiaojian, refusal, text};
+
+const AREAS: &str = "code,level,parent,name,kind\n340000,province,,安徽省,administrative\n340300,city,340000,蚌埠市,administrative\n";
 
 fn run(test_db: &TestDb, arguments: &[&str]) -> Output {
     qiaojian(&test_db.directory())
@@ -18,36 +20,87 @@ fn run(test_db: &TestDb, arguments: &[&str]) -> Output {
         .expect("the binary runs")
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+#[test]
+fn a_mistyped_setting_is_an_error_at_start_before_anything_is_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    for (name, value) in [
+        ("QIAOJIAN_LISTN", "127.0.0.1:1"),
+        ("QIAOJIAN_LISTEN", "8080"),
+        ("QIAOJIAN_SECRET_KEY", "short"),
+        ("DATABASE_URL", "mysql://x/y"),
+        ("DATABASE_URL", "postgres://u:ge%heim@h/q"),
+        ("DATABASE_URL", "postgres://u:ge@heim@h/q"),
+        ("DATABASE_URL", "postgres://h/q?sslmode=require"),
+        ("QIAOJIAN_LOG", "info,=x="),
+        ("QIAOJIAN_SMTP_URL", "smtp://localhost"),
+        ("QIAOJIAN_MAIL_FROM", "a@example.org"),
+    ] {
+        for command in ["api", "worker", "up"] {
+            let said = refusal(qiaojian(&data_dir).env(name, value).arg(command), 2);
+            assert!(!said.contains("heim"), "{said}");
+        }
+    }
+    for (url, from) in [("localhost:25", "a@example.org"), ("smtp://localhost", "nobody")] {
+        let mut command = qiaojian(&data_dir);
+        command
+            .env("QIAOJIAN_SMTP_URL", url)
+            .env("QIAOJIAN_MAIL_FROM", from);
+        assert!(refusal(&mut command, 2).contains("QIAOJIAN_"));
+    }
+    for (name, value) in [("QIAOJIAN_EMPTY", "perhaps"), ("QIAOJIAN_LOG_FORMAT", "xml")] {
+        let output = qiaojian(&data_dir).env(name, value).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name}");
+    }
+    assert!(!data_dir.exists());
+    let usage = |argument: &[&str]| qiaojian(&data_dir).args(argument).output().unwrap().status;
+    assert_eq!(usage(&["up", "--colour"]).code(), Some(2));
+    assert_eq!(usage(&["--help"]).code(), Some(0));
 }
 
 #[test]
-fn a_mistyped_setting_is_an_error_at_start() {
+fn every_option_may_be_a_variable_and_those_of_another_command_do_no_harm() {
     both_databases(|test_db| {
-        for (name, value) in [
-            ("QIAOJIAN_LISTN", "127.0.0.1:1"),
-            ("QIAOJIAN_SECRET_KEY", "short"),
-            ("DATABASE_URL", "mysql://x/y"),
-            ("QIAOJIAN_LOG", "info,=x="),
-        ] {
-            let output = qiaojian(&test_db.directory())
+        let directory = test_db.directory();
+        let table = directory.join("areas.csv");
+        std::fs::write(&table, AREAS).unwrap();
+        let with_variables = |dry_run: &str| {
+            let mut command = qiaojian(&directory);
+            command
                 .env("DATABASE_URL", test_db.url_text())
-                .env(name, value)
-                .arg("api")
-                .output()
-                .unwrap();
-            assert_eq!(output.status.code(), Some(2), "{name}: {}", text(&output.stderr));
-            assert_eq!(
-                text(&output.stderr).lines().count(),
-                1,
-                "{}",
-                text(&output.stderr)
-            );
-        }
-        let output = run(&test_db, &["up", "--colour"]);
-        assert_eq!(output.status.code(), Some(2));
-        assert_eq!(run(&test_db, &["--help"]).status.code(), Some(0));
+                .env("QIAOJIAN_EMPTY", "true")
+                .env("QIAOJIAN_DRY_RUN", dry_run)
+                .env("QIAOJIAN_TOKEN_AREA", "340300")
+                .env("QIAOJIAN_TOKEN_ROLE", "city_reporter")
+                .env("QIAOJIAN_TOKEN_POST", "leading_group")
+                .env("QIAOJIAN_TOKEN_SCOPES", "org:read,org:write")
+                .env("QIAOJIAN_TOKEN_EXPIRES_IN", "30d")
+                .env("QIAOJIAN_TOKEN_LABEL", "市侨联 1 号手机")
+                .env("QIAOJIAN_TOKEN_JSON", "1");
+            command
+        };
+        // No command is `up`, and has its variables too.
+        let mut empty = Running::start(with_variables("0"));
+        empty.line_with("There are no areas yet");
+        empty.signal("TERM");
+        assert_eq!(empty.code(), Some(0));
+
+        let import = |dry_run: &str| {
+            let output = with_variables(dry_run)
+                .args(["import", "areas"])
+                .arg(&table)
+                .output();
+            text(&output.unwrap().stdout)
+        };
+        assert_eq!(import("1"), "would add 2 areas; 0 are there already\n");
+        assert_eq!(import("0"), "added 2 areas; 0 are there already\n");
+
+        let token = with_variables("0").args(["token", "create"]).output().unwrap();
+        assert_eq!(token.status.code(), Some(0), "{}", text(&token.stderr));
+        let token: Value = serde_json::from_slice(&token.stdout).unwrap();
+        let mut fields: Vec<_> = token.as_object().unwrap().keys().cloned().collect();
+        fields.sort();
+        assert_eq!(fields, ["client_id", "client_secret", "expires_at"]);
     });
 }
 
@@ -56,32 +109,53 @@ fn areas_are_checked_whole_before_the_first_is_written() {
     both_databases(|test_db| {
         let file = test_db.directory().join("areas.csv");
         let path = file.to_str().unwrap();
-        let good = "code,level,parent,name,kind\n340000,province,,安徽省,administrative\n340300,city,340000,蚌埠市,administrative\n";
         std::fs::write(
             &file,
-            format!("{good}340304,county,340000,禹会区,administrative\n"),
+            format!("{AREAS}340304,county,340000,禹会区,administrative\n"),
         )
         .unwrap();
         let refused = run(&test_db, &["import", "areas", path]);
         assert_eq!(refused.status.code(), Some(1));
         assert!(
-            text(&refused.stderr).contains("row 4: 340304: a county cannot stand under a province"),
+            text(&refused.stderr).contains("line 4: 340304: a county cannot stand under a province"),
             "{}",
             text(&refused.stderr)
         );
 
-        std::fs::write(&file, good).unwrap();
+        std::fs::write(&file, AREAS).unwrap();
+        let outcome = |arguments: &[&str]| {
+            let output = run(&test_db, arguments);
+            assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+            (text(&output.stdout), text(&output.stderr))
+        };
+        let dry = ["import", "areas", path, "--dry-run"];
+        let real = ["import", "areas", path];
+        let added = |line: &str| (line.to_owned(), String::new());
+        assert_eq!(outcome(&dry), added("would add 2 areas; 0 are there already\n"));
+        assert_eq!(outcome(&real), added("added 2 areas; 0 are there already\n"));
+        assert_eq!(outcome(&real), added("added 0 areas; 2 are there already\n"));
+
+        // Only the file's own rows are counted, and what it has otherwise is told and left alone.
+        std::fs::write(
+            &file,
+            "code,level,parent,name,kind\n340300,city,340000,蚌埠,statistical\n340304,county,340300,禹会区,administrative\n",
+        )
+        .unwrap();
+        let differs = "qiaojian: line 2: 340300: row differs and was left alone: name is 蚌埠 here, 蚌埠市 in the register; kind is \
+                       statistical here, administrative in the register\n";
         assert_eq!(
-            text(&run(&test_db, &["import", "areas", path, "--dry-run"]).stdout),
-            "would add 2 areas; 0 are there already\n"
+            outcome(&dry),
+            (
+                "would add 1 areas; 1 are there already, 1 of them not as in the file\n".to_owned(),
+                differs.to_owned()
+            )
         );
         assert_eq!(
-            text(&run(&test_db, &["import", "areas", path]).stdout),
-            "added 2 areas\n"
-        );
-        assert_eq!(
-            text(&run(&test_db, &["import", "areas", path]).stdout),
-            "added 0 areas\n"
+            outcome(&real),
+            (
+                "added 1 areas; 1 are there already, 1 of them not as in the file\n".to_owned(),
+                differs.to_owned()
+            )
         );
 
         let nowhere = run(
@@ -92,27 +166,6 @@ fn areas_are_checked_whole_before_the_first_is_written() {
         );
         assert_eq!(nowhere.status.code(), Some(1));
         assert!(text(&nowhere.stderr).contains("there is no area 350000"));
-        let token = run(
-            &test_db,
-            &[
-                "token",
-                "create",
-                "--area",
-                "340300",
-                "--role",
-                "city_reporter",
-                "--label",
-                "市",
-                "--expires-in",
-                "30d",
-                "--json",
-            ],
-        );
-        assert_eq!(token.status.code(), Some(0), "{}", text(&token.stderr));
-        let token: Value = serde_json::from_slice(&token.stdout).unwrap();
-        let mut fields: Vec<_> = token.as_object().unwrap().keys().cloned().collect();
-        fields.sort();
-        assert_eq!(fields, ["client_id", "client_secret", "expires_at"]);
         let beyond = run(
             &test_db,
             &[
@@ -129,7 +182,47 @@ fn areas_are_checked_whole_before_the_first_is_written() {
             ],
         );
         assert_eq!(beyond.status.code(), Some(1));
+        let token = [
+            "token", "create", "--area", "340300", "--role", "reader", "--label",
+        ];
+        let long = "侨".repeat(101);
+        for (label, says) in [
+            ("", "Must not be empty."),
+            (long.as_str(), "At most 100 characters"),
+        ] {
+            let refused = run(&test_db, &[&token[..], &[label]].concat());
+            assert_eq!(refused.status.code(), Some(2), "{label}");
+            assert!(text(&refused.stderr).contains(says), "{}", text(&refused.stderr));
+        }
     });
+}
+
+#[test]
+fn a_dry_run_without_a_database_makes_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let table = directory.path().join("areas.csv");
+    std::fs::write(&table, AREAS).unwrap();
+    let data_dir = directory.path().join("data");
+    let output = qiaojian(&data_dir)
+        .args(["import", "areas", "--dry-run"])
+        .arg(&table)
+        .output()
+        .unwrap();
+    assert_eq!(text(&output.stdout), "would add 2 areas; 0 are there already\n");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(!data_dir.exists());
+}
+
+#[test]
+fn what_needs_a_schema_says_which_command_makes_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let token = [
+        "token", "create", "--area", "340000", "--role", "reader", "--label", "x",
+    ];
+    for arguments in [["api"].as_slice(), &["worker"], &token] {
+        let said = refusal(qiaojian(directory.path()).args(arguments), 1);
+        assert!(said.contains("`qiaojian migrate`"), "{said}");
+    }
 }
 
 #[test]
@@ -180,7 +273,7 @@ fn an_area_table_may_be_in_gb18030_and_a_damaged_one_leaves_nothing() {
         let encoded = encoding_rs::GB18030.encode(table).0;
         assert_eq!(
             text(&import("spreadsheet.csv", &encoded).stdout),
-            "added 1 areas\n"
+            "added 1 areas; 0 are there already\n"
         );
         let db = test_db.open(Arc::new(SystemClock));
         let found = tokio::runtime::Runtime::new()
@@ -199,9 +292,11 @@ fn several_processes_may_migrate_at_once() {
                 qiaojian(&test_db.directory())
                     .env("DATABASE_URL", test_db.url_text())
                     .arg("migrate")
-                    .output()
+                    .stdout(Stdio::null())
+                    .spawn()
+                    .unwrap()
             })
             .collect();
-        assert!(runs.into_iter().all(|run| run.unwrap().status.success()));
+        assert!(runs.into_iter().all(|mut run| run.wait().unwrap().success()));
     });
 }

@@ -1,13 +1,19 @@
 //! The real binary, started as a process and driven from outside.
 
+mod away;
 mod commands;
 mod kills;
 mod newcomer;
+mod proxy;
+mod signals;
+mod starts;
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+
+use serde_json::Value;
 
 /// The binary with nothing in its environment but what a test sets.
 pub fn qiaojian(data_dir: &Path) -> Command {
@@ -20,10 +26,25 @@ pub fn qiaojian(data_dir: &Path) -> Command {
     command
 }
 
+/// What a process has written.
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs it to its end, which must be this exit code, with one line on stderr: that line.
+#[track_caller]
+pub fn refusal(command: &mut Command, code: i32) -> String {
+    let output = command.output().expect("the binary runs");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    said
+}
+
 /// A process that is killed when the test is through, whatever happened.
 pub struct Running {
     child: Child,
-    /// Its stdout, line by line, as it comes.
+    /// What it says, line by line, as it comes.
     pub lines: Receiver<String>,
 }
 
@@ -32,15 +53,25 @@ impl Running {
     pub fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary starts");
         let stdout = child.stdout.take().expect("its stdout");
-        let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        Self { child, lines }
+        Self {
+            child,
+            lines: listen(stdout),
+        }
+    }
+
+    /// Starts it and listens to its log, which is on stderr.
+    pub fn start_and_hear_its_log(mut command: Command) -> Self {
+        let mut child = command
+            .env("QIAOJIAN_LOG", "info")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let stderr = child.stderr.take().expect("its stderr");
+        Self {
+            child,
+            lines: listen(stderr),
+        }
     }
 
     /// The next line that contains `part`.
@@ -76,4 +107,45 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn listen(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    lines
+}
+
+/// Where `up` says that it listens.
+pub fn base_of(line: &str) -> String {
+    line.split_whitespace()
+        .find(|word| word.starts_with("http://"))
+        .expect("an address")
+        .to_owned()
+}
+
+/// An access token for these credentials (`client_id`, `client_secret`).
+pub fn sign_in(base: &str, credentials: &Value) -> String {
+    let field = |name: &str| credentials[name].as_str().expect("a credential").to_owned();
+    let form = [
+        ("grant_type", "client_credentials".to_owned()),
+        ("client_id", field("client_id")),
+        ("client_secret", field("client_secret")),
+    ];
+    let reply: Value = reqwest::blocking::Client::new()
+        .post(format!("{base}/oauth/token"))
+        .form(&form)
+        .send()
+        .expect("the token endpoint answers")
+        .json()
+        .expect("JSON");
+    reply["access_token"]
+        .as_str()
+        .expect("an access token")
+        .to_owned()
 }

@@ -7,7 +7,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Running, qiaojian};
+use super::{Running, base_of, qiaojian, sign_in};
+
+/// The pilot cities, each of which gets every bulletin.
+const CITIES: [&str; 4] = ["340300", "340500", "340800", "341200"];
 
 fn notices(data_dir: &Path) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
@@ -27,13 +30,6 @@ fn notices(data_dir: &Path) -> BTreeMap<String, usize> {
         }
     }
     counts
-}
-
-fn base_of(line: &str) -> String {
-    line.split_whitespace()
-        .find(|word| word.starts_with("http://"))
-        .unwrap()
-        .to_owned()
 }
 
 #[test]
@@ -60,11 +56,17 @@ fn seven_bulletins_reach_each_pilot_city_once_and_a_second_start_adds_none() {
         published.contains("2021-12 (第1期)") && published.contains("2022-06 (第7期)"),
         "{published}"
     );
-    for city in ["340300", "340500", "340800", "341200"] {
-        // They may be told in any order; each city has its line.
-        assert!(!first.line_with("7 written").is_empty(), "{city}");
+    // They may be told in any order; each city has its line.
+    let told = CITIES.map(|_| first.line_with("Notices for"));
+    for city in CITIES {
+        let of_city = format!(" {city}: 7 written");
+        assert_eq!(
+            told.iter().filter(|line| line.contains(&of_city)).count(),
+            1,
+            "{city}: {told:?}"
+        );
     }
-    let expected: BTreeMap<String, usize> = ["340300", "340500", "340800", "341200"]
+    let expected: BTreeMap<String, usize> = CITIES
         .iter()
         .flat_map(|city| [(format!("{city} eml"), 7), (format!("{city} html"), 7)])
         .collect();
@@ -72,21 +74,10 @@ fn seven_bulletins_reach_each_pilot_city_once_and_a_second_start_adds_none() {
 
     let credentials: Value = serde_json::from_str(&fs::read_to_string(&credentials).unwrap()).unwrap();
     let http = reqwest::blocking::Client::new();
-    let form = [
-        ("grant_type", "client_credentials"),
-        ("client_id", credentials["client_id"].as_str().unwrap()),
-        ("client_secret", credentials["client_secret"].as_str().unwrap()),
-    ];
-    let token: Value = http
-        .post(format!("{base}/oauth/token"))
-        .form(&form)
-        .send()
-        .unwrap()
-        .json()
-        .unwrap();
+    let token = sign_in(&base, &credentials);
     let get = |base: &str, path: &str| {
         http.get(format!("{base}{path}"))
-            .bearer_auth(token["access_token"].as_str().unwrap())
+            .bearer_auth(&token)
             .send()
             .unwrap()
     };

@@ -18,11 +18,11 @@ use super::register::{Register, with_register};
 
 const STREET: &str = "340304001";
 
-fn id(number: u128) -> OrganizationId {
+pub fn id(number: u128) -> OrganizationId {
     OrganizationId(Uuid::from_u128(number))
 }
 
-fn preparing() -> Facts {
+pub fn preparing() -> Facts {
     Facts {
         host: Host::Area,
         kind: Kind::Federation,
@@ -63,7 +63,7 @@ fn established() -> Facts {
     Facts { life, ..preparing() }
 }
 
-fn step(verb: Verb, on: &str) -> Step {
+pub fn step(verb: Verb, on: &str) -> Step {
     Step {
         verb,
         on: PreciseDate::day(date(on)),

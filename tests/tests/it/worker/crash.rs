@@ -44,7 +44,7 @@ async fn survives(office: &Office, point: FaultPoint, nth: u32) {
     drop(doomed);
     let survivor = start(Faults::none());
     until_idle(&survivor).await;
-    office.advance(TimeDelta::minutes(2)); // every lease is over
+    office.advance(TimeDelta::minutes(4)); // every lease is over, and its grace
     until_idle(&survivor).await;
     office.advance(TimeDelta::minutes(2)); // and every wait before a second try
     until_idle(&survivor).await;
@@ -119,7 +119,7 @@ fn what_may_have_arrived_is_parked_where_the_endpoint_wants_a_person_to_look() {
             .worker_with(office.other_process(), config, compose)
             .with_courier(Channel::File, recorder.clone());
         assert!(doomed.pass(&CancellationToken::new()).await.is_err());
-        office.advance(TimeDelta::minutes(2));
+        office.advance(TimeDelta::minutes(4));
         let survivor = office
             .worker()
             .with_courier(Channel::File, Arc::clone(&recorder) as _);

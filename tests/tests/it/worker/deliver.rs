@@ -135,7 +135,7 @@ fn a_refused_recipient_is_dead_until_a_person_has_it_sent_again_under_the_same_i
         office.advance(TimeDelta::days(40));
         until_idle(&worker).await;
         let again = office
-            .record(move |r| deliveries::redeliver(r, &Subtree::everything(), dead.id, "未收到"))
+            .record(move |r| deliveries::redeliver(r, &Subtree::everything(), dead.id, None, "未收到"))
             .await
             .unwrap();
         assert_eq!(again.delivery.state, DeliveryState::Queued);
@@ -143,7 +143,7 @@ fn a_refused_recipient_is_dead_until_a_person_has_it_sent_again_under_the_same_i
         assert_eq!(office.the_delivery().await.state, DeliveryState::Sent);
         assert_eq!(recorder.taken().into_iter().collect::<Vec<_>>(), [(dead.id, 2)]);
         let refused = office
-            .record(move |r| deliveries::redeliver(r, &Subtree::everything(), dead.id, "未收到"))
+            .record(move |r| deliveries::redeliver(r, &Subtree::everything(), dead.id, None, "未收到"))
             .await;
         assert!(matches!(refused, Err(StoreError::Refused(refused)) if refused.state == "sent"));
     });
@@ -162,16 +162,16 @@ fn what_was_not_sent_in_its_time_expires_and_what_is_taken_back_is_not_sent() {
         assert_eq!(expired.state, DeliveryState::Expired);
         let id = expired.id;
         office
-            .record(move |r| deliveries::redeliver(r, &Subtree::everything(), id, "未收到"))
+            .record(move |r| deliveries::redeliver(r, &Subtree::everything(), id, None, "未收到"))
             .await
             .unwrap();
         let elsewhere = Subtree::rooted_at("340000/341800/");
         let foreign = office
-            .record(move |r| deliveries::cancel(r, &elsewhere, id, "不再需要"))
+            .record(move |r| deliveries::cancel(r, &elsewhere, id, None, "不再需要"))
             .await;
         assert!(matches!(foreign, Err(StoreError::NotFound("delivery"))));
         office
-            .record(move |r| deliveries::cancel(r, &Subtree::everything(), id, "不再需要"))
+            .record(move |r| deliveries::cancel(r, &Subtree::everything(), id, None, "不再需要"))
             .await
             .unwrap();
         until_idle(&worker).await;
@@ -216,7 +216,7 @@ fn who_wakes_after_its_lease_can_neither_send_nor_report() {
             .read(move |conn| deliveries::outgoing(conn, &[claimed]))
             .await
             .remove(0);
-        office.advance(TimeDelta::minutes(2));
+        office.advance(TimeDelta::minutes(3));
         assert!(
             !mark(office, claimed, sleeper).await,
             "the lease is over: nothing may be sent"
@@ -238,7 +238,8 @@ fn who_wakes_after_its_lease_can_neither_send_nor_report() {
     });
 }
 
-async fn claim(office: &Office, db: qiaojian_shared::db::Db, node: NodeId) -> Vec<Claimed> {
+/// Claims for a worker that is not there, for 90 s.
+pub async fn claim(office: &Office, db: qiaojian_shared::db::Db, node: NodeId) -> Vec<Claimed> {
     let now = office.clock.now();
     let claim = Claim {
         node,
@@ -253,7 +254,8 @@ async fn claim(office: &Office, db: qiaojian_shared::db::Db, node: NodeId) -> Ve
         .unwrap()
 }
 
-async fn mark(office: &Office, claimed: Claimed, node: NodeId) -> bool {
+/// Marks as that worker would.
+pub async fn mark(office: &Office, claimed: Claimed, node: NodeId) -> bool {
     office
         .db
         .write(move |tx| {
@@ -340,7 +342,7 @@ fn a_bug_in_one_message_stops_that_message_only() {
             .worker()
             .with_courier(Channel::File, Arc::new(Faulty(victim)));
         until_idle(&worker).await;
-        office.advance(TimeDelta::minutes(2));
+        office.advance(TimeDelta::minutes(4));
         until_idle(&worker).await;
         for row in office.deliveries().await {
             let expected = if row.id == victim {

@@ -4,26 +4,30 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use qiaojian_shared::clock::Clock as _;
 use qiaojian_shared::domain::delivery::{
-    AttemptOutcome, Channel, DeliveryState, EndpointStatus, OnUncertain,
+    AttemptOutcome, Channel, DeliveryState, EndpointStatus, MOST_DOUBTS, OnUncertain,
 };
 use qiaojian_shared::domain::schedule::Approval;
+use qiaojian_shared::ids::DeliveryId;
+use qiaojian_shared::store::deliveries::{self, AttemptRow};
 use qiaojian_worker::{MailConfig, Worker};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::office::{Office, compose, count, until_idle, with_office};
 
-/// What the server does with the next message.
+/// What the server does in the next conversation. A step is a verb, `GREETING` for what is said first, or `MESSAGE` for what is
+/// said when the message has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Manner {
     Take,
-    /// Answers RCPT with this.
-    Refuse(&'static str),
-    /// Hangs up after the message, before its answer.
-    HangUp,
-    /// Reads the message and never answers.
-    Hang,
+    /// Answers this step with this.
+    Say(&'static str, &'static str),
+    /// Hangs up instead of answering this step.
+    HangUp(&'static str),
+    /// Never answers this step.
+    Hang(&'static str),
 }
 
 /// An SMTP server that keeps the messages it takes.
@@ -57,61 +61,105 @@ impl Server {
     }
 }
 
+/// What is said at this step; nothing for hanging up.
+async fn reply(manner: Manner, step: &str, usual: &'static str) -> Option<&'static str> {
+    match manner {
+        Manner::Say(at, reply) if at == step => Some(reply),
+        Manner::HangUp(at) if at == step => None,
+        Manner::Hang(at) if at == step => std::future::pending().await,
+        _ => Some(usual),
+    }
+}
+
 async fn converse(stream: TcpStream, manner: Manner, taken: Arc<Mutex<Vec<String>>>) -> std::io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut lines = BufReader::new(read).lines();
-    write.write_all(b"220 test.invalid ESMTP\r\n").await?;
+    let Some(greeting) = reply(manner, "GREETING", "220 test.invalid ESMTP").await else {
+        return Ok(());
+    };
+    write.write_all(format!("{greeting}\r\n").as_bytes()).await?;
     while let Some(line) = lines.next_line().await? {
         let verb = line.split([' ', ':']).next().unwrap_or("").to_ascii_uppercase();
-        let reply = match (verb.as_str(), manner) {
-            ("EHLO", _) => "250-test.invalid\r\n250 8BITMIME",
-            ("RCPT", Manner::Refuse(reply)) => reply,
-            ("DATA", _) => {
-                write.write_all(b"354 go on\r\n").await?;
-                let mut message = String::new();
-                while let Some(line) = lines.next_line().await? {
-                    if line == "." {
-                        break;
-                    }
-                    message += &line;
-                    message.push('\n');
-                }
-                match manner {
-                    Manner::HangUp => return Ok(()),
-                    Manner::Hang => std::future::pending().await,
-                    _ => taken.lock().unwrap().push(message),
-                }
-                "250 taken as 4711"
-            }
-            ("QUIT", _) => "221 bye",
+        let usual = match verb.as_str() {
+            "EHLO" => "250-test.invalid\r\n250-AUTH PLAIN\r\n250 8BITMIME",
+            "AUTH" => "235 come in",
+            "DATA" => "354 go on",
+            "QUIT" => "221 bye",
             _ => "250 ok",
         };
-        write.write_all(format!("{reply}\r\n").as_bytes()).await?;
+        let Some(said) = reply(manner, &verb, usual).await else {
+            return Ok(());
+        };
+        write.write_all(format!("{said}\r\n").as_bytes()).await?;
+        if verb != "DATA" || !said.starts_with("354") {
+            continue;
+        }
+        let mut message = String::new();
+        while let Some(line) = lines.next_line().await? {
+            if line == "." {
+                break;
+            }
+            message += &line;
+            message.push('\n');
+        }
+        let Some(said) = reply(manner, "MESSAGE", "250 taken as 4711").await else {
+            return Ok(());
+        };
+        if said.starts_with('2') {
+            taken.lock().unwrap().push(message);
+        }
+        write.write_all(format!("{said}\r\n").as_bytes()).await?;
     }
     Ok(())
 }
 
-async fn office_with_mail(office: &Office, server: &Server) -> Worker {
+/// How long a server that hangs is waited for in these tests.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// What the tests change about a worker's patience.
+#[derive(Clone, Copy)]
+enum Patient {
+    Always,
+    /// Waits [`PATIENCE`] for all that comes before the message.
+    NotBeforeMessage,
+    /// Waits [`PATIENCE`] for the answer to the message.
+    NotForAnswer,
+}
+
+/// A mail to be sent, and a worker that sends through this server.
+async fn office_with_mail(office: &Office, server: &Server, patient: Patient) -> Worker {
     office
         .endpoint("340300", Channel::Email, OnUncertain::Resend)
         .await;
     let mut plan = Office::campaign();
     plan.starts_period = "2022-05".parse().unwrap();
     office.schedule(plan, Approval::Automatic).await;
+    mailing(office, server, patient)
+}
+
+fn mailing(office: &Office, server: &Server, patient: Patient) -> Worker {
     let mut config = office.config();
-    config.send_timeout = Duration::from_millis(300);
+    match patient {
+        Patient::Always => {}
+        Patient::NotBeforeMessage => config.mail_limits.before_message = PATIENCE,
+        Patient::NotForAnswer => config.mail_limits.message = PATIENCE,
+    }
     config.mail = Some(MailConfig {
-        smtp_url: format!("smtp://127.0.0.1:{}", server.port),
+        smtp_url: format!("smtp://notice:secret@127.0.0.1:{}", server.port),
         from: "安徽省侨联 <notice@example.org>".to_owned(),
     });
     office.worker_with(office.db.clone(), config, compose)
+}
+
+async fn attempts(office: &Office, id: DeliveryId) -> Vec<AttemptRow> {
+    office.read(move |conn| deliveries::attempts(conn, id)).await
 }
 
 #[test]
 fn a_mail_carries_the_page_the_text_and_a_stable_id() {
     with_office(async |office| {
         let server = Server::start(&[]).await;
-        let worker = office_with_mail(office, &server).await;
+        let worker = office_with_mail(office, &server, Patient::Always).await;
         until_idle(&worker).await;
         let delivery = office.the_delivery().await;
         assert_eq!(delivery.state, DeliveryState::Sent);
@@ -131,18 +179,16 @@ fn a_mail_carries_the_page_the_text_and_a_stable_id() {
                 &mails[0][..800.min(mails[0].len())]
             );
         }
-        let attempts = office
-            .read(move |conn| qiaojian_shared::store::deliveries::attempts(conn, delivery.id))
-            .await;
+        let attempts = attempts(office, delivery.id).await;
         assert_eq!(attempts[0].detail.as_deref(), Some("taken as 4711"));
     });
 }
 
 #[test]
-fn a_server_that_hangs_up_or_hangs_gets_the_same_message_again() {
+fn a_server_that_hangs_up_or_hangs_on_the_message_gets_the_same_message_again() {
     with_office(async |office| {
-        let server = Server::start(&[Manner::HangUp, Manner::Hang]).await;
-        let worker = office_with_mail(office, &server).await;
+        let server = Server::start(&[Manner::HangUp("MESSAGE"), Manner::Hang("MESSAGE")]).await;
+        let worker = office_with_mail(office, &server, Patient::NotForAnswer).await;
         for uncertain in 1..3 {
             until_idle(&worker).await;
             let waiting = office.the_delivery().await;
@@ -153,39 +199,136 @@ fn a_server_that_hangs_up_or_hangs_gets_the_same_message_again() {
             assert_eq!(waiting.last_class, Some(AttemptOutcome::Uncertain));
             office.advance(TimeDelta::minutes(1));
         }
-        until_idle(&worker).await;
+        until_idle(&mailing(office, &server, Patient::Always)).await;
         assert_eq!(office.the_delivery().await.state, DeliveryState::Sent);
         assert_eq!(server.taken().len(), 1);
     });
 }
 
 #[test]
-fn what_a_server_answers_decides_what_is_next() {
-    for (reply, state, status) in [
-        ("451 try later", DeliveryState::Queued, EndpointStatus::Active),
-        (
-            "550 <office@340300.example.org> no such user",
-            DeliveryState::Dead,
-            EndpointStatus::Active,
-        ),
-        ("535 who are you", DeliveryState::Queued, EndpointStatus::Paused),
+fn who_never_says_whether_it_took_the_message_is_not_sent_it_for_ever() {
+    with_office(async |office| {
+        let server = Server::start(&[Manner::HangUp("MESSAGE"); 20]).await;
+        let worker = office_with_mail(office, &server, Patient::Always).await;
+        for _ in 0..10 {
+            until_idle(&worker).await;
+            office.advance(TimeDelta::hours(6));
+        }
+        let parked = office.the_delivery().await;
+        assert_eq!(
+            (parked.state, parked.uncertain_count),
+            (DeliveryState::NeedsReview, MOST_DOUBTS)
+        );
+        assert_eq!(attempts(office, parked.id).await.len(), 3);
+    });
+}
+
+#[test]
+fn what_goes_wrong_before_the_message_is_no_doubt_and_nobodys_fault_but_ours() {
+    let manners = [
+        Manner::Hang("GREETING"),
+        Manner::HangUp("GREETING"),
+        Manner::Say("GREETING", "421 too busy"),
+        Manner::Say("GREETING", "554 not you"),
+        Manner::Hang("EHLO"),
+        Manner::HangUp("EHLO"),
+        Manner::Say("EHLO", "550 not you"),
+        Manner::Hang("AUTH"),
+        Manner::HangUp("AUTH"),
+        Manner::Say("AUTH", "454 later"),
+        Manner::Say("AUTH", "535 wrong password"),
+        Manner::Hang("MAIL"),
+        Manner::HangUp("MAIL"),
+        Manner::Say("MAIL", "451 later"),
+        Manner::Say("MAIL", "550 not from you"),
+        Manner::Say("MAIL", "530 who are you"),
+        Manner::Hang("RCPT"),
+        Manner::HangUp("RCPT"),
+        Manner::Say("RCPT", "421 closing"),
+        Manner::Say("RCPT", "535 who are you"),
+        Manner::Hang("DATA"),
+        Manner::HangUp("DATA"),
+        Manner::Say("DATA", "451 later"),
+        Manner::Say("DATA", "250 what now"),
+        // A refusal is no doubt either, and the relay's own.
+        Manner::Say("MESSAGE", "451 no room"),
+    ];
+    with_office(async |office| {
+        let server = Server::start(&manners).await;
+        let worker = office_with_mail(office, &server, Patient::NotBeforeMessage).await;
+        for (tried, manner) in manners.iter().enumerate() {
+            until_idle(&worker).await;
+            let waiting = office.the_delivery().await;
+            assert_eq!(
+                (waiting.state, waiting.uncertain_count, waiting.last_class),
+                (DeliveryState::Queued, 0, Some(AttemptOutcome::Transient)),
+                "{manner:?}: {:?}",
+                waiting.last_error
+            );
+            let evidence = attempts(office, waiting.id).await;
+            assert_eq!(evidence.len(), tried + 1, "{manner:?}");
+            let endpoint = office.endpoint_row(waiting.endpoint_id).await;
+            assert_eq!(
+                (endpoint.status, endpoint.fail_streak, endpoint.blocked_until),
+                (EndpointStatus::Active, 0, None),
+                "{manner:?}"
+            );
+            let again_in = waiting.not_before.as_chrono() - office.clock.now().as_chrono();
+            assert!(again_in <= TimeDelta::hours(1), "{manner:?}: {again_in}");
+            office.advance(TimeDelta::hours(1));
+        }
+        assert!(server.taken().is_empty());
+        until_idle(&mailing(office, &server, Patient::Always)).await;
+        assert_eq!(office.the_delivery().await.state, DeliveryState::Sent);
+        assert_eq!(server.taken().len(), 1);
+    });
+}
+
+#[test]
+fn a_refused_login_is_not_repeated_at_once() {
+    for manner in [
+        Manner::Say("AUTH", "535 wrong password"),
+        Manner::Say("MAIL", "530 who are you"),
     ] {
         with_office(async |office| {
-            let server = Server::start(&[Manner::Refuse(reply)]).await;
-            let worker = office_with_mail(office, &server).await;
+            let server = Server::start(&[manner]).await;
+            let worker = office_with_mail(office, &server, Patient::Always).await;
+            until_idle(&worker).await;
+            let waiting = office.the_delivery().await;
+            let again_at = office.clock.now().plus(TimeDelta::minutes(30));
+            assert!(waiting.not_before >= again_at, "{manner:?}");
+        });
+    }
+}
+
+#[test]
+fn what_a_server_says_of_the_recipient_or_the_message_decides_what_is_next() {
+    for (step, reply, state, streak) in [
+        ("RCPT", "451 try later", DeliveryState::Queued, 1),
+        (
+            "RCPT",
+            "550 <office@340300.example.org> no such user",
+            DeliveryState::Dead,
+            0,
+        ),
+        ("DATA", "554 no valid recipients", DeliveryState::Dead, 0),
+        ("MESSAGE", "552 too big", DeliveryState::Dead, 0),
+    ] {
+        with_office(async |office| {
+            let server = Server::start(&[Manner::Say(step, reply)]).await;
+            let worker = office_with_mail(office, &server, Patient::Always).await;
             until_idle(&worker).await;
             let delivery = office.the_delivery().await;
-            assert_eq!(delivery.state, state, "{reply}");
+            assert_eq!((delivery.state, delivery.uncertain_count), (state, 0), "{reply}");
             let said = reply.split_once(' ').unwrap().1.replace("office@", "***@");
-            let attempts = office
-                .read(move |conn| qiaojian_shared::store::deliveries::attempts(conn, delivery.id))
-                .await;
+            let attempts = attempts(office, delivery.id).await;
             for kept in [delivery.last_error, attempts[0].detail.clone()] {
                 assert!(kept.as_ref().unwrap().contains(&said), "{kept:?}");
             }
+            let endpoint = office.endpoint_row(delivery.endpoint_id).await;
             assert_eq!(
-                office.endpoint_row(delivery.endpoint_id).await.status,
-                status,
+                (endpoint.status, endpoint.fail_streak),
+                (EndpointStatus::Active, streak),
                 "{reply}"
             );
             assert!(server.taken().is_empty());
@@ -194,10 +337,32 @@ fn what_a_server_answers_decides_what_is_next() {
 }
 
 #[test]
+fn how_a_server_says_goodbye_does_not_matter() {
+    for manner in [
+        Manner::Hang("QUIT"),
+        Manner::HangUp("QUIT"),
+        Manner::Say("QUIT", "500 what"),
+    ] {
+        with_office(async |office| {
+            let server = Server::start(&[manner]).await;
+            let worker = office_with_mail(office, &server, Patient::Always).await;
+            until_idle(&worker).await;
+            let sent = office.the_delivery().await;
+            assert_eq!(
+                (sent.state, sent.uncertain_count),
+                (DeliveryState::Sent, 0),
+                "{manner:?}"
+            );
+            assert_eq!(server.taken().len(), 1, "{manner:?}");
+        });
+    }
+}
+
+#[test]
 fn without_mail_settings_mail_waits_for_a_worker_that_has_them() {
     with_office(async |office| {
         let server = Server::start(&[]).await;
-        let mailing = office_with_mail(office, &server).await;
+        let mailing = office_with_mail(office, &server, Patient::Always).await;
         office
             .endpoint("341800", Channel::File, OnUncertain::Resend)
             .await;

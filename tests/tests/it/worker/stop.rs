@@ -61,7 +61,7 @@ fn a_stopping_worker_finishes_what_it_sends_and_gives_back_the_rest() {
         assert_eq!(
             count(&deliveries, DeliveryState::Queued),
             4,
-            "the rest is given back"
+            "the rest is given back, or was never claimed"
         );
         assert!(deliveries.iter().all(|row| row.lease_owner.is_none()));
         assert_eq!(
@@ -75,7 +75,7 @@ fn a_stopping_worker_finishes_what_it_sends_and_gives_back_the_rest() {
         let status: serde_json::Value = serde_json::from_str(&own.status).unwrap();
         assert_eq!(status["composed"]["published"], 6);
         assert_eq!(status["delivered"]["sent"], 2);
-        assert_eq!(status["delivered"]["released"], 4);
+        assert_eq!(status["delivered"]["released"], 2);
     });
 }
 

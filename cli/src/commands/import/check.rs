@@ -1,0 +1,186 @@
+//! What is wrong with an area table, and how it differs from the register: each with the line it is about.
+
+use std::collections::{HashMap, HashSet};
+
+use qiaojian_shared::domain::area::Level;
+use qiaojian_shared::domain::violation::NAME_CHARS;
+use qiaojian_shared::store::areas::AreaVersion;
+
+use crate::csv_file::Line;
+use crate::demo::AreaRow;
+
+/// Everything that is wrong with the file.
+pub fn problems(lines: &[Line<AreaRow>], known: &HashMap<String, AreaVersion>) -> Vec<String> {
+    let levels: HashMap<&str, Level> = lines
+        .iter()
+        .map(|line| (line.row.code.as_str(), line.row.level))
+        .chain(known.values().map(|area| (area.code.as_str(), area.level)))
+        .collect();
+    let mut seen = HashSet::new();
+    lines
+        .iter()
+        .filter_map(|line| {
+            let what = if seen.insert(line.row.code.as_str()) {
+                problem(&line.row, &levels)
+            } else {
+                Some("the code stands there twice".to_owned())
+            };
+            what.map(|what| about(line, &what))
+        })
+        .collect()
+}
+
+fn problem(row: &AreaRow, levels: &HashMap<&str, Level>) -> Option<String> {
+    if Level::of_code(&row.code) != Some(row.level) {
+        return Some(format!("the code does not fit the level {}", row.level));
+    }
+    if row.name.trim().is_empty() || row.name.chars().count() > NAME_CHARS {
+        return Some(format!("the name must have 1 to {NAME_CHARS} characters"));
+    }
+    match (&row.parent, row.level) {
+        (None, Level::Province) => None,
+        (None, _) => Some("the parent is missing".to_owned()),
+        (Some(parent), level) => match levels.get(parent.as_str()) {
+            None => Some(format!("there is no parent {parent} in the file or the register")),
+            Some(above) if !level.may_stand_under(*above) => {
+                Some(format!("a {level} cannot stand under a {above}"))
+            }
+            Some(_) => None,
+        },
+    }
+}
+
+/// The rows whose area is in the register under the same code, but not as the file has it.
+pub fn differences(lines: &[Line<AreaRow>], known: &HashMap<String, AreaVersion>) -> Vec<String> {
+    lines
+        .iter()
+        .filter_map(|line| {
+            let what = difference(&line.row, known.get(&line.row.code)?)?;
+            Some(about(line, &format!("row differs and was left alone: {what}")))
+        })
+        .collect()
+}
+
+/// The level is told by the code, so it cannot differ.
+fn difference(row: &AreaRow, area: &AreaVersion) -> Option<String> {
+    let above = area.ancestor_codes().last().copied();
+    let differing: Vec<String> = [
+        ("name", Some(row.name.as_str()), Some(area.name.as_str())),
+        ("parent", row.parent.as_deref(), above),
+        ("kind", Some(row.kind.as_str()), Some(area.kind.as_str())),
+    ]
+    .into_iter()
+    .filter(|(_, in_file, in_register)| in_file != in_register)
+    .map(|(field, in_file, in_register)| {
+        let (in_file, in_register) = (in_file.unwrap_or("none"), in_register.unwrap_or("none"));
+        format!("{field} is {in_file} here, {in_register} in the register")
+    })
+    .collect();
+    (!differing.is_empty()).then(|| differing.join("; "))
+}
+
+fn about(line: &Line<AreaRow>, what: &str) -> String {
+    format!("line {}: {}: {what}", line.number, line.row.code)
+}
+
+#[cfg(test)]
+mod tests {
+    use qiaojian_shared::clock::UtcTime;
+    use qiaojian_shared::domain::area::{AreaKind, path_under};
+    use qiaojian_shared::ids::AreaId;
+
+    use super::*;
+
+    fn lines<const N: usize>(rows: [(&str, Option<&str>, Level); N]) -> Vec<Line<AreaRow>> {
+        (2..)
+            .zip(rows)
+            .map(|(number, (code, parent, level))| Line {
+                number,
+                row: AreaRow {
+                    code: code.to_owned(),
+                    level,
+                    parent: parent.map(str::to_owned),
+                    name: "某地".to_owned(),
+                    kind: AreaKind::Administrative,
+                },
+            })
+            .collect()
+    }
+
+    /// As it would be in the register.
+    fn registered(row: &AreaRow, name: &str, path_above: &str) -> (String, AreaVersion) {
+        let area = AreaVersion {
+            area_id: AreaId(uuid::Uuid::nil()),
+            version: 1,
+            recorded_seq: 1,
+            recorded_at: UtcTime::EPOCH,
+            superseded_seq: None,
+            superseded_at: None,
+            valid_from: chrono::NaiveDate::default(),
+            valid_to: None,
+            code: row.code.clone(),
+            name: name.to_owned(),
+            parent_id: None,
+            path: path_under(path_above, &row.code),
+            level: row.level,
+            kind: row.kind,
+            reason: None,
+        };
+        (row.code.clone(), area)
+    }
+
+    #[test]
+    fn every_bad_row_is_named_with_its_reason() {
+        let lines = lines([
+            ("340000", None, Level::Province),
+            ("340300", Some("340000"), Level::City),
+            ("340300", Some("340000"), Level::City),
+            ("340304", Some("340000"), Level::County),
+            ("340304001", Some("340399"), Level::Township),
+            ("34030", Some("340300"), Level::County),
+            ("340305", None, Level::County),
+        ]);
+        assert_eq!(
+            problems(&lines, &HashMap::new()),
+            [
+                "line 4: 340300: the code stands there twice",
+                "line 5: 340304: a county cannot stand under a province",
+                "line 6: 340304001: there is no parent 340399 in the file or the register",
+                "line 7: 34030: the code does not fit the level county",
+                "line 8: 340305: the parent is missing",
+            ]
+        );
+        assert!(problems(&lines[..2], &HashMap::new()).is_empty());
+    }
+
+    #[test]
+    fn a_row_that_is_registered_otherwise_is_told_field_by_field() {
+        let lines = lines([
+            ("340000", None, Level::Province),
+            ("340300", Some("340000"), Level::City),
+            ("340304", Some("340300"), Level::County),
+            ("340305", Some("340300"), Level::County),
+        ]);
+        let known = HashMap::from([
+            registered(&lines[0].row, "某地", ""),
+            registered(&lines[1].row, "别处", "340000/"),
+            registered(&lines[2].row, "某地", "340000/340400/"),
+        ]);
+        assert_eq!(
+            differences(&lines, &known),
+            [
+                "line 3: 340300: row differs and was left alone: name is 某地 here, 别处 in the register",
+                "line 4: 340304: row differs and was left alone: parent is 340300 here, 340400 in the register",
+            ]
+        );
+        let elsewhere = AreaRow {
+            kind: AreaKind::Statistical,
+            ..lines[0].row.clone()
+        };
+        let (_, area) = registered(&lines[0].row, "别处", "");
+        assert_eq!(
+            difference(&elsewhere, &area).unwrap(),
+            "name is 某地 here, 别处 in the register; kind is statistical here, administrative in the register"
+        );
+    }
+}

@@ -1,0 +1,297 @@
+//! The read model beside the rows, beside a reckoning by hand, over random histories.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{Days, NaiveDate};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use qiaojian_shared::db::snapshot;
+use qiaojian_shared::domain::organization::{self as domain, Kind, PreciseDate, Status, Verb};
+use qiaojian_shared::domain::program::Cohort;
+use qiaojian_shared::figures::{
+    self, Answer, Basis, CohortChoice, Facts, GroupBy, Held, Metric, Part, Question, ReadModel,
+};
+use qiaojian_shared::store::organizations::{self, NewOrganization, Step};
+use qiaojian_shared::store::{Recorded, StoreError, Subtree, ledger};
+use qiaojian_tests::fixtures::{AREAS, date};
+
+use super::organizations::{id, preparing, step};
+use super::register::{Register, with_register};
+
+/// One act of somebody: what, on which organization, where and when. Acts that are refused change nothing.
+type Act = (u8, u8, u8, u16);
+
+const ORGANIZATIONS: u8 = 6;
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    prop::collection::vec((0_u8..9, 0..ORGANIZATIONS, any::<u8>(), any::<u16>()), 1..24)
+}
+
+/// A day between the baseline and the article.
+fn some_day(number: u16) -> NaiveDate {
+    date("2021-10-01") + Days::new(u64::from(number) % 260)
+}
+
+/// What the organizations are known to be now, kept by hand.
+type Known = BTreeMap<u8, (&'static str, domain::Facts)>;
+
+fn area(number: u8) -> &'static str {
+    let townships_and_up: Vec<&str> = AREAS.iter().map(|(code, _)| *code).collect();
+    townships_and_up[usize::from(number) % townships_and_up.len()]
+}
+
+fn facts_of(number: u8, status: Status, day: NaiveDate) -> domain::Facts {
+    let mut facts = preparing();
+    facts.name = format!("第{number}个");
+    facts.kind = if number.is_multiple_of(3) {
+        Kind::WorkStation
+    } else {
+        Kind::Federation
+    };
+    facts.life.status = status;
+    let on = Some(PreciseDate::day(day));
+    match status {
+        Status::Approved => facts.life.approved = on,
+        Status::Established => facts.life.established = on,
+        _ => {}
+    }
+    facts
+}
+
+async fn perform(register: &Register, known: &mut Known, (what, which, place, when): Act) {
+    let (today, day) = (register.today(), some_day(when));
+    let organization = id(u128::from(which) + 1);
+    match what {
+        0..=2 => {
+            let status = [Status::Preparing, Status::Approved, Status::Established][usize::from(what)];
+            let (code, facts) = (area(place), facts_of(which, status, day));
+            let new = NewOrganization {
+                id: organization,
+                digest: format!("{what} {place} {when}"),
+                area: register.area(code).await,
+                parent: None,
+                facts: facts.clone(),
+            };
+            let made = register
+                .write(move |recording| organizations::create(recording, &Subtree::everything(), &new, today))
+                .await;
+            if matches!(made, Ok(organizations::Created::New(_))) {
+                known.insert(which, (code, facts));
+            }
+        }
+        3..=6 => {
+            let verb = [Verb::Approve, Verb::Establish, Verb::Unveil, Verb::Close][usize::from(what) - 3];
+            let step: Step = step(verb, &day.to_string());
+            let done = register
+                .write(move |recording| {
+                    organizations::transition(
+                        recording,
+                        &Subtree::everything(),
+                        organization,
+                        None,
+                        &step,
+                        today,
+                    )
+                })
+                .await;
+            if let Ok(done) = done
+                && let Some((_, facts)) = known.get_mut(&which)
+            {
+                facts.life = done.organization.life();
+            }
+        }
+        7 => {
+            let Some((code, before)) = known.get(&which).cloned() else {
+                return;
+            };
+            let facts = domain::Facts {
+                kind: before.kind,
+                ..facts_of(which, Status::Established, day)
+            };
+            let stands = register.area(code).await;
+            let corrected = facts.clone();
+            let done = register
+                .write(move |recording| {
+                    organizations::correct(
+                        recording,
+                        &Subtree::everything(),
+                        organization,
+                        None,
+                        &corrected,
+                        &stands,
+                        None,
+                        Some("误填"),
+                        today,
+                    )
+                })
+                .await;
+            if done.is_ok() {
+                known.insert(which, (code, facts));
+            }
+        }
+        _ => {
+            let done = register
+                .write(move |recording| {
+                    organizations::void(recording, &Subtree::everything(), organization, None, "重复")
+                })
+                .await;
+            if done.is_ok() {
+                known.remove(&which);
+            }
+        }
+    }
+}
+
+fn question(as_of: NaiveDate) -> Question {
+    Question {
+        metrics: vec![
+            Metric::Organizations,
+            Metric::Added,
+            Metric::Closed,
+            Metric::OrganizationCoverage,
+        ],
+        within: Subtree::everything(),
+        from: date("2021-10-31").min(as_of),
+        to: as_of,
+        as_of,
+        baseline_on: None,
+        cohort: CohortChoice::All,
+        group_by: vec![GroupBy::City, GroupBy::Level],
+    }
+}
+
+fn basis() -> Basis {
+    Basis {
+        cohorts: vec![(Subtree::rooted_at("340000/340300/"), Cohort::Pilot)],
+        ..Basis::default()
+    }
+}
+
+/// Numerators of `organizations`, `added` and `closed`, reckoned by hand.
+fn by_hand(known: &Known, question: &Question) -> [i64; 3] {
+    let mut counts = [0; 3];
+    for (_, facts) in known.values() {
+        let day = |date: Option<PreciseDate>| date.map(PreciseDate::counts_from);
+        let Some(began) = day(facts.life.established) else {
+            continue;
+        };
+        let ended = day(facts.life.closed);
+        let in_interval = |day: NaiveDate| question.from < day && day <= question.to;
+        counts[0] += i64::from(began <= question.as_of && ended.is_none_or(|day| day > question.as_of));
+        counts[1] += i64::from(in_interval(began));
+        counts[2] += i64::from(ended.is_some_and(|ended| began < ended && in_interval(ended)));
+    }
+    counts
+}
+
+/// The answer of the read model and that of the rows, in one snapshot.
+async fn both(register: &Register, model: &Arc<ReadModel>, asked: Question) -> (Answer, Answer, Recorded) {
+    let model = Arc::clone(model);
+    register
+        .read(move |conn| {
+            snapshot(conn, |conn| {
+                let known = ledger::known(conn)?;
+                let rows = Facts::load(conn, &asked.within, asked.as_of, known)?;
+                let held = model.with(conn, &asked.within, asked.as_of, known, |facts| {
+                    figures::answer(&asked, &basis(), facts)
+                })?;
+                let Held::Answer(held) = held else {
+                    return Err(StoreError::Conflict("nobody else moves the model"));
+                };
+                let answer = figures::answer(&asked, &basis(), &rows);
+                for figure in answer.items.iter().chain(&answer.totals) {
+                    let part = (figure.metric, Part::Numerator);
+                    let members = figures::members(&asked, &basis(), &rows, part, &figure.group);
+                    assert_eq!(
+                        i64::try_from(members.len()).unwrap(),
+                        figure.numerator,
+                        "{figure:?}"
+                    );
+                }
+                Ok((held, answer, known))
+            })
+        })
+        .await
+        .unwrap()
+}
+
+async fn replay(register: &Register, asked: Question, known: Recorded) -> Answer {
+    register
+        .read(move |conn| {
+            let rows = Facts::load(conn, &asked.within, asked.as_of, known)?;
+            Ok(figures::answer(&asked, &basis(), &rows))
+        })
+        .await
+        .unwrap()
+}
+
+/// A model with the present tree's window built.
+async fn built(register: &Register) -> Arc<ReadModel> {
+    let model = Arc::new(ReadModel::default());
+    let (keeper, db) = (Arc::clone(&model), register.db.clone());
+    let task = tokio::spawn(async move { keeper.keep(&db).await });
+    model.want(register.today());
+    while model.size().1 == 0 {
+        tokio::task::yield_now().await;
+    }
+    task.abort();
+    model
+}
+
+#[test]
+fn model_rows_and_reckoning_agree_over_random_histories_and_past_answers_stay() {
+    // Each case has databases of its own, so a few long ones.
+    let mut runner = TestRunner::new(Config {
+        cases: 6,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    runner
+        .run(&acts(), |acts| {
+            with_register(async |register| {
+                let model = built(register).await;
+                let mut known = Known::new();
+                let mut told = Vec::new();
+                for act in &acts {
+                    perform(register, &mut known, *act).await;
+                    for as_of in [some_day(act.3), register.today()] {
+                        let asked = question(as_of);
+                        let (held, rows, at) = both(register, &model, asked.clone()).await;
+                        assert_eq!(held, rows, "the model and the rows, {act:?}");
+                        let totals = [0, 1, 2].map(|index| rows.totals[index].numerator);
+                        assert_eq!(totals, by_hand(&known, &asked), "by hand, {act:?}");
+                        told.push((asked, at, rows));
+                    }
+                }
+                for (asked, at, before) in told {
+                    assert_eq!(
+                        replay(register, asked, at).await,
+                        before,
+                        "what was known at {at:?}"
+                    );
+                }
+            });
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_reader_behind_the_model_is_told_to_look_again() {
+    with_register(async |register| {
+        let model = built(register).await;
+        let before = register.read(|conn| Ok(ledger::known(conn)?)).await.unwrap();
+        let mut known = Known::new();
+        perform(register, &mut known, (2, 0, 3, 100)).await;
+        let asked = question(register.today());
+        let (held, rows, _) = both(register, &model, asked.clone()).await;
+        assert_eq!(held, rows);
+        let late = Arc::clone(&model);
+        let outcome = register
+            .read(move |conn| late.with(conn, &asked.within, asked.as_of, before, |_| ()))
+            .await
+            .unwrap();
+        assert!(matches!(outcome, Held::Newer));
+    });
+}

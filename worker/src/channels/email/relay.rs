@@ -1,0 +1,284 @@
+//! The mail relay, from its URL.
+
+use std::net::Ipv6Addr;
+
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::TlsParameters;
+use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::{SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT};
+
+use crate::channels::SetupError;
+
+/// The relay, and how we come before it.
+pub(super) struct Relay {
+    pub host: String,
+    pub port: u16,
+    pub security: Security,
+    pub credentials: Option<Credentials>,
+    /// What we call ourselves.
+    pub hello: ClientId,
+}
+
+/// When the link is encrypted.
+pub(super) enum Security {
+    Never,
+    /// After STARTTLS, which the relay must offer.
+    StartTls(TlsParameters),
+    /// From the first byte.
+    Always(TlsParameters),
+}
+
+impl Relay {
+    /// The relay of this URL.
+    pub(super) fn at(url: &str) -> Result<Self, SetupError> {
+        let unreadable = |error: &dyn std::error::Error| SetupError::SmtpUrl(error.to_string());
+        let url = RelayUrl::read(url).map_err(|error| unreadable(&error))?;
+        let tls = || TlsParameters::new(url.host.clone()).map_err(|error| unreadable(&error));
+        let security = match url.security {
+            Encrypted::Never => Security::Never,
+            Encrypted::StartTls => Security::StartTls(tls()?),
+            Encrypted::Always => Security::Always(tls()?),
+        };
+        Ok(Self {
+            security,
+            credentials: url.login.map(Credentials::from),
+            hello: url.hello.map_or_else(ClientId::default, ClientId::Domain),
+            port: url.port,
+            host: url.host,
+        })
+    }
+}
+
+/// What is wrong with a URL. None of the sentences shows a part of it: it may hold a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum UrlError {
+    #[error("it must begin with smtp:// or smtps://")]
+    Scheme,
+    #[error("it names no host, or not as `host`, `host:port` or `[IPv6 address]:port`")]
+    Host,
+    #[error("its port is not a number from 1 to 65535")]
+    Port,
+    #[error("write user and password as `user:password@`, with special characters percent-encoded")]
+    Login,
+    #[error("the only parameter is `tls=required`")]
+    Parameter,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encrypted {
+    Never,
+    StartTls,
+    Always,
+}
+
+/// A relay's URL, read: `smtp[s]://[user:password@]host[:port][/name][?tls=required]`.
+#[derive(Clone, PartialEq, Eq)]
+struct RelayUrl {
+    host: String,
+    port: u16,
+    security: Encrypted,
+    login: Option<(String, String)>,
+    /// The path, if there is one: what we call ourselves.
+    hello: Option<String>,
+}
+
+impl RelayUrl {
+    fn read(url: &str) -> Result<Self, UrlError> {
+        let (scheme, rest) = url.trim().split_once("://").ok_or(UrlError::Scheme)?;
+        let (rest, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let tls_required = match parameters {
+            "" => false,
+            "tls=required" => true,
+            _ => return Err(UrlError::Parameter),
+        };
+        let (security, usual_port) = match (scheme.to_ascii_lowercase().as_str(), tls_required) {
+            ("smtp", false) => (Encrypted::Never, SMTP_PORT),
+            ("smtp", true) => (Encrypted::StartTls, SUBMISSION_PORT),
+            ("smtps", _) => (Encrypted::Always, SUBMISSIONS_PORT),
+            _ => return Err(UrlError::Scheme),
+        };
+        // The last one: a password may hold an `@`.
+        let (login, place) = match authority.rsplit_once('@') {
+            Some((login, place)) => (Some(read_login(login)?), place),
+            None => (None, authority),
+        };
+        let (host, port) = read_place(place)?;
+        let name = path.trim_matches('/');
+        Ok(Self {
+            host,
+            port: port.unwrap_or(usual_port),
+            security,
+            login,
+            hello: (!name.is_empty()).then(|| name.to_owned()),
+        })
+    }
+}
+
+fn read_login(login: &str) -> Result<(String, String), UrlError> {
+    let (user, password) = login.split_once(':').ok_or(UrlError::Login)?;
+    let decoded = |text| percent_decoded(text).ok_or(UrlError::Login);
+    let (user, password) = (decoded(user)?, decoded(password)?);
+    if user.is_empty() || password.is_empty() {
+        return Err(UrlError::Login);
+    }
+    Ok((user, password))
+}
+
+fn read_place(place: &str) -> Result<(String, Option<u16>), UrlError> {
+    let (host, port) = match place.strip_prefix('[') {
+        Some(rest) => {
+            let (host, after) = rest.split_once(']').ok_or(UrlError::Host)?;
+            host.parse::<Ipv6Addr>().map_err(|_| UrlError::Host)?;
+            match after {
+                "" => (host, None),
+                after => (host, Some(after.strip_prefix(':').ok_or(UrlError::Host)?)),
+            }
+        }
+        None => place
+            .split_once(':')
+            .map_or((place, None), |(host, port)| (host, Some(port))),
+    };
+    if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(UrlError::Host);
+    }
+    let port = port.map(read_port).transpose()?;
+    Ok((host.to_owned(), port))
+}
+
+fn read_port(port: &str) -> Result<u16, UrlError> {
+    match port.parse::<u16>() {
+        Ok(0) | Err(_) => Err(UrlError::Port),
+        Ok(port) => Ok(port),
+    }
+}
+
+/// `%40` is an `@`. A `%` that begins no code stands for itself.
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        let code = if *byte == b'%' {
+            after.split_first_chunk::<2>()
+        } else {
+            None
+        };
+        match code.and_then(|(digits, left)| Some((byte_of(*digits)?, left))) {
+            Some((decoded, left)) => {
+                bytes.push(decoded);
+                rest = left;
+            }
+            None => {
+                bytes.push(*byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn byte_of(digits: [u8; 2]) -> Option<u8> {
+    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
+    u8::try_from(high? * 16 + low?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_says_where_the_relay_is_and_how_to_come_before_it() {
+        use Encrypted::{Always, Never, StartTls};
+        let login = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
+        for (url, host, port, security, expected, hello) in [
+            ("smtp://localhost:1025", "localhost", 1025, Never, None, None),
+            (
+                "smtp://mail.example.org",
+                "mail.example.org",
+                25,
+                Never,
+                None,
+                None,
+            ),
+            ("SMTP://127.0.0.1", "127.0.0.1", 25, Never, None, None),
+            (
+                "smtp://user:password@mail.example.org?tls=required",
+                "mail.example.org",
+                587,
+                StartTls,
+                login("user", "password"),
+                None,
+            ),
+            (
+                "smtps://user:password@mail.example.org",
+                "mail.example.org",
+                465,
+                Always,
+                login("user", "password"),
+                None,
+            ),
+            (
+                "smtps://notice%40example.org:p%3Aw%2F%e4%be%a8@mail.example.org:4650?tls=required",
+                "mail.example.org",
+                4650,
+                Always,
+                login("notice@example.org", "p:w/侨"),
+                None,
+            ),
+            (
+                "smtp://a@b.example:100%sure@h:26",
+                "h",
+                26,
+                Never,
+                login("a@b.example", "100%sure"),
+                None,
+            ),
+            (
+                "smtp://[2001:db8::1]:2525/mail.bengbu.example",
+                "2001:db8::1",
+                2525,
+                Never,
+                None,
+                Some("mail.bengbu.example"),
+            ),
+            ("smtp://[::1]", "::1", 25, Never, None, None),
+        ] {
+            let read = RelayUrl::read(url).unwrap();
+            let wanted = RelayUrl {
+                host: host.to_owned(),
+                port,
+                security,
+                login: expected,
+                hello: hello.map(str::to_owned),
+            };
+            assert!(read == wanted, "{url}");
+            assert!(Relay::at(url).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_url_that_cannot_be_read_says_why() {
+        for (url, error) in [
+            ("localhost", UrlError::Scheme),
+            ("http://localhost", UrlError::Scheme),
+            ("smtp://", UrlError::Host),
+            ("smtp://u:p@", UrlError::Host),
+            ("smtp://two hosts", UrlError::Host),
+            ("smtp://[mail.example.org]", UrlError::Host),
+            ("smtp://[::1", UrlError::Host),
+            ("smtp://[::1]25", UrlError::Host),
+            ("smtp://h:", UrlError::Port),
+            ("smtp://h:0", UrlError::Port),
+            ("smtp://h:65536", UrlError::Port),
+            ("smtp://::1", UrlError::Host),
+            ("smtp://user@h", UrlError::Login),
+            ("smtp://user:@h", UrlError::Login),
+            ("smtp://user:%ff@h", UrlError::Login),
+            ("smtp://h?tls=requierd", UrlError::Parameter),
+            ("smtp://h?tls=opportunistic", UrlError::Parameter),
+            ("smtps://h?timeout=5", UrlError::Parameter),
+        ] {
+            assert_eq!(RelayUrl::read(url).err(), Some(error), "{url}");
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! One mail, step by step, so that it is always known how far it came.
+//!
+//! | step | no answer | a refusal for now (4xx) | for good (5xx) |
+//! |---|---|---|---|
+//! | connect, greeting, EHLO, STARTTLS, AUTH, MAIL | relay | relay | relay |
+//! | RCPT | relay | the endpoint's (421: relay) | dead |
+//! | DATA | relay | relay | dead |
+//! | the message | **uncertain** | relay | dead |
+//! | QUIT | nobody waits for it | | |
+//!
+//! "Relay" is [`FailureClass::Relay`]: tried again and held against no endpoint. A relay that wants a login, or refuses ours,
+//! says so at any step.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use lettre::address::Envelope;
+use lettre::transport::smtp;
+use lettre::transport::smtp::authentication::DEFAULT_MECHANISMS;
+use lettre::transport::smtp::client::AsyncSmtpConnection;
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::{Extension, MailBodyParameter, MailParameter};
+use qiaojian_shared::domain::delivery::{FailureClass, SendResult};
+use tokio::time::timeout;
+
+use super::relay::{Relay, Security};
+use crate::config::MailLimits;
+
+/// How long the relay is left alone after it refused our login: a person has to mend that, and some servers lock out who
+/// tries too often.
+const LOGIN_PAUSE: TimeDelta = TimeDelta::minutes(30);
+/// The reply that lets the message come.
+const GO_ON: u16 = 354;
+
+/// How far a mail has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// With the greeting and EHLO.
+    Connect,
+    StartTls,
+    Login,
+    Sender,
+    Recipient,
+    Data,
+    /// From its first byte to the relay's answer.
+    Message,
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "connecting",
+            Self::StartTls => "STARTTLS",
+            Self::Login => "AUTH",
+            Self::Sender => "MAIL",
+            Self::Recipient => "RCPT",
+            Self::Data => "DATA",
+            Self::Message => "the message",
+        })
+    }
+}
+
+/// Why a step was the last.
+#[derive(Debug, thiserror::Error)]
+enum Stop {
+    #[error("{0}")]
+    Smtp(#[from] smtp::Error),
+    #[error("the relay takes ASCII addresses only (no SMTPUTF8)")]
+    AsciiOnly,
+    #[error("the relay takes ASCII messages only (no 8BITMIME)")]
+    SevenBit,
+    #[error("the relay did not ask for the message")]
+    NotReady,
+    #[error("no answer within {} s", .0.as_secs_f32())]
+    Silence(Duration),
+}
+
+impl Stop {
+    /// The reply code, if the relay has answered.
+    fn code(&self) -> Option<u16> {
+        match self {
+            Self::Smtp(error) => error.status().map(u16::from),
+            _ => None,
+        }
+    }
+}
+
+/// Sends one message through the relay.
+pub(super) async fn send(
+    relay: &Relay,
+    limits: &MailLimits,
+    envelope: &Envelope,
+    message: &[u8],
+) -> SendResult {
+    let mut step = Step::Connect;
+    let ready = timeout(
+        limits.before_message,
+        prepare(relay, limits, envelope, message, &mut step),
+    )
+    .await
+    .unwrap_or(Err(Stop::Silence(limits.before_message)));
+    let mut connection = match ready {
+        Ok(connection) => connection,
+        Err(stop) => return result_of(step, &stop, envelope),
+    };
+    let answer = timeout(limits.message, connection.message(message)).await;
+    match answer {
+        Ok(Ok(taken)) => {
+            say_goodbye(connection, limits.quit);
+            SendResult::Sent(taken.message().collect::<Vec<_>>().join(" "))
+        }
+        Ok(Err(error)) => {
+            if error.status().is_some() {
+                say_goodbye(connection, limits.quit);
+            }
+            result_of(Step::Message, &error.into(), envelope)
+        }
+        Err(_) => result_of(Step::Message, &Stop::Silence(limits.message), envelope),
+    }
+}
+
+/// From connecting to the word to go on. `step` always says what was being done.
+async fn prepare(
+    relay: &Relay,
+    limits: &MailLimits,
+    envelope: &Envelope,
+    message: &[u8],
+    step: &mut Step,
+) -> Result<AsyncSmtpConnection, Stop> {
+    let mut connection = connect(relay, limits.connect, step).await?;
+    match announce(&mut connection, envelope, message, step).await {
+        Ok(()) => Ok(connection),
+        Err(stop) => {
+            // Whoever refuses is still listening.
+            if stop.code().is_some() {
+                say_goodbye(connection, limits.quit);
+            }
+            Err(stop)
+        }
+    }
+}
+
+/// A connection that is encrypted and let in as the settings want it.
+async fn connect(relay: &Relay, limit: Duration, step: &mut Step) -> Result<AsyncSmtpConnection, Stop> {
+    let tls = match &relay.security {
+        Security::Always(tls) => Some(tls.clone()),
+        Security::Never | Security::StartTls(_) => None,
+    };
+    let place = (relay.host.as_str(), relay.port);
+    let mut connection =
+        AsyncSmtpConnection::connect_tokio1(place, Some(limit), &relay.hello, tls, None).await?;
+    if let Security::StartTls(tls) = &relay.security {
+        *step = Step::StartTls;
+        connection.starttls(tls.clone(), &relay.hello).await?;
+    }
+    if let Some(credentials) = &relay.credentials {
+        *step = Step::Login;
+        connection.auth(DEFAULT_MECHANISMS, credentials).await?;
+    }
+    Ok(connection)
+}
+
+/// Who sends, who receives, and that a message comes.
+async fn announce(
+    connection: &mut AsyncSmtpConnection,
+    envelope: &Envelope,
+    message: &[u8],
+    step: &mut Step,
+) -> Result<(), Stop> {
+    *step = Step::Sender;
+    let server = connection.server_info();
+    let mut parameters = Vec::new();
+    if !has_ascii_sender(envelope) || !has_ascii_recipients(envelope) {
+        if !server.supports_feature(Extension::SmtpUtfEight) {
+            return Err(Stop::AsciiOnly);
+        }
+        parameters.push(MailParameter::SmtpUtfEight);
+    }
+    if !message.is_ascii() {
+        if !server.supports_feature(Extension::EightBitMime) {
+            return Err(Stop::SevenBit);
+        }
+        parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+    }
+    connection
+        .command(Mail::new(envelope.from().cloned(), parameters))
+        .await?;
+    *step = Step::Recipient;
+    for recipient in envelope.to() {
+        connection
+            .command(Rcpt::new(recipient.clone(), Vec::new()))
+            .await?;
+    }
+    *step = Step::Data;
+    if connection.command(Data).await?.has_code(GO_ON) {
+        Ok(())
+    } else {
+        Err(Stop::NotReady)
+    }
+}
+
+/// In its own time: whatever comes of it, the message is taken or refused already.
+fn say_goodbye(mut connection: AsyncSmtpConnection, limit: Duration) {
+    tokio::spawn(async move {
+        if !matches!(timeout(limit, connection.quit()).await, Ok(Ok(_))) {
+            tracing::debug!("The mail relay did not say goodbye.");
+        }
+    });
+}
+
+fn has_ascii_sender(envelope: &Envelope) -> bool {
+    envelope
+        .from()
+        .is_none_or(|address| address.to_string().is_ascii())
+}
+
+fn has_ascii_recipients(envelope: &Envelope) -> bool {
+    envelope.to().iter().all(|address| address.to_string().is_ascii())
+}
+
+fn result_of(step: Step, stop: &Stop, envelope: &Envelope) -> SendResult {
+    let detail = format!("{step}: {stop}");
+    let code = stop.code();
+    if step == Step::Message && code.is_none() {
+        return SendResult::Uncertain(detail);
+    }
+    let class = match stop {
+        // An address that this relay will never take: seen by whoever looks at the endpoint.
+        Stop::AsciiOnly if has_ascii_sender(envelope) => FailureClass::Config,
+        _ => class_of(step, code),
+    };
+    SendResult::Failed {
+        class,
+        wait: is_login_refused(step, code).then_some(LOGIN_PAUSE),
+        detail,
+    }
+}
+
+/// What a refusal, or none, means at this step; of the message itself, a refusal.
+fn class_of(step: Step, code: Option<u16>) -> FailureClass {
+    match (step, code) {
+        _ if is_login_refused(step, code) => FailureClass::Relay,
+        // 421: the relay is closing, whatever it was asked.
+        (Step::Recipient, Some(400..=420 | 422..=499)) => FailureClass::Transient,
+        (Step::Recipient | Step::Data | Step::Message, Some(500..=599)) => FailureClass::Permanent,
+        _ => FailureClass::Relay,
+    }
+}
+
+/// Whether the relay does not let us in: wrong password, a login or encryption needed. It may say so as late as it likes.
+fn is_login_refused(step: Step, code: Option<u16>) -> bool {
+    match code {
+        Some(530 | 534 | 535 | 538) => true,
+        Some(500..=599) => step == Step::Login,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_step_is_answered_decides_whose_trouble_it_is() {
+        use FailureClass::{Permanent, Relay, Transient};
+        use Step::{Connect, Data, Login, Message, Recipient, Sender, StartTls};
+        for step in [Connect, StartTls, Login, Sender] {
+            for code in [
+                None,
+                Some(421),
+                Some(451),
+                Some(500),
+                Some(535),
+                Some(550),
+                Some(554),
+            ] {
+                assert_eq!(class_of(step, code), Relay, "{step} {code:?}");
+            }
+        }
+        for (step, code, class) in [
+            (Recipient, None, Relay),
+            (Recipient, Some(421), Relay),
+            (Recipient, Some(450), Transient),
+            (Recipient, Some(451), Transient),
+            (Recipient, Some(452), Transient),
+            (Recipient, Some(530), Relay),
+            (Recipient, Some(535), Relay),
+            (Recipient, Some(550), Permanent),
+            (Recipient, Some(552), Permanent),
+            (Data, None, Relay),
+            (Data, Some(451), Relay),
+            (Data, Some(530), Relay),
+            (Data, Some(554), Permanent),
+            (Message, Some(421), Relay),
+            (Message, Some(452), Relay),
+            (Message, Some(552), Permanent),
+            (Message, Some(554), Permanent),
+        ] {
+            assert_eq!(class_of(step, code), class, "{step} {code:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_login_is_not_tried_again_at_once() {
+        for (step, code, refused) in [
+            (Step::Login, Some(535), true),
+            (Step::Login, Some(501), true),
+            (Step::Login, Some(454), false),
+            (Step::Login, None, false),
+            (Step::Sender, Some(530), true),
+            (Step::Recipient, Some(535), true),
+            (Step::Sender, Some(550), false),
+        ] {
+            assert_eq!(is_login_refused(step, code), refused, "{step} {code:?}");
+        }
+    }
+
+    fn envelope(from: &str, to: &str) -> Envelope {
+        Envelope::new(Some(from.parse().unwrap()), vec![to.parse().unwrap()]).unwrap()
+    }
+
+    #[test]
+    fn silence_is_a_doubt_only_after_the_first_byte() {
+        let envelope = envelope("a@example.org", "b@example.org");
+        for (step, certain) in [
+            (Step::Connect, true),
+            (Step::Recipient, true),
+            (Step::Data, true),
+            (Step::Message, false),
+        ] {
+            let result = result_of(step, &Stop::Silence(Duration::from_secs(30)), &envelope);
+            let failed = matches!(
+                result,
+                SendResult::Failed {
+                    class: FailureClass::Relay,
+                    ..
+                }
+            );
+            assert_eq!(failed, certain, "{step}: {result:?}");
+            assert_eq!(matches!(result, SendResult::Uncertain(_)), !certain, "{step}");
+        }
+    }
+
+    #[test]
+    fn an_address_the_relay_cannot_take_is_the_endpoints_unless_it_is_ours() {
+        let class = |from, to| match result_of(Step::Sender, &Stop::AsciiOnly, &envelope(from, to)) {
+            SendResult::Failed { class, .. } => class,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(class("a@example.org", "侨联@example.org"), FailureClass::Config);
+        assert_eq!(class("侨联@example.org", "b@example.org"), FailureClass::Relay);
+    }
+
+    #[tokio::test]
+    async fn a_relay_that_is_not_there_is_tried_again() {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = closed.local_addr().unwrap().port();
+        drop(closed);
+        let relay = Relay::at(&format!("smtp://127.0.0.1:{port}")).unwrap();
+        let envelope = envelope("a@example.org", "b@example.org");
+        let result = send(&relay, &MailLimits::default(), &envelope, b"x").await;
+        let SendResult::Failed { class, detail, .. } = &result else {
+            panic!("{result:?}")
+        };
+        assert_eq!(*class, FailureClass::Relay);
+        assert!(detail.starts_with("connecting: "), "{detail}");
+    }
+}
