@@ -355,7 +355,7 @@ fn names_read_as_an_office_writes_them() {
         (TAICI, "望江县太慈镇侨联"),
         ("340304001001", "大庆街道大庆社区侨联工作站"),
         ("340304101200", "马城镇马城村侨联工作站"),
-        (YUHUI_PARK, "禹会区侨创产业园区侨联"),
+        (YUHUI_PARK, "禹会区侨创产业园区（示例）侨联"),
     ] {
         assert_eq!(demo.at(area).facts.name, name);
     }

@@ -105,7 +105,7 @@ fn a_bulletin_is_composed_approved_published_and_read_by_the_pilot_city_alone() 
         );
         assert_eq!(draft["as_of"], "2022-05-31");
         assert_eq!(draft["issuer"], json!({"code": "340000", "name": "安徽省"}));
-        assert_snapshot!(draft["title"].as_str().unwrap(), @"关于“党建带侨建、侨建促党建”试点工作2022年5月进展情况的通报");
+        assert_snapshot!(draft["title"].as_str().unwrap(), @"【演示】关于“党建带侨建、侨建促党建”试点工作2022年5月进展情况的通报");
         assert_eq!(draft["figures"]["totals"]["organizations"], 1);
         assert_eq!(draft["figures"]["illustrative"], true);
 

@@ -210,7 +210,7 @@ fn a_caller_counts_only_its_own_subtree_and_bad_questions_are_refused() {
             "metric=added&basis=nobody",
             "metric=added&from=2022-06-02&to=2022-06-01",
             "metric=added&to=2022-06-25",
-            "metric=organizations&group_by=month",
+            "metric=growth&group_by=month",
             "metric=added&cohort=both",
             "metric=",
             "area=340304",

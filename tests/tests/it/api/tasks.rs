@@ -69,6 +69,7 @@ fn a_task_goes_out_comes_back_is_returned_and_done() {
           "created_at": "[at]",
           "due_on": "2022-06-30",
           "id": "[id]",
+          "illustrative": false,
           "issued_on": "2022-06-24",
           "issuer": {
             "area": "340000",
@@ -114,6 +115,7 @@ fn a_task_goes_out_comes_back_is_returned_and_done() {
               "task": {
                 "content": "推动有侨界服务需求的乡镇（街道）年内建立侨联（工作站），实现应建尽建。",
                 "id": "[id]",
+                "illustrative": false,
                 "issuer": {
                   "area": "340000",
                   "post": "federation"
@@ -203,6 +205,7 @@ fn a_task_goes_out_comes_back_is_returned_and_done() {
           "task": {
             "content": "推动有侨界服务需求的乡镇（街道）年内建立侨联（工作站），实现应建尽建。",
             "id": "[id]",
+            "illustrative": false,
             "issuer": {
               "area": "340000",
               "post": "federation"
