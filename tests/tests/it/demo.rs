@@ -5,9 +5,17 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use qiaojian_cli::demo::{self, Loaded, Part};
 use qiaojian_shared::clock::{ManualClock, OsEntropy};
+use qiaojian_shared::composition;
 use qiaojian_shared::db::{Db, snapshot};
-use qiaojian_shared::domain::organization::Status;
+use qiaojian_shared::documents::progress::{Common, Own, Ratio};
+use qiaojian_shared::domain::access::Post;
+use qiaojian_shared::domain::area::Level;
+use qiaojian_shared::domain::bulletin::BulletinKind;
+use qiaojian_shared::domain::organization::{Kind, Status};
+use qiaojian_shared::domain::program::Cohort;
 use qiaojian_shared::figures::{self, Basis, CohortChoice, Facts, GroupBy, Metric, Question};
+use qiaojian_shared::store::bulletins::BulletinKey;
+use qiaojian_shared::store::schedules::Recipients;
 use qiaojian_shared::store::{StoreError, Subtree, areas, ledger, organizations, programs, rules, tasks};
 use qiaojian_tests::both_databases;
 use qiaojian_tests::fixtures::{article_clock, date};
@@ -115,6 +123,112 @@ async fn check_preparing(db: &Db) {
     assert_eq!(since, [date("2022-03-28"); 3]);
 }
 
+/// The common part of 2022-06's bulletin, and 蚌埠's own.
+async fn june(db: &Db) -> (Common, Own) {
+    db.read_slow(|conn| {
+        snapshot(conn, |conn| {
+            let everything = Subtree::everything();
+            let issuer = areas::find(conn, &everything, "340000")?.area_id;
+            let bengbu = areas::find(conn, &everything, "340300")?.area_id;
+            let program = programs::list(conn, None, 1)?.remove(0).program.program_id;
+            let key = BulletinKey {
+                issuer,
+                program,
+                kind: BulletinKind::Progress,
+                subject: String::new(),
+                period: "2022-06".parse().unwrap(),
+            };
+            let recipients = Recipients {
+                cohort: Cohort::Pilot,
+                post: Post::Federation,
+            };
+            let composed = composition::compose(conn, &key, &recipients, date("2022-06-24"))?;
+            assert!(composed.title.starts_with("【演示】"), "{}", composed.title);
+            assert_eq!(composed.notices.len(), 4);
+            let own = composed
+                .notices
+                .iter()
+                .find(|notice| notice.area == bengbu)
+                .unwrap();
+            let common = serde_json::from_str(&composed.figures).unwrap();
+            Ok::<_, StoreError>((common, serde_json::from_str(&own.figures).unwrap()))
+        })
+    })
+    .await
+    .unwrap()
+}
+
+/// What the campaign's last bulletin says, number by number.
+async fn check_bulletin(db: &Db) {
+    let (common, own) = june(db).await;
+    assert_eq!(common.totals.organizations, 483);
+    assert_eq!(common.totals.growth, Ratio::of(325, 158));
+    assert_eq!(common.totals.closed_since_baseline, 0);
+    let groups: Vec<_> = common
+        .added_since_baseline
+        .groups
+        .iter()
+        .map(|group| (group.level, group.kind, group.count))
+        .collect();
+    assert_eq!(
+        groups,
+        [
+            (Level::City, Kind::Federation, 1),
+            (Level::County, Kind::Federation, 15),
+            (Level::Township, Kind::Federation, 31),
+            (Level::Village, Kind::WorkStation, 277),
+            (Level::Park, Kind::Federation, 1),
+        ]
+    );
+    let coverage: Vec<_> = common
+        .coverage
+        .iter()
+        .map(|row| (row.level, row.ratio.denominator))
+        .collect();
+    assert_eq!(
+        coverage[..2],
+        [(Level::City, Some(16)), (Level::County, Some(104))]
+    );
+    assert_eq!(common.coverage[0].ratio, Ratio::of(16, 16));
+    let codes: Vec<_> = common.cities.iter().map(|city| city.city.code.as_str()).collect();
+    assert_eq!(codes, ["340300", "340500", "340800", "341200"]);
+    assert_eq!(
+        common
+            .cities
+            .iter()
+            .map(|city| city.added_since_baseline)
+            .sum::<i64>(),
+        324,
+        "the pilots' own; the 325th is 宣城's"
+    );
+
+    assert_eq!(
+        own.figures, common.cities[0],
+        "a city's own figures are its row of the table"
+    );
+    assert_eq!(own.figures.city.name, "蚌埠市");
+    assert_eq!(own.figures.counties, Ratio::of(6, 7));
+    let yuhui = own.gaps.iter().find(|gap| gap.county.code == "340304").unwrap();
+    assert_eq!(yuhui.has_organization, Some(true));
+    assert_eq!((yuhui.townships.without, yuhui.townships.of), (Some(0), Some(7)));
+    assert_eq!((yuhui.villages.without, yuhui.villages.of), (Some(0), Some(68)));
+    let covered: Vec<_> = own
+        .gaps
+        .iter()
+        .filter(|gap| gap.townships.without == Some(0) && gap.villages.without == Some(0))
+        .map(|gap| gap.county.code.as_str())
+        .collect();
+    assert_eq!(
+        covered,
+        ["340304"],
+        "the one county with three-tier full coverage"
+    );
+    let tasks = &own.tasks;
+    assert!(tasks.done.count > 0 && tasks.open.count > 0, "{tasks:?}");
+    let july = date("2022-07-01")..=date("2022-07-31");
+    assert!(own.due_next.rows.iter().all(|task| july.contains(&task.due_on)));
+}
+
 /// One test, because twenty thousand areas take their time in a debug build.
 #[test]
 fn a_load_that_was_cut_short_goes_on_to_the_articles_figures_and_a_second_adds_nothing() {
@@ -132,6 +246,7 @@ fn a_load_that_was_cut_short_goes_on_to_the_articles_figures_and_a_second_adds_n
             assert_eq!((held.0, held.1, held.2), (20_156, 486, 21));
             check_figures(&db).await;
             check_preparing(&db).await;
+            check_bulletin(&db).await;
             let again = demo::load(&db, clock.as_ref(), &OsEntropy, |progress| panic!("{progress:?}")).await;
             assert_eq!(again.unwrap(), Loaded::Before);
             assert_eq!(contents(&db).await, held);
