@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{Days, NaiveDate};
 use qiaojian_shared::domain::area::{AreaKind, Level};
-use qiaojian_shared::domain::organization::{FiveHave, Host, Kind, PreciseDate, Status};
+use qiaojian_shared::domain::organization::{FiveHave, Host, Kind, PreciseDate, Status, Verification};
 use qiaojian_shared::domain::program::Cohort;
 use qiaojian_shared::figures::{Basis, Facts, Organizations, Tree, TreeRow, VersionFacts};
 use qiaojian_shared::ids::{AreaId, OrganizationId};
@@ -84,6 +84,7 @@ fn version(number: usize, established: Option<NaiveDate>) -> VersionFacts {
             Kind::WorkSubStation
         },
         host: Host::Area,
+        verification: Verification::Verified,
         approved: None,
         established: established.map(PreciseDate::day),
         unveiled: None,

@@ -7,7 +7,9 @@ use qiaojian_shared::db::Db;
 use qiaojian_shared::digest::sha256_hex;
 use qiaojian_shared::domain::area::{AreaKind, Level};
 use qiaojian_shared::domain::dates::Precision;
-use qiaojian_shared::domain::organization::{Basis, Facts, Host, Kind, Life, PreciseDate, Status};
+use qiaojian_shared::domain::organization::{
+    Basis, Facts, Host, Kind, Life, PreciseDate, Status, Verification,
+};
 use qiaojian_shared::ids::{AreaId, OrganizationId};
 use qiaojian_shared::store::areas::{self, AreaVersion, NewArea};
 use qiaojian_shared::store::organizations::{self, NewOrganization};
@@ -65,6 +67,7 @@ pub async fn fill(db: &Db, count: usize) -> anyhow::Result<Filled> {
             area: area.clone(),
             parent: None,
             facts: facts(&mut random, area, kind),
+            verification: Verification::Verified,
         })
         .collect();
     anyhow::ensure!(

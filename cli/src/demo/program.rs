@@ -60,6 +60,7 @@ pub fn rules() -> Vec<RuleSpec> {
         params: CountingParams {
             counted_from: CountedFrom::Established,
             cohorts,
+            ..CountingParams::default()
         },
         source,
     };

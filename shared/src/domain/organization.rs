@@ -81,6 +81,42 @@ text_enum! {
 }
 
 text_enum! {
+    /// What the area above says to a report (审核).
+    pub enum Judgement {
+        /// 审核通过
+        Verify => "verify",
+        /// 退回，须说明理由
+        Reject => "reject",
+    }
+}
+
+impl Verification {
+    /// The verification after a judgement. Whoever is above may change its mind; saying the same again is refused.
+    ///
+    /// # Errors
+    /// When it stands so already; the error names what may be said.
+    pub fn after(self, judgement: Judgement) -> Result<Self, RefusedTransition> {
+        self.step(judgement).ok_or_else(|| RefusedTransition {
+            verb: judgement.as_str(),
+            state: self.as_str(),
+            allowed: Judgement::ALL
+                .iter()
+                .filter(|judgement| self.step(**judgement).is_some())
+                .map(|judgement| judgement.as_str())
+                .collect(),
+        })
+    }
+
+    fn step(self, judgement: Judgement) -> Option<Self> {
+        match (self, judgement) {
+            (Self::Unverified | Self::Rejected, Judgement::Verify) => Some(Self::Verified),
+            (Self::Unverified | Self::Verified, Judgement::Reject) => Some(Self::Rejected),
+            (Self::Verified, Judgement::Verify) | (Self::Rejected, Judgement::Reject) => None,
+        }
+    }
+}
+
+text_enum! {
     /// What changes an organization, each with the date on which it happened.
     pub enum Verb {
         /// 批复
@@ -105,6 +141,16 @@ impl Kind {
             Self::WorkStation => matches!(level, Level::Township | Level::Village | Level::Park),
             Self::WorkSubStation | Self::LiaisonPost => matches!(level, Level::Village),
         }
+    }
+
+    /// That an organization of this kind cannot stand in an area of `level`.
+    pub fn not_at(self, level: Level) -> Violation {
+        Violation::new(
+            "/kind",
+            "kind_not_at_level",
+            format!("{self} 不能设在{}一级。", level.chinese()),
+            format!("A {self} cannot stand in a {level}."),
+        )
     }
 
     /// Whether this kind is one of `organizations`; a liaison post is not.
@@ -467,12 +513,7 @@ impl Facts {
             check_optional_text(&mut found, pointer, doc_no, NAME_CHARS);
         }
         if !self.kind.may_stand_at(level) {
-            found.push(Violation::new(
-                "/kind",
-                "kind_not_at_level",
-                format!("{} 不能设在{}一级。", self.kind, level.chinese()),
-                format!("A {} cannot stand in a {level}.", self.kind),
-            ));
+            found.push(self.kind.not_at(level));
         }
         if (self.basis == Basis::ReplaceOne) != self.replaces.is_some() {
             found.push(Violation::new(

@@ -46,6 +46,9 @@ pub struct CountingParams {
     /// Only areas of these cohorts count; all when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cohorts: Option<Vec<Cohort>>,
+    /// Only what an area above has verified counts. What was rejected counts by no rule.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub verified_only: bool,
 }
 
 impl Default for CountingParams {
@@ -54,6 +57,7 @@ impl Default for CountingParams {
         Self {
             counted_from: CountedFrom::Established,
             cohorts: None,
+            verified_only: false,
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::rows::{DayNumber, NEVER, Stretch};
 use super::tree::{Place, Tree};
 use super::{CohortChoice, Question};
-use crate::domain::organization::Host;
+use crate::domain::organization::{Host, Verification};
 use crate::domain::program::Cohort;
 use crate::domain::rule::CountingParams;
 use crate::store::Subtree;
@@ -18,6 +18,15 @@ pub struct Basis {
 }
 
 impl Basis {
+    /// Whether the report of this stretch is trusted enough to count.
+    pub(super) fn trusts(&self, stretch: &Stretch) -> bool {
+        match stretch.verification {
+            Verification::Verified => true,
+            Verification::Unverified => !self.counting.verified_only,
+            Verification::Rejected => false,
+        }
+    }
+
     /// From when until when a stretch counts.
     pub(super) fn life(&self, stretch: &Stretch) -> Life {
         Life {

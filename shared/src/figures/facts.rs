@@ -10,7 +10,7 @@ use crate::db::dialect::on_either;
 use crate::db::schema::{area_versions, organization_versions};
 use crate::domain::area::{AreaKind, Level};
 use crate::domain::dates::Precision;
-use crate::domain::organization::{FiveHave, Host, Kind, PreciseDate, Status};
+use crate::domain::organization::{FiveHave, Host, Kind, PreciseDate, Status, Verification};
 use crate::ids::{AreaId, OrganizationId};
 use crate::store::{Recorded, StoreResult, Subtree};
 
@@ -155,7 +155,7 @@ pub(super) type VersionRow = (
     OrganizationId,
     AreaId,
     (NaiveDate, Option<NaiveDate>),
-    (Status, Kind, Host),
+    (Status, Kind, Host, Verification),
     (Dated, Dated, Dated, Dated),
     String,
 );
@@ -167,7 +167,7 @@ macro_rules! version_columns {
             o::organization_id,
             o::area_id,
             (o::valid_from, o::valid_to),
-            (o::status, o::kind, o::host),
+            (o::status, o::kind, o::host, o::verification),
             (
                 (o::approved_on, o::approved_precision),
                 (o::established_on, o::established_precision),
@@ -220,7 +220,7 @@ fn load_versions(
 }
 
 fn facts_of(row: &VersionRow) -> StoreResult<VersionFacts> {
-    let (_, _, (valid_from, valid_to), (status, kind, host), dates, five_have) = row;
+    let (_, _, (valid_from, valid_to), (status, kind, host, verification), dates, five_have) = row;
     let date = |(on, precision): Dated| {
         on.map(|on| PreciseDate {
             on,
@@ -234,6 +234,7 @@ fn facts_of(row: &VersionRow) -> StoreResult<VersionFacts> {
         status: *status,
         kind: *kind,
         host: *host,
+        verification: *verification,
         approved: date(approved),
         established: date(established),
         unveiled: date(unveiled),

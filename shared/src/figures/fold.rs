@@ -130,7 +130,7 @@ pub(super) fn each_organization<'a>(
     let as_of = number_of(question.as_of);
     let mut cohorts = Cohorts::of(tree, &basis.cohorts);
     for (place, id, stretch) in facts.organizations.within(tree.range(&question.within)) {
-        if !stretch.holds_on(as_of) {
+        if !stretch.holds_on(as_of) || !basis.trusts(stretch) {
             continue;
         }
         let (cohort, level) = (cohorts.at(place), tree.level(place));

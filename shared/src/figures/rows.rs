@@ -7,7 +7,7 @@ use chrono::{Datelike as _, NaiveDate};
 
 use super::tree::Place;
 use crate::domain::dates::counts_from;
-use crate::domain::organization::{FiveHave, Host, Kind, PreciseDate, Status};
+use crate::domain::organization::{FiveHave, Host, Kind, PreciseDate, Status, Verification};
 use crate::domain::rule::CountedFrom;
 use crate::ids::OrganizationId;
 
@@ -49,6 +49,7 @@ pub struct Stretch {
     pub five_have: DayNumber,
     pub kind: Kind,
     pub host: Host,
+    pub verification: Verification,
 }
 
 impl Stretch {
@@ -77,6 +78,7 @@ pub struct VersionFacts {
     pub status: Status,
     pub kind: Kind,
     pub host: Host,
+    pub verification: Verification,
     pub approved: Option<PreciseDate>,
     pub established: Option<PreciseDate>,
     pub unveiled: Option<PreciseDate>,
@@ -102,6 +104,7 @@ impl VersionFacts {
             five_have: complete_from(&self.five_have),
             kind: self.kind,
             host: self.host,
+            verification: self.verification,
         }
     }
 }
@@ -213,6 +216,7 @@ mod tests {
             status,
             kind: Kind::Federation,
             host: Host::Area,
+            verification: Verification::Unverified,
             approved: None,
             established: None,
             unveiled: None,

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::area::{AreaKind, Level};
-use crate::domain::organization::{FiveHave, Host, Kind, PreciseDate, Status};
+use crate::domain::organization::{FiveHave, Host, Kind, PreciseDate, Status, Verification};
 use crate::ids::{AreaId, OrganizationId};
 
 fn date(text: &str) -> NaiveDate {
@@ -101,6 +101,7 @@ fn version(kind: Kind, host: Host, began: Option<&str>, ended: Option<&str>) -> 
         },
         kind,
         host,
+        verification: Verification::Unverified,
         approved: None,
         established: began.map(on),
         unveiled: None,
@@ -329,6 +330,29 @@ fn the_members_of_every_figure_are_as_many_as_it_says() {
             }
         }
     }
+}
+
+#[test]
+fn what_was_rejected_counts_by_no_rule_and_what_was_not_verified_by_some() {
+    let mut facts = facts();
+    let judge = |facts: &mut Facts, path: &str, number: u128, verification| {
+        let place = facts.tree.range(&Subtree::rooted_at(path)).start;
+        let id = OrganizationId(Uuid::from_u128(number));
+        let judged = VersionFacts {
+            verification,
+            ..version(Kind::Federation, Host::Area, Some("2000-01-01"), None)
+        };
+        facts.organizations.remove(id, [place]);
+        facts.organizations.add(id, &[(place, judged)]);
+    };
+    judge(&mut facts, "340000/", 1, Verification::Verified);
+    judge(&mut facts, "340000/340300/", 2, Verification::Rejected);
+    let asked = question(&[Metric::Organizations], CohortChoice::All, &[]);
+    let total = |basis: &Basis| answer(&asked, basis, &facts).totals[0].numerator;
+    assert_eq!(total(&basis()), 4);
+    let mut strict = basis();
+    strict.counting.verified_only = true;
+    assert_eq!(total(&strict), 1);
 }
 
 #[test]

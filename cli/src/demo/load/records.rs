@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use chrono::NaiveDate;
 use qiaojian_shared::domain::delivery::OnUncertain;
+use qiaojian_shared::domain::organization::Verification;
 use qiaojian_shared::ids::{CohortId, EndpointId, OrganizationId, ProgramId, RuleId};
 use qiaojian_shared::store::endpoints::{self, NewEndpoint};
 use qiaojian_shared::store::organizations::{self, NewOrganization};
@@ -108,6 +109,8 @@ pub async fn organizations<P: FnMut(Progress)>(
                 area: areas.get(&spec.area)?.clone(),
                 parent: spec.parent.as_deref().map(organization_id),
                 facts: spec.facts.clone(),
+                // What the article tells was checked by the province.
+                verification: Verification::Verified,
             };
             // For the store, a preparation of unknown date began today; the plan knows better.
             Ok((organization, spec.preparing_since.unwrap_or(today)))

@@ -1,12 +1,21 @@
 //! The register of organizations.
 
+mod change;
+mod history;
+mod lives;
+mod past;
 mod row;
+mod verify;
 mod write;
 
 use diesel::prelude::*;
 
+pub use change::{Step, Turn, Turned, transition, turn};
+pub use history::{Event, history};
+pub use past::{Moment, find_on, list_on};
 pub use row::{OrganizationInArea, OrganizationVersion};
-pub use write::{Created, NewOrganization, Step, correct, create, transition, void};
+pub use verify::judge;
+pub use write::{Correction, Created, NewOrganization, correct, create, void};
 
 use super::areas::{Subtree, contains_pattern};
 use super::{StoreError, StoreResult};
@@ -14,7 +23,7 @@ use crate::db::AnyConnection;
 use crate::db::dialect::{lower, on_either};
 use crate::db::schema::{area_versions, organization_versions};
 use crate::domain::area::Level;
-use crate::domain::organization::{Kind, Status};
+use crate::domain::organization::{Kind, Status, Verification};
 use crate::ids::OrganizationId;
 
 /// Organizations as they are known to be now, of the areas of `visible`.
@@ -55,6 +64,8 @@ pub struct Filter {
     pub kinds: Vec<Kind>,
     /// Only these statuses.
     pub statuses: Vec<Status>,
+    /// Only reports that stand so: what waits for the area above is `unverified`.
+    pub verifications: Vec<Verification>,
     /// Only names that contain this.
     pub name_contains: Option<String>,
 }
@@ -92,6 +103,45 @@ pub fn find_at_or_above(
     })
 }
 
+/// Filters a query of organizations in their areas, and takes the part of it behind `after`, by area path and id.
+macro_rules! part_of_list {
+    ($conn:expr, $rows:expr, $filter:expr, $after:expr, $limit:expr) => {{
+        let mut query = $rows
+            .order((area_versions::path, organization_versions::organization_id))
+            .limit($limit)
+            .into_boxed();
+        if !$filter.levels.is_empty() {
+            query = query.filter(area_versions::level.eq_any($filter.levels.clone()));
+        }
+        if !$filter.kinds.is_empty() {
+            query = query.filter(organization_versions::kind.eq_any($filter.kinds.clone()));
+        }
+        if !$filter.statuses.is_empty() {
+            query = query.filter(organization_versions::status.eq_any($filter.statuses.clone()));
+        }
+        if !$filter.verifications.is_empty() {
+            query = query.filter(organization_versions::verification.eq_any($filter.verifications.clone()));
+        }
+        if let Some(part) = &$filter.name_contains {
+            query = query.filter(
+                lower(organization_versions::name)
+                    .like(contains_pattern(part))
+                    .escape('\\'),
+            );
+        }
+        if let Some((path, id)) = $after.cloned() {
+            // `>=` narrows the index range; the rest settles ties within one area.
+            query = query.filter(area_versions::path.ge(path.clone())).filter(
+                area_versions::path
+                    .gt(path)
+                    .or(organization_versions::organization_id.gt(id)),
+            );
+        }
+        query.load($conn)
+    }};
+}
+use part_of_list;
+
 /// Organizations of `within` (a part of what the caller sees), by area path and id, after `after`.
 ///
 /// # Errors
@@ -103,37 +153,13 @@ pub fn list(
     after: Option<&(String, OrganizationId)>,
     limit: i64,
 ) -> QueryResult<Vec<OrganizationInArea>> {
-    on_either!(conn, |conn| {
-        let mut query = heads_in!(within)
-            .order((area_versions::path, organization_versions::organization_id))
-            .limit(limit)
-            .into_boxed();
-        if !filter.levels.is_empty() {
-            query = query.filter(area_versions::level.eq_any(filter.levels.clone()));
-        }
-        if !filter.kinds.is_empty() {
-            query = query.filter(organization_versions::kind.eq_any(filter.kinds.clone()));
-        }
-        if !filter.statuses.is_empty() {
-            query = query.filter(organization_versions::status.eq_any(filter.statuses.clone()));
-        }
-        if let Some(part) = &filter.name_contains {
-            query = query.filter(
-                lower(organization_versions::name)
-                    .like(contains_pattern(part))
-                    .escape('\\'),
-            );
-        }
-        if let Some((path, id)) = after.cloned() {
-            // `>=` narrows the index range; the rest settles ties within one area.
-            query = query.filter(area_versions::path.ge(path.clone())).filter(
-                area_versions::path
-                    .gt(path)
-                    .or(organization_versions::organization_id.gt(id)),
-            );
-        }
-        query.load(conn)
-    })
+    on_either!(conn, |conn| part_of_list!(
+        conn,
+        heads_in!(within),
+        filter,
+        after,
+        limit
+    ))
 }
 
 /// The organizations of these ids that belong to `visible`, by area path and id.

@@ -7,12 +7,13 @@ use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use qiaojian_shared::db::snapshot;
-use qiaojian_shared::domain::organization::{self as domain, Kind, PreciseDate, Status, Verb};
+use qiaojian_shared::domain::organization::{self as domain, Kind, PreciseDate, Status, Verb, Verification};
 use qiaojian_shared::domain::program::Cohort;
 use qiaojian_shared::figures::{
     self, Answer, Basis, CohortChoice, Facts, GroupBy, Held, Metric, Part, Question, ReadModel,
 };
-use qiaojian_shared::store::organizations::{self, NewOrganization, Step};
+use qiaojian_shared::ids::OrganizationId;
+use qiaojian_shared::store::organizations::{self, Correction, NewOrganization, Step, Turn, Turned};
 use qiaojian_shared::store::{Recorded, StoreError, Subtree, ledger};
 use qiaojian_tests::fixtures::{AREAS, date};
 
@@ -25,7 +26,7 @@ type Act = (u8, u8, u8, u16);
 const ORGANIZATIONS: u8 = 6;
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
-    prop::collection::vec((0_u8..9, 0..ORGANIZATIONS, any::<u8>(), any::<u16>()), 1..24)
+    prop::collection::vec((0_u8..11, 0..ORGANIZATIONS, any::<u8>(), any::<u16>()), 1..24)
 }
 
 /// A day between the baseline and the article.
@@ -72,6 +73,7 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
                 area: register.area(code).await,
                 parent: None,
                 facts: facts.clone(),
+                verification: Verification::Unverified,
             };
             let made = register
                 .write(move |recording| organizations::create(recording, &Subtree::everything(), &new, today))
@@ -113,21 +115,44 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
             let corrected = facts.clone();
             let done = register
                 .write(move |recording| {
+                    let correction = Correction {
+                        facts: &corrected,
+                        area: &stands,
+                        parent: None,
+                        reason: Some("误填"),
+                        verification: Verification::Unverified,
+                    };
                     organizations::correct(
                         recording,
                         &Subtree::everything(),
                         organization,
                         None,
-                        &corrected,
-                        &stands,
-                        None,
-                        Some("误填"),
+                        &correction,
                         today,
                     )
                 })
                 .await;
             if done.is_ok() {
                 known.insert(which, (code, facts));
+            }
+        }
+        8 => {
+            let code = area(place);
+            let turn = Turn::Move(Box::new(register.area(code).await));
+            let done = turn_round(register, organization, turn, day).await;
+            if done && let Some((stands, _)) = known.get_mut(&which) {
+                *stands = code;
+            }
+        }
+        9 => {
+            let kind = if place % 2 == 0 {
+                Kind::Federation
+            } else {
+                Kind::WorkStation
+            };
+            let done = turn_round(register, organization, Turn::Rekind { kind, name: None }, day).await;
+            if done && let Some((_, facts)) = known.get_mut(&which) {
+                facts.kind = kind;
             }
         }
         _ => {
@@ -141,6 +166,22 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
             }
         }
     }
+}
+
+async fn turn_round(register: &Register, id: OrganizationId, turn: Turn, day: NaiveDate) -> bool {
+    let today = register.today();
+    let turned = Turned {
+        on: PreciseDate::day(day),
+        reason: None,
+        verification: Verification::Unverified,
+    };
+    register
+        .write(move |recording| {
+            let how = (&turn, &turned);
+            organizations::turn(recording, &Subtree::everything(), id, None, how, today)
+        })
+        .await
+        .is_ok()
 }
 
 fn question(as_of: NaiveDate) -> Question {

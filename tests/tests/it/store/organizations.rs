@@ -4,11 +4,11 @@ use diesel::prelude::*;
 use qiaojian_shared::db::schema::organization_versions;
 use qiaojian_shared::domain::dates::Precision;
 use qiaojian_shared::domain::organization::{
-    Basis, Facts, FiveHave, Host, Kind, Life, PreciseDate, StandingRules, Status, Verb,
+    Basis, Facts, FiveHave, Host, Kind, Life, PreciseDate, StandingRules, Status, Verb, Verification,
 };
 use qiaojian_shared::ids::OrganizationId;
 use qiaojian_shared::store::organizations::{
-    self, Created, NewOrganization, OrganizationInArea, OrganizationVersion, Step,
+    self, Correction, Created, NewOrganization, OrganizationInArea, OrganizationVersion, Step,
 };
 use qiaojian_shared::store::{StoreError, StoreResult, Subtree};
 use qiaojian_tests::fixtures::date;
@@ -70,6 +70,7 @@ pub fn step(verb: Verb, on: &str) -> Step {
         reason: matches!(verb, Verb::Close | Verb::Abandon).then(|| "机构合并".to_owned()),
         doc_no: None,
         post: None,
+        verification: Verification::Unverified,
     }
 }
 
@@ -92,6 +93,7 @@ impl Register {
             area,
             parent: None,
             facts,
+            verification: Verification::Unverified,
         };
         self.write(move |recording| organizations::create(recording, &Subtree::everything(), &new, today))
             .await
@@ -114,17 +116,14 @@ impl Register {
         let (area, today) = (self.area(STREET).await, self.today());
         self.write(move |recording| {
             let everything = Subtree::everything();
-            organizations::correct(
-                recording,
-                &everything,
-                id(number),
-                None,
-                &facts,
-                &area,
-                None,
+            let correction = Correction {
+                facts: &facts,
+                area: &area,
+                parent: None,
                 reason,
-                today,
-            )
+                verification: Verification::Unverified,
+            };
+            organizations::correct(recording, &everything, id(number), None, &correction, today)
         })
         .await
     }

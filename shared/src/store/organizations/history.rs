@@ -1,0 +1,88 @@
+//! What was ever recorded of an organization: who, when, and what it said before and after.
+
+use diesel::prelude::*;
+
+use super::{OrganizationVersion, find};
+use crate::clock::UtcTime;
+use crate::db::AnyConnection;
+use crate::db::schema::{audit_entries, organization_versions, tokens};
+use crate::domain::access::Post;
+use crate::ids::{AreaId, OrganizationId};
+use crate::store::StoreResult;
+use crate::store::areas::Subtree;
+
+/// One recording.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Its place in the ledger.
+    pub seq: i64,
+    pub at: UtcTime,
+    /// `create`, `update`, `verify`, … or the verb of a step.
+    pub verb: String,
+    /// The area and post that recorded it; nobody when the system did.
+    pub by: Option<(AreaId, Post)>,
+    /// What was known before; nothing for the first.
+    pub before: Option<OrganizationVersion>,
+    /// What is known from then on.
+    pub after: Option<OrganizationVersion>,
+}
+
+type Entry = (i64, UtcTime, String, Option<AreaId>, Option<Post>);
+
+/// The recordings of an organization that belongs to `visible`, oldest first, after the place `after` in the ledger.
+///
+/// # Errors
+/// [`crate::store::StoreError::NotFound`], or the database's.
+pub fn history(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    id: OrganizationId,
+    after: Option<i64>,
+    limit: i64,
+) -> StoreResult<Vec<Event>> {
+    find(conn, visible, id)?;
+    let entries: Vec<Entry> = audit_entries::table
+        .left_join(tokens::table.on(audit_entries::token_id.eq(tokens::id.nullable())))
+        .filter(audit_entries::resource.eq("organization"))
+        .filter(audit_entries::resource_id.eq(id.to_string()))
+        .filter(audit_entries::seq.gt(after.unwrap_or(-1)))
+        .order((audit_entries::seq, audit_entries::ordinal))
+        .limit(limit)
+        .select((
+            audit_entries::seq,
+            audit_entries::at,
+            audit_entries::verb,
+            tokens::area_id.nullable(),
+            tokens::post.nullable(),
+        ))
+        .load(conn)?;
+    let versions: Vec<OrganizationVersion> = organization_versions::table
+        .filter(organization_versions::organization_id.eq(id))
+        .order((
+            organization_versions::recorded_seq,
+            organization_versions::valid_from,
+        ))
+        .select(OrganizationVersion::as_select())
+        .load(conn)?;
+    let head_at = |seq: i64| {
+        versions
+            .iter()
+            .rfind(|row| {
+                row.valid_to.is_none()
+                    && row.recorded_seq <= seq
+                    && row.superseded_seq.is_none_or(|superseded| superseded > seq)
+            })
+            .cloned()
+    };
+    Ok(entries
+        .into_iter()
+        .map(|(seq, at, verb, area, post)| Event {
+            seq,
+            at,
+            verb,
+            by: area.zip(post),
+            before: head_at(seq - 1),
+            after: head_at(seq),
+        })
+        .collect())
+}
