@@ -10,6 +10,7 @@ pub use verified::Authority;
 
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::domain::access::{Post, Scope};
+use qiaojian_shared::domain::organization::Verification;
 use qiaojian_shared::ids::{AreaId, TokenId};
 use qiaojian_shared::store::Subtree;
 
@@ -27,4 +28,22 @@ pub struct Principal {
     pub post: Post,
     pub scopes: std::collections::BTreeSet<Scope>,
     pub expires_at: UtcTime,
+}
+
+impl Principal {
+    /// How a report about the area of this path stands when this caller makes it: verified at once by an area above that may verify,
+    /// and for the province itself, above which nobody is; else unverified.
+    pub fn report_on(&self, path: &str) -> Verification {
+        if self.judges(path) && self.scopes.contains(&Scope::OrgVerify) {
+            Verification::Verified
+        } else {
+            Verification::Unverified
+        }
+    }
+
+    /// Whether reports about the area of this path are this caller's to verify: it stands above, or is the province itself.
+    pub fn judges(&self, path: &str) -> bool {
+        let is_own = self.visible.lower() == path;
+        self.visible.contains(path) && (!is_own || path.matches('/').count() == 1)
+    }
 }

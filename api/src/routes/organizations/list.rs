@@ -1,13 +1,19 @@
 //! The register, filtered.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
+use chrono::NaiveDate;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::db::snapshot;
 use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::organization::{Kind, Status};
+use qiaojian_shared::domain::dates::day;
+use qiaojian_shared::domain::organization::{Kind, Status, Verification};
 use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::{areas, organizations};
+use qiaojian_shared::store::areas;
+use qiaojian_shared::store::organizations::{self, OrganizationInArea};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::moment::{Times, subtree_on};
 use super::wire::Organization;
 use crate::app::App;
 use crate::auth::{Caller, needs};
@@ -32,14 +38,23 @@ pub struct ListParams {
     #[serde(default)]
     #[param(value_type = Option<String>)]
     status: List<Status>,
+    /// How reports stand: `unverified` is what waits for the area above.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    verification: List<Verification>,
     /// Part of the name.
     q: Option<String>,
+    /// As it was on this day, in the tree of that day; today when only `known_at` is given.
+    #[serde(default, deserialize_with = "day::read_optional")]
+    as_of: Option<NaiveDate>,
+    /// As the register was known at that moment. Give it for all pages of a list, so that they belong together.
+    known_at: Option<UtcTime>,
     /// 1 to 200; 50 when left out.
     limit: Option<i64>,
     cursor: Option<String>,
 }
 
-/// Organizations of the caller's subtree, by area and id.
+/// Organizations of the caller's subtree, by area and id: as they are known last, or with `as_of` or `known_at` as they were then.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:read"])),
@@ -58,7 +73,10 @@ pub async fn list(
         level,
         kind,
         status,
+        verification,
         q,
+        as_of,
+        known_at,
         limit,
         cursor,
     } = params.0;
@@ -67,9 +85,31 @@ pub async fn list(
         levels: level.0,
         kinds: kind.0,
         statuses: status.0,
+        verifications: verification.0,
         name_contains: q.filter(|q| !q.is_empty()),
     };
     let caller = caller.principal();
+    let times = Times { as_of, known_at };
+    if times.are_asked_for() {
+        let today = app.today();
+        let page = app
+            .read_slow(move |conn| {
+                snapshot(conn, |conn| {
+                    let moment = times.moment(conn, today)?;
+                    let root = match &area {
+                        Some(code) => areas::find(conn, &caller.visible, code)?.area_id,
+                        None => caller.area,
+                    };
+                    let within = subtree_on(conn, root, moment)?;
+                    let (after, limit) = (window.after.as_ref(), window.fetch());
+                    let rows = organizations::list_on(conn, &within, moment, &filter, after, limit)?;
+                    let page = window.page(rows, key_of, |row| Organization::on(&row, moment))?;
+                    page.transpose()?.write()
+                })
+            })
+            .await?;
+        return Ok(page::reply_written(&request, page));
+    }
     let page = app
         .read(move |conn| {
             let within = match &area {
@@ -77,13 +117,13 @@ pub async fn list(
                 None => caller.visible.clone(),
             };
             let rows = organizations::list(conn, &within, &filter, window.after.as_ref(), window.fetch())?;
-            let page = window.page(
-                rows,
-                |row| (row.area_path.clone(), row.organization.organization_id),
-                |row| Organization::of(&row),
-            )?;
+            let page = window.page(rows, key_of, |row| Organization::of(&row))?;
             page.transpose()?.write()
         })
         .await?;
     Ok(page::reply_written(&request, page))
+}
+
+fn key_of(row: &OrganizationInArea) -> (String, OrganizationId) {
+    (row.area_path.clone(), row.organization.organization_id)
 }

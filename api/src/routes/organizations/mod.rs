@@ -3,7 +3,11 @@
 pub mod create;
 pub mod delete;
 pub mod get;
+pub mod history;
 pub mod list;
+mod moment;
 pub mod patch;
 pub mod steps;
+pub mod turns;
+pub mod verify;
 pub mod wire;

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, patch, web};
 use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::organizations;
+use qiaojian_shared::store::organizations::{self, Correction};
 use serde_json::Value;
 
 use super::wire::{Organization, OrganizationInput};
@@ -58,17 +58,15 @@ pub async fn patch(
             let input: OrganizationInput = fit(merged)?;
             let area = area_in_body(recording.conn(), &caller.visible, "/area", &input.area)?;
             let facts = input.facts();
-            let corrected = organizations::correct(
-                recording,
-                &caller.visible,
-                id,
-                expected,
-                &facts,
-                &area,
-                input.parent,
-                reason.as_deref(),
-                today,
-            )?;
+            let correction = Correction {
+                facts: &facts,
+                area: &area,
+                parent: input.parent,
+                reason: reason.as_deref(),
+                verification: caller.report_on(&found.area_path),
+            };
+            let corrected =
+                organizations::correct(recording, &caller.visible, id, expected, &correction, today)?;
             Reply::ok(corrected.organization.version, &Organization::of(&corrected)?)
         })
         .await

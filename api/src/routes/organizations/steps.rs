@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
 use qiaojian_shared::domain::access::Post;
 use qiaojian_shared::domain::dates::{Precision, day};
-use qiaojian_shared::domain::organization::{PreciseDate, Verb};
+use qiaojian_shared::domain::organization::{PreciseDate, Verb, Verification};
 use qiaojian_shared::domain::violation::{NAME_CHARS, TEXT_CHARS, check_optional_text};
 use qiaojian_shared::ids::OrganizationId;
 use qiaojian_shared::store::organizations::{self, Step};
@@ -54,7 +54,8 @@ async fn step(
     if !violations.is_empty() {
         return Err(ApiError::invalid(violations));
     }
-    let step = Step {
+    let mut step = Step {
+        verification: Verification::Unverified,
         verb,
         on: PreciseDate {
             on: input.on,
@@ -67,6 +68,8 @@ async fn step(
     let (caller, today, expected) = (caller.principal(), app.today(), write.version());
     write
         .run(&app, &digest, move |recording| {
+            let stands = organizations::find(recording.conn(), &caller.visible, id)?;
+            step.verification = caller.report_on(&stands.area_path);
             let found = organizations::transition(recording, &caller.visible, id, expected, &step, today)?;
             Reply::ok(found.organization.version, &Organization::of(&found)?)
         })

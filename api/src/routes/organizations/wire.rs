@@ -9,7 +9,7 @@ use qiaojian_shared::domain::organization::{
     Basis, Facts, FiveHave, Host, Kind, Life, StandingRules, Status, Verification,
 };
 use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::organizations::OrganizationInArea;
+use qiaojian_shared::store::organizations::{Moment, OrganizationInArea};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -199,9 +199,24 @@ pub struct Organization {
     pub valid_from: NaiveDate,
     pub created_at: UtcTime,
     pub updated_at: UtcTime,
+    /// The day it is shown as of, when one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<NaiveDate>,
+    /// The moment of knowing it is shown at, when one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_at: Option<UtcTime>,
 }
 
 impl Organization {
+    /// As the row of another moment says.
+    pub fn on(found: &OrganizationInArea, moment: Moment) -> Result<Self, ApiError> {
+        Ok(Self {
+            as_of: Some(moment.as_of),
+            known_at: Some(moment.known.at),
+            ..Self::of(found)?
+        })
+    }
+
     /// As the row says.
     pub fn of(found: &OrganizationInArea) -> Result<Self, ApiError> {
         let row = &found.organization;
@@ -215,6 +230,8 @@ impl Organization {
             valid_from: row.valid_from,
             created_at: row.created_at,
             updated_at: row.recorded_at,
+            as_of: None,
+            known_at: None,
         })
     }
 }

@@ -46,7 +46,8 @@ pub struct Rule {
 }
 
 impl Rule {
-    fn of((row, scope_area): (RuleRow, String)) -> Result<Self, ApiError> {
+    /// As the row says.
+    pub fn of((row, scope_area): (RuleRow, String)) -> Result<Self, ApiError> {
         Ok(Self {
             id: row.id,
             kind: row.kind,

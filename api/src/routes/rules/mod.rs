@@ -1,3 +1,4 @@
 //! The rules figures are made by: reference data.
 
+pub mod create;
 pub mod list;

@@ -79,6 +79,13 @@ fn body(name: &str) -> Value {
         | "POST /v1/deliveries/{id}/cancel" => json!({"reason": "x"}),
         "POST /v1/bulletins" => json!({"program": id, "kind": "progress", "period": "2022-05"}),
         "POST /v1/endpoints" => json!({"area": "340300", "post": "federation", "channel": "inbox"}),
+        "POST /v1/rules" => {
+            json!({"kind": "counting", "name": "x", "scope_area": "340300", "effective_from": "2022-01-01",
+            "params": {"counted_from": "unveiled"}, "source": "x"})
+        }
+        "POST /v1/organizations/{id}/move" => json!({"area": "340322", "on": "2022-06-01"}),
+        "POST /v1/organizations/{id}/rekind" => json!({"kind": "federation", "on": "2022-06-01"}),
+        "POST /v1/organizations/{id}/verify" | "POST /v1/organizations/{id}/reject" => json!({"reason": "x"}),
         "POST /v1/schedules" => schedule(id),
         "POST /v1/tokens" => json!({"label": "x", "area": "340304", "role": "reader"}),
         _ if name.starts_with("POST /v1/organizations/{id}/") => json!({"on": "2022-06-01", "reason": "x"}),

@@ -10,6 +10,7 @@ mod figures;
 mod notices;
 mod organizations;
 mod programs;
+mod register;
 mod rules;
 mod schedules;
 mod tasks;

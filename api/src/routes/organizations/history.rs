@@ -1,0 +1,192 @@
+//! What was ever recorded of an organization.
+
+use std::collections::HashMap;
+
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use chrono::NaiveDate;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::db::{AnyConnection, snapshot};
+use qiaojian_shared::domain::area::Level;
+use qiaojian_shared::ids::{AreaId, OrganizationId};
+use qiaojian_shared::store::areas;
+use qiaojian_shared::store::organizations::{self, Event, OrganizationInArea, OrganizationVersion};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::wire::OrganizationInput;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Params, Segment};
+use crate::page::{self, Page, Window};
+use crate::problem::{ApiError, Problem};
+use crate::wire::{PageParams, PostRef};
+
+/// One recording.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HistoryEvent {
+    /// Its place in the ledger.
+    pub seq: i64,
+    /// When the system learnt it: a `known_at` from here on knows it.
+    pub at: UtcTime,
+    /// `create`, `update` (a correction), `delete`, `verify`, `reject`, or the verb of a change.
+    #[schema(example = "establish")]
+    pub verb: String,
+    /// The area and post that recorded it; `null` when the system did.
+    pub by: Option<PostRef>,
+    /// The version it made.
+    pub version: Option<i64>,
+    /// From when on that is so.
+    pub valid_from: Option<NaiveDate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What it changed, by field.
+    pub changes: Vec<Change>,
+}
+
+/// A field that is otherwise now.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+pub struct Change {
+    #[schema(example = "established_on")]
+    pub field: String,
+    /// `null` where there was nothing.
+    pub before: Value,
+    /// `null` where nothing is left.
+    pub after: Value,
+}
+
+/// Every recording of an organization of the caller's subtree, oldest first: who, when, and what it changed.
+#[utoipa::path(
+    tag = "organizations",
+    security(("oauth" = ["org:read"])),
+    params(("id" = uuid::Uuid, Path, description = "The organization"), PageParams),
+    responses(
+        (status = 200, description = "Part of the history", body = Page<HistoryEvent>),
+        (status = 404, description = "None, or outside the caller's area", body = Problem)
+    )
+)]
+#[get("/organizations/{id}/history")]
+pub async fn history(
+    app: web::Data<App>,
+    caller: Caller<needs::OrgRead>,
+    id: Segment<OrganizationId>,
+    request: HttpRequest,
+    params: Params<PageParams>,
+) -> Result<HttpResponse, ApiError> {
+    let window = Window::<i64>::new(&request, params.limit, params.cursor.as_deref())?;
+    let caller = caller.principal();
+    let page = app
+        .read_slow(move |conn| {
+            snapshot(conn, |conn| {
+                let events =
+                    organizations::history(conn, &caller.visible, id.0, window.after, window.fetch())?;
+                let codes = codes_of(conn, &events)?;
+                window
+                    .page(events, |event| event.seq, |event| show(event, &codes))?
+                    .transpose()
+            })
+        })
+        .await?;
+    Ok(page::reply(&request, &page))
+}
+
+fn codes_of(conn: &mut AnyConnection, events: &[Event]) -> Result<HashMap<AreaId, String>, ApiError> {
+    let rows = events
+        .iter()
+        .flat_map(|event| event.before.iter().chain(&event.after));
+    let stood = rows.map(|row| row.area_id);
+    let recorders = events.iter().filter_map(|event| event.by.map(|(area, _)| area));
+    Ok(areas::codes(conn, stood.chain(recorders))?)
+}
+
+fn show(event: Event, codes: &HashMap<AreaId, String>) -> Result<HistoryEvent, ApiError> {
+    let code = |area: AreaId| codes.get(&area).cloned().unwrap_or_else(|| area.to_string());
+    let fields = |row: &Option<OrganizationVersion>| match row {
+        None => Ok(Map::new()),
+        Some(row) => fields_of(row, code(row.area_id)),
+    };
+    let changes = differences(&fields(&event.before)?, &fields(&event.after)?);
+    let after = event.after.as_ref();
+    Ok(HistoryEvent {
+        seq: event.seq,
+        at: event.at,
+        by: event.by.map(|(area, post)| PostRef {
+            area: code(area),
+            post,
+        }),
+        version: after.map(|row| row.version),
+        valid_from: after.map(|row| row.valid_from),
+        reason: after.and_then(|row| match event.verb.as_str() {
+            "verify" | "reject" => row.verification_reason.clone(),
+            _ => row.reason.clone(),
+        }),
+        verb: event.verb,
+        changes,
+    })
+}
+
+/// What a client would send to make this version, and how the report stands.
+fn fields_of(row: &OrganizationVersion, area_code: String) -> Result<Map<String, Value>, ApiError> {
+    let found = OrganizationInArea {
+        organization: row.clone(),
+        level: Level::of_code(&area_code).unwrap_or(Level::Village),
+        area_path: String::new(),
+        area_code,
+    };
+    let mut fields = match serde_json::to_value(OrganizationInput::of(&found)?)? {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    };
+    fields.insert("verification".to_owned(), serde_json::to_value(row.verification)?);
+    Ok(fields)
+}
+
+fn differences(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Change> {
+    let gone = before
+        .iter()
+        .filter(|(field, _)| !after.contains_key(*field))
+        .map(|(field, value)| Change {
+            field: field.clone(),
+            before: value.clone(),
+            after: Value::Null,
+        });
+    let other = after.iter().filter_map(|(field, value)| {
+        let known = before.get(field).cloned().unwrap_or(Value::Null);
+        (known != *value).then(|| Change {
+            field: field.clone(),
+            before: known,
+            after: value.clone(),
+        })
+    });
+    let mut changes: Vec<Change> = gone.chain(other).collect();
+    changes.sort_by(|one, next| one.field.cmp(&next.field));
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_came_what_went_and_what_changed() {
+        let map = |value: Value| value.as_object().unwrap().clone();
+        let before = map(json!({"name": "站", "note": "x", "kind": "work_station"}));
+        let after = map(json!({"name": "侨联", "kind": "work_station", "established_on": "2022-03-31"}));
+        let change = |field: &str, before: Value, after: Value| Change {
+            field: field.to_owned(),
+            before,
+            after,
+        };
+        assert_eq!(
+            differences(&before, &after),
+            [
+                change("established_on", Value::Null, json!("2022-03-31")),
+                change("name", json!("站"), json!("侨联")),
+                change("note", json!("x"), Value::Null),
+            ]
+        );
+        assert!(differences(&before, &before).is_empty());
+    }
+}

@@ -1,0 +1,193 @@
+//! What becomes of an organization on a day, other than a step of its life: another area, another kind.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, post, web};
+use chrono::NaiveDate;
+use qiaojian_shared::db::AnyConnection;
+use qiaojian_shared::domain::Violation;
+use qiaojian_shared::domain::dates::{Precision, day};
+use qiaojian_shared::domain::organization::{Kind, PreciseDate};
+use qiaojian_shared::domain::violation::{TEXT_CHARS, check_optional_text};
+use qiaojian_shared::ids::OrganizationId;
+use qiaojian_shared::store::organizations::{self, Turn, Turned};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::wire::Organization;
+use crate::app::App;
+use crate::auth::{Caller, Principal, needs};
+use crate::extract::{Body, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::wire::area_in_body;
+use crate::write::{Reply, Write};
+
+/// Where it moves, and when.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MoveInput {
+    /// The code of the area it stands in from then on, in the caller's subtree.
+    #[schema(example = "340304002")]
+    area: String,
+    /// When it happened (Asia/Shanghai); not after today, not before its last change.
+    #[serde(deserialize_with = "day::read")]
+    on: NaiveDate,
+    /// `day` when left out.
+    #[serde(default)]
+    precision: Option<Precision>,
+    #[serde(default)]
+    #[schema(max_length = 2000)]
+    reason: Option<String>,
+}
+
+/// What it becomes, and when.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RekindInput {
+    kind: Kind,
+    /// Its name from then on; as before when left out.
+    #[serde(default)]
+    #[schema(max_length = 100)]
+    name: Option<String>,
+    /// As in a move.
+    #[serde(deserialize_with = "day::read")]
+    on: NaiveDate,
+    /// `day` when left out.
+    #[serde(default)]
+    precision: Option<Precision>,
+    #[serde(default)]
+    #[schema(max_length = 2000)]
+    reason: Option<String>,
+}
+
+/// When, and why.
+struct When {
+    on: PreciseDate,
+    reason: Option<String>,
+}
+
+impl When {
+    fn of(on: NaiveDate, precision: Option<Precision>, reason: Option<String>) -> Result<Self, ApiError> {
+        let mut violations: Vec<Violation> = Vec::new();
+        check_optional_text(&mut violations, "/reason", reason.as_deref(), TEXT_CHARS);
+        if !violations.is_empty() {
+            return Err(ApiError::invalid(violations));
+        }
+        let precision = precision.unwrap_or(Precision::Day);
+        Ok(Self {
+            on: PreciseDate { on, precision },
+            reason,
+        })
+    }
+}
+
+async fn turn_round(
+    app: &App,
+    caller: Arc<Principal>,
+    id: OrganizationId,
+    (write, digest): (Write, String),
+    when: When,
+    turn: impl Fn(&mut AnyConnection, &Principal) -> Result<Turn, ApiError> + Send + 'static,
+) -> Result<HttpResponse, ApiError> {
+    let (today, expected) = (app.today(), write.version());
+    write
+        .run(app, &digest, move |recording| {
+            let stands = organizations::find(recording.conn(), &caller.visible, id)?;
+            let turn = turn(recording.conn(), &caller)?;
+            let turned = Turned {
+                on: when.on,
+                reason: when.reason.clone(),
+                verification: caller.report_on(&stands.area_path),
+            };
+            let how = (&turn, &turned);
+            let found = organizations::turn(recording, &caller.visible, id, expected, how, today)?;
+            Reply::ok(found.organization.version, &Organization::of(&found)?)
+        })
+        .await
+}
+
+/// Moves an organization to another area of the caller's subtree, from a day on. Figures of earlier days keep it where it was.
+#[utoipa::path(
+    tag = "organizations",
+    security(("oauth" = ["org:write"])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The organization"),
+        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+    ),
+    request_body = MoveInput,
+    responses(
+        (status = 200, description = "Moved", body = Organization),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 409, description = "Not active, or the area has one of this kind", body = Problem),
+        (status = 422, description = "Breaks a rule, or the area is none of the caller's", body = Problem)
+    )
+)]
+#[post("/organizations/{id}/move")]
+pub async fn move_(
+    app: web::Data<App>,
+    caller: Caller<needs::OrgWrite>,
+    id: Segment<OrganizationId>,
+    write: Write,
+    body: Body<MoveInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let when = When::of(input.on, input.precision, input.reason)?;
+    let code = input.area;
+    turn_round(
+        &app,
+        caller.principal(),
+        id.0,
+        (write, digest),
+        when,
+        move |conn, caller| {
+            let area = area_in_body(conn, &caller.visible, "/area", &code)?;
+            Ok(Turn::Move(Box::new(area)))
+        },
+    )
+    .await
+}
+
+/// Makes an organization one of another kind, from a day on. Figures of earlier days keep it as it was.
+#[utoipa::path(
+    tag = "organizations",
+    security(("oauth" = ["org:write"])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The organization"),
+        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+    ),
+    request_body = RekindInput,
+    responses(
+        (status = 200, description = "Changed", body = Organization),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 409, description = "Not active, or the area has one of this kind", body = Problem),
+        (status = 422, description = "Breaks a rule", body = Problem)
+    )
+)]
+#[post("/organizations/{id}/rekind")]
+pub async fn rekind(
+    app: web::Data<App>,
+    caller: Caller<needs::OrgWrite>,
+    id: Segment<OrganizationId>,
+    write: Write,
+    body: Body<RekindInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let when = When::of(input.on, input.precision, input.reason)?;
+    let (kind, name) = (input.kind, input.name);
+    turn_round(
+        &app,
+        caller.principal(),
+        id.0,
+        (write, digest),
+        when,
+        move |_, _| {
+            Ok(Turn::Rekind {
+                kind,
+                name: name.clone(),
+            })
+        },
+    )
+    .await
+}

@@ -1,0 +1,91 @@
+//! 审核: the area above confirms a report, or sends it back.
+
+use actix_web::{HttpResponse, post, web};
+use qiaojian_shared::domain::organization::Judgement;
+use qiaojian_shared::ids::OrganizationId;
+use qiaojian_shared::store::organizations;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::wire::Organization;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Body, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::write::{Reply, Write};
+
+/// What is said about a report.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JudgementInput {
+    /// Needed to reject; kept with the organization.
+    #[serde(default)]
+    #[schema(example = "批复文号缺失，请补充。", max_length = 2000)]
+    reason: Option<String>,
+}
+
+async fn judge(
+    app: web::Data<App>,
+    caller: Caller<needs::OrgVerify>,
+    id: OrganizationId,
+    write: Write,
+    body: Body<JudgementInput>,
+    judgement: Judgement,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let (caller, expected) = (caller.principal(), write.version());
+    write
+        .run(&app, &digest, move |recording| {
+            let stands = organizations::find(recording.conn(), &caller.visible, id)?;
+            if !caller.judges(&stands.area_path) {
+                return Err(ApiError::not_yours(
+                    "由上级侨联审核，不能审核本级的报送。",
+                    "An area above verifies; nobody verifies its own reports.",
+                ));
+            }
+            let reason = input.reason.as_deref();
+            let found = organizations::judge(recording, &caller.visible, id, expected, judgement, reason)?;
+            Reply::ok(found.organization.version, &Organization::of(&found)?)
+        })
+        .await
+}
+
+macro_rules! judgements {
+    ($($(#[$doc:meta])* $name:ident $judgement:ident $path:literal;)+) => {$(
+        $(#[$doc])*
+        #[utoipa::path(
+            tag = "organizations",
+            security(("oauth" = ["org:verify"])),
+            params(
+                ("id" = uuid::Uuid, Path, description = "The organization"),
+                ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
+                ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+            ),
+            request_body = JudgementInput,
+            responses(
+                (status = 200, description = "Judged", body = Organization),
+                (status = 403, description = "The caller's own report", body = Problem),
+                (status = 404, description = "None, or outside the caller's area", body = Problem),
+                (status = 409, description = "It stands so already", body = Problem),
+                (status = 422, description = "Rejected without a reason", body = Problem)
+            )
+        )]
+        #[post($path)]
+        pub async fn $name(
+            app: web::Data<App>,
+            caller: Caller<needs::OrgVerify>,
+            id: Segment<OrganizationId>,
+            write: Write,
+            body: Body<JudgementInput>,
+        ) -> Result<HttpResponse, ApiError> {
+            judge(app, caller, id.0, write, body, Judgement::$judgement).await
+        }
+    )+};
+}
+
+judgements! {
+    /// 审核通过: an area above confirms the report as it stands. A later change by the area itself has to be verified anew.
+    verify Verify "/organizations/{id}/verify";
+    /// 退回: an area above does not confirm the report, and says why. What is rejected counts by no rule.
+    reject Reject "/organizations/{id}/reject";
+}

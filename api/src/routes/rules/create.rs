@@ -1,0 +1,107 @@
+//! A rule is recorded: the next version of its name, or a new one.
+
+use actix_web::{HttpResponse, post, web};
+use chrono::NaiveDate;
+use qiaojian_shared::domain::Violation;
+use qiaojian_shared::domain::dates::day;
+use qiaojian_shared::domain::rule::{CountingParams, RuleKind};
+use qiaojian_shared::domain::violation::{NAME_CHARS, TEXT_CHARS, check_text};
+use qiaojian_shared::ids::RuleId;
+use qiaojian_shared::store::rules::{self, NewRule};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::list::Rule;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Body, fit};
+use crate::problem::{ApiError, Problem};
+use crate::wire::area_in_body;
+use crate::write::{Reply, Write};
+
+/// What a client says of a rule.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleInput {
+    /// In this version `counting` only.
+    kind: RuleKind,
+    /// What `basis` takes; `default` is used when none is asked for.
+    #[schema(example = "verified_only", max_length = 100)]
+    name: String,
+    /// The code of the area it binds, with all below it; the nearest scope above an area decides.
+    #[schema(example = "340000")]
+    scope_area: String,
+    /// From which `as_of` on it is in force.
+    #[serde(deserialize_with = "day::read")]
+    effective_from: NaiveDate,
+    /// `counting`: `counted_from` {approved, established, unveiled}, `cohorts`, `verified_only`.
+    #[schema(value_type = Object, example = json!({"counted_from": "established", "verified_only": true}))]
+    params: serde_json::Map<String, serde_json::Value>,
+    /// Where it is written down.
+    #[schema(example = "皖侨〔2022〕9号", max_length = 2000)]
+    source: String,
+}
+
+impl RuleInput {
+    fn check(&self) -> Result<(), ApiError> {
+        let mut violations = Vec::new();
+        check_text(&mut violations, "/name", &self.name, NAME_CHARS);
+        check_text(&mut violations, "/source", &self.source, TEXT_CHARS);
+        if self.kind != RuleKind::Counting {
+            violations.push(Violation::new(
+                "/kind",
+                "kind_not_supported",
+                "目前只支持 counting 规则。",
+                "Only counting rules can be recorded in this version.",
+            ));
+        }
+        if !violations.is_empty() {
+            return Err(ApiError::invalid(violations));
+        }
+        // What cannot be read now could not be counted by later.
+        fit::<CountingParams>(serde_json::Value::Object(self.params.clone())).map(drop)
+    }
+}
+
+/// Records the next version of a rule. None is ever edited: answers as known before, and for an `as_of` before it is in force, stay.
+#[utoipa::path(
+    tag = "rules",
+    security(("oauth" = ["rule:write"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    request_body = RuleInput,
+    responses(
+        (status = 201, description = "Recorded", body = Rule),
+        (status = 400, description = "Parameters that are none of the kind's", body = Problem),
+        (status = 422, description = "Breaks a rule, or the area is none of the caller's", body = Problem)
+    )
+)]
+#[post("/rules")]
+pub async fn create(
+    app: web::Data<App>,
+    caller: Caller<needs::RuleWrite>,
+    write: Write,
+    body: Body<RuleInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    input.check()?;
+    let id = RuleId::generate(app.clock.as_ref(), app.entropy.as_ref());
+    let caller = caller.principal();
+    write
+        .run(&app, &digest, move |recording| {
+            let visible = &caller.visible;
+            let area = area_in_body(recording.conn(), visible, "/scope_area", &input.scope_area)?;
+            let new = NewRule {
+                id,
+                kind: input.kind,
+                name: input.name.clone(),
+                scope_area: area.area_id,
+                effective_from: input.effective_from,
+                params: serde_json::Value::Object(input.params.clone()),
+                source: input.source.clone(),
+            };
+            let row = rules::create(recording, &new)?;
+            let version = row.version;
+            Reply::created("/v1/rules".to_owned(), version, &Rule::of((row, area.code))?)
+        })
+        .await
+}
