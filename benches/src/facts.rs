@@ -6,7 +6,7 @@ use chrono::{Days, NaiveDate};
 use qiaojian_shared::domain::area::{AreaKind, Level};
 use qiaojian_shared::domain::organization::{FiveHave, Host, Kind, PreciseDate, Status, Verification};
 use qiaojian_shared::domain::program::Cohort;
-use qiaojian_shared::figures::{Basis, Facts, Organizations, Tree, TreeRow, VersionFacts};
+use qiaojian_shared::figures::{Basis, Counts, Facts, Organizations, Tree, TreeRow, VersionFacts};
 use qiaojian_shared::ids::{AreaId, OrganizationId};
 use qiaojian_shared::store::Subtree;
 use uuid::Uuid;
@@ -43,7 +43,11 @@ pub fn facts(count: usize) -> Facts {
         let place = tree.range(&Subtree::rooted_at(&path)).start;
         organizations.add(id, &[(place, version)]);
     }
-    Facts { tree, organizations }
+    Facts {
+        tree,
+        organizations,
+        counts: Counts::default(),
+    }
 }
 
 /// A quarter of the cities takes part in a pilot.

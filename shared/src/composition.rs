@@ -54,6 +54,7 @@ pub fn compose(
             .into_iter()
             .map(|(row, area)| (area.subtree(), row.cohort))
             .collect(),
+        establishment: Vec::new(),
     };
     let scene = Scene {
         program: &program,

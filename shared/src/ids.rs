@@ -65,6 +65,8 @@ macro_rules! id_types {
 id_types! {
     /// An administrative division or park, whatever its code is at the time.
     AreaId;
+    /// One count of an area's persons and households.
+    CountId;
     /// A pilot programme.
     ProgramId;
     /// One row of a programme's cohort.

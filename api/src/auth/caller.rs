@@ -32,7 +32,7 @@ pub mod needs {
         )+};
     }
     needs! {
-        AreaRead OrgRead OrgWrite OrgVerify RuleWrite TaskRead TaskIssue TaskWork ProgramWrite RuleRead BulletinRead BulletinPublish
+        AreaRead CountsRead CountsWrite OrgRead OrgWrite OrgVerify RuleWrite TaskRead TaskIssue TaskWork ProgramWrite RuleRead BulletinRead BulletinPublish
         ScheduleWrite EndpointWrite DeliveryManage TokenAdmin
     }
 }

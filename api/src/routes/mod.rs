@@ -6,6 +6,7 @@ mod bulletins;
 mod deliveries;
 mod endpoints;
 mod figures;
+mod gaps;
 mod health;
 mod notices;
 mod oauth;
@@ -36,6 +37,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
                 .wrap(from_fn(authenticate))
                 .service(figures::answer::answer)
                 .service(figures::members::members)
+                .service(gaps::list::list)
                 .service(tokens::list::list)
                 .service(tokens::create::create)
                 .service(tokens::get::get)
@@ -59,6 +61,8 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
                 .service(areas::list::list)
                 .service(areas::get::get)
                 .service(areas::children::children)
+                .service(areas::counts::list)
+                .service(areas::counts::record)
                 .service(programs::list::list)
                 .service(programs::create::create)
                 .service(programs::get::get)

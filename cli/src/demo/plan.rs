@@ -8,7 +8,7 @@ use qiaojian_shared::domain::bulletin::BulletinKind;
 use qiaojian_shared::domain::delivery::Channel;
 use qiaojian_shared::domain::organization::{Facts, PreciseDate};
 use qiaojian_shared::domain::program::{self, Cohort};
-use qiaojian_shared::domain::rule::{CountingParams, RuleKind};
+use qiaojian_shared::domain::rule::RuleKind;
 use qiaojian_shared::domain::schedule::{self, PlanFields};
 use qiaojian_shared::domain::task::Theme;
 
@@ -159,7 +159,7 @@ pub struct RuleSpec {
     pub name: &'static str,
     pub scope_area: &'static str,
     pub effective_from: NaiveDate,
-    pub params: CountingParams,
+    pub params: serde_json::Value,
     pub source: &'static str,
 }
 

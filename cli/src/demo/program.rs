@@ -6,12 +6,14 @@ use qiaojian_shared::domain::bulletin::BulletinKind;
 use qiaojian_shared::domain::delivery::Channel;
 use qiaojian_shared::domain::period::{Period, PeriodUnit};
 use qiaojian_shared::domain::program::{Cohort, Facts};
-use qiaojian_shared::domain::rule::{CountedFrom, CountingParams, RuleKind};
+use qiaojian_shared::domain::rule::RuleKind;
 use qiaojian_shared::domain::schedule::{Approval, CatchUp, PlanFields, WorkdayPolicy};
+
+use serde_json::json;
 
 use super::areas::Tree;
 use super::days::{BASELINE, BEGINNING, ymd};
-use super::organizations::PILOTS;
+use super::organizations::{MAANSHAN, PILOTS};
 use super::plan::{CohortSpec, EndpointSpec, ProgramSpec, RuleSpec, ScheduleSpec};
 
 /// 安徽省: the programme, its rules and its bulletins are the provincial federation's.
@@ -49,32 +51,40 @@ pub fn program(tree: &Tree<'_>) -> ProgramSpec {
     }
 }
 
-/// The two bases on which the article's 325 can be read.
+/// The two bases on which the article's 325 can be read, and 马鞍山's thresholds.
 pub fn rules() -> Vec<RuleSpec> {
-    let rule = |name, cohorts, source| RuleSpec {
-        kind: RuleKind::Counting,
+    let rule = |kind, name, scope_area, params, source| RuleSpec {
+        kind,
         name,
-        scope_area: PROVINCE,
+        scope_area,
         // In force for every question about the past.
         effective_from: BEGINNING,
-        params: CountingParams {
-            counted_from: CountedFrom::Established,
-            cohorts,
-            ..CountingParams::default()
-        },
+        params,
         source,
     };
     vec![
         rule(
+            RuleKind::Counting,
             "default",
-            None,
+            PROVINCE,
+            json!({"counted_from": "established"}),
             "《安徽省侨联坚持党建带侨建 侨建促党建 不断开创基层侨联建设新局面》（2022年6月24日）第一部分：\
              各市新增基层侨联组织325个；自成立之日起计，筹备中的不计。",
         ),
         rule(
+            RuleKind::Counting,
             "established_only_pilots",
-            Some(vec![Cohort::Pilot]),
+            PROVINCE,
+            json!({"counted_from": "established", "cohorts": ["pilot"]}),
             "同上，第二部分之三：宣城市为非试点市，市级侨联机关仅“同意设立”；只计试点市已成立的组织，新增324个。",
+        ),
+        rule(
+            RuleKind::Establishment,
+            "default",
+            MAANSHAN,
+            json!({"levels": ["township"], "village": {"persons": 10, "households": 3}}),
+            "同上，第二部分之三：马鞍山市乡镇（街道）全覆盖；10名及以上涉侨人员或3户及以上涉侨家庭的村（社区）建立工作分站，\
+             其余设联络员。",
         ),
     ]
 }

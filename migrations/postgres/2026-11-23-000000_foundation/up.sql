@@ -62,6 +62,7 @@ CREATE TABLE area_counts (
 );
 CREATE INDEX area_counts_area ON area_counts (area_id, counted_on);
 CREATE INDEX area_counts_recorded ON area_counts (recorded_seq);
+CREATE INDEX area_counts_superseded ON area_counts (superseded_seq) WHERE superseded_seq IS NOT NULL;
 
 -- Programs ------------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ pub mod assignment;
 pub mod bulletin;
 pub mod dates;
 pub mod delivery;
+pub mod establishment;
 pub mod mask;
 pub mod organization;
 pub mod period;

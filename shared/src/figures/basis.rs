@@ -3,6 +3,7 @@
 use super::rows::{DayNumber, NEVER, Stretch};
 use super::tree::{Place, Tree};
 use super::{CohortChoice, Question};
+use crate::domain::establishment::EstablishmentParams;
 use crate::domain::organization::{Host, Verification};
 use crate::domain::program::Cohort;
 use crate::domain::rule::CountingParams;
@@ -15,6 +16,8 @@ pub struct Basis {
     pub counting: CountingParams,
     /// The cohort of each area that has one, by the path of the tree; what stands below belongs with it.
     pub cohorts: Vec<(Subtree, Cohort)>,
+    /// The establishment rule of each area that has one, likewise.
+    pub establishment: Vec<(Subtree, EstablishmentParams)>,
 }
 
 impl Basis {
@@ -82,46 +85,44 @@ impl Life {
     }
 }
 
-/// Whether a stretch covers its area on a day: what a university or an enterprise carries is not the area's own. A liaison post covers
-/// it for work, not as an organization.
-pub(super) fn covers(stretch: &Stretch, life: Life, day: DayNumber, liaison_too: bool) -> bool {
-    stretch.host == Host::Area && (liaison_too || stretch.kind.is_organization()) && life.counts_on(day)
+/// Whether a stretch covers its area on a day: what a university or an enterprise carries is not the area's own.
+pub(super) fn covers(stretch: &Stretch, life: Life, day: DayNumber) -> bool {
+    stretch.host == Host::Area && life.counts_on(day)
 }
 
-/// The cohort of each place, asked for in the order of places.
-pub(super) struct Cohorts {
-    /// From each place on, this is the cohort; in the order of places.
-    steps: Vec<(Place, Option<Cohort>)>,
+/// What binds each place, asked for in the order of places: the nearest area at or above it that has something decides.
+pub(super) struct Nearest<'a, T> {
+    /// From each place on, this binds; in the order of places.
+    steps: Vec<(Place, Option<&'a T>)>,
     at: usize,
 }
 
-impl Cohorts {
-    /// The cohorts of a tree: the nearest area at or above a place that has one decides.
-    pub(super) fn of(tree: &Tree, cohorts: &[(Subtree, Cohort)]) -> Self {
-        let mut ranges: Vec<_> = cohorts
+impl<'a, T> Nearest<'a, T> {
+    pub(super) fn of(tree: &Tree, bindings: &'a [(Subtree, T)]) -> Self {
+        let mut ranges: Vec<_> = bindings
             .iter()
-            .map(|(within, cohort)| (tree.range(within), *cohort))
+            .map(|(within, what)| (tree.range(within), what))
             .filter(|(range, _)| !range.is_empty())
             .collect();
         ranges.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
         let mut steps = vec![(0, None)];
-        let mut open: Vec<(Place, Cohort)> = Vec::new();
-        let close = |steps: &mut Vec<_>, open: &mut Vec<(Place, Cohort)>, until: Place| {
+        let mut open: Vec<(Place, &T)> = Vec::new();
+        let close = |steps: &mut Vec<_>, open: &mut Vec<(Place, &'a T)>, until: Place| {
             while let Some((end, _)) = open.pop_if(|(end, _)| *end <= until) {
-                steps.push((end, open.last().map(|(_, cohort)| *cohort)));
+                steps.push((end, open.last().map(|(_, what)| *what)));
             }
         };
-        for (range, cohort) in ranges {
+        for (range, what) in ranges {
             close(&mut steps, &mut open, range.start);
-            steps.push((range.start, Some(cohort)));
-            open.push((range.end, cohort));
+            steps.push((range.start, Some(what)));
+            open.push((range.end, what));
         }
         close(&mut steps, &mut open, Place::MAX);
         Self { steps, at: 0 }
     }
 
-    /// The cohort of a place that is not before the last one asked for.
-    pub(super) fn at(&mut self, place: Place) -> Option<Cohort> {
+    /// What binds a place that is not before the last one asked for.
+    pub(super) fn at(&mut self, place: Place) -> Option<&'a T> {
         while self
             .steps
             .get(self.at + 1)
@@ -129,6 +130,6 @@ impl Cohorts {
         {
             self.at += 1;
         }
-        self.steps.get(self.at).and_then(|(_, cohort)| *cohort)
+        self.steps.get(self.at).and_then(|(_, what)| *what)
     }
 }

@@ -3,11 +3,11 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use super::rows::{Organizations, VersionFacts};
+use super::rows::{Counted, Counts, Organizations, VersionFacts, number_of};
 use super::tree::{Place, Tree, TreeRow};
 use crate::db::AnyConnection;
 use crate::db::dialect::on_either;
-use crate::db::schema::{area_versions, organization_versions};
+use crate::db::schema::{area_counts, area_versions, organization_versions};
 use crate::domain::area::{AreaKind, Level};
 use crate::domain::dates::Precision;
 use crate::domain::organization::{FiveHave, Host, Kind, PreciseDate, Status, Verification};
@@ -24,6 +24,8 @@ pub struct Facts {
     pub tree: Tree,
     /// The organizations in it.
     pub organizations: Organizations,
+    /// What was counted in it.
+    pub counts: Counts,
 }
 
 /// The version of a table that was known at a moment.
@@ -76,8 +78,80 @@ impl Facts {
                 }
             }
             if !more {
-                return Ok(Self { tree, organizations });
+                break;
             }
+        }
+        let counts = load_counts(conn, &tree, within, as_of, known)?;
+        Ok(Self {
+            tree,
+            organizations,
+            counts,
+        })
+    }
+}
+
+/// One count, as figures need it.
+pub(super) type CountRow = (AreaId, NaiveDate, Option<i32>, Option<i32>);
+
+/// Adds counts where they stand in the tree.
+pub(super) fn add_counts(counts: &mut Counts, tree: &Tree, rows: Vec<CountRow>) {
+    for (area, counted_on, persons, households) in rows {
+        if let Some(place) = tree.place_of(area) {
+            let counted = Counted { persons, households };
+            counts.add(place, number_of(counted_on), counted);
+        }
+    }
+}
+
+macro_rules! count_columns {
+    () => {{
+        use crate::db::schema::area_counts as c;
+        (c::area_id, c::counted_on, c::persons, c::households)
+    }};
+}
+pub(super) use count_columns;
+
+fn load_counts(
+    conn: &mut AnyConnection,
+    tree: &Tree,
+    within: &Subtree,
+    as_of: NaiveDate,
+    known: Recorded,
+) -> QueryResult<Counts> {
+    let mut counts = Counts::default();
+    let mut after = AreaId(uuid::Uuid::nil());
+    loop {
+        let rows: Vec<CountRow> = on_either!(conn, |conn| area_counts::table
+            .inner_join(
+                area_versions::table.on(area_versions::area_id.eq(area_counts::area_id).and(true_on!(
+                    area_versions,
+                    as_of,
+                    known
+                ))),
+            )
+            .filter(
+                area_versions::path
+                    .ge(within.lower().to_owned())
+                    .and(area_versions::path.lt(within.upper())),
+            )
+            .filter(known_at!(area_counts, known))
+            .filter(area_counts::area_id.gt(after))
+            .order((area_counts::area_id, area_counts::counted_on))
+            .limit(CHUNK)
+            .select(count_columns!())
+            .load(conn))?;
+        let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= CHUNK;
+        // The counts of the last area of a chunk may go on in the next, which reads them again.
+        let last = rows.last().map(|row| row.0);
+        let before_last = rows
+            .iter()
+            .rev()
+            .map(|row| row.0)
+            .find(|area| Some(*area) != last);
+        add_counts(&mut counts, tree, rows);
+        match (more, before_last) {
+            (true, Some(area)) => after = area,
+            _ => return Ok(counts),
         }
     }
 }

@@ -1,14 +1,15 @@
 //! The fold: one pass over the organizations of a subtree, and one over its areas when a coverage is asked for. Members are chosen by
 //! the functions that count, so the two cannot disagree.
 
-use super::basis::{Basis, Cohorts, Life, covers};
+use super::basis::{Basis, Life, Nearest, covers};
 use super::facts::Facts;
 use super::groups::{Groups, Month, Seen};
-use super::rows::{DayNumber, NEVER, Stretch, number_of};
+use super::rows::{Counted, DayNumber, NEVER, Stretch, number_of};
 use super::tree::{Place, Tree};
 use super::{Answer, CohortChoice, Figure, GroupBy, GroupKey, Metric, Part, Question};
 use crate::documents::percent::percent;
 use crate::domain::area::{AreaKind, Level};
+use crate::domain::establishment::Requirement;
 use crate::ids::OrganizationId;
 
 /// Answers a question. Groups come in the order of their names, metrics in the order asked.
@@ -23,14 +24,12 @@ pub fn answer(question: &Question, basis: &Basis, facts: &Facts) -> Answer {
     let mut items = (!question.group_by.is_empty())
         .then(|| Breakdown::new(question, &facts.tree, &with_cohort(question, &question.group_by)));
     let mut sums = Breakdown::new(question, &facts.tree, by_cohort);
-    let mut covered: Vec<Vec<Place>> = vec![Vec::new(); question.metrics.len()];
+    let mut covered: Vec<Covered> = vec![Covered::default(); question.metrics.len()];
     each_organization(question, basis, facts, |row| {
         for (index, metric) in question.metrics.iter().enumerate() {
-            if let Some(liaison_too) = metric.covering() {
-                if covers(row.stretch, row.life, clock.as_of, liaison_too)
-                    && let Some(places) = covered.get_mut(index)
-                {
-                    places.push(row.seen.place);
+            if metric.counts_areas() {
+                if let Some(places) = covered.get_mut(index) {
+                    places.note(row, clock.as_of);
                 }
                 continue;
             }
@@ -44,20 +43,14 @@ pub fn answer(question: &Question, basis: &Basis, facts: &Facts) -> Answer {
             });
         }
     });
-    for (index, places) in covered.iter().enumerate() {
-        if question
-            .metrics
-            .get(index)
-            .is_some_and(|metric| metric.covering().is_some())
-        {
-            each_area(question, basis, &facts.tree, |seen| {
-                let is_covered = places.binary_search(&seen.place).is_ok();
-                let parts = [Some(Part::Denominator), is_covered.then_some(Part::Numerator)];
-                for part in parts.into_iter().flatten() {
+    for (index, (metric, covered)) in question.metrics.iter().zip(&covered).enumerate() {
+        if metric.counts_areas() {
+            each_area(question, basis, facts, |area| {
+                for part in area.parts(*metric, covered) {
                     if let Some(items) = &mut items {
-                        items.add(index, part, seen);
+                        items.add(index, part, &area.seen);
                     }
-                    sums.add(index, part, seen);
+                    sums.add(index, part, &area.seen);
                 }
             });
         }
@@ -128,12 +121,12 @@ pub(super) fn each_organization<'a>(
 ) {
     let tree = &facts.tree;
     let as_of = number_of(question.as_of);
-    let mut cohorts = Cohorts::of(tree, &basis.cohorts);
+    let mut cohorts = Nearest::of(tree, &basis.cohorts);
     for (place, id, stretch) in facts.organizations.within(tree.range(&question.within)) {
         if !stretch.holds_on(as_of) || !basis.trusts(stretch) {
             continue;
         }
-        let (cohort, level) = (cohorts.at(place), tree.level(place));
+        let (cohort, level) = (cohorts.at(place).copied(), tree.level(place));
         let Some(level) = level.filter(|_| basis.takes(question, cohort)) else {
             continue;
         };
@@ -152,26 +145,100 @@ pub(super) fn each_organization<'a>(
     }
 }
 
+/// The places that have something of their own, in their order.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Covered {
+    by_organizations: Vec<Place>,
+    by_liaison_posts: Vec<Place>,
+}
+
+impl Covered {
+    /// Takes in an organization; they come in the order of places.
+    pub(super) fn note(&mut self, row: &Row<'_>, as_of: DayNumber) {
+        if covers(row.stretch, row.life, as_of) {
+            let places = if row.stretch.kind.is_organization() {
+                &mut self.by_organizations
+            } else {
+                &mut self.by_liaison_posts
+            };
+            places.push(row.seen.place);
+        }
+    }
+
+    fn has_organization(&self, place: Place) -> bool {
+        self.by_organizations.binary_search(&place).is_ok()
+    }
+
+    fn has_anything(&self, place: Place) -> bool {
+        self.has_organization(place) || self.by_liaison_posts.binary_search(&place).is_ok()
+    }
+}
+
+/// An area that can be covered, and what its rule asks of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Eligible {
+    pub seen: Seen,
+    pub required: Option<Requirement>,
+    pub counted: Counted,
+}
+
+impl Eligible {
+    /// Whether it has what its rule asks for; nobody knows, where that cannot be told.
+    pub(super) fn fulfils(&self, covered: &Covered) -> Option<bool> {
+        match self.required? {
+            Requirement::Organization => Some(covered.has_organization(self.seen.place)),
+            Requirement::LiaisonPost => Some(covered.has_anything(self.seen.place)),
+            Requirement::Undetermined => None,
+        }
+    }
+
+    /// The numbers of the metric that the area counts in.
+    pub(super) fn parts(&self, metric: Metric, covered: &Covered) -> impl Iterator<Item = Part> {
+        let place = self.seen.place;
+        let (counts, part_of_whole) = match metric {
+            Metric::OrganizationCoverage => (true, Some(covered.has_organization(place))),
+            Metric::WorkCoverage => (true, Some(covered.has_anything(place))),
+            Metric::Fulfilment => (self.required.is_some(), self.fulfils(covered)),
+            _ => (false, None),
+        };
+        let parts = match (counts, part_of_whole) {
+            (false, _) => [None, None],
+            (true, None) => [Some(Part::Undetermined), None],
+            (true, Some(false)) => [Some(Part::Denominator), None],
+            (true, Some(true)) => [Some(Part::Denominator), Some(Part::Numerator)],
+        };
+        parts.into_iter().flatten()
+    }
+}
+
 /// Calls `visit` for each area of the subtree that can be covered, in the order of paths. Statistical and placeholder areas are never
 /// eligible, and a park is not a division to be covered.
-pub(super) fn each_area(question: &Question, basis: &Basis, tree: &Tree, mut visit: impl FnMut(&Seen)) {
-    let mut cohorts = Cohorts::of(tree, &basis.cohorts);
+pub(super) fn each_area(question: &Question, basis: &Basis, facts: &Facts, mut visit: impl FnMut(&Eligible)) {
+    let tree = &facts.tree;
+    let as_of = number_of(question.as_of);
+    let mut cohorts = Nearest::of(tree, &basis.cohorts);
+    let mut rules = Nearest::of(tree, &basis.establishment);
     for place in tree.range(&question.within) {
-        let cohort = cohorts.at(place);
+        let cohort = cohorts.at(place).copied();
         let level = tree.level(place).filter(|level| {
             *level != Level::Park
                 && tree.kind(place) == Some(AreaKind::Administrative)
                 && basis.takes(question, cohort)
         });
-        if let Some(level) = level {
-            visit(&Seen {
+        let rule = rules.at(place);
+        let Some(level) = level else { continue };
+        let counted = rule.map_or_else(Counted::default, |_| facts.counts.on(place, as_of));
+        visit(&Eligible {
+            seen: Seen {
                 place,
                 level,
                 kind: None,
                 cohort,
                 month: None,
-            });
-        }
+            },
+            required: rule.and_then(|rule| rule.requires(level, counted.persons, counted.households)),
+            counted,
+        });
     }
 }
 
@@ -217,16 +284,24 @@ pub(super) fn hits(metric: Metric, days: &Days, row: &Row<'_>, mut hit: impl FnM
             }
         }
         // What these count are areas.
-        Metric::OrganizationCoverage | Metric::WorkCoverage => {}
+        Metric::OrganizationCoverage | Metric::WorkCoverage | Metric::Fulfilment => {}
     }
+}
+
+/// The numbers of one figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Tally {
+    numerator: i64,
+    denominator: i64,
+    undetermined: i64,
 }
 
 /// The counts of every metric by group.
 struct Breakdown<'a> {
     groups: Groups<'a>,
     summed: bool,
-    /// For each metric, numerator and denominator by group.
-    counts: Vec<Vec<(i64, i64)>>,
+    /// For each metric, its numbers by group.
+    counts: Vec<Vec<Tally>>,
 }
 
 impl<'a> Breakdown<'a> {
@@ -244,12 +319,13 @@ impl<'a> Breakdown<'a> {
             return;
         };
         if counts.len() <= group {
-            counts.resize(group + 1, (0, 0));
+            counts.resize(group + 1, Tally::default());
         }
-        if let Some((numerator, denominator)) = counts.get_mut(group) {
+        if let Some(tally) = counts.get_mut(group) {
             match part {
-                Part::Numerator => *numerator += 1,
-                Part::Denominator => *denominator += 1,
+                Part::Numerator => tally.numerator += 1,
+                Part::Denominator => tally.denominator += 1,
+                Part::Undetermined => tally.undetermined += 1,
             }
         }
     }
@@ -262,12 +338,12 @@ impl<'a> Breakdown<'a> {
         order.sort_by(|one, other| keys.get(*one).cmp(&keys.get(*other)));
         let mut figures = Vec::new();
         for (metric, counts) in question.metrics.iter().zip(&mut self.counts) {
-            counts.resize(keys.len(), (0, 0));
+            counts.resize(keys.len(), Tally::default());
             for number in &order {
                 let (Some(counted), Some(key)) = (counts.get(*number), keys.get(*number)) else {
                     continue;
                 };
-                if self.summed || *counted != (0, 0) {
+                if self.summed || *counted != Tally::default() {
                     figures.push(figure(*metric, key.clone(), *counted));
                 }
             }
@@ -276,7 +352,12 @@ impl<'a> Breakdown<'a> {
     }
 }
 
-fn figure(metric: Metric, group: GroupKey, (numerator, denominator): (i64, i64)) -> Figure {
+fn figure(metric: Metric, group: GroupKey, tally: Tally) -> Figure {
+    let Tally {
+        numerator,
+        denominator,
+        undetermined,
+    } = tally;
     let denominator = metric.is_ratio().then_some(denominator);
     #[expect(
         clippy::cast_precision_loss,
@@ -292,6 +373,6 @@ fn figure(metric: Metric, group: GroupKey, (numerator, denominator): (i64, i64))
         numerator,
         denominator,
         value,
-        undetermined: 0,
+        undetermined,
     }
 }

@@ -2,12 +2,11 @@
 
 use chrono::NaiveDate;
 
-use super::basis::{Basis, covers};
+use super::basis::Basis;
 use super::facts::Facts;
-use super::fold::{Days, each_area, each_organization, hits};
+use super::fold::{Covered, Days, each_area, each_organization, hits};
 use super::groups::{Groups, Seen, Wanted};
 use super::rows::{DayNumber, day_of, number_of};
-use super::tree::Place;
 use super::{GroupBy, GroupKey, Metric, Part, Question};
 use crate::domain::area::Level;
 use crate::domain::organization::Kind;
@@ -59,12 +58,10 @@ pub fn members(
     let as_of = number_of(question.as_of);
     let until_then = |day: DayNumber| (day <= as_of).then(|| day_of(day)).flatten();
     let mut members = Vec::new();
-    let mut covered: Vec<Place> = Vec::new();
+    let mut covered = Covered::default();
     each_organization(question, basis, facts, |row| {
-        if let Some(liaison_too) = metric.covering() {
-            if covers(row.stretch, row.life, as_of, liaison_too) {
-                covered.push(row.seen.place);
-            }
+        if metric.counts_areas() {
+            covered.note(row, as_of);
             return;
         }
         hits(metric, &days, row, |hit, month| {
@@ -81,9 +78,10 @@ pub fn members(
             }
         });
     });
-    if metric.covering().is_some() {
-        each_area(question, basis, tree, |seen| {
-            let counts = part == Part::Denominator || covered.binary_search(&seen.place).is_ok();
+    if metric.counts_areas() {
+        each_area(question, basis, facts, |area| {
+            let seen = &area.seen;
+            let counts = area.parts(metric, &covered).any(|counted| counted == part);
             if let Some(id) = tree
                 .id(seen.place)
                 .filter(|_| counts && groups.is_in(seen, &wanted))

@@ -4,6 +4,7 @@
 mod basis;
 mod facts;
 mod fold;
+mod gaps;
 mod groups;
 mod members;
 mod model;
@@ -20,9 +21,10 @@ use serde::Serialize;
 pub use basis::Basis;
 pub use facts::Facts;
 pub use fold::answer;
+pub use gaps::{Gap, Wanted as WantedGaps, gaps};
 pub use members::{Member, members};
 pub use model::{Held, ReadModel};
-pub use rows::{Organizations, Stretch, VersionFacts};
+pub use rows::{Counted, Counts, Organizations, Stretch, VersionFacts};
 pub use tree::{Place, Tree, TreeRow};
 
 use crate::domain::Violation;
@@ -44,6 +46,9 @@ text_enum! {
         OrganizationCoverage => "organization_coverage",
         /// The same; a liaison post covers its area too.
         WorkCoverage => "work_coverage",
+        /// Areas that have what the establishment rule asks of them ÷ areas it asks something of. Those of which it cannot be told, because a
+        /// count is not known, are `undetermined`, in neither number.
+        Fulfilment => "fulfilment",
         /// Organizations that have all five (五有) on `as_of` ÷ organizations that count on it.
         FiveHaveRate => "five_have_rate",
     }
@@ -70,12 +75,14 @@ text_enum! {
 }
 
 text_enum! {
-    /// Which of a figure's two numbers.
+    /// Which of a figure's numbers.
     pub enum Part {
         /// What was counted.
         Numerator => "numerator",
         /// What it is measured against.
         Denominator => "denominator",
+        /// What could not be decided for lack of data.
+        Undetermined => "undetermined",
     }
 }
 
@@ -145,24 +152,28 @@ impl Metric {
     pub const fn is_ratio(self) -> bool {
         matches!(
             self,
-            Self::Growth | Self::OrganizationCoverage | Self::WorkCoverage | Self::FiveHaveRate
+            Self::Growth
+                | Self::OrganizationCoverage
+                | Self::WorkCoverage
+                | Self::Fulfilment
+                | Self::FiveHaveRate
         )
     }
 
-    /// For the coverages: whether a liaison post covers its area.
-    const fn covering(self) -> Option<bool> {
-        match self {
-            Self::OrganizationCoverage => Some(false),
-            Self::WorkCoverage => Some(true),
-            _ => None,
-        }
+    /// Whether it counts areas, not organizations.
+    const fn counts_areas(self) -> bool {
+        matches!(
+            self,
+            Self::OrganizationCoverage | Self::WorkCoverage | Self::Fulfilment
+        )
     }
 
     /// What its members are.
     pub const fn members_kind(self) -> MembersKind {
-        match self.covering() {
-            Some(_) => MembersKind::Areas,
-            None => MembersKind::Organizations,
+        if self.counts_areas() {
+            MembersKind::Areas
+        } else {
+            MembersKind::Organizations
         }
     }
 
@@ -170,7 +181,7 @@ impl Metric {
         match (self, group) {
             (Self::Organizations | Self::Added | Self::Closed, GroupBy::Month) => true,
             (_, GroupBy::Month) => false,
-            (Self::OrganizationCoverage | Self::WorkCoverage, GroupBy::Kind) => false,
+            (Self::OrganizationCoverage | Self::WorkCoverage | Self::Fulfilment, GroupBy::Kind) => false,
             _ => true,
         }
     }

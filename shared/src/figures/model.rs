@@ -12,8 +12,8 @@ use diesel::dsl::{max, min};
 use diesel::prelude::*;
 use tokio::sync::Notify;
 
-use super::facts::{Facts, VersionRow, add, known_at, version_columns};
-use crate::db::schema::{area_versions, organization_versions};
+use super::facts::{CountRow, Facts, VersionRow, add, add_counts, count_columns, known_at, version_columns};
+use crate::db::schema::{area_counts, area_versions, organization_versions};
 use crate::db::{AnyConnection, Db, snapshot};
 use crate::ids::{AreaId, OrganizationId};
 use crate::store::{Recorded, StoreError, StoreResult, Subtree, ledger};
@@ -199,6 +199,14 @@ impl State {
                 }
             }
         }
+        let counted = counted_anew(conn, self.seq, known)?;
+        for areas in counted.chunks(CHUNK) {
+            for place in areas.iter().filter_map(|area| self.facts.tree.place_of(*area)) {
+                self.facts.counts.remove(place);
+            }
+            let rows = counts_of(conn, areas, known)?;
+            add_counts(&mut self.facts.counts, &self.facts.tree, rows);
+        }
         self.seq = known.seq;
         Ok(true)
     }
@@ -244,6 +252,23 @@ fn changed_organizations(
     ids.sort_unstable();
     ids.dedup();
     Ok(ids)
+}
+
+fn counted_anew(conn: &mut AnyConnection, seq: i64, known: Recorded) -> QueryResult<Vec<AreaId>> {
+    let (mut areas, superseded): (Vec<AreaId>, Vec<AreaId>) =
+        touched!(conn, area_counts, area_counts::area_id, seq, known);
+    areas.extend(superseded);
+    areas.sort_unstable();
+    areas.dedup();
+    Ok(areas)
+}
+
+fn counts_of(conn: &mut AnyConnection, areas: &[AreaId], known: Recorded) -> QueryResult<Vec<CountRow>> {
+    area_counts::table
+        .filter(area_counts::area_id.eq_any(areas))
+        .filter(known_at!(area_counts, known))
+        .select(count_columns!())
+        .load(conn)
 }
 
 /// Where these organizations are or ever were known to stand.

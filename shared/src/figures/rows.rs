@@ -122,6 +122,47 @@ fn complete_from(five_have: &FiveHave) -> DayNumber {
         .unwrap_or(NEVER)
 }
 
+/// What was counted in areas, by place and day.
+#[derive(Debug, Clone, Default)]
+pub struct Counts {
+    rows: BTreeMap<(Place, DayNumber), Counted>,
+}
+
+/// Persons and households; none where it is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counted {
+    pub persons: Option<i32>,
+    pub households: Option<i32>,
+}
+
+impl Counts {
+    /// Adds what was counted on a day.
+    pub fn add(&mut self, place: Place, day: DayNumber, counted: Counted) {
+        self.rows.insert((place, day), counted);
+    }
+
+    /// Takes out what is known of a place.
+    pub fn remove(&mut self, place: Place) {
+        let known: Vec<_> = self
+            .rows
+            .range((place, DayNumber::MIN)..=(place, DayNumber::MAX))
+            .map(|(key, _)| *key)
+            .collect();
+        for key in known {
+            self.rows.remove(&key);
+        }
+    }
+
+    /// The latest count up to a day; nothing known where there is none.
+    pub fn on(&self, place: Place, day: DayNumber) -> Counted {
+        self.rows
+            .range((place, DayNumber::MIN)..=(place, day))
+            .next_back()
+            .map(|(_, counted)| *counted)
+            .unwrap_or_default()
+    }
+}
+
 /// Organizations by place, id and first day.
 #[derive(Debug, Clone, Default)]
 pub struct Organizations {

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::area::{AreaKind, Level};
+use crate::domain::establishment::{EstablishmentParams, Threshold};
 use crate::domain::organization::{FiveHave, Host, Kind, PreciseDate, Status, Verification};
 use crate::ids::{AreaId, OrganizationId};
 
@@ -129,7 +130,11 @@ fn facts() -> Facts {
         let id = OrganizationId(Uuid::from_u128(number));
         organizations.add(id, &[(place, version(kind, host, began, ended))]);
     }
-    Facts { tree, organizations }
+    Facts {
+        tree,
+        organizations,
+        counts: Counts::default(),
+    }
 }
 
 fn basis() -> Basis {
@@ -353,6 +358,67 @@ fn what_was_rejected_counts_by_no_rule_and_what_was_not_verified_by_some() {
     let mut strict = basis();
     strict.counting.verified_only = true;
     assert_eq!(total(&strict), 1);
+}
+
+#[test]
+fn fulfilment_counts_what_is_asked_and_tells_what_cannot_be_told() {
+    let mut facts = facts();
+    let place = |facts: &Facts, path: &str| facts.tree.range(&Subtree::rooted_at(path)).start;
+    let mut basis = basis();
+    let rule = EstablishmentParams {
+        levels: vec![Level::Township],
+        village: Some(Threshold {
+            persons: 10,
+            households: 3,
+        }),
+    };
+    basis.establishment = vec![(Subtree::rooted_at("340000/340300/340304/"), rule)];
+    let asked = question(&[Metric::Fulfilment], CohortChoice::All, &[]);
+    let numbers = |facts: &Facts| {
+        let total = answer(&asked, &basis, facts).totals[0].clone();
+        (total.numerator, total.denominator.unwrap(), total.undetermined)
+    };
+    assert_eq!(
+        numbers(&facts),
+        (0, 2, 1),
+        "two townships without, and a village nobody counted"
+    );
+    let village = place(&facts, "340000/340300/340304/340304001/340304001001/");
+    let counted = |persons, households| Counted {
+        persons: Some(persons),
+        households: Some(households),
+    };
+    facts
+        .counts
+        .add(village, rows::number_of(date("2022-02-01")), counted(9, 2));
+    assert_eq!(
+        numbers(&facts),
+        (1, 3, 0),
+        "a liaison post is enough, and there is one"
+    );
+    facts
+        .counts
+        .add(village, rows::number_of(date("2022-06-24")), counted(10, 2));
+    assert_eq!(
+        numbers(&facts),
+        (0, 3, 0),
+        "now it should have an organization of its own"
+    );
+    facts
+        .counts
+        .add(village, rows::number_of(date("2022-06-25")), counted(0, 0));
+    assert_eq!(
+        numbers(&facts),
+        (0, 3, 0),
+        "what is counted later is not known on the day"
+    );
+    let undetermined = |facts: &Facts| {
+        let part = (Metric::Fulfilment, Part::Undetermined);
+        members(&asked, &basis, facts, part, &GroupKey::new()).len()
+    };
+    assert_eq!(undetermined(&facts), 0);
+    facts.counts.remove(village);
+    assert_eq!(undetermined(&facts), 1);
 }
 
 #[test]

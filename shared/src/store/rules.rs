@@ -12,6 +12,7 @@ use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, rules};
 use crate::digest::{canonical, digest_of};
+use crate::domain::establishment::EstablishmentParams;
 pub use crate::domain::rule::DEFAULT;
 use crate::domain::rule::{CountingParams, RuleKind};
 use crate::ids::{AreaId, RuleId};
@@ -123,6 +124,76 @@ pub struct RuleRef {
     pub version: i64,
 }
 
+/// An establishment rule with the subtree it binds.
+#[derive(Debug, Clone)]
+pub struct Establishment {
+    pub rule: RuleRef,
+    pub scope: Subtree,
+    pub params: EstablishmentParams,
+}
+
+/// The establishment rules named `default` that have a say within `within` on `as_of`, as known at `known`: of each scope the newest
+/// version in force. The nearest scope at or above an area binds it.
+///
+/// # Errors
+/// The database's.
+pub fn establishment(
+    conn: &mut AnyConnection,
+    within: &Subtree,
+    as_of: NaiveDate,
+    known: Recorded,
+) -> StoreResult<Vec<Establishment>> {
+    let mut rows = in_force(conn, RuleKind::Establishment, DEFAULT, as_of, known)?;
+    rows.sort_by(|(one, one_scope), (other, other_scope)| {
+        (one_scope, other.effective_from, other.version).cmp(&(other_scope, one.effective_from, one.version))
+    });
+    rows.dedup_by(|(_, later), (_, kept)| later == kept);
+    rows.into_iter()
+        .filter(|(_, scope)| within.contains(scope) || Subtree::rooted_at(scope).contains(within.lower()))
+        .map(|(row, scope)| {
+            Ok(Establishment {
+                params: serde_json::from_str(&row.params)?,
+                scope: Subtree::rooted_at(&scope),
+                rule: RuleRef {
+                    kind: row.kind,
+                    name: row.name,
+                    version: row.version,
+                },
+            })
+        })
+        .collect()
+}
+
+/// Every version of the rules of this kind and name that is in force on `as_of`, as known at `known`, with the path of its scope.
+fn in_force(
+    conn: &mut AnyConnection,
+    kind: RuleKind,
+    name: &str,
+    as_of: NaiveDate,
+    known: Recorded,
+) -> QueryResult<Vec<(RuleRow, String)>> {
+    rules::table
+        .inner_join(
+            area_versions::table.on(area_versions::area_id
+                .eq(rules::scope_area_id)
+                .and(area_versions::superseded_seq.is_null())
+                .and(area_versions::valid_to.is_null())),
+        )
+        .filter(rules::kind.eq(kind).and(rules::name.eq(name)))
+        .filter(
+            rules::effective_from
+                .le(as_of)
+                .and(rules::recorded_seq.le(known.seq)),
+        )
+        .filter(
+            rules::superseded_seq
+                .is_null()
+                .or(rules::superseded_seq.gt(known.seq)),
+        )
+        .select((RuleRow::as_select(), area_versions::path))
+        .load(conn)
+}
+
 /// The counting rule `name` that binds the area of `path` on `as_of`, as known at `known`: the nearest scope above it, and
 /// there the newest version in force. Where nothing is recorded, `default` version 0 counts from 成立.
 ///
@@ -135,26 +206,7 @@ pub fn counting(
     as_of: NaiveDate,
     known: Recorded,
 ) -> StoreResult<(RuleRef, CountingParams)> {
-    let candidates: Vec<(RuleRow, String)> = rules::table
-        .inner_join(
-            area_versions::table.on(area_versions::area_id
-                .eq(rules::scope_area_id)
-                .and(area_versions::superseded_seq.is_null())
-                .and(area_versions::valid_to.is_null())),
-        )
-        .filter(rules::kind.eq(RuleKind::Counting).and(rules::name.eq(name)))
-        .filter(
-            rules::effective_from
-                .le(as_of)
-                .and(rules::recorded_seq.le(known.seq)),
-        )
-        .filter(
-            rules::superseded_seq
-                .is_null()
-                .or(rules::superseded_seq.gt(known.seq)),
-        )
-        .select((RuleRow::as_select(), area_versions::path))
-        .load(conn)?;
+    let candidates = in_force(conn, RuleKind::Counting, name, as_of, known)?;
     let nearest = candidates
         .into_iter()
         .filter(|(_, scope)| Subtree::rooted_at(scope).contains(path))

@@ -76,6 +76,7 @@ async fn article_figures(db: &Db, rule: &'static str, to: NaiveDate) -> Vec<(i64
                     .into_iter()
                     .map(|(row, area)| (area.subtree(), row.cohort))
                     .collect(),
+                ..Basis::default()
             };
             let facts = Facts::load(conn, &question.within, to, known)?;
             let totals = figures::answer(&question, &basis, &facts).totals;

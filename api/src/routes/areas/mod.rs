@@ -1,6 +1,7 @@
 //! The tree of administrative divisions and parks.
 
 pub mod children;
+pub mod counts;
 pub mod get;
 pub mod list;
 pub mod wire;

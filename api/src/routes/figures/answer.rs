@@ -24,7 +24,7 @@ use crate::problem::{ApiError, Problem};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct FiguresParams {
-    /// `organizations`, `added`, `closed`, `growth`, `organization_coverage`, `work_coverage`, `five_have_rate`.
+    /// `organizations`, `added`, `closed`, `growth`, `organization_coverage`, `work_coverage`, `fulfilment`, `five_have_rate`.
     #[param(value_type = String)]
     metric: List<Metric>,
     /// This area and all below it; the caller's own when left out.
@@ -83,6 +83,9 @@ pub struct FigureReply {
     /// Lists exactly the denominator's rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     denominator_members: Option<String>,
+    /// Opens the rows that could not be decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undetermined_members: Option<String>,
 }
 
 /// Figures by group, and their totals.
@@ -104,6 +107,8 @@ impl FigureReply {
             denominator_members: figure
                 .denominator
                 .map(|_| prepared.members_link(&figure, Part::Denominator)),
+            undetermined_members: (figure.undetermined > 0)
+                .then(|| prepared.members_link(&figure, Part::Undetermined)),
             metric: figure.metric,
             numerator: figure.numerator,
             denominator: figure.denominator,
@@ -174,7 +179,7 @@ fn reply(counted: figures::Answer, prepared: &Prepared) -> FiguresReply {
     FiguresReply {
         as_of: prepared.question.as_of,
         known_at: prepared.known.at,
-        rules: vec![prepared.rule.clone()],
+        rules: prepared.rules.clone(),
         scope: FiguresScope {
             program: prepared.program,
             illustrative: prepared.illustrative,

@@ -38,7 +38,8 @@ pub struct Asked {
 pub struct Prepared {
     pub question: Question,
     pub basis: Basis,
-    pub rule: RuleRef,
+    /// The counting rule first, then the establishment rules, where they are asked for.
+    pub rules: Vec<RuleRef>,
     pub known: Recorded,
     pub area_code: String,
     pub program: Option<ProgramId>,
@@ -125,6 +126,14 @@ impl Asked {
                 ),
                 other => other.into(),
             })?;
+        let mut used = vec![rule];
+        let mut establishment = Vec::new();
+        if self.metrics.contains(&Metric::Fulfilment) {
+            for found in rules::establishment(conn, &question.within, as_of, known)? {
+                used.push(found.rule);
+                establishment.push((found.scope, found.params));
+            }
+        }
         let illustrative = program.as_ref().is_some_and(|program| program.illustrative);
         let program = program.map(|program| program.program_id);
         let cohorts = match program {
@@ -137,8 +146,12 @@ impl Asked {
             .collect();
         Ok(Prepared {
             question,
-            basis: Basis { counting, cohorts },
-            rule,
+            basis: Basis {
+                counting,
+                cohorts,
+                establishment,
+            },
+            rules: used,
             known,
             area_code: area.code,
             program,
@@ -203,7 +216,9 @@ impl Prepared {
         add("to", &self.question.to.to_string());
         add("as_of", &self.question.as_of.to_string());
         add("known_at", &self.known.at.to_string());
-        add("basis", &self.rule.name);
+        if let Some(counting) = self.rules.first() {
+            add("basis", &counting.name);
+        }
         let group: Vec<String> = figure
             .group
             .iter()

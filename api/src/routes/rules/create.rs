@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
 use qiaojian_shared::domain::Violation;
 use qiaojian_shared::domain::dates::day;
+use qiaojian_shared::domain::establishment::EstablishmentParams;
 use qiaojian_shared::domain::rule::{CountingParams, RuleKind};
 use qiaojian_shared::domain::violation::{NAME_CHARS, TEXT_CHARS, check_text};
 use qiaojian_shared::ids::RuleId;
@@ -23,7 +24,7 @@ use crate::write::{Reply, Write};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleInput {
-    /// In this version `counting` only.
+    /// In this version `counting` and `establishment`.
     kind: RuleKind,
     /// What `basis` takes; `default` is used when none is asked for.
     #[schema(example = "verified_only", max_length = 100)]
@@ -34,7 +35,9 @@ pub struct RuleInput {
     /// From which `as_of` on it is in force.
     #[serde(deserialize_with = "day::read")]
     effective_from: NaiveDate,
-    /// `counting`: `counted_from` {approved, established, unveiled}, `cohorts`, `verified_only`.
+    /// `counting`: `counted_from` {approved, established, unveiled}, `cohorts`, `verified_only`. `establishment`: `levels` at which every
+    /// area should have an organization, and `village` {`persons`, `households`}: from either number on an organization, below both a
+    /// liaison post.
     #[schema(value_type = Object, example = json!({"counted_from": "established", "verified_only": true}))]
     params: serde_json::Map<String, serde_json::Value>,
     /// Where it is written down.
@@ -47,19 +50,23 @@ impl RuleInput {
         let mut violations = Vec::new();
         check_text(&mut violations, "/name", &self.name, NAME_CHARS);
         check_text(&mut violations, "/source", &self.source, TEXT_CHARS);
-        if self.kind != RuleKind::Counting {
+        if !matches!(self.kind, RuleKind::Counting | RuleKind::Establishment) {
             violations.push(Violation::new(
                 "/kind",
                 "kind_not_supported",
-                "目前只支持 counting 规则。",
-                "Only counting rules can be recorded in this version.",
+                "目前只支持 counting 和 establishment 规则。",
+                "Only counting and establishment rules can be recorded in this version.",
             ));
         }
         if !violations.is_empty() {
             return Err(ApiError::invalid(violations));
         }
         // What cannot be read now could not be counted by later.
-        fit::<CountingParams>(serde_json::Value::Object(self.params.clone())).map(drop)
+        let params = serde_json::Value::Object(self.params.clone());
+        match self.kind {
+            RuleKind::Establishment => fit::<EstablishmentParams>(params).map(drop),
+            _ => fit::<CountingParams>(params).map(drop),
+        }
     }
 }
 

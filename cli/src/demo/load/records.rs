@@ -76,12 +76,15 @@ pub async fn rules<P: FnMut(Progress)>(
         .filter(is_new)
         .map(|spec| {
             Ok(NewRule {
-                id: RuleId(demo_id(&format!("rule {} {}", spec.kind, spec.name))),
+                id: RuleId(demo_id(&format!(
+                    "rule {} {} {}",
+                    spec.kind, spec.name, spec.scope_area
+                ))),
                 kind: spec.kind,
                 name: spec.name.to_owned(),
                 scope_area: areas.id(spec.scope_area)?,
                 effective_from: spec.effective_from,
-                params: serde_json::to_value(&spec.params)?,
+                params: spec.params.clone(),
                 source: spec.source.to_owned(),
             })
         })

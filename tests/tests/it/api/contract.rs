@@ -79,6 +79,7 @@ fn body(name: &str) -> Value {
         | "POST /v1/deliveries/{id}/cancel" => json!({"reason": "x"}),
         "POST /v1/bulletins" => json!({"program": id, "kind": "progress", "period": "2022-05"}),
         "POST /v1/endpoints" => json!({"area": "340300", "post": "federation", "channel": "inbox"}),
+        "POST /v1/areas/{code}/counts" => json!({"persons": 1, "counted_on": "2022-06-01", "source": "x"}),
         "POST /v1/rules" => {
             json!({"kind": "counting", "name": "x", "scope_area": "340300", "effective_from": "2022-01-01",
             "params": {"counted_from": "unveiled"}, "source": "x"})
@@ -255,9 +256,15 @@ fn no_route_answers_whom_it_should_not() {
                 assert_eq!(hidden.expect_for(&name, status).json()["type"], problem, "{name}");
             }
             if operation.method == Method::GET {
+                // Raw counts stay at county level and below.
+                let at = if operation.path.ends_with("/counts") {
+                    "340304"
+                } else {
+                    "340000"
+                };
                 let admin = api
                     .caller_with(
-                        "340000",
+                        at,
                         Post::Federation,
                         Role::ProvinceAdmin,
                         [operation.scope].into(),

@@ -7,6 +7,7 @@ mod contract;
 mod deliveries;
 mod endpoints;
 mod figures;
+mod gaps;
 mod notices;
 mod organizations;
 mod programs;

@@ -259,7 +259,7 @@ fn a_stricter_basis_counts_only_what_was_verified() {
         rule["params"] = json!({"counted_from": "wished"});
         office.post("/v1/rules", &rule).await.expect(400);
         rule["params"] = json!({"counted_from": "established"});
-        rule["kind"] = json!("establishment");
+        rule["kind"] = json!("light");
         office.post("/v1/rules", &rule).await.expect(422);
         rule["kind"] = json!("counting");
         let city = api

@@ -7,15 +7,19 @@ use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use qiaojian_shared::db::snapshot;
+use qiaojian_shared::domain::area::Level;
+use qiaojian_shared::domain::establishment::{EstablishmentParams, Threshold};
 use qiaojian_shared::domain::organization::{self as domain, Kind, PreciseDate, Status, Verb, Verification};
 use qiaojian_shared::domain::program::Cohort;
 use qiaojian_shared::figures::{
     self, Answer, Basis, CohortChoice, Facts, GroupBy, Held, Metric, Part, Question, ReadModel,
 };
-use qiaojian_shared::ids::OrganizationId;
+use qiaojian_shared::ids::{CountId, OrganizationId};
+use qiaojian_shared::store::counts::{self, NewCount};
 use qiaojian_shared::store::organizations::{self, Correction, NewOrganization, Step, Turn, Turned};
 use qiaojian_shared::store::{Recorded, StoreError, Subtree, ledger};
 use qiaojian_tests::fixtures::{AREAS, date};
+use uuid::Uuid;
 
 use super::organizations::{id, preparing, step};
 use super::register::{Register, with_register};
@@ -26,7 +30,7 @@ type Act = (u8, u8, u8, u16);
 const ORGANIZATIONS: u8 = 6;
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
-    prop::collection::vec((0_u8..11, 0..ORGANIZATIONS, any::<u8>(), any::<u16>()), 1..24)
+    prop::collection::vec((0_u8..12, 0..ORGANIZATIONS, any::<u8>(), any::<u16>()), 1..24)
 }
 
 /// A day between the baseline and the article.
@@ -155,6 +159,22 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
                 facts.kind = kind;
             }
         }
+        10 => {
+            let new = NewCount {
+                id: CountId(Uuid::from_u128(
+                    u128::from(when) << 16 | u128::from(place) << 8 | u128::from(which),
+                )),
+                area: register.area(area(place)).await.area_id,
+                persons: (which % 2 == 0).then_some(i32::from(place) % 20),
+                households: (place % 2 == 0).then_some(i32::from(which)),
+                counted_on: day,
+                source: "侨情普查".to_owned(),
+            };
+            // The same id twice is refused by the database, which changes nothing.
+            let _ = register
+                .write(move |recording| counts::record(recording, &new, today))
+                .await;
+        }
         _ => {
             let done = register
                 .write(move |recording| {
@@ -191,6 +211,7 @@ fn question(as_of: NaiveDate) -> Question {
             Metric::Added,
             Metric::Closed,
             Metric::OrganizationCoverage,
+            Metric::Fulfilment,
         ],
         within: Subtree::everything(),
         from: date("2021-10-31").min(as_of),
@@ -203,8 +224,16 @@ fn question(as_of: NaiveDate) -> Question {
 }
 
 fn basis() -> Basis {
+    let rule = EstablishmentParams {
+        levels: vec![Level::County, Level::Township],
+        village: Some(Threshold {
+            persons: 10,
+            households: 3,
+        }),
+    };
     Basis {
         cohorts: vec![(Subtree::rooted_at("340000/340300/"), Cohort::Pilot)],
+        establishment: vec![(Subtree::rooted_at("340000/"), rule)],
         ..Basis::default()
     }
 }

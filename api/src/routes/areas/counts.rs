@@ -1,0 +1,157 @@
+//! What was counted in an area: overseas-linked persons and households (涉侨人员、涉侨家庭).
+
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use chrono::NaiveDate;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::domain::area::Level;
+use qiaojian_shared::domain::dates::day;
+use qiaojian_shared::ids::CountId;
+use qiaojian_shared::store::areas;
+use qiaojian_shared::store::counts::{self, CountRow, NewCount};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::auth::{Caller, Principal, needs};
+use crate::extract::{Body, Params, Segment};
+use crate::page::{self, Page, Window};
+use crate::problem::{ApiError, Problem};
+use crate::wire::PageParams;
+use crate::write::{Reply, Write};
+
+/// What a client says of a count.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CountInput {
+    /// 涉侨人员; unknown when left out, which is not zero.
+    #[serde(default)]
+    #[schema(example = 12, minimum = 0)]
+    persons: Option<i32>,
+    /// 涉侨家庭; unknown when left out.
+    #[serde(default)]
+    #[schema(example = 4, minimum = 0)]
+    households: Option<i32>,
+    /// Not after today (Asia/Shanghai). Another count of the same day says that the earlier one was wrong.
+    #[serde(deserialize_with = "day::read")]
+    counted_on: NaiveDate,
+    #[schema(example = "2022年侨情普查", max_length = 100)]
+    source: String,
+}
+
+/// A count. Numbers only: nobody is named.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Count {
+    pub id: CountId,
+    /// The area's code.
+    pub area: String,
+    /// `null`: unknown.
+    pub persons: Option<i32>,
+    /// `null`: unknown.
+    pub households: Option<i32>,
+    pub counted_on: NaiveDate,
+    pub source: String,
+    pub created_at: UtcTime,
+}
+
+impl Count {
+    fn of(row: CountRow, area: &str) -> Self {
+        Self {
+            id: row.id,
+            area: area.to_owned(),
+            persons: row.persons,
+            households: row.households,
+            counted_on: row.counted_on,
+            source: row.source,
+            created_at: row.recorded_at,
+        }
+    }
+}
+
+/// Raw counts stay at county level and below; above that only the rule's outcome is told.
+fn check_level(caller: &Principal) -> Result<(), ApiError> {
+    match Level::of_code(&caller.area_code) {
+        Some(Level::Province | Level::City) => Err(ApiError::not_yours(
+            "涉侨人员、家庭的原始数据只在县级及以下使用；上级请看 fulfilment 和应建未建清单。",
+            "Raw counts stay at county level and below. Ask for fulfilment and gaps instead.",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What was counted in an area of the caller's subtree, the latest day first. Only for callers at county level and below.
+#[utoipa::path(
+    tag = "areas",
+    security(("oauth" = ["counts:read"])),
+    params(("code" = String, Path, description = "The area's code"), PageParams),
+    responses(
+        (status = 200, description = "Part of the counts", body = Page<Count>),
+        (status = 403, description = "The caller stands above county level", body = Problem),
+        (status = 404, description = "None, or outside the caller's area", body = Problem)
+    )
+)]
+#[get("/areas/{code}/counts")]
+pub async fn list(
+    app: web::Data<App>,
+    caller: Caller<needs::CountsRead>,
+    code: Segment<String>,
+    request: HttpRequest,
+    params: Params<PageParams>,
+) -> Result<HttpResponse, ApiError> {
+    let window = Window::<NaiveDate>::new(&request, params.limit, params.cursor.as_deref())?;
+    let caller = caller.principal();
+    let page = app
+        .read(move |conn| {
+            let area = areas::find(conn, &caller.visible, &code.0)?;
+            check_level(&caller)?;
+            let rows = counts::list(conn, area.area_id, window.after, window.fetch())?;
+            window.page(rows, |row| row.counted_on, |row| Count::of(row, &area.code))
+        })
+        .await?;
+    Ok(page::reply(&request, &page))
+}
+
+/// Records what was counted in an area of the caller's subtree. Counts are appended; none is edited.
+#[utoipa::path(
+    tag = "areas",
+    security(("oauth" = ["counts:write"])),
+    params(
+        ("code" = String, Path, description = "The area's code"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+    ),
+    request_body = CountInput,
+    responses(
+        (status = 201, description = "Recorded", body = Count),
+        (status = 403, description = "The caller stands above county level", body = Problem),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 422, description = "Breaks a rule", body = Problem)
+    )
+)]
+#[post("/areas/{code}/counts")]
+pub async fn record(
+    app: web::Data<App>,
+    caller: Caller<needs::CountsWrite>,
+    code: Segment<String>,
+    write: Write,
+    body: Body<CountInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let id = CountId::generate(app.clock.as_ref(), app.entropy.as_ref());
+    let (caller, today, code) = (caller.principal(), app.today(), code.0);
+    write
+        .run(&app, &digest, move |recording| {
+            let area = areas::find(recording.conn(), &caller.visible, &code)?;
+            check_level(&caller)?;
+            let new = NewCount {
+                id,
+                area: area.area_id,
+                persons: input.persons,
+                households: input.households,
+                counted_on: input.counted_on,
+                source: input.source.clone(),
+            };
+            let row = counts::record(recording, &new, today)?;
+            let location = format!("/v1/areas/{}/counts", area.code);
+            Reply::created(location, 1, &Count::of(row, &area.code))
+        })
+        .await
+}

@@ -1,0 +1,168 @@
+//! `GET /v1/gaps`: the areas that lack what the establishment rule asks of them, each with the reason in a sentence.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use chrono::NaiveDate;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::domain::area::Level;
+use qiaojian_shared::domain::dates::day;
+use qiaojian_shared::domain::establishment::Requirement;
+use qiaojian_shared::domain::program::Cohort;
+use qiaojian_shared::figures::{self, Gap, Metric, WantedGaps};
+use qiaojian_shared::ids::{AreaId, ProgramId};
+use qiaojian_shared::store::areas;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{List, Params};
+use crate::page::{self, Page, Window};
+use crate::problem::{ApiError, Language, Problem};
+use crate::routes::figures::question::Asked;
+
+/// Which gaps to list. List-valued parameters are comma-separated.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListParams {
+    /// Only this area and all below it; the caller's own when left out.
+    area: Option<String>,
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    level: List<Level>,
+    /// `organization`, `liaison_post`, `undetermined`.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    required: List<Requirement>,
+    /// May be left out where there is at most one.
+    program: Option<ProgramId>,
+    /// `pilot` or `non_pilot`; both, and what is in neither, when left out.
+    cohort: Option<String>,
+    /// As of this day; today when left out.
+    #[serde(default, deserialize_with = "day::read_optional")]
+    as_of: Option<NaiveDate>,
+    /// As the register was known at that moment. Give it for all pages of a list, so that they belong together.
+    known_at: Option<UtcTime>,
+    /// The name of a counting rule; `default` when left out.
+    basis: Option<String>,
+    /// 1 to 200; 50 when left out.
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+/// An area that lacks what its rule asks of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GapReply {
+    pub area: String,
+    pub name: String,
+    pub level: Level,
+    pub cohort: Option<Cohort>,
+    /// What is missing; `undetermined` where a count is.
+    pub required: Requirement,
+    /// Why, in a sentence; in the language asked for.
+    #[schema(example = "乡镇（街道）应建立侨联组织，尚未建立。")]
+    pub reason: String,
+}
+
+impl GapReply {
+    fn of(gap: Gap, names: &HashMap<AreaId, String>, language: Language) -> Self {
+        Self {
+            name: names.get(&gap.id).cloned().unwrap_or_default(),
+            reason: reason(&gap, language),
+            area: gap.area,
+            level: gap.level,
+            cohort: gap.cohort,
+            required: gap.required,
+        }
+    }
+}
+
+/// Only the rule's outcome: what was counted is not for everybody.
+fn reason(gap: &Gap, language: Language) -> String {
+    let level = gap.level;
+    let (zh, en) = match gap.required {
+        Requirement::Organization if level == Level::Village => (
+            "按建立规则应建立侨联组织，尚未建立。".to_owned(),
+            "By the establishment rule this village should have an organization, and has none.".to_owned(),
+        ),
+        Requirement::Organization => (
+            format!("{}应建立侨联组织，尚未建立。", level.chinese()),
+            format!("Every {level} should have an organization; this one has none."),
+        ),
+        Requirement::LiaisonPost => (
+            "未达到建立侨联组织的标准，应设侨联工作联络员，尚未设立。".to_owned(),
+            "Below the threshold for an organization: it should have a liaison post, and has none."
+                .to_owned(),
+        ),
+        Requirement::Undetermined => (
+            "涉侨人员、家庭数据不全，暂不能判断是否应建。".to_owned(),
+            "Persons or households are not known, so whether it should have one cannot be told.".to_owned(),
+        ),
+    };
+    match language {
+        Language::Chinese => zh,
+        Language::English => en,
+    }
+}
+
+/// The areas of the caller's subtree that should have an organization or a liaison post and have none, and those of which that cannot be
+/// told, by area.
+#[utoipa::path(
+    tag = "figures",
+    security(("oauth" = ["org:read"])),
+    params(ListParams),
+    responses(
+        (status = 200, description = "Part of the gaps", body = Page<GapReply>),
+        (status = 400, description = "As for figures", body = Problem),
+        (status = 404, description = "The area is outside the caller's", body = Problem)
+    )
+)]
+#[get("/gaps")]
+pub async fn list(
+    app: web::Data<App>,
+    caller: Caller<needs::OrgRead>,
+    request: HttpRequest,
+    params: Params<ListParams>,
+) -> Result<HttpResponse, ApiError> {
+    let params = params.0;
+    let window = Window::<String>::new(&request, params.limit, params.cursor.as_deref())?;
+    let language = Language::of(request.headers().get(header::ACCEPT_LANGUAGE));
+    let wanted = WantedGaps {
+        levels: params.level.0,
+        required: params.required.0,
+    };
+    let asked = Asked {
+        metrics: vec![Metric::Fulfilment],
+        area: params.area,
+        program: params.program,
+        cohort: Some(params.cohort.unwrap_or_else(|| "all".to_owned())),
+        from: None,
+        to: None,
+        as_of: params.as_of,
+        known_at: params.known_at,
+        basis: params.basis,
+        group_by: Vec::new(),
+    };
+    let (caller, today, model) = (caller.principal(), app.today(), Arc::clone(&app.figures));
+    let page = app
+        .read_slow(move |conn| {
+            let most = usize::try_from(window.fetch()).unwrap_or(usize::MAX);
+            let after = window.after.as_deref();
+            let (prepared, rows) = asked.answer(conn, &model, &caller, today, |prepared, facts| {
+                figures::gaps(&prepared.question, &prepared.basis, facts, &wanted, after, most)
+            })?;
+            let ids: Vec<AreaId> = rows.iter().map(|gap| gap.id).collect();
+            let names = areas::names_on(conn, &ids, prepared.question.as_of, prepared.known)?;
+            window.page(
+                rows,
+                |gap| gap.path.clone(),
+                |gap| GapReply::of(gap, &names, language),
+            )
+        })
+        .await?;
+    Ok(page::reply(&request, &page))
+}

@@ -1,0 +1,3 @@
+//! 应建未建: what should be there and is not.
+
+pub mod list;

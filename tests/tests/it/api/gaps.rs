@@ -1,0 +1,244 @@
+//! From counts by a rule to what is missing: `/v1/areas/{code}/counts`, `/v1/rules`, `/v1/gaps`, and the figure `fulfilment`.
+
+use qiaojian_shared::domain::access::{Post, Role};
+use qiaojian_tests::api::{Client, TestApi, with_api};
+use serde_json::{Value, json};
+
+/// Every township should have an organization; a village from 10 persons or 3 households on, and a liaison post below.
+async fn maanshans_rule(office: &Client, scope: &str) {
+    let rule = json!({"kind": "establishment", "name": "default", "scope_area": scope, "effective_from": "2021-11-01",
+        "params": {"levels": ["township"], "village": {"persons": 10, "households": 3}}, "source": "马鞍山市试点工作实施方案"});
+    office.post("/v1/rules", &rule).await.expect(201);
+}
+
+async fn found(caller: &Client, area: &str, kind: &str) {
+    let body = json!({"area": area, "kind": kind, "name": area, "status": "established", "established_on": "2022-03-01"});
+    caller.post("/v1/organizations", &body).await.expect(201);
+}
+
+async fn counted(caller: &Client, area: &str, persons: Value, households: Value, on: &str) {
+    let body = json!({"persons": persons, "households": households, "counted_on": on, "source": "侨情普查"});
+    caller
+        .post(&format!("/v1/areas/{area}/counts"), &body)
+        .await
+        .expect(201);
+}
+
+/// Area and what it lacks, of each gap.
+async fn missing(caller: &Client, query: &str) -> Vec<(String, String)> {
+    let page = caller.get(&format!("/v1/gaps{query}")).await.expect(200).json();
+    let word = |value: &Value| value.as_str().unwrap().to_owned();
+    page["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|gap| (word(&gap["area"]), word(&gap["required"])))
+        .collect()
+}
+
+fn named(gaps: &[(&str, &str)]) -> Vec<(String, String)> {
+    gaps.iter()
+        .map(|(area, required)| ((*area).to_owned(), (*required).to_owned()))
+        .collect()
+}
+
+async fn fulfilment(caller: &Client, query: &str) -> Value {
+    let path = format!("/v1/figures?metric=fulfilment&cohort=all{query}");
+    caller.get(&path).await.expect(200).json()
+}
+
+fn numbers(answer: &Value) -> (i64, i64, i64) {
+    let total = &answer["totals"][0];
+    let number = |name: &str| total[name].as_i64().unwrap();
+    (number("numerator"), number("denominator"), number("undetermined"))
+}
+
+async fn county(api: &TestApi) -> Client {
+    api.caller("340304", Role::CountyReporter).await
+}
+
+#[test]
+fn the_rule_asks_counts_decide_and_unknown_is_not_zero() {
+    with_api(async |api| {
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        let county = county(api).await;
+        assert!(
+            missing(&county, "").await.is_empty(),
+            "without a rule nothing is asked"
+        );
+        maanshans_rule(&office, "340000").await;
+        let all = [
+            ("340304001", "organization"),
+            ("340304001001", "undetermined"),
+            ("340304001002", "undetermined"),
+            ("340304002", "organization"),
+        ];
+        assert_eq!(missing(&county, "").await, named(&all));
+        assert_eq!(numbers(&fulfilment(&county, "").await), (0, 2, 2));
+
+        // 9 persons and 2 households: a liaison post. 3 households: an organization.
+        counted(&county, "340304001001", json!(9), json!(2), "2022-01-01").await;
+        counted(&county, "340304001002", Value::Null, json!(3), "2022-01-01").await;
+        found(&county, "340304001", "federation").await;
+        let now = [
+            ("340304001001", "liaison_post"),
+            ("340304001002", "organization"),
+            ("340304002", "organization"),
+        ];
+        assert_eq!(missing(&county, "").await, named(&now));
+        assert_eq!(numbers(&fulfilment(&county, "").await), (1, 4, 0));
+        found(&county, "340304001001", "liaison_post").await;
+        found(&county, "340304001002", "work_sub_station").await;
+        assert_eq!(
+            missing(&county, "").await,
+            named(&[("340304002", "organization")])
+        );
+        assert_eq!(missing(&county, "?level=village").await, named(&[]));
+        let answer = fulfilment(&county, "&group_by=level").await;
+        assert_eq!(numbers(&answer), (3, 4, 0));
+        assert_eq!(answer["totals"][0]["value"], 75);
+
+        // A later count raises what is asked from its day on; earlier days stay as they were.
+        counted(&county, "340304001001", json!(10), json!(2), "2022-05-01").await;
+        assert_eq!(
+            missing(&county, "?as_of=2022-04-30").await,
+            named(&[("340304002", "organization")])
+        );
+        let raised = [("340304001001", "organization"), ("340304002", "organization")];
+        assert_eq!(missing(&county, "?as_of=2022-05-01").await, named(&raised));
+    });
+}
+
+#[test]
+fn a_gap_says_why_and_every_number_opens() {
+    with_api(async |api| {
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        maanshans_rule(&office, "340300").await;
+        let gaps = office
+            .get("/v1/gaps?limit=1&area=340304")
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(
+            gaps["items"][0]["reason"],
+            "乡镇（街道）应建立侨联组织，尚未建立。"
+        );
+        assert_eq!(gaps["items"][0]["name"], "大庆街道");
+        let next = gaps["next_cursor"].as_str().unwrap();
+        let rest = office
+            .get(&format!("/v1/gaps?limit=200&area=340304&cursor={next}"))
+            .await
+            .expect(200);
+        assert_eq!(rest.json()["items"].as_array().unwrap().len(), 3);
+        let request = office
+            .request(
+                reqwest::Method::GET,
+                "/v1/gaps?required=undetermined&area=340304001",
+            )
+            .header("Accept-Language", "en");
+        let english = office.send(request).await.expect(200).json();
+        assert!(
+            english["items"][0]["reason"]
+                .as_str()
+                .unwrap()
+                .contains("cannot be told")
+        );
+
+        // 宣城 is bound by no rule of 蚌埠's.
+        assert!(missing(&office, "?area=341800").await.is_empty());
+        let answer = fulfilment(&office, "").await;
+        let rules = answer["rules"].as_array().unwrap();
+        assert_eq!(
+            rules.len(),
+            2,
+            "the counting rule and the establishment rule: {rules:?}"
+        );
+        let total = &answer["totals"][0];
+        for (link, number) in [
+            ("members", "numerator"),
+            ("denominator_members", "denominator"),
+            ("undetermined_members", "undetermined"),
+        ] {
+            let page = office
+                .get(&format!("{}&limit=200", total[link].as_str().unwrap()))
+                .await
+                .expect(200);
+            let rows = page.json()["items"].as_array().unwrap().len();
+            assert_eq!(
+                i64::try_from(rows).unwrap(),
+                total[number].as_i64().unwrap(),
+                "{link}"
+            );
+        }
+    });
+}
+
+#[test]
+fn the_nearest_scope_binds_and_a_later_version_replaces_the_earlier() {
+    with_api(async |api| {
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        let county = county(api).await;
+        maanshans_rule(&office, "340000").await;
+        let own = json!({"kind": "establishment", "name": "default", "scope_area": "340304", "effective_from": "2022-06-01",
+            "params": {"levels": ["county"]}, "source": "区方案"});
+        office.post("/v1/rules", &own).await.expect(201);
+        assert_eq!(missing(&county, "").await, named(&[("340304", "organization")]));
+        assert_eq!(
+            missing(&county, "?as_of=2022-05-31").await.len(),
+            4,
+            "before that day the province's binds"
+        );
+        let mut next = own.clone();
+        next["params"] = json!({"levels": []});
+        office.post("/v1/rules", &next).await.expect(201);
+        assert!(missing(&county, "").await.is_empty());
+        next["params"] = json!({"levels": ["hamlet"]});
+        office.post("/v1/rules", &next).await.expect(400);
+    });
+}
+
+#[test]
+fn raw_counts_stay_at_county_level_and_below() {
+    with_api(async |api| {
+        let county = county(api).await;
+        counted(&county, "340304001001", json!(12), Value::Null, "2022-01-01").await;
+        counted(&county, "340304001001", json!(13), json!(4), "2022-05-01").await;
+        // The same day again: the earlier one was wrong.
+        counted(&county, "340304001001", json!(14), json!(4), "2022-05-01").await;
+        let counts = county
+            .get("/v1/areas/340304001001/counts")
+            .await
+            .expect(200)
+            .json();
+        let told: Vec<_> = counts["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|count| (count["persons"].clone(), count["households"].clone()))
+            .collect();
+        assert_eq!(told, [(json!(14), json!(4)), (json!(12), Value::Null)]);
+        let bad = [
+            json!({"counted_on": "2022-05-01", "source": "x"}),
+            json!({"persons": -1, "counted_on": "2022-05-01", "source": "x"}),
+            json!({"persons": 1, "counted_on": "2022-06-25", "source": "x"}),
+            json!({"persons": 1, "counted_on": "2022-05-01", "source": " "}),
+        ];
+        for body in bad {
+            county
+                .post("/v1/areas/340304001001/counts", &body)
+                .await
+                .expect(422);
+        }
+        county.get("/v1/areas/341802001001/counts").await.expect(404);
+        let scopes = Role::ProvinceAdmin.scopes();
+        let city = api
+            .caller_with("340300", Post::Federation, Role::ProvinceAdmin, scopes)
+            .await;
+        let refused = city.get("/v1/areas/340304001001/counts").await.expect(403);
+        assert_eq!(refused.json()["type"], "/problems/not_yours");
+        let body = json!({"persons": 1, "counted_on": "2022-05-01", "source": "x"});
+        city.post("/v1/areas/340304001001/counts", &body)
+            .await
+            .expect(403);
+    });
+}
