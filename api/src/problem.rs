@@ -1,6 +1,8 @@
 //! Errors as RFC 9457 problem details, in Chinese or English. Each constructor is a sentence the caller can act on; the cause of
 //! a failure of ours goes to the log, once, and never to the client.
 
+mod texts;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -13,6 +15,8 @@ use qiaojian_shared::domain::{RefusedTransition, Violation};
 use qiaojian_shared::store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use texts::{chinese_noun, conflict_text};
 
 /// The language of a reply's sentences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -535,69 +539,5 @@ impl From<StoreError> for ApiError {
 impl From<serde_json::Error> for ApiError {
     fn from(error: serde_json::Error) -> Self {
         Self::internal(&error)
-    }
-}
-
-fn chinese_noun(noun: &str) -> &str {
-    match noun {
-        "area" => "地区",
-        "organization" => "组织",
-        "program" => "试点项目",
-        "task" => "任务",
-        "assignment" => "任务分派",
-        "token" => "令牌",
-        "rule" => "规则",
-        "schedule" => "通报计划",
-        "bulletin" => "通报",
-        "notice" => "通知",
-        "endpoint" => "接收端",
-        "delivery" => "投递",
-        _ => "对象",
-    }
-}
-
-fn conflict_text(code: &str) -> (&'static str, &'static str) {
-    match code {
-        "organization_exists" => (
-            "该地区已有同类的在册组织；请更新原有记录，或先撤销。",
-            "The area already has an active organization of this kind. Update it, or close it first.",
-        ),
-        "id_taken" => (
-            "此 id 已被使用，请换一个新的 UUID。",
-            "The id is in use. Make a new UUID.",
-        ),
-        "already_unveiled" => (
-            "已记录挂牌日期；如有误，请用 PATCH 更正。",
-            "It has been unveiled already. Correct the date by PATCH.",
-        ),
-        "area_code_taken" => ("地区代码已存在。", "The area code is in use."),
-        "program_code_taken" => ("项目代码已存在。", "The programme code is in use."),
-        "cohort_earlier" => (
-            "该地区已有更晚的分组记录。",
-            "A later change of this area's cohort is already recorded.",
-        ),
-        "token_revoked" => (
-            "令牌已被撤销，不能更换密钥；请重新发放。",
-            "The token is revoked. Issue a new one.",
-        ),
-        "token_beyond" => (
-            "该令牌的权限超出本人，不能更换其密钥；请由权限更高的管理员操作。",
-            "The token may do more than you. Ask an administrator who holds its scopes.",
-        ),
-        "request_in_progress" => (
-            "同一 Idempotency-Key 的请求仍在处理，请稍后用同一 Idempotency-Key 重试。",
-            "A request with this Idempotency-Key is still under way. Ask again with the same key shortly.",
-        ),
-        "schedule_exists" => (
-            "该项目已有同类、同周期的通报计划；请用原有计划，或暂停后另行处理。",
-            "There is a schedule of this programme, kind and unit of period already. Use that one.",
-        ),
-        "no_document" => (
-            "此类通报尚无文稿样式。",
-            "There is no document for bulletins of this kind yet.",
-        ),
-        "no_recipients" => ("该分组中没有城市。", "No city is in that cohort."),
-        "task_no_taken" => ("任务编号已被使用。", "The task number is in use."),
-        _ => ("与已有记录冲突。", "It conflicts with what is recorded."),
     }
 }

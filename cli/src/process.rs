@@ -14,8 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::settings::Parts;
 
-/// HTTP threads of one process.
-const HTTP_THREADS: usize = 2;
+/// HTTP threads of one process at most; two on one core take turns, which costs both of them.
+const MOST_HTTP_THREADS: usize = 4;
+
+fn http_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_HTTP_THREADS))
+}
 
 /// Cancelled at the first SIGTERM or SIGINT. A second one ends the process at once.
 pub fn stop_on_signals() -> anyhow::Result<CancellationToken> {
@@ -109,7 +113,7 @@ fn serve(app: &App, listening: Listening, stop: CancellationToken) -> std::io::R
         tokio::task::spawn_local(async move { watcher.watch_revocations().await });
         let keeper = app.clone();
         tokio::task::spawn_local(async move { keeper.keep_figures().await });
-        let server = qiaojian_api::serve(app, listening, HTTP_THREADS)?;
+        let server = qiaojian_api::serve(app, listening, http_threads())?;
         let handle = server.handle();
         tokio::task::spawn_local(async move {
             stop.cancelled().await;

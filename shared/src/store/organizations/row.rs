@@ -104,8 +104,8 @@ impl OrganizationVersion {
             affiliation: self.affiliation.clone(),
             quota_posts: self.quota_posts,
             posts_filled: self.posts_filled,
-            five_have: serde_json::from_str(&self.five_have)?,
-            standing_rules: serde_json::from_str(&self.standing_rules)?,
+            five_have: read_checklist(&self.five_have)?,
+            standing_rules: read_checklist(&self.standing_rules)?,
             term_ends_on: self.term_ends_on,
             note: self.note.clone(),
         })
@@ -198,6 +198,15 @@ impl OrganizationVersion {
         let mut timeless = self.clone();
         (timeless.superseded_seq, timeless.superseded_at) = (None, None);
         digest_of(&timeless)
+    }
+}
+
+/// Most are empty, and that is quicker seen than read.
+fn read_checklist<T: Default + serde::de::DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    if text == "{}" {
+        Ok(T::default())
+    } else {
+        serde_json::from_str(text)
     }
 }
 
