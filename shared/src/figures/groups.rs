@@ -73,10 +73,34 @@ const PLACES: [(GroupBy, Level); 3] = [
     (GroupBy::Township, Level::Township),
 ];
 
+/// Which keys are asked for: looked up once, not for each row.
+#[derive(Debug, Clone, Copy)]
+struct By {
+    places: [bool; 3],
+    any_place: bool,
+    level: bool,
+    kind: bool,
+    cohort: bool,
+}
+
+impl By {
+    fn of(keys: &[GroupBy]) -> Self {
+        let places = PLACES.map(|(key, _)| keys.contains(&key));
+        Self {
+            places,
+            any_place: places.contains(&true),
+            level: keys.contains(&GroupBy::Level),
+            kind: keys.contains(&GroupBy::Kind),
+            cohort: keys.contains(&GroupBy::Cohort),
+        }
+    }
+}
+
 /// The groups of one breakdown, numbered as they are met.
 pub(super) struct Groups<'a> {
     tree: &'a Tree,
     keys: Vec<GroupBy>,
+    by: By,
     numbers: HashMap<Values, usize>,
     values: Vec<Values>,
     /// The last group met at each level: most rows are in it.
@@ -90,6 +114,7 @@ impl<'a> Groups<'a> {
         let mut groups = Self {
             tree,
             keys: keys.to_vec(),
+            by: By::of(keys),
             numbers: HashMap::new(),
             values: Vec::new(),
             last: [None; Level::ALL.len()],
@@ -103,6 +128,9 @@ impl<'a> Groups<'a> {
 
     /// The number of the group of a row.
     pub(super) fn of(&mut self, seen: &Seen) -> usize {
+        if self.keys.is_empty() {
+            return 0; // the one group there is
+        }
         let values = self.values_of(seen);
         let last = seen.level as usize;
         if let Some(Some((known, number))) = self.last.get(last)
@@ -132,13 +160,16 @@ impl<'a> Groups<'a> {
     }
 
     fn values_of(&mut self, seen: &Seen) -> Values {
-        let has = |key| self.keys.contains(&key);
-        let (level, kind, cohort) = (has(GroupBy::Level), has(GroupBy::Kind), has(GroupBy::Cohort));
+        let by = self.by;
         Values {
-            places: self.places(seen.place),
-            level: level.then_some(seen.level),
-            kind: seen.kind.filter(|_| kind),
-            cohort: seen.cohort.filter(|_| cohort),
+            places: if by.any_place {
+                self.places(seen.place)
+            } else {
+                [None; 3]
+            },
+            level: by.level.then_some(seen.level),
+            kind: seen.kind.filter(|_| by.kind),
+            cohort: seen.cohort.filter(|_| by.cohort),
             month: seen.month,
         }
     }
@@ -149,12 +180,18 @@ impl<'a> Groups<'a> {
         {
             return places;
         }
-        let places = PLACES.map(|(key, level)| {
-            self.keys
-                .contains(&key)
-                .then(|| self.tree.at_level(place, level))
-                .flatten()
-        });
+        let mut places = [None; 3];
+        for above in self.tree.upwards(place) {
+            let at = match self.tree.level(above) {
+                Some(Level::City) => 0,
+                Some(Level::County) => 1,
+                Some(Level::Township) => 2,
+                _ => continue,
+            };
+            if let (Some(true), Some(slot)) = (self.by.places.get(at), places.get_mut(at)) {
+                *slot = Some(above);
+            }
+        }
         self.above = Some((place, places));
         places
     }
