@@ -78,3 +78,15 @@ impl StoreError {
         }
     }
 }
+
+/// Lets a change through that was made to the version which stands. `expected` is what the caller read; whoever does not say is
+/// not asked.
+///
+/// # Errors
+/// [`StoreError::Stale`].
+pub fn unless_stale(expected: Option<i64>, current: i64) -> StoreResult<()> {
+    match expected {
+        Some(expected) if expected != current => Err(StoreError::Stale { current }),
+        _ => Ok(()),
+    }
+}

@@ -26,5 +26,5 @@ pub mod worker_nodes;
 
 pub use areas::Subtree;
 pub use audit::Actor;
-pub use error::{StoreError, StoreResult};
+pub use error::{StoreError, StoreResult, unless_stale};
 pub use ledger::{Recorded, Recording};

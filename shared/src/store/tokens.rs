@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::areas::Subtree;
 use super::audit::Entry;
 use super::ledger::Recording;
-use super::{StoreError, StoreResult};
+use super::{StoreError, StoreResult, unless_stale};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, tokens};
@@ -161,11 +161,8 @@ fn find_at(
     expected: Option<i64>,
 ) -> StoreResult<TokenInArea> {
     let found = find(recording.conn(), visible, id)?;
-    let current = found.token.version;
-    match expected {
-        Some(expected) if expected != current => Err(StoreError::Stale { current }),
-        _ => Ok(found),
-    }
+    unless_stale(expected, found.token.version)?;
+    Ok(found)
 }
 
 /// Gives a token another secret; the old one is refused from now on. Whoever gets the secret can do what the token may, so `granted`,

@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, post, web};
 use qiaojian_shared::domain::bulletin::BulletinVerb;
 use qiaojian_shared::ids::BulletinId;
 use qiaojian_shared::store::bulletins::{self, Mint};
+use qiaojian_shared::store::unless_stale;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -40,9 +41,7 @@ async fn step(
                     "Only the area that issues a bulletin may approve, publish or withdraw it.",
                 ));
             }
-            if expected.is_some_and(|expected| expected != found.version) {
-                return Err(ApiError::stale(found.version));
-            }
+            unless_stale(expected, found.version)?;
             let mint = Mint {
                 clock: clock.as_ref(),
                 entropy: entropy.as_ref(),

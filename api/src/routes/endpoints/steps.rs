@@ -6,8 +6,8 @@ use actix_web::{HttpResponse, post, web};
 use qiaojian_shared::domain::delivery::EndpointStatus;
 use qiaojian_shared::domain::violation::{TEXT_CHARS, check_optional_text};
 use qiaojian_shared::ids::EndpointId;
-use qiaojian_shared::store::Recording;
 use qiaojian_shared::store::endpoints::{self, EndpointRow};
+use qiaojian_shared::store::{Recording, unless_stale};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -38,9 +38,7 @@ pub fn set_status(
     reason: Option<&str>,
 ) -> Result<EndpointRow, ApiError> {
     let row = endpoints::find(recording.conn(), &caller.visible, id)?;
-    if expected.is_some_and(|expected| expected != row.version) {
-        return Err(ApiError::stale(row.version));
-    }
+    unless_stale(expected, row.version)?;
     if row.status == status {
         return Ok(row);
     }

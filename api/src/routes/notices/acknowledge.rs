@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, post, web};
 use qiaojian_shared::ids::NoticeId;
-use qiaojian_shared::store::{areas, notices};
+use qiaojian_shared::store::{areas, notices, unless_stale};
 
 use super::wire::Notice;
 use crate::app::App;
@@ -47,9 +47,7 @@ pub async fn acknowledge(
                     "Only the area and post it is addressed to may acknowledge it.",
                 ));
             }
-            if expected.is_some_and(|expected| expected != found.version) {
-                return Err(ApiError::stale(found.version));
-            }
+            unless_stale(expected, found.version)?;
             let (notice, bulletin) = notices::acknowledge(recording, &caller.visible, id.0)?;
             let area = areas::by_id(recording.conn(), notice.area_id)?;
             Reply::ok(notice.version, &Notice::of(&notice, &bulletin, &area)?)

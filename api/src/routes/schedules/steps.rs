@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, post, web};
 use qiaojian_shared::ids::ScheduleId;
-use qiaojian_shared::store::Recording;
-use qiaojian_shared::store::schedules;
+use qiaojian_shared::store::{Recording, schedules, unless_stale};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -34,10 +33,7 @@ fn check(
     expected: Option<i64>,
 ) -> Result<(), ApiError> {
     let row = schedules::find(recording.conn(), &caller.visible, id)?;
-    match expected {
-        Some(expected) if expected != row.version => Err(ApiError::stale(row.version)),
-        _ => Ok(()),
-    }
+    Ok(unless_stale(expected, row.version)?)
 }
 
 /// Stops a schedule until it is resumed. Stopping a stopped one changes nothing.

@@ -12,7 +12,7 @@ use crate::ids::{AssignmentId, ReportId};
 use crate::store::audit::Entry;
 use crate::store::ledger::Recording;
 use crate::store::tasks::{Assignee, TaskRow};
-use crate::store::{StoreError, StoreResult};
+use crate::store::{StoreError, StoreResult, unless_stale};
 
 /// Gives a task to one assignee, from its day of issue on.
 pub(in crate::store) fn issue(
@@ -114,11 +114,7 @@ pub fn act(
     today: NaiveDate,
 ) -> StoreResult<GivenTask> {
     let head = &found.current;
-    if expected.is_some_and(|expected| expected != head.version) {
-        return Err(StoreError::Stale {
-            current: head.version,
-        });
-    }
+    unless_stale(expected, head.version)?;
     let status = head.status.after(act.verb())?;
     let mut violations = Vec::new();
     check_day(&mut violations, on, head.valid_from, today);

@@ -13,7 +13,7 @@ use crate::ids::{AreaId, BulletinId, DeliveryId, NodeId};
 use crate::store::areas::Subtree;
 use crate::store::audit::Entry;
 use crate::store::ledger::Recording;
-use crate::store::{StoreError, StoreResult};
+use crate::store::{StoreError, StoreResult, unless_stale};
 
 /// A delivery with what it delivers and to whom.
 #[derive(Debug, Clone, Queryable)]
@@ -171,11 +171,8 @@ fn find_at(
     expected: Option<i64>,
 ) -> StoreResult<DeliveryView> {
     let found = find(recording.conn(), visible, id)?;
-    let current = found.delivery.version;
-    match expected {
-        Some(expected) if expected != current => Err(StoreError::Stale { current }),
-        _ => Ok(found),
-    }
+    unless_stale(expected, found.delivery.version)?;
+    Ok(found)
 }
 
 /// The time a delivery gets when it is sent again.

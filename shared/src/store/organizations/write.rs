@@ -16,7 +16,7 @@ use crate::domain::violation::{TEXT_CHARS, check_optional_text};
 use crate::ids::OrganizationId;
 use crate::store::areas::{AreaVersion, Subtree};
 use crate::store::ledger::Recording;
-use crate::store::{StoreError, StoreResult};
+use crate::store::{StoreError, StoreResult, unless_stale};
 
 /// An organization to be recorded.
 #[derive(Debug, Clone)]
@@ -198,11 +198,8 @@ pub(super) fn find_at(
     expected: Option<i64>,
 ) -> StoreResult<OrganizationInArea> {
     let found = find(recording.conn(), visible, id)?;
-    let current = found.organization.version;
-    match expected {
-        Some(expected) if expected != current => Err(StoreError::Stale { current }),
-        _ => Ok(found),
-    }
+    unless_stale(expected, found.organization.version)?;
+    Ok(found)
 }
 
 pub(super) fn check(facts: &Facts, area: &AreaVersion, today: NaiveDate) -> StoreResult<()> {
