@@ -14,6 +14,7 @@ use qiaojian_shared::digest::sha256_hex;
 use qiaojian_shared::domain::Violation;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
 
 use crate::problem::ApiError;
 use crate::query::refuse_undeclared;
@@ -30,6 +31,11 @@ pub struct Body<T> {
     /// SHA-256 of the bytes as sent, for `Idempotency-Key` and client-made ids.
     pub digest: String,
 }
+
+/// The body of a verb that needs nothing said.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoInput {}
 
 impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     type Error = ApiError;

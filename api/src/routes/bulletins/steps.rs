@@ -7,20 +7,13 @@ use qiaojian_shared::domain::bulletin::BulletinVerb;
 use qiaojian_shared::ids::BulletinId;
 use qiaojian_shared::store::bulletins::{self, Mint};
 use qiaojian_shared::store::unless_stale;
-use serde::Deserialize;
-use utoipa::ToSchema;
 
 use super::wire::Bulletin;
 use crate::app::App;
 use crate::auth::{Caller, needs};
-use crate::extract::{Body, Segment};
+use crate::extract::{Body, NoInput, Segment};
 use crate::problem::{ApiError, Problem};
 use crate::write::{Reply, Write};
-
-/// Nothing needs to be said.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NoInput {}
 
 async fn step(
     app: web::Data<App>,

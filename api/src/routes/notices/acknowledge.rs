@@ -7,9 +7,8 @@ use qiaojian_shared::store::{areas, notices, unless_stale};
 use super::wire::Notice;
 use crate::app::App;
 use crate::auth::{Caller, needs};
-use crate::extract::{Body, Segment};
+use crate::extract::{Body, NoInput, Segment};
 use crate::problem::{ApiError, Problem};
-use crate::routes::bulletins::steps::NoInput;
 use crate::write::{Reply, Write};
 
 /// Says that a notice was read. Only the area and post it is addressed to may; saying so again changes nothing.

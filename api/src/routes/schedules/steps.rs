@@ -11,9 +11,8 @@ use utoipa::ToSchema;
 use super::wire::Schedule;
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
-use crate::extract::{Body, Segment};
+use crate::extract::{Body, NoInput, Segment};
 use crate::problem::{ApiError, Problem};
-use crate::routes::bulletins::steps::NoInput;
 use crate::write::{Reply, Write};
 
 /// What becomes of the periods that came due in between.

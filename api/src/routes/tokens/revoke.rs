@@ -3,27 +3,20 @@
 use actix_web::{HttpResponse, post, web};
 use qiaojian_shared::ids::TokenId;
 use qiaojian_shared::store::tokens;
-use serde::Deserialize;
-use utoipa::ToSchema;
 
 use super::wire::Token;
 use crate::app::App;
 use crate::auth::{Caller, needs};
-use crate::extract::{Body, Segment};
+use crate::extract::{Body, NoInput, Segment};
 use crate::problem::{ApiError, Problem};
 use crate::write::{Reply, Write};
-
-/// Nothing needs to be said.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RevokeInput {}
 
 /// Revokes a token. Every process refuses it, and the access tokens given for it, within a second. Revoking again changes nothing.
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = ["token:admin"])),
     params(("id" = uuid::Uuid, Path, description = "The token"), ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given")),
-    request_body = RevokeInput,
+    request_body(content = Option<NoInput>, description = "May be left out"),
     responses(
         (status = 200, description = "Revoked", body = Token),
         (status = 404, description = "None, or outside the caller's area", body = Problem),
@@ -36,7 +29,7 @@ pub async fn revoke(
     caller: Caller<needs::TokenAdmin>,
     id: Segment<TokenId>,
     write: Write,
-    body: Body<RevokeInput>,
+    body: Body<NoInput>,
 ) -> Result<HttpResponse, ApiError> {
     let (caller, id, now, expected) = (caller.principal(), id.0, app.now(), write.version());
     let reply = write

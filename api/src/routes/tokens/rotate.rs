@@ -6,11 +6,10 @@ use qiaojian_shared::secrets::{hash_secret, new_secret};
 use qiaojian_shared::store::tokens;
 
 use super::create::SECRET_PREFIX;
-use super::revoke::RevokeInput;
 use super::wire::{Token, TokenWithSecret};
 use crate::app::App;
 use crate::auth::{Caller, needs};
-use crate::extract::{Body, Segment};
+use crate::extract::{Body, NoInput, Segment};
 use crate::problem::{ApiError, Problem};
 use crate::write::{Reply, Write};
 
@@ -20,7 +19,7 @@ use crate::write::{Reply, Write};
     tag = "tokens",
     security(("oauth" = ["token:admin"])),
     params(("id" = uuid::Uuid, Path, description = "The token"), ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"), ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
-    request_body = RevokeInput,
+    request_body(content = Option<NoInput>, description = "May be left out"),
     responses(
         (status = 200, description = "The new secret", body = TokenWithSecret),
         (status = 404, description = "None, or outside the caller's area", body = Problem),
@@ -34,7 +33,7 @@ pub async fn rotate(
     caller: Caller<needs::TokenAdmin>,
     id: Segment<TokenId>,
     write: Write,
-    body: Body<RevokeInput>,
+    body: Body<NoInput>,
 ) -> Result<HttpResponse, ApiError> {
     let (caller, id, now, expected) = (caller.principal(), id.0, app.now(), write.version());
     let secret = new_secret(SECRET_PREFIX, app.entropy.as_ref());
