@@ -12,6 +12,7 @@ use crate::domain::area::{AreaKind, Level};
 use crate::domain::dates::Precision;
 use crate::domain::organization::{FiveHave, Host, Kind, PreciseDate, Status, Verification};
 use crate::ids::{AreaId, OrganizationId};
+use crate::store::predicates::{area_on, known_at, true_on, within};
 use crate::store::{Recorded, StoreResult, Subtree};
 
 /// Rows fetched at a time, so that loading a country stays small.
@@ -26,27 +27,6 @@ pub struct Facts {
     pub organizations: Organizations,
     /// What was counted in it.
     pub counts: Counts,
-}
-
-/// The version of a table that was known at a moment.
-macro_rules! known_at {
-    ($table:ident, $known:expr) => {
-        $table::recorded_seq.le($known.seq).and(
-            $table::superseded_seq
-                .is_null()
-                .or($table::superseded_seq.gt($known.seq)),
-        )
-    };
-}
-pub(super) use known_at;
-
-/// The version of a table that is true on `as_of` and known at a moment.
-macro_rules! true_on {
-    ($table:ident, $as_of:expr, $known:expr) => {
-        known_at!($table, $known)
-            .and($table::valid_from.le($as_of))
-            .and($table::valid_to.is_null().or($table::valid_to.gt($as_of)))
-    };
 }
 
 impl Facts {
@@ -122,18 +102,8 @@ fn load_counts(
     let mut after = AreaId(uuid::Uuid::nil());
     loop {
         let rows: Vec<CountRow> = on_either!(conn, |conn| area_counts::table
-            .inner_join(
-                area_versions::table.on(area_versions::area_id.eq(area_counts::area_id).and(true_on!(
-                    area_versions,
-                    as_of,
-                    known
-                ))),
-            )
-            .filter(
-                area_versions::path
-                    .ge(within.lower().to_owned())
-                    .and(area_versions::path.lt(within.upper())),
-            )
+            .inner_join(area_on!(area_counts::area_id, as_of, known))
+            .filter(within!(within))
             .filter(known_at!(area_counts, known))
             .filter(area_counts::area_id.gt(after))
             .order((area_counts::area_id, area_counts::counted_on))
@@ -273,18 +243,8 @@ fn load_versions(
             .load(conn));
     }
     on_either!(conn, |conn| o::table
-        .inner_join(
-            area_versions::table.on(area_versions::area_id.eq(o::area_id).and(true_on!(
-                area_versions,
-                as_of,
-                known
-            ))),
-        )
-        .filter(
-            area_versions::path
-                .ge(within.lower().to_owned())
-                .and(area_versions::path.lt(within.upper())),
-        )
+        .inner_join(area_on!(o::area_id, as_of, known))
+        .filter(within!(within))
         .filter(known_at!(o, known))
         .filter(o::organization_id.gt(after))
         .order((o::organization_id, o::valid_from))

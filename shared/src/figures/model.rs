@@ -12,10 +12,11 @@ use diesel::dsl::{max, min};
 use diesel::prelude::*;
 use tokio::sync::Notify;
 
-use super::facts::{CountRow, Facts, VersionRow, add, add_counts, count_columns, known_at, version_columns};
+use super::facts::{CountRow, Facts, VersionRow, add, add_counts, count_columns, version_columns};
 use crate::db::schema::{area_counts, area_versions, organization_versions};
 use crate::db::{AnyConnection, Db, snapshot};
 use crate::ids::{AreaId, OrganizationId};
+use crate::store::predicates::known_at;
 use crate::store::{Recorded, StoreError, StoreResult, Subtree, ledger};
 
 /// Windows held at once; the one that was not used for longest makes room.

@@ -20,6 +20,7 @@ use crate::domain::dates::Precision;
 use crate::domain::organization::PreciseDate;
 use crate::domain::violation::{NAME_CHARS, TEXT_CHARS, check_optional_text};
 use crate::ids::{ActivityId, AreaId, ProgramId};
+use crate::store::predicates::{current_area, head, within};
 
 /// One version of an activity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
@@ -86,22 +87,9 @@ pub struct NewActivity {
 macro_rules! heads_in {
     ($visible:expr) => {
         activity_versions::table
-            .inner_join(
-                area_versions::table.on(area_versions::area_id
-                    .eq(activity_versions::area_id)
-                    .and(area_versions::superseded_seq.is_null())
-                    .and(area_versions::valid_to.is_null())),
-            )
-            .filter(
-                activity_versions::superseded_seq
-                    .is_null()
-                    .and(activity_versions::valid_to.is_null()),
-            )
-            .filter(
-                area_versions::path
-                    .ge($visible.lower().to_owned())
-                    .and(area_versions::path.lt($visible.upper())),
-            )
+            .inner_join(current_area!(activity_versions::area_id))
+            .filter(head!(activity_versions))
+            .filter(within!($visible))
             .select((
                 ActivityVersion::as_select(),
                 area_versions::code,

@@ -16,6 +16,7 @@ use crate::db::schema::{area_versions, areas};
 use crate::digest::digest_of;
 use crate::domain::area::{AreaKind, Level, path_under};
 use crate::ids::AreaId;
+use crate::store::predicates::{head, true_on, within};
 
 /// A subtree of areas: what a caller sees, or what a question is about. Every query on rows that areas own starts from one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,32 +105,7 @@ type Heads = diesel::dsl::Filter<
 
 /// The areas as they are known to be now.
 fn heads() -> Heads {
-    area_versions::table.filter(
-        area_versions::superseded_seq
-            .is_null()
-            .and(area_versions::valid_to.is_null()),
-    )
-}
-
-/// The areas as they were on a day, as known at a moment.
-macro_rules! on_days {
-    ($as_of:expr, $known:expr) => {
-        area_versions::table
-            .filter(
-                area_versions::recorded_seq.le($known.seq).and(
-                    area_versions::superseded_seq
-                        .is_null()
-                        .or(area_versions::superseded_seq.gt($known.seq)),
-                ),
-            )
-            .filter(
-                area_versions::valid_from.le($as_of).and(
-                    area_versions::valid_to
-                        .is_null()
-                        .or(area_versions::valid_to.gt($as_of)),
-                ),
-            )
-    };
+    area_versions::table.filter(head!(area_versions))
 }
 
 /// What the caller wants to see of the tree.
@@ -221,7 +197,8 @@ pub fn on_day(
     as_of: NaiveDate,
     known: Recorded,
 ) -> StoreResult<AreaVersion> {
-    on_days!(as_of, known)
+    area_versions::table
+        .filter(true_on!(area_versions, as_of, known))
         .filter(area_versions::area_id.eq(id))
         .select(AreaVersion::as_select())
         .first(conn)
@@ -239,7 +216,8 @@ pub fn names_on(
     as_of: NaiveDate,
     known: Recorded,
 ) -> QueryResult<HashMap<AreaId, String>> {
-    let rows: Vec<(AreaId, String)> = on_days!(as_of, known)
+    let rows: Vec<(AreaId, String)> = area_versions::table
+        .filter(true_on!(area_versions, as_of, known))
         .filter(area_versions::area_id.eq_any(ids))
         .select((area_versions::area_id, area_versions::name))
         .load(conn)?;
@@ -311,11 +289,7 @@ pub fn list(
     limit: i64,
 ) -> QueryResult<Vec<AreaVersion>> {
     let mut query = heads()
-        .filter(
-            area_versions::path
-                .ge(visible.lower().to_owned())
-                .and(area_versions::path.lt(visible.upper())),
-        )
+        .filter(within!(visible))
         .select(AreaVersion::as_select())
         .order(area_versions::path)
         .limit(limit)

@@ -29,6 +29,7 @@ use crate::domain::delivery::lifetime;
 use crate::domain::period::Period;
 use crate::domain::schedule::Approval;
 use crate::ids::{AreaId, BulletinId, DeliveryId, NoticeId, ProgramId};
+use crate::store::predicates::current_area;
 
 /// A bulletin's row.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -117,12 +118,7 @@ pub struct Mint<'a> {
 /// [`StoreError::NotFound`], or the database's.
 pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: BulletinId) -> StoreResult<BulletinRow> {
     let found: Option<(BulletinRow, String)> = bulletins::table
-        .inner_join(
-            area_versions::table.on(area_versions::area_id
-                .eq(bulletins::issuer_area_id)
-                .and(area_versions::superseded_seq.is_null())
-                .and(area_versions::valid_to.is_null())),
-        )
+        .inner_join(current_area!(bulletins::issuer_area_id))
         .filter(bulletins::id.eq(id))
         .select((BulletinRow::as_select(), area_versions::path))
         .first(conn)

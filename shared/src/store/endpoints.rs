@@ -10,13 +10,14 @@ use super::ledger::Recording;
 use super::{StoreError, StoreResult};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
-use crate::db::schema::{area_versions, endpoints};
+use crate::db::schema::endpoints;
 use crate::domain::Violation;
 use crate::domain::access::Post;
 use crate::domain::delivery::{
     Channel, DISABLE_AFTER, DISABLE_STREAK, EndpointStatus, NextStep, OnUncertain,
 };
 use crate::ids::{AreaId, EndpointId};
+use crate::store::predicates::{current_area, within};
 
 /// An endpoint's row.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -168,17 +169,8 @@ fn audit(recording: &mut Recording<'_, '_>, verb: &str, row: &EndpointRow) -> Qu
 macro_rules! endpoints_of {
     ($visible:expr) => {
         endpoints::table
-            .inner_join(
-                area_versions::table.on(area_versions::area_id
-                    .eq(endpoints::area_id)
-                    .and(area_versions::superseded_seq.is_null())
-                    .and(area_versions::valid_to.is_null())),
-            )
-            .filter(
-                area_versions::path
-                    .ge($visible.lower().to_owned())
-                    .and(area_versions::path.lt($visible.upper())),
-            )
+            .inner_join(current_area!(endpoints::area_id))
+            .filter(within!($visible))
             .select(EndpointRow::as_select())
     };
 }

@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod notices;
 pub mod occurrences;
 pub mod organizations;
+pub(crate) mod predicates;
 pub mod programs;
 pub mod rules;
 pub mod schedules;

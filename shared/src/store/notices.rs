@@ -16,6 +16,7 @@ use crate::domain::access::Post;
 use crate::domain::bulletin::{BulletinKind, BulletinState};
 use crate::domain::period::Period;
 use crate::ids::{AreaId, BulletinId, NoticeId, TokenId};
+use crate::store::predicates::{current_area, within};
 
 /// A notice's row.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -82,18 +83,9 @@ macro_rules! published_to {
     ($visible:expr) => {
         notices::table
             .inner_join(bulletins::table)
-            .inner_join(
-                area_versions::table.on(area_versions::area_id
-                    .eq(notices::area_id)
-                    .and(area_versions::superseded_seq.is_null())
-                    .and(area_versions::valid_to.is_null())),
-            )
+            .inner_join(current_area!(notices::area_id))
             .filter(bulletins::state.eq_any([BulletinState::Published, BulletinState::Superseded]))
-            .filter(
-                area_versions::path
-                    .ge($visible.lower().to_owned())
-                    .and(area_versions::path.lt($visible.upper())),
-            )
+            .filter(within!($visible))
     };
 }
 

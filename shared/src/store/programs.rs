@@ -16,6 +16,7 @@ use crate::db::schema::{area_versions, program_cohorts, program_versions, progra
 use crate::digest::{canonical, digest_of};
 use crate::domain::program::{Cohort, Facts};
 use crate::ids::{AreaId, CohortId, ProgramId};
+use crate::store::predicates::{area_on, current_area, head, known_at, true_on};
 
 /// One version of a programme.
 #[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable)]
@@ -85,17 +86,8 @@ macro_rules! heads_with_issuers {
     () => {
         program_versions::table
             .inner_join(programs::table.on(programs::id.eq(program_versions::program_id)))
-            .inner_join(
-                area_versions::table.on(area_versions::area_id
-                    .eq(program_versions::issuer_area_id)
-                    .and(area_versions::superseded_seq.is_null())
-                    .and(area_versions::valid_to.is_null())),
-            )
-            .filter(
-                program_versions::superseded_seq
-                    .is_null()
-                    .and(program_versions::valid_to.is_null()),
-            )
+            .inner_join(current_area!(program_versions::issuer_area_id))
+            .filter(head!(program_versions))
             .select((
                 ProgramVersion::as_select(),
                 programs::created_at,
@@ -110,12 +102,7 @@ macro_rules! known_versions {
     ($known:expr) => {
         program_versions::table
             .filter(program_versions::valid_to.is_null())
-            .filter(program_versions::recorded_seq.le($known.seq))
-            .filter(
-                program_versions::superseded_seq
-                    .is_null()
-                    .or(program_versions::superseded_seq.gt($known.seq)),
-            )
+            .filter(known_at!(program_versions, $known))
             .select(ProgramVersion::as_select())
     };
 }
@@ -138,11 +125,7 @@ pub fn find_with_issuer(conn: &mut AnyConnection, id: ProgramId) -> StoreResult<
 /// [`StoreError::NotFound`], or the database's.
 pub fn find(conn: &mut AnyConnection, id: ProgramId) -> StoreResult<ProgramVersion> {
     program_versions::table
-        .filter(
-            program_versions::superseded_seq
-                .is_null()
-                .and(program_versions::valid_to.is_null()),
-        )
+        .filter(head!(program_versions))
         .filter(program_versions::program_id.eq(id))
         .select(ProgramVersion::as_select())
         .first(conn)
@@ -156,11 +139,7 @@ pub fn find(conn: &mut AnyConnection, id: ProgramId) -> StoreResult<ProgramVersi
 /// The database's.
 pub fn illustrative(conn: &mut AnyConnection) -> QueryResult<HashSet<ProgramId>> {
     let rows: Vec<ProgramId> = program_versions::table
-        .filter(
-            program_versions::superseded_seq
-                .is_null()
-                .and(program_versions::valid_to.is_null()),
-        )
+        .filter(head!(program_versions))
         .filter(program_versions::illustrative.eq(true))
         .select(program_versions::program_id)
         .load(conn)?;
@@ -299,11 +278,7 @@ pub fn set_cohort(
                 .eq(program)
                 .and(program_cohorts::area_id.eq(area)),
         )
-        .filter(
-            program_cohorts::superseded_seq
-                .is_null()
-                .and(program_cohorts::valid_to.is_null()),
-        )
+        .filter(head!(program_cohorts))
         .select(CohortRow::as_select())
         .first(recording.conn())
         .optional()?;
@@ -372,35 +347,9 @@ pub fn cohorts(
     known: Recorded,
 ) -> QueryResult<Vec<(CohortRow, AreaVersion)>> {
     program_cohorts::table
-        .inner_join(
-            area_versions::table.on(area_versions::area_id
-                .eq(program_cohorts::area_id)
-                .and(area_versions::recorded_seq.le(known.seq))
-                .and(
-                    area_versions::superseded_seq
-                        .is_null()
-                        .or(area_versions::superseded_seq.gt(known.seq)),
-                )
-                .and(area_versions::valid_from.le(as_of))
-                .and(
-                    area_versions::valid_to
-                        .is_null()
-                        .or(area_versions::valid_to.gt(as_of)),
-                )),
-        )
+        .inner_join(area_on!(program_cohorts::area_id, as_of, known))
         .filter(program_cohorts::program_id.eq(program))
-        .filter(program_cohorts::recorded_seq.le(known.seq))
-        .filter(
-            program_cohorts::superseded_seq
-                .is_null()
-                .or(program_cohorts::superseded_seq.gt(known.seq)),
-        )
-        .filter(program_cohorts::valid_from.le(as_of))
-        .filter(
-            program_cohorts::valid_to
-                .is_null()
-                .or(program_cohorts::valid_to.gt(as_of)),
-        )
+        .filter(true_on!(program_cohorts, as_of, known))
         .order(area_versions::path)
         .select((CohortRow::as_select(), AreaVersion::as_select()))
         .load(conn)

@@ -16,6 +16,7 @@ use crate::domain::establishment::EstablishmentParams;
 pub use crate::domain::rule::DEFAULT;
 use crate::domain::rule::{CountingParams, RuleKind};
 use crate::ids::{AreaId, RuleId};
+use crate::store::predicates::{current_area, known_at};
 
 /// One version of a rule.
 #[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable)]
@@ -100,12 +101,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewRule) -> StoreResult<R
 /// The database's.
 pub fn list(conn: &mut AnyConnection, kind: Option<RuleKind>) -> QueryResult<Vec<(RuleRow, String)>> {
     let mut query = rules::table
-        .inner_join(
-            area_versions::table.on(area_versions::area_id
-                .eq(rules::scope_area_id)
-                .and(area_versions::superseded_seq.is_null())
-                .and(area_versions::valid_to.is_null())),
-        )
+        .inner_join(current_area!(rules::scope_area_id))
         .filter(rules::superseded_seq.is_null())
         .order((rules::kind, rules::name, rules::version))
         .select((RuleRow::as_select(), area_versions::code))
@@ -173,23 +169,10 @@ fn in_force(
     known: Recorded,
 ) -> QueryResult<Vec<(RuleRow, String)>> {
     rules::table
-        .inner_join(
-            area_versions::table.on(area_versions::area_id
-                .eq(rules::scope_area_id)
-                .and(area_versions::superseded_seq.is_null())
-                .and(area_versions::valid_to.is_null())),
-        )
+        .inner_join(current_area!(rules::scope_area_id))
         .filter(rules::kind.eq(kind).and(rules::name.eq(name)))
-        .filter(
-            rules::effective_from
-                .le(as_of)
-                .and(rules::recorded_seq.le(known.seq)),
-        )
-        .filter(
-            rules::superseded_seq
-                .is_null()
-                .or(rules::superseded_seq.gt(known.seq)),
-        )
+        .filter(rules::effective_from.le(as_of))
+        .filter(known_at!(rules, known))
         .select((RuleRow::as_select(), area_versions::path))
         .load(conn)
 }

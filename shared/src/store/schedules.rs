@@ -17,7 +17,7 @@ use super::ledger::Recording;
 use super::{StoreError, StoreResult, occurrences};
 use crate::clock::{Clock, Entropy, UtcTime};
 use crate::db::AnyConnection;
-use crate::db::schema::{area_versions, schedules};
+use crate::db::schema::schedules;
 use crate::digest::{canonical, digest_of};
 use crate::domain::Violation;
 use crate::domain::access::Post;
@@ -26,6 +26,7 @@ use crate::domain::period::{Period, PeriodUnit};
 use crate::domain::program::Cohort;
 use crate::domain::schedule::{Approval, CatchUp, DueOccurrence, Plan, PlanFields, WorkdayPolicy};
 use crate::ids::{AreaId, OccurrenceId, ProgramId, ScheduleId};
+use crate::store::predicates::{current_area, within};
 
 /// Schedules looked at in one tick.
 const SCHEDULES_PER_TICK: i64 = 50;
@@ -225,17 +226,8 @@ fn audit(recording: &mut Recording<'_, '_>, verb: &str, row: &ScheduleRow) -> St
 macro_rules! schedules_of {
     ($visible:expr) => {
         schedules::table
-            .inner_join(
-                area_versions::table.on(area_versions::area_id
-                    .eq(schedules::issuer_area_id)
-                    .and(area_versions::superseded_seq.is_null())
-                    .and(area_versions::valid_to.is_null())),
-            )
-            .filter(
-                area_versions::path
-                    .ge($visible.lower().to_owned())
-                    .and(area_versions::path.lt($visible.upper())),
-            )
+            .inner_join(current_area!(schedules::issuer_area_id))
+            .filter(within!($visible))
             .select(ScheduleRow::as_select())
     };
 }

@@ -9,6 +9,7 @@ use crate::domain::access::Post;
 use crate::domain::assignment::AssignmentStatus;
 use crate::ids::{AreaId, ProgramId};
 use crate::store::Recorded;
+use crate::store::predicates::true_on;
 
 /// One area's part in one task.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
@@ -39,16 +40,7 @@ pub fn on(
         .inner_join(tasks::table.on(tasks::id.eq(assignments::task_id)))
         .filter(tasks::program_id.eq(program))
         .filter(assignments::area_id.eq_any(areas).and(assignments::post.eq(post)))
-        .filter(
-            v::recorded_seq
-                .le(known.seq)
-                .and(v::superseded_seq.is_null().or(v::superseded_seq.gt(known.seq))),
-        )
-        .filter(
-            v::valid_from
-                .le(as_of)
-                .and(v::valid_to.is_null().or(v::valid_to.gt(as_of))),
-        )
+        .filter(true_on!(v, as_of, known))
         .order((tasks::no, assignments::id))
         .select((
             assignments::area_id,

@@ -16,6 +16,7 @@ use crate::digest::{canonical, digest_of};
 use crate::domain::access::Post;
 use crate::domain::task::{Facts, Theme, check_assignees};
 use crate::ids::{ActivityId, AreaId, AssignmentId, ProgramId, TaskId};
+use crate::store::predicates::{head, within};
 
 /// A row of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
@@ -86,20 +87,14 @@ pub struct Filter {
 /// Tasks that `visible` may see: those an area of it issued, and those given to an area of it.
 macro_rules! visible_to {
     ($visible:expr) => {{
-        macro_rules! head_in_range {
-            ($owner:expr) => {
-                area_versions::area_id
-                    .eq($owner)
-                    .and(area_versions::superseded_seq.is_null())
-                    .and(area_versions::valid_to.is_null())
-                    .and(area_versions::path.ge($visible.lower().to_owned()))
-                    .and(area_versions::path.lt($visible.upper()))
-            };
-        }
-        let issued_by = area_versions::table.filter(head_in_range!(tasks::issuer_area_id));
+        let is_within = head!(area_versions).and(within!($visible));
+        let issued_by = area_versions::table
+            .filter(area_versions::area_id.eq(tasks::issuer_area_id))
+            .filter(is_within.clone());
         let given_to = assignments::table
-            .inner_join(area_versions::table.on(head_in_range!(assignments::area_id)))
-            .filter(assignments::task_id.eq(tasks::id));
+            .inner_join(area_versions::table.on(area_versions::area_id.eq(assignments::area_id)))
+            .filter(assignments::task_id.eq(tasks::id))
+            .filter(is_within);
         tasks::table
             .filter(exists(issued_by).or(exists(given_to)))
             .select(TaskRow::as_select())

@@ -16,6 +16,7 @@ use crate::digest::digest_of;
 use crate::domain::access::{Post, Role, Scope, read_scopes, write_scopes};
 use crate::domain::token::TokenStatus;
 use crate::ids::{AreaId, TokenId};
+use crate::store::predicates::{current_area, within};
 
 /// A token's row.
 #[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable)]
@@ -51,14 +52,11 @@ pub struct TokenInArea {
 
 macro_rules! tokens_in_areas {
     () => {
-        tokens::table
-            .inner_join(
-                area_versions::table.on(area_versions::area_id
-                    .eq(tokens::area_id)
-                    .and(area_versions::superseded_seq.is_null())
-                    .and(area_versions::valid_to.is_null())),
-            )
-            .select((TokenRow::as_select(), area_versions::code, area_versions::path))
+        tokens::table.inner_join(current_area!(tokens::area_id)).select((
+            TokenRow::as_select(),
+            area_versions::code,
+            area_versions::path,
+        ))
     };
 }
 
@@ -95,11 +93,7 @@ pub fn list(
     limit: i64,
 ) -> QueryResult<Vec<TokenInArea>> {
     let mut query = tokens_in_areas!()
-        .filter(
-            area_versions::path
-                .ge(visible.lower().to_owned())
-                .and(area_versions::path.lt(visible.upper())),
-        )
+        .filter(within!(visible))
         .order(tokens::id)
         .limit(limit)
         .into_boxed();

@@ -18,6 +18,7 @@ use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, assignment_reports, assignment_versions, assignments, tasks};
 use crate::domain::assignment::{AssignmentStatus, Light, YELLOW_DAYS};
 use crate::ids::{AssignmentId, TaskId};
+use crate::store::predicates::{current_area, head, within};
 
 /// Which assignments a list shows.
 #[derive(Debug, Clone, Default)]
@@ -39,21 +40,11 @@ macro_rules! heads_in {
             .inner_join(
                 assignment_versions::table.on(assignment_versions::assignment_id
                     .eq(assignments::id)
-                    .and(assignment_versions::superseded_seq.is_null())
-                    .and(assignment_versions::valid_to.is_null())),
+                    .and(head!(assignment_versions))),
             )
             .inner_join(tasks::table.on(tasks::id.eq(assignments::task_id)))
-            .inner_join(
-                area_versions::table.on(area_versions::area_id
-                    .eq(assignments::area_id)
-                    .and(area_versions::superseded_seq.is_null())
-                    .and(area_versions::valid_to.is_null())),
-            )
-            .filter(
-                area_versions::path
-                    .ge($visible.lower().to_owned())
-                    .and(area_versions::path.lt($visible.upper())),
-            )
+            .inner_join(current_area!(assignments::area_id))
+            .filter(within!($visible))
             .select((
                 AssignmentRow::as_select(),
                 AssignmentVersion::as_select(),

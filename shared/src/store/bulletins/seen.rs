@@ -14,6 +14,7 @@ use crate::domain::period::Period;
 use crate::ids::{AreaId, BulletinId, ProgramId};
 use crate::store::areas::{self, AreaVersion, Subtree};
 use crate::store::notices::{self, NoticeRow};
+use crate::store::predicates::{head, within};
 use crate::store::{StoreError, StoreResult};
 
 /// A bulletin with who issues it.
@@ -45,11 +46,7 @@ pub struct Filter {
 
 macro_rules! seen_by {
     ($visible:expr) => {{
-        let is_within = area_versions::superseded_seq
-            .is_null()
-            .and(area_versions::valid_to.is_null())
-            .and(area_versions::path.ge($visible.lower().to_owned()))
-            .and(area_versions::path.lt($visible.upper()));
+        let is_within = head!(area_versions).and(within!($visible));
         let is_issued_within = exists(
             area_versions::table
                 .filter(area_versions::area_id.eq(bulletins::issuer_area_id))

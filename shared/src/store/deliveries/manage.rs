@@ -13,6 +13,7 @@ use crate::ids::{AreaId, BulletinId, DeliveryId, NodeId};
 use crate::store::areas::Subtree;
 use crate::store::audit::Entry;
 use crate::store::ledger::Recording;
+use crate::store::predicates::{current_area, within};
 use crate::store::{StoreError, StoreResult, unless_stale};
 
 /// A delivery with what it delivers and to whom.
@@ -43,17 +44,8 @@ macro_rules! deliveries_to {
     ($visible:expr) => {
         deliveries::table
             .inner_join(notices::table.inner_join(bulletins::table))
-            .inner_join(
-                area_versions::table.on(area_versions::area_id
-                    .eq(notices::area_id)
-                    .and(area_versions::superseded_seq.is_null())
-                    .and(area_versions::valid_to.is_null())),
-            )
-            .filter(
-                area_versions::path
-                    .ge($visible.lower().to_owned())
-                    .and(area_versions::path.lt($visible.upper())),
-            )
+            .inner_join(current_area!(notices::area_id))
+            .filter(within!($visible))
             .select((
                 DeliveryRow::as_select(),
                 bulletins::id,

@@ -25,27 +25,15 @@ use crate::db::schema::{area_versions, organization_versions};
 use crate::domain::area::Level;
 use crate::domain::organization::{Kind, Status, Verification};
 use crate::ids::OrganizationId;
+use crate::store::predicates::{current_area, head, true_on, within};
 
 /// Organizations as they are known to be now, of the areas of `visible`.
 macro_rules! heads_in {
     ($visible:expr) => {
         organization_versions::table
-            .inner_join(
-                area_versions::table.on(area_versions::area_id
-                    .eq(organization_versions::area_id)
-                    .and(area_versions::superseded_seq.is_null())
-                    .and(area_versions::valid_to.is_null())),
-            )
-            .filter(
-                organization_versions::superseded_seq
-                    .is_null()
-                    .and(organization_versions::valid_to.is_null()),
-            )
-            .filter(
-                area_versions::path
-                    .ge($visible.lower().to_owned())
-                    .and(area_versions::path.lt($visible.upper())),
-            )
+            .inner_join(current_area!(organization_versions::area_id))
+            .filter(head!(organization_versions))
+            .filter(within!($visible))
             .select((
                 OrganizationVersion::as_select(),
                 area_versions::code,
@@ -190,16 +178,7 @@ pub fn names_on(
     use organization_versions as o;
     let rows: Vec<(OrganizationId, String)> = o::table
         .filter(o::organization_id.eq_any(ids))
-        .filter(
-            o::recorded_seq
-                .le(known.seq)
-                .and(o::superseded_seq.is_null().or(o::superseded_seq.gt(known.seq))),
-        )
-        .filter(
-            o::valid_from
-                .le(as_of)
-                .and(o::valid_to.is_null().or(o::valid_to.gt(as_of))),
-        )
+        .filter(true_on!(o, as_of, known))
         .select((o::organization_id, o::name))
         .load(conn)?;
     Ok(rows.into_iter().collect())

@@ -9,6 +9,7 @@ use crate::db::dialect::{lower, on_either};
 use crate::db::schema::{area_versions, organization_versions};
 use crate::ids::OrganizationId;
 use crate::store::areas::Subtree;
+use crate::store::predicates::{area_on, true_on, within};
 use crate::store::{Recorded, StoreError, StoreResult};
 
 /// A day, as known at a moment.
@@ -20,35 +21,17 @@ pub struct Moment {
     pub known: Recorded,
 }
 
-macro_rules! holds {
-    ($table:ident, $moment:expr) => {
-        $table::recorded_seq
-            .le($moment.known.seq)
-            .and(
-                $table::superseded_seq
-                    .is_null()
-                    .or($table::superseded_seq.gt($moment.known.seq)),
-            )
-            .and($table::valid_from.le($moment.as_of))
-            .and($table::valid_to.is_null().or($table::valid_to.gt($moment.as_of)))
-    };
-}
-
 /// Organizations of that moment, in the tree of that moment.
 macro_rules! rows_of {
     ($within:expr, $moment:expr) => {
         organization_versions::table
-            .inner_join(
-                area_versions::table.on(area_versions::area_id
-                    .eq(organization_versions::area_id)
-                    .and(holds!(area_versions, $moment))),
-            )
-            .filter(holds!(organization_versions, $moment))
-            .filter(
-                area_versions::path
-                    .ge($within.lower().to_owned())
-                    .and(area_versions::path.lt($within.upper())),
-            )
+            .inner_join(area_on!(
+                organization_versions::area_id,
+                $moment.as_of,
+                $moment.known
+            ))
+            .filter(true_on!(organization_versions, $moment.as_of, $moment.known))
+            .filter(within!($within))
             .select((
                 OrganizationVersion::as_select(),
                 area_versions::code,
