@@ -236,8 +236,9 @@ impl Inner {
             .await
     }
 
-    /// Commits that the first byte may be out. When the answer to the commit is lost, it is asked again: the row may say
-    /// `sending`, and then it has to be sent, or somebody would wonder whether it was.
+    /// Commits that the first byte may be out. When the answer to the commit is lost, it is asked again, also when the database is
+    /// away meanwhile: the row may say `sending`, and then it has to be sent, or somebody would wonder whether it was. It is asked
+    /// for as long as a send that begins then is over before the lease is.
     async fn mark(&self, outgoing: &Outgoing, lease_over: Instant) -> StoreResult<bool> {
         let claimed = Claimed {
             id: outgoing.delivery.id,
@@ -245,6 +246,8 @@ impl Inner {
         };
         let (node, lease) = (self.node, self.config.lease);
         let mut pause = FIRST_PAUSE;
+        let asked_until = lease_over.checked_sub(self.config.send_timeout);
+        let mut is_in_doubt = false;
         loop {
             let marked: StoreResult<bool> = self
                 .db
@@ -254,7 +257,11 @@ impl Inner {
                 })
                 .await;
             match marked {
-                Err(StoreError::Db(error @ DbError::CommitUnknown)) if Instant::now() < lease_over => {
+                Err(StoreError::Db(error))
+                    if (is_in_doubt || matches!(error, DbError::CommitUnknown))
+                        && asked_until.is_some_and(|until| Instant::now() < until) =>
+                {
+                    is_in_doubt = true;
                     tracing::warn!(%error, "It is unknown whether a delivery is marked; asking…");
                     rest(&mut pause).await;
                 }
