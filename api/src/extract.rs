@@ -74,8 +74,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     }
 }
 
-/// Reads JSON and, when it does not fit, says where.
-fn read_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, ApiError> {
+/// Reads JSON of a caller's and, when it does not fit, says where.
+///
+/// # Errors
+/// 400, also for a NUL in a text.
+pub fn read_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, ApiError> {
     // Rare enough to be read twice.
     let may_hold_nul = text.windows(NUL_ESCAPE.len()).any(|window| window == NUL_ESCAPE);
     if may_hold_nul && serde_json::from_slice(text).is_ok_and(|value| has_nul(&value)) {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
+use crate::extract::read_json;
 use crate::problem::ApiError;
 
 const DEFAULT: i64 = 50;
@@ -64,7 +65,7 @@ impl<K: DeserializeOwned + Serialize> Window<K> {
         let after = cursor
             .map(|text| {
                 let bytes = from_base64url(text).ok_or_else(bad)?;
-                let (of, key): (String, K) = serde_json::from_slice(&bytes).map_err(|_| bad())?;
+                let (of, key): (String, K) = read_json(&bytes).map_err(|_| bad())?;
                 if of == list { Ok(key) } else { Err(bad()) }
             })
             .transpose()?;

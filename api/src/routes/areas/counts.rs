@@ -78,6 +78,10 @@ fn check_level(caller: &Principal) -> Result<(), ApiError> {
     }
 }
 
+/// Where a part of the list ends.
+#[derive(Serialize, Deserialize)]
+struct CountedOn(#[serde(deserialize_with = "day::read")] NaiveDate);
+
 /// What was counted in an area of the caller's subtree, the latest day first. Only for callers at county level and below.
 #[utoipa::path(
     tag = "areas",
@@ -97,14 +101,19 @@ pub async fn list(
     request: HttpRequest,
     params: Params<PageParams>,
 ) -> Result<HttpResponse, ApiError> {
-    let window = Window::<NaiveDate>::new(&request, params.limit, params.cursor.as_deref())?;
+    let window = Window::<CountedOn>::new(&request, params.limit, params.cursor.as_deref())?;
     let caller = caller.principal();
     let page = app
         .read(move |conn| {
             let area = areas::find(conn, &caller.visible, &code.0)?;
             check_level(&caller)?;
-            let rows = counts::list(conn, area.area_id, window.after, window.fetch())?;
-            window.page(rows, |row| row.counted_on, |row| Count::of(row, &area.code))
+            let before = window.after.as_ref().map(|CountedOn(day)| *day);
+            let rows = counts::list(conn, area.area_id, before, window.fetch())?;
+            window.page(
+                rows,
+                |row| CountedOn(row.counted_on),
+                |row| Count::of(row, &area.code),
+            )
         })
         .await?;
     Ok(page::reply(&request, &page))

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use insta::assert_json_snapshot;
 use qiaojian_shared::clock::OsEntropy;
+use qiaojian_shared::digest::{base64url, sha256_hex};
 use qiaojian_shared::domain::access::{Post, Role, Scope};
 use qiaojian_shared::domain::area::{AreaKind, Level};
 use qiaojian_shared::ids::AreaId;
@@ -226,6 +227,29 @@ fn a_question_that_cannot_be_understood_is_told_so() {
                 api.anonymous().get(path).await.expect(401).json()["type"],
                 json!("/problems/token_missing")
             );
+        }
+    });
+}
+
+/// A cursor is no secret, and what is in it is read like any other input.
+#[test]
+fn a_cursor_that_somebody_made_is_refused_where_no_list_of_ours_could_end() {
+    with_api(async |api| {
+        let county = api.caller("340304", Role::CountyReporter).await;
+        for (path, key) in [
+            ("/v1/areas", json!("340000/\u{0}")),
+            ("/v1/organizations", json!(["a\u{0}", uuid::Uuid::nil()])),
+            ("/v1/areas/340304001/counts", json!("-9999-01-01")),
+            (
+                "/v1/bulletins",
+                json!(["-9999-01-01T00:00:00Z", uuid::Uuid::nil()]),
+            ),
+        ] {
+            let mut list = sha256_hex(format!("{path}[]"));
+            list.truncate(16);
+            let cursor = base64url(json!([list, key]).to_string());
+            let refused = county.get(&format!("{path}?cursor={cursor}")).await.expect(400);
+            assert_eq!(refused.json()["errors"][0]["pointer"], "cursor", "{path}");
         }
     });
 }
