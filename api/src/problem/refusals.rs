@@ -1,0 +1,295 @@
+//! Every problem there is, each a sentence the caller can act on.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use qiaojian_shared::db::DbError;
+use qiaojian_shared::domain::access::Scope;
+use qiaojian_shared::domain::{RefusedTransition, Violation};
+
+use super::ApiError;
+use super::language::Text;
+use super::texts::{chinese_noun, conflict_text};
+
+impl ApiError {
+    fn unauthorized(code: &'static str, detail: Text) -> Self {
+        let title = Text::new("未通过身份验证", "Not authenticated");
+        let mut error = Self::new(StatusCode::UNAUTHORIZED, code, title, detail);
+        error.0.challenge = Some(match code {
+            "token_missing" => "Bearer",
+            _ => "Bearer error=\"invalid_token\"",
+        });
+        error
+    }
+
+    /// 401: no token at all.
+    pub fn token_missing() -> Self {
+        Self::unauthorized(
+            "token_missing",
+            Text::new(
+                "请在 Authorization 头中携带 Bearer 令牌；令牌由 POST /oauth/token 获取。",
+                "Send a Bearer token in the Authorization header; POST /oauth/token gives one.",
+            ),
+        )
+    }
+
+    /// 401: not a token of ours.
+    pub fn token_unknown() -> Self {
+        Self::unauthorized(
+            "token_unknown",
+            Text::new(
+                "令牌无法识别，请重新获取。",
+                "The token is not one of ours. Get a new one.",
+            ),
+        )
+    }
+
+    /// 401: its time is over.
+    pub fn token_expired() -> Self {
+        Self::unauthorized(
+            "token_expired",
+            Text::new(
+                "令牌已过期，请重新获取。",
+                "The token has expired. Get a new one.",
+            ),
+        )
+    }
+
+    /// 401: withdrawn for good; retrying is no use.
+    pub fn token_revoked() -> Self {
+        Self::unauthorized(
+            "token_revoked",
+            Text::new(
+                "令牌已被撤销，请勿重试，请联系管理员重新发放。",
+                "The token has been revoked. Do not retry; ask an administrator for a new one.",
+            ),
+        )
+    }
+
+    /// 403: the token does not hold the scope.
+    pub fn scope_missing(scope: Scope) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "scope_missing",
+            Text::new("权限不足", "Not allowed"),
+            Text::new(
+                format!("此操作需要权限 {scope}，当前令牌没有。"),
+                format!("This needs the scope {scope}, which the token does not hold."),
+            ),
+        )
+    }
+
+    /// 403: the caller's post or area is not the one that may do it.
+    pub fn not_yours(zh: &'static str, en: &'static str) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "not_yours",
+            Text::new("无权操作", "Not allowed"),
+            Text::new(zh, en),
+        )
+    }
+
+    /// 404: no such row, or none the caller may see.
+    pub fn not_found(noun: &'static str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            Text::new("未找到", "Not found"),
+            Text::new(
+                format!("没有这个{}，或不在您的范围内。", chinese_noun(noun)),
+                format!(
+                    "There is no such {}, or it is outside your area.",
+                    noun.replace('_', " ")
+                ),
+            ),
+        )
+    }
+
+    /// 404: no such address.
+    pub fn no_such_route() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "no_such_route",
+            Text::new("未找到", "Not found"),
+            Text::new(
+                "没有这个地址，请查阅 /docs。",
+                "There is no such address. See /docs.",
+            ),
+        )
+    }
+
+    /// 400: the request itself is malformed.
+    pub fn bad_request(violations: Vec<Violation>) -> Self {
+        let mut error = Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad_request",
+            Text::new("请求有误", "Bad request"),
+            Text::new(
+                "请求无法理解，详见 errors。",
+                "The request cannot be understood; see errors.",
+            ),
+        );
+        error.0.errors = violations;
+        error
+    }
+
+    /// 400: one parameter is wrong.
+    pub fn bad_parameter(
+        name: impl Into<Cow<'static, str>>,
+        zh: impl Into<Cow<'static, str>>,
+        en: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::bad_request(vec![Violation::new(name, "bad_parameter", zh, en)])
+    }
+
+    /// 422: understood, but breaks a rule.
+    pub fn invalid(violations: Vec<Violation>) -> Self {
+        let mut error = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid",
+            Text::new("内容不符合规则", "Invalid content"),
+            Text::new(
+                "内容不符合规则，未作任何更改；详见 errors。",
+                "The content breaks a rule; nothing was changed. See errors.",
+            ),
+        );
+        error.0.errors = violations;
+        error
+    }
+
+    /// 413: too long a body.
+    pub fn too_large(limit: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            Text::new("内容过大", "Too large"),
+            Text::new(
+                format!("正文最多 {limit} 字节。"),
+                format!("The body may have at most {limit} bytes."),
+            ),
+        )
+    }
+
+    /// 415: not JSON.
+    pub fn not_json() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not_json",
+            Text::new("内容类型不支持", "Unsupported media type"),
+            Text::new(
+                "请以 application/json 发送正文。",
+                "Send the body as application/json.",
+            ),
+        )
+    }
+
+    /// 428: a change without saying which version it changes.
+    pub fn if_match_required() -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_REQUIRED,
+            "if_match_required",
+            Text::new("缺少 If-Match", "If-Match required"),
+            Text::new(
+                "请先读取该对象，并在 If-Match 头中带上其 ETag。",
+                "Read the row first and send its ETag in the If-Match header.",
+            ),
+        )
+    }
+
+    /// 412: somebody else changed it first.
+    pub fn stale(current: i64) -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_FAILED,
+            "stale",
+            Text::new("对象已被修改", "Changed meanwhile"),
+            Text::new(
+                format!("对象已被他人修改，当前版本为 {current}；请重新读取后再改。"),
+                format!(
+                    "The row was changed meanwhile and is at version {current}. Read it again before changing it."
+                ),
+            ),
+        )
+    }
+
+    /// 409: the state does not allow the verb.
+    pub fn refused(refused: &RefusedTransition) -> Self {
+        let allowed = if refused.allowed.is_empty() {
+            "—".to_owned()
+        } else {
+            refused.allowed.join(", ")
+        };
+        Self::new(
+            StatusCode::CONFLICT,
+            "transition_refused",
+            Text::new("当前状态不允许此操作", "Not in this state"),
+            Text::new(
+                format!(
+                    "状态 {} 下不能执行 {}；可以执行：{allowed}。",
+                    refused.state, refused.verb
+                ),
+                format!(
+                    "{} is not possible in state {}; possible: {allowed}.",
+                    refused.verb, refused.state
+                ),
+            ),
+        )
+    }
+
+    /// 409: a rule of uniqueness, named by `code`.
+    pub fn conflict(code: &'static str) -> Self {
+        let (zh, en) = conflict_text(code);
+        Self::new(
+            StatusCode::CONFLICT,
+            code,
+            Text::new("冲突", "Conflict"),
+            Text::new(zh, en),
+        )
+    }
+
+    /// 422: the same `Idempotency-Key` with another request.
+    pub fn idempotency_key_reused() -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reused",
+            Text::new("Idempotency-Key 已用于其他请求", "Idempotency-Key reused"),
+            Text::new(
+                "同一 Idempotency-Key 只能用于完全相同的请求；请换一个新的。",
+                "An Idempotency-Key belongs to one request. Use a new one for another.",
+            ),
+        )
+    }
+
+    /// 503: the database cannot serve now; the caller may try again.
+    pub fn unavailable(cause: DbError) -> Self {
+        let detail = match &cause {
+            DbError::CommitUnknown => Text::new(
+                "连接中断，是否已生效未知；请用同一 Idempotency-Key（或同一 id）重试。",
+                "The link broke; whether it took effect is unknown. Retry with the same Idempotency-Key or id.",
+            ),
+            _ => Text::new(
+                "服务暂时繁忙，请稍后重试。",
+                "The service is busy or its database is away. Try again shortly.",
+            ),
+        };
+        let title = Text::new("暂时不可用", "Unavailable");
+        let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", title, detail);
+        error.0.cause = Some(cause);
+        error
+    }
+
+    /// 500: a bug of ours. `what` goes to the log.
+    pub fn internal(what: &dyn fmt::Display) -> Self {
+        let mut error = Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            Text::new("内部错误", "Internal error"),
+            Text::new(
+                "服务内部错误，已记录；请凭请求编号反馈。",
+                "An error of ours; it was logged under the request's id.",
+            ),
+        );
+        error.0.fault = Some(what.to_string());
+        error
+    }
+}
