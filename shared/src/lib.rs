@@ -6,7 +6,6 @@ mod text_enum;
 
 pub mod clock;
 pub mod composition;
-pub mod config;
 pub mod db;
 pub mod digest;
 pub mod documents;

@@ -202,14 +202,6 @@ impl DeliveryState {
             .filter(|state| state.step(verb).is_some())
             .collect()
     }
-
-    /// Whether nothing more happens by itself.
-    pub const fn is_settled(self) -> bool {
-        !matches!(
-            self,
-            Self::Queued | Self::Leased | Self::Sending | Self::Uncertain
-        )
-    }
 }
 
 /// How long a notice is worth sending, from its publication: about until the next one comes.

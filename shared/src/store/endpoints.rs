@@ -362,9 +362,3 @@ fn take_out(
     }
     Ok(())
 }
-
-/// How long an endpoint has been failing, if it is.
-pub fn failing_for(row: &EndpointRow, now: UtcTime) -> Option<TimeDelta> {
-    row.first_failed_at
-        .map(|since| now.as_chrono() - since.as_chrono())
-}
