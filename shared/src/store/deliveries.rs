@@ -16,7 +16,8 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 use super::StoreError;
-use super::bulletins::{BulletinRow, as_last_known};
+use super::areas;
+use super::bulletins::BulletinRow;
 use super::endpoints::EndpointRow;
 use super::notices::NoticeRow;
 use crate::clock::UtcTime;
@@ -24,7 +25,7 @@ use crate::db::AnyConnection;
 use crate::db::dialect::{Claimed, insert_if_absent};
 use crate::db::schema::{bulletins, deliveries, delivery_attempts, endpoints as endpoints_table, notices};
 use crate::domain::delivery::{AttemptOutcome, Channel, DeliveryState, EndpointStatus};
-use crate::ids::{AreaId, DeliveryId, EndpointId, NodeId, NoticeId};
+use crate::ids::{DeliveryId, EndpointId, NodeId, NoticeId};
 
 /// A delivery's row.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
@@ -166,8 +167,7 @@ pub fn outgoing(conn: &mut AnyConnection, claimed: &[Claimed]) -> QueryResult<Ve
             EndpointRow::as_select(),
         ))
         .load(conn)?;
-    let recipients: Vec<AreaId> = rows.iter().map(|(_, notice, ..)| notice.area_id).collect();
-    let areas = as_last_known(conn, &recipients)?;
+    let areas = areas::as_last_known(conn, rows.iter().map(|(_, notice, ..)| notice.area_id))?;
     let still_ours = |row: &DeliveryRow| {
         claimed.contains(&Claimed {
             id: row.id,

@@ -1,7 +1,5 @@
 //! What callers see of bulletins: whoever the issuer belongs to sees all of it from the draft on, an addressee what is out.
 
-use std::collections::BTreeMap;
-
 use diesel::dsl::exists;
 use diesel::prelude::*;
 
@@ -11,7 +9,7 @@ use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, bulletins, notices as notices_table};
 use crate::domain::bulletin::{BulletinKind, BulletinState};
 use crate::domain::period::Period;
-use crate::ids::{AreaId, BulletinId, ProgramId};
+use crate::ids::{BulletinId, ProgramId};
 use crate::store::areas::{self, AreaVersion, Subtree};
 use crate::store::notices::{self, NoticeRow};
 use crate::store::predicates::{head, within};
@@ -114,7 +112,7 @@ pub fn list_seen(
         query = query.filter(created_at.lt(at).or(created_at.eq(at).and(bulletins::id.lt(id))));
     }
     let rows: Vec<BulletinRow> = query.load(conn)?;
-    let issuers = areas_of(conn, rows.iter().map(|row| row.issuer_area_id))?;
+    let issuers = areas::as_last_known(conn, rows.iter().map(|row| row.issuer_area_id))?;
     rows.into_iter()
         .map(|bulletin| {
             let issuer = issuers.get(&bulletin.issuer_area_id).cloned();
@@ -135,7 +133,7 @@ pub fn notices_seen(
     seen: &SeenBulletin,
 ) -> StoreResult<Vec<(NoticeRow, AreaVersion)>> {
     let all = notices::of_bulletin(conn, seen.bulletin.id)?;
-    let areas = areas_of(conn, all.iter().map(|notice| notice.area_id))?;
+    let areas = areas::as_last_known(conn, all.iter().map(|notice| notice.area_id))?;
     let sees_all = seen.is_issued_within(visible);
     let mut rows: Vec<(NoticeRow, AreaVersion)> = all
         .into_iter()
@@ -144,12 +142,4 @@ pub fn notices_seen(
         .collect();
     rows.sort_by(|(one, here), (two, there)| (&here.path, one.post).cmp(&(&there.path, two.post)));
     Ok(rows)
-}
-
-fn areas_of(
-    conn: &mut AnyConnection,
-    ids: impl Iterator<Item = AreaId>,
-) -> QueryResult<BTreeMap<AreaId, AreaVersion>> {
-    let ids: Vec<AreaId> = ids.collect();
-    super::as_last_known(conn, &ids)
 }
