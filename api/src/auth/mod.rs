@@ -31,10 +31,11 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// How a report about the area of this path stands when this caller makes it: verified at once by an area above that may verify,
-    /// and for the province itself, above which nobody is; else unverified.
-    pub fn report_on(&self, path: &str) -> Verification {
-        if self.judges(path) && self.scopes.contains(&Scope::OrgVerify) {
+    /// How a report about the areas of these paths stands when this caller makes it: verified at once by an area above all of them
+    /// that may verify, and for the province itself, above which nobody is; else unverified.
+    pub fn report_on(&self, paths: &[&str]) -> Verification {
+        let is_its_to_judge = paths.iter().all(|path| self.judges(path));
+        if is_its_to_judge && self.scopes.contains(&Scope::OrgVerify) {
             Verification::Verified
         } else {
             Verification::Unverified

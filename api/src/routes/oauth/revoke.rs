@@ -26,7 +26,11 @@ pub struct RevokeRequest {
     tag = "oauth",
     security(("client" = []), ()),
     request_body(content = RevokeRequest, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, description = "Revoked"), (status = 401, description = "RFC 6749 §5.2"))
+    responses(
+        (status = 200, description = "Revoked"),
+        (status = 400, description = "RFC 6749 §5.2"),
+        (status = 401, description = "RFC 6749 §5.2")
+    )
 )]
 #[post("/oauth/revoke")]
 pub async fn revoke(

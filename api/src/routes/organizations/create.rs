@@ -53,7 +53,7 @@ pub async fn create(
     write
         .run(&app, &digest, move |recording| {
             let area = area_in_body(recording.conn(), &caller.visible, "/area", &input.area)?;
-            let verification = caller.report_on(&area.path);
+            let verification = caller.report_on(&[&area.path]);
             let new = NewOrganization {
                 id,
                 verification,

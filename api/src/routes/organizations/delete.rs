@@ -21,7 +21,8 @@ use crate::write::{Reply, Write};
     responses(
         (status = 204, description = "Voided"),
         (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem)
+        (status = 412, description = "Changed meanwhile", body = Problem),
+        (status = 428, description = "Without If-Match", body = Problem)
     )
 )]
 #[delete("/organizations/{id}")]

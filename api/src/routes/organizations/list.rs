@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
 use crate::page::{self, Page, Window};
-use crate::problem::ApiError;
+use crate::problem::{ApiError, Problem};
 
 /// Which organizations to list. List-valued parameters are comma-separated.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -59,7 +59,11 @@ pub struct ListParams {
     tag = "organizations",
     security(("oauth" = ["org:read"])),
     params(ListParams),
-    responses((status = 200, description = "Part of the list", body = Page<Organization>))
+    responses(
+        (status = 200, description = "Part of the list", body = Page<Organization>),
+        (status = 400, description = "A parameter is wrong, as an `as_of` after today", body = Problem),
+        (status = 404, description = "The area is none, or outside the caller's", body = Problem)
+    )
 )]
 #[get("/organizations")]
 pub async fn list(

@@ -42,7 +42,7 @@ pub async fn patch(
         value: mut changes,
         digest,
     } = body;
-    let reason: Option<String> = changes.remove("reason").map(fit).transpose()?;
+    let reason: Option<String> = changes.remove("reason").map_or(Ok(None), fit)?;
     let (caller, today, id, expected) = (
         caller.principal(),
         app.today(),
@@ -56,6 +56,13 @@ pub async fn patch(
             let mut merged = serde_json::to_value(OrganizationInput::of(&found)?)?;
             merge_patch(&mut merged, &changes);
             let input: OrganizationInput = fit(merged)?;
+            if input.id.is_some_and(|given| OrganizationId(given) != id) {
+                return Err(ApiError::bad_parameter(
+                    "/id",
+                    "id 不能更改。",
+                    "An id cannot be changed.",
+                ));
+            }
             let area = area_in_body(recording.conn(), &caller.visible, "/area", &input.area)?;
             let facts = input.facts();
             let correction = Correction {
@@ -63,7 +70,7 @@ pub async fn patch(
                 area: &area,
                 parent: input.parent,
                 reason: reason.as_deref(),
-                verification: caller.report_on(&found.area_path),
+                verification: caller.report_on(&[&found.area_path, &area.path]),
             };
             let corrected =
                 organizations::correct(recording, &caller.visible, id, expected, &correction, today)?;

@@ -69,7 +69,7 @@ async fn step(
     write
         .run(&app, &digest, move |recording| {
             let stands = organizations::find(recording.conn(), &caller.visible, id)?;
-            step.verification = caller.report_on(&stands.area_path);
+            step.verification = caller.report_on(&[&stands.area_path]);
             let found = organizations::transition(recording, &caller.visible, id, expected, &step, today)?;
             Reply::ok(found.organization.version, &Organization::of(&found)?)
         })
@@ -92,6 +92,7 @@ macro_rules! steps {
                 (status = 200, description = "Changed", body = Organization),
                 (status = 404, description = "None, or outside the caller's area", body = Problem),
                 (status = 409, description = "Not in this state", body = Problem),
+                (status = 412, description = "Changed meanwhile", body = Problem),
                 (status = 422, description = "Breaks a rule", body = Problem)
             )
         )]

@@ -94,10 +94,14 @@ async fn turn_round(
         .run(app, &digest, move |recording| {
             let stands = organizations::find(recording.conn(), &caller.visible, id)?;
             let turn = turn(recording.conn(), &caller)?;
+            let mut about = vec![stands.area_path.as_str()];
+            if let Turn::Move(to) = &turn {
+                about.push(&to.path);
+            }
             let turned = Turned {
                 on: when.on,
                 reason: when.reason.clone(),
-                verification: caller.report_on(&stands.area_path),
+                verification: caller.report_on(&about),
             };
             let how = (&turn, &turned);
             let found = organizations::turn(recording, &caller.visible, id, expected, how, today)?;
@@ -120,6 +124,7 @@ async fn turn_round(
         (status = 200, description = "Moved", body = Organization),
         (status = 404, description = "None, or outside the caller's area", body = Problem),
         (status = 409, description = "Not active, or the area has one of this kind", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem),
         (status = 422, description = "Breaks a rule, or the area is none of the caller's", body = Problem)
     )
 )]
@@ -162,6 +167,7 @@ pub async fn move_(
         (status = 200, description = "Changed", body = Organization),
         (status = 404, description = "None, or outside the caller's area", body = Problem),
         (status = 409, description = "Not active, or the area has one of this kind", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem),
         (status = 422, description = "Breaks a rule", body = Problem)
     )
 )]

@@ -67,6 +67,7 @@ macro_rules! judgements {
                 (status = 403, description = "The caller's own report", body = Problem),
                 (status = 404, description = "None, or outside the caller's area", body = Problem),
                 (status = 409, description = "It stands so already", body = Problem),
+                (status = 412, description = "Changed meanwhile", body = Problem),
                 (status = 422, description = "Rejected without a reason", body = Problem)
             )
         )]

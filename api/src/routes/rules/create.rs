@@ -58,6 +58,14 @@ impl RuleInput {
                 "Only counting and establishment rules can be recorded in this version.",
             ));
         }
+        if self.kind == RuleKind::Establishment && self.name != rules::DEFAULT {
+            violations.push(Violation::new(
+                "/name",
+                "name_not_supported",
+                "应建标准只有一套，名称应为 default。",
+                "There is one establishment rule, and its name is `default`.",
+            ));
+        }
         if !violations.is_empty() {
             return Err(ApiError::invalid(violations));
         }

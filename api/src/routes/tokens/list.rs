@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Params;
 use crate::page::{self, Page, Window};
-use crate::problem::ApiError;
+use crate::problem::{ApiError, Problem};
 
 /// Which tokens to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -32,7 +32,10 @@ pub struct ListParams {
     tag = "tokens",
     security(("oauth" = ["token:admin"])),
     params(ListParams),
-    responses((status = 200, description = "Part of the list", body = Page<Token>))
+    responses(
+        (status = 200, description = "Part of the list", body = Page<Token>),
+        (status = 404, description = "The area is none, or outside the caller's", body = Problem)
+    )
 )]
 #[get("/tokens")]
 pub async fn list(

@@ -15,7 +15,7 @@ use crate::write::{Reply, Write};
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = ["token:admin"])),
-    params(("id" = uuid::Uuid, Path, description = "The token"), ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given")),
+    params(("id" = uuid::Uuid, Path, description = "The token"), ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"), ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
     request_body(content = Option<NoInput>, description = "May be left out"),
     responses(
         (status = 200, description = "Revoked", body = Token),

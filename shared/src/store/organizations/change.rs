@@ -109,7 +109,7 @@ pub fn transition(
         row.approval_doc_no = step.doc_no.clone().or(row.approval_doc_no);
         row.approval_post = step.post.or(row.approval_post);
     }
-    put_from(recording, &row)?;
+    let row = put_from(recording, row, head)?;
     audit(recording, step.verb.as_str(), Some(head), Some(&row))?;
     Ok(OrganizationInArea {
         organization: row,
@@ -183,8 +183,8 @@ pub fn turn(
     if !violations.is_empty() {
         return Err(StoreError::Invalid(violations));
     }
-    put_from(recording, row)?;
-    audit(recording, verb, Some(head), Some(row))?;
+    after.organization = put_from(recording, after.organization, head)?;
+    audit(recording, verb, Some(head), Some(&after.organization))?;
     Ok(after)
 }
 

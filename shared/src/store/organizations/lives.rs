@@ -6,7 +6,8 @@ use diesel::prelude::*;
 
 use super::{OrganizationInArea, OrganizationVersion};
 use crate::db::schema::organization_versions;
-use crate::ids::OrganizationId;
+use crate::domain::organization::Kind;
+use crate::ids::{AreaId, OrganizationId};
 use crate::store::areas::AreaVersion;
 use crate::store::audit::Entry;
 use crate::store::ledger::Recording;
@@ -27,6 +28,70 @@ pub(super) fn segments_of(row: &OrganizationVersion, first_day: NaiveDate) -> Ve
         .collect()
 }
 
+/// What a dated turn changes, and so what may differ between the days of one life.
+fn standing(row: &OrganizationVersion) -> (AreaId, Kind, &str) {
+    (row.area_id, row.kind, &row.name)
+}
+
+/// The rows, cut where a turn is known, so that on each day area, kind and name stay what they were known to be. Only what a row
+/// says otherwise than `head` was never otherwise.
+pub(super) fn with_turns(
+    rows: &[OrganizationVersion],
+    known: &[OrganizationVersion],
+    head: &OrganizationVersion,
+) -> Vec<OrganizationVersion> {
+    let turns: Vec<NaiveDate> = known
+        .iter()
+        .zip(known.iter().skip(1))
+        .filter(|(before, after)| standing(before) != standing(after))
+        .map(|(_, after)| after.valid_from)
+        .collect();
+    rows.iter()
+        .flat_map(|row| cut_at(&turns, row))
+        .map(|piece| as_known(piece, known, head))
+        .collect()
+}
+
+fn cut_at(days: &[NaiveDate], row: &OrganizationVersion) -> Vec<OrganizationVersion> {
+    let is_inside = |day: &NaiveDate| *day > row.valid_from && row.valid_to.is_none_or(|to| *day < to);
+    let inside: Vec<NaiveDate> = days.iter().copied().filter(is_inside).collect();
+    let ends = inside.iter().copied().map(Some).chain([row.valid_to]);
+    [row.valid_from]
+        .into_iter()
+        .chain(inside.iter().copied())
+        .zip(ends)
+        .map(|(from, to)| OrganizationVersion {
+            valid_from: from,
+            valid_to: to,
+            ..row.clone()
+        })
+        .collect()
+}
+
+/// Gives a piece the area, kind and name that were known for its days, where it does not say otherwise than `head`.
+fn as_known(
+    mut piece: OrganizationVersion,
+    known: &[OrganizationVersion],
+    head: &OrganizationVersion,
+) -> OrganizationVersion {
+    let on_its_days = known
+        .iter()
+        .rev()
+        .find(|segment| segment.valid_from <= piece.valid_from);
+    if let Some(was) = on_its_days.or(known.first()) {
+        if piece.area_id == head.area_id {
+            piece.area_id = was.area_id;
+        }
+        if piece.kind == head.kind {
+            piece.kind = was.kind;
+        }
+        if piece.name == head.name {
+            piece.name.clone_from(&was.name);
+        }
+    }
+    piece
+}
+
 pub(super) fn known_segments(
     recording: &mut Recording<'_, '_>,
     id: OrganizationId,
@@ -42,25 +107,32 @@ pub(super) fn known_segments(
         .load(recording.conn())
 }
 
-/// From its `valid_from` on, `row` is true; what was true before stays true before.
-pub(super) fn put_from(recording: &mut Recording<'_, '_>, row: &OrganizationVersion) -> StoreResult<()> {
+/// From its `valid_from` on, `row` is true, at `head`'s place in the turns that are known; what was true before stays true before.
+/// Gives what stands at the end.
+pub(super) fn put_from(
+    recording: &mut Recording<'_, '_>,
+    row: OrganizationVersion,
+    head: &OrganizationVersion,
+) -> StoreResult<OrganizationVersion> {
     let recorded = recording.recorded();
-    let cut: Vec<OrganizationVersion> = known_segments(recording, row.organization_id)?
+    let from = row.valid_from;
+    let known = known_segments(recording, row.organization_id)?;
+    let rows = with_turns(std::slice::from_ref(&row), &known, head);
+    let cut: Vec<OrganizationVersion> = known
         .into_iter()
-        .filter(|segment| {
-            segment.valid_from < row.valid_from && segment.valid_to.is_none_or(|to| to > row.valid_from)
-        })
+        .filter(|segment| segment.valid_from < from && segment.valid_to.is_none_or(|to| to > from))
         .map(|segment| OrganizationVersion {
             version: row.version,
             recorded_seq: recorded.seq,
             recorded_at: recorded.at,
-            valid_to: Some(row.valid_from),
+            valid_to: Some(from),
             ..segment
         })
         .collect();
-    supersede(recording, row.organization_id, Some(row.valid_from))?;
+    supersede(recording, row.organization_id, Some(from))?;
     insert(recording, &cut)?;
-    insert(recording, std::slice::from_ref(row))
+    insert(recording, &rows)?;
+    Ok(rows.into_iter().next_back().unwrap_or(row))
 }
 
 /// Marks as superseded what is known of `id`, as far as it reaches beyond `beyond`.

@@ -6,7 +6,7 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use super::lives::{audit, in_area, insert, known_segments, segments_of, supersede};
+use super::lives::{audit, in_area, insert, known_segments, segments_of, supersede, with_turns};
 use super::{OrganizationInArea, OrganizationVersion, find, find_at_or_above};
 use crate::db::schema::organizations;
 use crate::domain::Violation;
@@ -147,19 +147,21 @@ pub fn correct(
         ..row
     };
     let row = stamp(head.clone().with_facts(facts)?);
-    let rows = if before.life == facts.life {
-        // Each segment keeps its own part of the life; all else was never otherwise.
-        let segments = known_segments(recording, id)?;
-        segments
-            .into_iter()
-            .map(|segment| {
-                let life = segment.life();
-                Ok(stamp(segment.with_facts(facts)?.with_life(life)))
+    let known = known_segments(recording, id)?;
+    let lives = if before.life == facts.life {
+        known
+            .iter()
+            .map(|segment| OrganizationVersion {
+                valid_from: segment.valid_from,
+                valid_to: segment.valid_to,
+                ..row.clone().with_life(segment.life())
             })
-            .collect::<Result<Vec<_>, serde_json::Error>>()?
+            .collect()
     } else {
-        segments_of(&row, head.valid_from)
+        let of_this_life = known.iter().find(|segment| segment.life() == before.life);
+        segments_of(&row, of_this_life.unwrap_or(head).valid_from)
     };
+    let rows = with_turns(&lives, &known, head);
     supersede(recording, id, None)?;
     insert(recording, &rows)?;
     audit(recording, "update", Some(head), Some(&row))?;

@@ -256,6 +256,15 @@ fn a_stricter_basis_counts_only_what_was_verified() {
         assert_eq!(count(&office, "basis=verified_only&as_of=2022-05-31").await, 1);
         assert_eq!(count(&office, "basis=verified_only&as_of=2022-06-01").await, 2);
 
+        // One establishment rule stands; another name would be recorded and never asked.
+        let other = json!({"kind": "establishment", "name": "马鞍山", "scope_area": "340500", "effective_from": "2022-01-01",
+            "params": {"levels": ["county"]}, "source": "皖侨〔2022〕9号"});
+        let refused = office.post("/v1/rules", &other).await.expect(422).json();
+        assert_eq!(
+            (&refused["errors"][0]["pointer"], &refused["errors"][0]["code"]),
+            (&json!("/name"), &json!("name_not_supported"))
+        );
+
         rule["params"] = json!({"counted_from": "wished"});
         office.post("/v1/rules", &rule).await.expect(400);
         rule["params"] = json!({"counted_from": "established"});
@@ -331,5 +340,117 @@ fn a_move_and_a_change_of_kind_leave_earlier_figures_alone() {
             .expect(200);
         let late = json!({"area": "340304001", "on": "2022-06-11"});
         county.post(&format!("{location}/move"), &late).await.expect(409);
+    });
+}
+
+#[test]
+fn what_is_said_later_of_something_else_leaves_a_move_and_a_change_of_kind_where_they_were() {
+    with_api(async |api| {
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let location = founded(&county, "340304001", "work_station").await;
+        let to = json!({"area": "340304002", "on": "2022-05-10"});
+        county.post(&format!("{location}/move"), &to).await.expect(200);
+        let becomes = json!({"kind": "federation", "name": "张公山街道侨联", "on": "2022-06-01"});
+        county
+            .post(&format!("{location}/rekind"), &becomes)
+            .await
+            .expect(200);
+        let stood = async |expected: [(&str, &str, &str); 3]| {
+            for (day, expected) in ["2022-05-09", "2022-05-31", "2022-06-01"]
+                .into_iter()
+                .zip(expected)
+            {
+                let then = county
+                    .get(&format!("{location}?as_of={day}"))
+                    .await
+                    .expect(200)
+                    .json();
+                let told = ["area", "kind", "name"].map(|field| then[field].as_str().unwrap());
+                assert_eq!((told[0], told[1], told[2]), expected, "{day}");
+            }
+        };
+        let as_it_was = [
+            ("340304001", "work_station", "340304001侨联"),
+            ("340304002", "work_station", "340304001侨联"),
+            ("340304002", "federation", "张公山街道侨联"),
+        ];
+        stood(as_it_was).await;
+
+        let note = json!({"note": "已建档"});
+        county.patch(&location, Some("\"3\""), &note).await.expect(200);
+        stood(as_it_was).await;
+        assert_eq!(count(&county, "area=340304001&as_of=2022-05-09").await, 1);
+
+        // A step reported late happened where the organization stood then.
+        let unveiled = json!({"on": "2022-04-20"});
+        let now = county
+            .post(&format!("{location}/unveil"), &unveiled)
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(
+            (&now["area"], &now["unveiled_on"], &now["valid_from"]),
+            (&json!("340304002"), &json!("2022-04-20"), &json!("2022-06-01"))
+        );
+        stood(as_it_was).await;
+        let before = county
+            .get(&format!("{location}?as_of=2022-04-19"))
+            .await
+            .expect(200);
+        assert_eq!(before.json()["unveiled_on"], Value::Null);
+
+        // Another date is another life in the same places.
+        let earlier = json!({"established_on": "2022-02-01", "reason": "日期误填"});
+        county.patch(&location, Some("\"5\""), &earlier).await.expect(200);
+        stood(as_it_was).await;
+        assert_eq!(count(&county, "area=340304001&as_of=2022-02-01").await, 1);
+
+        // What is corrected itself was never otherwise.
+        let name = json!({"name": "张公山侨联"});
+        county.patch(&location, Some("\"6\""), &name).await.expect(200);
+        stood([
+            ("340304001", "work_station", "张公山侨联"),
+            ("340304002", "work_station", "张公山侨联"),
+            ("340304002", "federation", "张公山侨联"),
+        ])
+        .await;
+    });
+}
+
+#[test]
+fn a_correction_cannot_change_an_id_and_null_is_no_reason() {
+    with_api(async |api| {
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let location = founded(&county, "340304001", "federation").await;
+        let other = json!({"id": uuid::Uuid::from_u128(1)});
+        let refused = county.patch(&location, Some("\"1\""), &other).await.expect(400);
+        assert_eq!(refused.json()["errors"][0]["pointer"], "/id");
+        let note = json!({"note": "已建档", "reason": null});
+        county.patch(&location, Some("\"1\""), &note).await.expect(200);
+        let dated = json!({"established_on": "2022-02-01", "reason": null});
+        let refused = county.patch(&location, Some("\"2\""), &dated).await.expect(422);
+        assert_eq!(refused.json()["errors"][0]["code"], "reason_required");
+    });
+}
+
+#[test]
+fn nobody_verifies_its_own_report_by_moving_an_organization_to_itself() {
+    with_api(async |api| {
+        let city = api.caller("340300", Role::CityReporter).await;
+        let moved = founded(&city, "340304", "federation").await;
+        assert_eq!(
+            city.get(&moved).await.expect(200).json()["verification"],
+            "verified"
+        );
+        let to = json!({"area": "340300", "on": "2022-05-10"});
+        let now = city.post(&format!("{moved}/move"), &to).await.expect(200).json();
+        assert_eq!(now["verification"], "unverified");
+
+        let close = json!({"on": "2022-06-01", "reason": "撤销"});
+        city.post(&format!("{moved}/close"), &close).await.expect(200);
+        let corrected = founded(&city, "340322", "federation").await;
+        let to = json!({"area": "340300", "reason": "误填"});
+        let now = city.patch(&corrected, Some("\"1\""), &to).await.expect(200);
+        assert_eq!(now.json()["verification"], "unverified");
     });
 }
