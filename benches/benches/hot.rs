@@ -45,12 +45,10 @@ fn bulletin() -> (Vec<CityFigures>, Vec<CountyGap>) {
         townships: Missing {
             without: Some(number % 9),
             of: Some(15),
-            undetermined: 0,
         },
         villages: Missing {
             without: Some(number),
             of: Some(180),
-            undetermined: number % 4,
         },
     });
     (cities.collect(), gaps.collect())

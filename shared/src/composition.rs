@@ -12,7 +12,6 @@ use crate::documents::progress::{
 };
 use crate::domain::area::{AreaKind, Level};
 use crate::domain::assignment::{AssignmentStatus, Light, light};
-use crate::domain::bulletin::BulletinKind;
 use crate::domain::period::Period;
 use crate::domain::program::Cohort;
 use crate::domain::rule::CountedFrom;
@@ -37,7 +36,7 @@ pub fn compose(
     recipients: &Recipients,
     today: NaiveDate,
 ) -> StoreResult<ComposedBulletin> {
-    if key.kind != BulletinKind::Progress {
+    if !key.kind.has_document() {
         return Err(StoreError::Conflict("no_document"));
     }
     let known = ledger::known(conn)?;
@@ -395,7 +394,6 @@ fn missing(coverage: Ratio) -> Missing {
             .zip(coverage.numerator)
             .map(|(all, covered)| all - covered),
         of: coverage.denominator,
-        undetermined: 0,
     }
 }
 

@@ -203,15 +203,13 @@ pub struct CountyGap {
     pub villages: Missing,
 }
 
-/// Areas of one level without the organization they should have.
+/// Areas of one level without an organization, whether or not a rule asks for one there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Missing {
     /// Without one.
     pub without: Option<i64>,
     /// Out of how many.
     pub of: Option<i64>,
-    /// Areas of which it cannot be said whether they should have one; in neither of the two numbers above.
-    pub undetermined: i64,
 }
 
 /// A city's tasks. Each task is in exactly one list.

@@ -6,14 +6,13 @@ use super::words::{Row, UNKNOWN, count, total_of};
 impl Missing {
     /// Nothing is missing, and that is known.
     fn is_none(&self) -> bool {
-        self.without == Some(0) && self.undetermined == 0
+        self.without == Some(0)
     }
 
     fn sum(missing: impl Iterator<Item = Self> + Clone) -> Self {
         Self {
             without: missing.clone().map(|missing| missing.without).sum(),
-            of: missing.clone().map(|missing| missing.of).sum(),
-            undetermined: missing.map(|missing| missing.undetermined).sum(),
+            of: missing.map(|missing| missing.of).sum(),
         }
     }
 }
@@ -87,16 +86,12 @@ fn counties_clause(gaps: &[CountyGap]) -> String {
 }
 
 fn missing_clause(level: &str, missing: Missing) -> String {
-    let mut text = match (missing.without, missing.of) {
-        (_, Some(0)) if missing.undetermined == 0 => format!("没有应统计的{level}"),
-        (Some(0), _) if missing.undetermined == 0 => format!("{level}均已建立侨联组织"),
+    match (missing.without, missing.of) {
+        (_, Some(0)) => format!("没有应统计的{level}"),
+        (Some(0), _) => format!("{level}均已建立侨联组织"),
         (None, of) => format!("{}，尚未建立侨联组织的个数未知", total_of(level, of)),
         (Some(without), of) => format!("{}，尚未建立侨联组织的{without}个", total_of(level, of)),
-    };
-    if missing.undetermined > 0 {
-        text.push_str(&format!("，另有{}个是否应建待定", missing.undetermined));
     }
-    text
 }
 
 fn names(gaps: &[CountyGap], filter: impl Fn(&CountyGap) -> bool) -> Vec<&str> {
@@ -125,22 +120,11 @@ pub(super) fn gap_row(gap: &CountyGap) -> Row {
     }
 }
 
-/// 3/8; the undetermined behind it: 12/68（待定2）.
+/// 3/8.
 fn missing_cell(missing: &Missing) -> String {
-    let mut text = match (missing.without, missing.of) {
+    match (missing.without, missing.of) {
         (None, None) => UNKNOWN.to_owned(),
         (_, Some(0)) => "—".to_owned(),
         (without, of) => format!("{}/{}", count(without), count(of)),
-    };
-    if missing.undetermined > 0 {
-        text.push_str(&format!("（待定{}）", missing.undetermined));
     }
-    text
-}
-
-/// What 待定 means, when a cell says so.
-pub(super) fn undetermined_note(gaps: &[CountyGap]) -> Option<String> {
-    gaps.iter()
-        .any(|gap| gap.townships.undetermined + gap.villages.undetermined > 0)
-        .then(|| "“待定”指基础数据尚未掌握，暂不能判断是否应建，未计入未建数和总数。".to_owned())
 }

@@ -139,7 +139,6 @@ pub(super) fn gap(
     let missing = |(without, of)| Missing {
         without: Some(without),
         of: Some(of),
-        undetermined: 0,
     };
     CountyGap {
         county: area(code, name),
@@ -161,8 +160,7 @@ pub(super) fn task(no: i32, content: &str, due_on: &str, status: AssignmentStatu
 
 pub(super) fn own() -> Own {
     use AssignmentStatus::{Accepted, Acknowledged, InProgress, Issued, Submitted};
-    let mut wuhe = gap("340322", "五河县", Some(true), (12, 14), (198, 214));
-    wuhe.villages.undetermined = 6;
+    let wuhe = gap("340322", "五河县", Some(true), (12, 14), (198, 214));
     Own {
         figures: common().cities[0].clone(),
         added_in_period: added(&[(Level::Village, Kind::WorkStation, 14)]),

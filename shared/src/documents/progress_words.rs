@@ -3,7 +3,7 @@
 use super::progress::{CityFigures, Common, CountyGap, Coverage, Digests, Own, PeriodSpan, Ratio, TaskList};
 use super::progress_added::{added_words, growth_clause, in_period, since_baseline};
 use super::progress_cells::{growth_cell, number_row, share, share_row, task_row};
-use super::progress_gaps::{gap_row, gaps_paragraph, undetermined_note};
+use super::progress_gaps::{gap_row, gaps_paragraph};
 use super::words::{
     Block, Column, Row, Table, day, minute, percentage, program_phrase, span, total_of, whole,
 };
@@ -234,7 +234,7 @@ impl Body {
                     Column::short("村（社区）"),
                 ],
                 rows,
-                undetermined_note(&own.gaps),
+                None,
             );
         }
         self.subheading("（三）任务办理");
