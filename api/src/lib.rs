@@ -5,6 +5,7 @@ mod app;
 mod auth;
 mod extract;
 mod middleware;
+mod moment;
 mod openapi;
 mod page;
 mod problem;

@@ -175,6 +175,11 @@ pub enum ImportWhat {
             value_parser = BoolishValueParser::new()
         )]
         dry_run: bool,
+        /// The file is a whole edition of the national list: bring the register to it from this day on. What is new is added, what has
+        /// another name, code or place is changed, what is gone is merged or closed; figures of earlier days stay. The columns
+        /// `predecessors` (codes, separated by `;`) and `valid_from` may be added.
+        #[arg(long, env = "QIAOJIAN_UPDATE_ON", value_name = "DATE")]
+        update_on: Option<chrono::NaiveDate>,
     },
 }
 

@@ -20,16 +20,20 @@ pub struct Line<T> {
     pub row: T,
 }
 
-/// The rows of the file, which must have exactly these columns, in any order.
+/// The rows of the file, which must have these columns, may have the `optional` ones, and has no others, in any order.
 ///
 /// # Errors
 /// When the file cannot be opened, is damaged, is in no known encoding, or has other columns or a row that does not fit. Each names
 /// the file, and the row by its line.
-pub fn read<T: DeserializeOwned>(path: &Path, columns: &[&str]) -> anyhow::Result<Vec<Line<T>>> {
+pub fn read<T: DeserializeOwned>(
+    path: &Path,
+    columns: &[&str],
+    optional: &[&str],
+) -> anyhow::Result<Vec<Line<T>>> {
     let name = path.display();
     let bytes = unpack(path)?;
     let text = decode(&bytes).with_context(|| format!("cannot read {name}"))?;
-    rows(&text, columns).with_context(|| format!("cannot read {name}"))
+    rows(&text, columns, optional).with_context(|| format!("cannot read {name}"))
 }
 
 fn unpack(path: &Path) -> anyhow::Result<Vec<u8>> {
@@ -79,7 +83,11 @@ fn decode(bytes: &[u8]) -> anyhow::Result<Cow<'_, str>> {
         })
 }
 
-fn rows<T: DeserializeOwned>(text: &str, columns: &[&str]) -> anyhow::Result<Vec<Line<T>>> {
+fn rows<T: DeserializeOwned>(
+    text: &str,
+    columns: &[&str],
+    optional: &[&str],
+) -> anyhow::Result<Vec<Line<T>>> {
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::Headers)
         .from_reader(text.as_bytes());
@@ -89,8 +97,12 @@ fn rows<T: DeserializeOwned>(text: &str, columns: &[&str]) -> anyhow::Result<Vec
         .copied()
         .filter(|column| !header.iter().any(|it| it == *column))
         .collect();
-    let unknown: Vec<_> = header.iter().filter(|it| !columns.contains(it)).collect();
-    if !missing.is_empty() || !unknown.is_empty() || header.len() != columns.len() {
+    let unknown: Vec<_> = header
+        .iter()
+        .filter(|it| !columns.contains(it) && !optional.contains(it))
+        .collect();
+    let is_twice = |(place, it): (usize, &str)| header.iter().take(place).any(|before| before == it);
+    if !missing.is_empty() || !unknown.is_empty() || header.iter().enumerate().any(is_twice) {
         bail!(
             "the first line must name the columns {}, each once; missing: {}; unknown: {}",
             columns.join(", "),
@@ -133,7 +145,7 @@ mod tests {
     const COLUMNS: [&str; 2] = ["code", "name"];
 
     fn read_bytes(bytes: &[u8]) -> anyhow::Result<Vec<Line<(String, String)>>> {
-        rows(&decode(bytes)?, &COLUMNS)
+        rows(&decode(bytes)?, &COLUMNS, &[])
     }
 
     fn sentence(bytes: &[u8]) -> String {

@@ -267,6 +267,7 @@ mod tests {
             "QIAOJIAN_LISTEN",
             "QIAOJIAN_EMPTY",
             "QIAOJIAN_DRY_RUN",
+            "QIAOJIAN_UPDATE_ON",
             "QIAOJIAN_TOKEN_JSON",
         ] {
             assert!(known.contains(&OsString::from(name)), "{name}");

@@ -32,7 +32,7 @@ pub mod needs {
         )+};
     }
     needs! {
-        AreaRead CountsRead CountsWrite OrgRead OrgWrite OrgVerify RuleWrite TaskRead TaskIssue TaskWork ProgramWrite RuleRead BulletinRead BulletinPublish
+        AreaRead AreaWrite CountsRead CountsWrite OrgRead OrgWrite OrgVerify RuleWrite TaskRead TaskIssue TaskWork ProgramWrite RuleRead BulletinRead BulletinPublish
         ScheduleWrite EndpointWrite DeliveryManage TokenAdmin
     }
 }

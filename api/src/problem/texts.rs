@@ -35,6 +35,38 @@ pub(super) fn conflict_text(code: &str) -> (&'static str, &'static str) {
             "It has been unveiled already. Correct the date by PATCH.",
         ),
         "area_code_taken" => ("地区代码已存在。", "The area code is in use."),
+        "area_has_children" => (
+            "该地区仍有下级地区，请先移交、合并或撤销。",
+            "Areas still stand below it. Move, merge or close them first.",
+        ),
+        "area_has_organizations" => (
+            "该地区仍有在册组织，请先迁出或撤销。",
+            "Organizations are still active in it. Move or close them first.",
+        ),
+        "area_has_tasks" => (
+            "该地区仍有未办结的任务，请先办结或取消。",
+            "It still has open tasks. Finish or cancel them first.",
+        ),
+        "area_has_tokens" => (
+            "该地区仍有有效的令牌，请先撤销，或为接续地区另行发放。",
+            "Its tokens are still valid. Revoke them first, and issue others for its successor.",
+        ),
+        "area_has_endpoints" => (
+            "该地区仍有接收端，请先删除。",
+            "It still has endpoints. Delete them first.",
+        ),
+        "area_has_schedules" => (
+            "该地区仍有启用的通报计划，请先暂停。",
+            "It still issues bulletins by a schedule. Pause it first.",
+        ),
+        "area_has_programs" => (
+            "该地区是试点项目的主办单位，不能撤销或并入其他地区。",
+            "It has issued a programme and cannot go.",
+        ),
+        "organizations_meet" => (
+            "两地各有一个在册的同类组织，请先合并或撤销其一。",
+            "Both areas have an active organization of the same kind. Merge or close one of them first.",
+        ),
         "program_code_taken" => ("项目代码已存在。", "The programme code is in use."),
         "cohort_earlier" => (
             "该地区已有更晚的分组记录。",

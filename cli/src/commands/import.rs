@@ -1,6 +1,7 @@
 //! `qiaojian import areas`
 
 mod check;
+mod update;
 
 use std::collections::HashMap;
 
@@ -27,12 +28,26 @@ const BEGINNING: Option<NaiveDate> = NaiveDate::from_ymd_opt(1949, 10, 1);
 
 /// Loads areas from a CSV file, or says what would be loaded.
 pub async fn run(settings: &Settings, import: &Import) -> anyhow::Result<()> {
-    let ImportWhat::Areas { file, dry_run } = &import.what;
+    let ImportWhat::Areas {
+        file,
+        dry_run,
+        update_on,
+    } = &import.what;
     let path = file.clone();
+    let optional: &[&str] = if update_on.is_some() {
+        &AreaRow::OF_AN_EDITION
+    } else {
+        &[]
+    };
     // On the blocking pool: a file may be a pipe that nobody writes to, and a signal must not wait for it.
-    let lines = tokio::task::spawn_blocking(move || csv_file::read(&path, &AreaRow::COLUMNS))
+    let lines = tokio::task::spawn_blocking(move || csv_file::read(&path, &AreaRow::COLUMNS, optional))
         .await
         .context("reading the file was cut short")??;
+    if let Some(on) = update_on {
+        let parts = settings.parts(Schema::Migrated).await?;
+        let known = known_areas(&parts).await?;
+        return update::run(&parts, file, lines, known, (*on, *dry_run)).await;
+    }
     if *dry_run {
         let known = match settings.parts_if_there().await? {
             Some(parts) => known_areas(&parts).await?,

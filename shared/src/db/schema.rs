@@ -44,6 +44,23 @@ diesel::table! {
         level -> Text,
         kind -> Text,
         reason -> Nullable<Text>,
+        ended -> Bool,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{SqlInstant, SqlUuid};
+
+    area_successions (predecessor_id, successor_id, recorded_seq) {
+        predecessor_id -> SqlUuid,
+        successor_id -> SqlUuid,
+        recorded_seq -> BigInt,
+        recorded_at -> SqlInstant,
+        superseded_seq -> Nullable<BigInt>,
+        superseded_at -> Nullable<SqlInstant>,
+        kind -> Text,
+        on_date -> Date,
     }
 }
 
@@ -670,6 +687,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     ledger_clock,
     areas,
     area_versions,
+    area_successions,
     area_counts,
     programs,
     program_versions,

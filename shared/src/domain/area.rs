@@ -1,5 +1,10 @@
 //! Administrative divisions and parks.
 
+mod turns;
+pub mod update;
+
+pub use turns::{Standing, Wanted};
+
 text_enum! {
     /// Where in the tree an area stands, from the province down. A park stands beside the tree, under a county or city.
     pub enum Level {
@@ -56,13 +61,31 @@ impl Level {
         }
     }
 
-    /// The level a code of this shape has: six digits to county, nine township, twelve village, `<code>-P01` a park.
+    /// The level directly below it; a park has none, nor has a village.
+    const fn below(self) -> Option<Self> {
+        match self {
+            Self::Province => Some(Self::City),
+            Self::City => Some(Self::County),
+            Self::County => Some(Self::Township),
+            Self::Township => Some(Self::Village),
+            Self::Village | Self::Park => None,
+        }
+    }
+
+    /// The level a code of this shape has: six digits to county, nine township, twelve village, `<code>-P01` a park of a city or county,
+    /// and `<code>-L01` a unit directly below that the national list does not have yet.
     pub fn of_code(code: &str) -> Option<Self> {
-        if let Some((parent, park)) = code.split_once('-') {
-            let number = park.strip_prefix('P')?;
-            let numbered = number.len() == 2 && number.bytes().all(|byte| byte.is_ascii_digit());
-            return (numbered && matches!(Self::of_code(parent), Some(Self::City | Self::County)))
-                .then_some(Self::Park);
+        if let Some((above, local)) = code.rsplit_once('-') {
+            let level = Self::of_code(above)?;
+            let (letter, number) = local.split_at_checked(1)?;
+            if number.len() != 2 || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+                return None;
+            }
+            return match letter {
+                "P" if matches!(level, Self::City | Self::County) => Some(Self::Park),
+                "L" => level.below(),
+                _ => None,
+            };
         }
         if !code.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
@@ -98,6 +121,14 @@ mod tests {
             ("340304-P01", Some(Level::Park)),
             ("340300-P02", Some(Level::Park)),
             ("340304001-P01", None),
+            ("340304-L01", Some(Level::Township)),
+            ("340304-L01-L02", Some(Level::Village)),
+            ("340300-L01-P01", Some(Level::Park)),
+            ("340304001001-L01", None),
+            ("340304-P01-L01", None),
+            ("340304-X01", None),
+            ("340304-", None),
+            ("340304-区01", None),
             ("340304-P1", None),
             ("34030", None),
             ("34030X", None),

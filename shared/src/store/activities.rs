@@ -20,7 +20,7 @@ use crate::domain::dates::Precision;
 use crate::domain::organization::PreciseDate;
 use crate::domain::violation::{NAME_CHARS, TEXT_CHARS, check_optional_text};
 use crate::ids::{ActivityId, AreaId, ProgramId};
-use crate::store::predicates::{current_area, head, within};
+use crate::store::predicates::{head, last_area, within};
 
 /// One version of an activity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
@@ -87,7 +87,7 @@ pub struct NewActivity {
 macro_rules! heads_in {
     ($visible:expr) => {
         activity_versions::table
-            .inner_join(current_area!(activity_versions::area_id))
+            .inner_join(last_area!(activity_versions::area_id))
             .filter(head!(activity_versions))
             .filter(within!($visible))
             .select((

@@ -17,7 +17,7 @@ use crate::domain::delivery::{
     Channel, DISABLE_AFTER, DISABLE_STREAK, EndpointStatus, NextStep, OnUncertain,
 };
 use crate::ids::{AreaId, EndpointId};
-use crate::store::predicates::{current_area, within};
+use crate::store::predicates::{last_area, within};
 
 /// An endpoint's row.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -169,7 +169,7 @@ fn audit(recording: &mut Recording<'_, '_>, verb: &str, row: &EndpointRow) -> Qu
 macro_rules! endpoints_of {
     ($visible:expr) => {
         endpoints::table
-            .inner_join(current_area!(endpoints::area_id))
+            .inner_join(last_area!(endpoints::area_id))
             .filter(within!($visible))
             .select(EndpointRow::as_select())
     };

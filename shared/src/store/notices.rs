@@ -16,7 +16,7 @@ use crate::domain::access::Post;
 use crate::domain::bulletin::{BulletinKind, BulletinState};
 use crate::domain::period::Period;
 use crate::ids::{AreaId, BulletinId, NoticeId, TokenId};
-use crate::store::predicates::{current_area, within};
+use crate::store::predicates::{last_area, within};
 
 /// A notice's row.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -83,7 +83,7 @@ macro_rules! published_to {
     ($visible:expr) => {
         notices::table
             .inner_join(bulletins::table)
-            .inner_join(current_area!(notices::area_id))
+            .inner_join(last_area!(notices::area_id))
             .filter(bulletins::state.eq_any([BulletinState::Published, BulletinState::Superseded]))
             .filter(within!($visible))
     };

@@ -7,6 +7,15 @@ macro_rules! head {
     };
 }
 
+/// The version of an area that is known to be true now, or was to the end of an area that is no more.
+macro_rules! last {
+    ($table:ident) => {
+        $table::superseded_seq
+            .is_null()
+            .and($table::valid_to.is_null().or($table::ended))
+    };
+}
+
 /// A version that was known at a moment (a `Recorded`).
 macro_rules! known_at {
     ($table:ident, $known:expr) => {
@@ -35,6 +44,14 @@ macro_rules! current_area {
     }};
 }
 
+/// Joins the area of this id as it is now or last was: what belongs to an area does not vanish with it.
+macro_rules! last_area {
+    ($area_id:expr) => {{
+        use $crate::db::schema::area_versions as a;
+        a::table.on(a::area_id.eq($area_id).and($crate::store::predicates::last!(a)))
+    }};
+}
+
 /// Joins the area of this id as it was on a day, as known at a moment.
 macro_rules! area_on {
     ($area_id:expr, $as_of:expr, $known:expr) => {{
@@ -55,4 +72,4 @@ macro_rules! within {
     }};
 }
 
-pub(crate) use {area_on, current_area, head, known_at, true_on, within};
+pub(crate) use {area_on, current_area, head, known_at, last, last_area, true_on, within};

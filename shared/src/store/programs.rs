@@ -16,7 +16,7 @@ use crate::db::schema::{area_versions, program_cohorts, program_versions, progra
 use crate::digest::{canonical, digest_of};
 use crate::domain::program::{Cohort, Facts};
 use crate::ids::{AreaId, CohortId, ProgramId};
-use crate::store::predicates::{area_on, current_area, head, known_at, true_on};
+use crate::store::predicates::{area_on, head, known_at, last_area, true_on};
 
 /// One version of a programme.
 #[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable)]
@@ -86,7 +86,7 @@ macro_rules! heads_with_issuers {
     () => {
         program_versions::table
             .inner_join(programs::table.on(programs::id.eq(program_versions::program_id)))
-            .inner_join(current_area!(program_versions::issuer_area_id))
+            .inner_join(last_area!(program_versions::issuer_area_id))
             .filter(head!(program_versions))
             .select((
                 ProgramVersion::as_select(),

@@ -16,7 +16,7 @@ use crate::domain::establishment::EstablishmentParams;
 pub use crate::domain::rule::DEFAULT;
 use crate::domain::rule::{CountingParams, RuleKind};
 use crate::ids::{AreaId, RuleId};
-use crate::store::predicates::{current_area, known_at};
+use crate::store::predicates::{area_on, known_at, last_area};
 
 /// One version of a rule.
 #[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable)]
@@ -101,7 +101,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewRule) -> StoreResult<R
 /// The database's.
 pub fn list(conn: &mut AnyConnection, kind: Option<RuleKind>) -> QueryResult<Vec<(RuleRow, String)>> {
     let mut query = rules::table
-        .inner_join(current_area!(rules::scope_area_id))
+        .inner_join(last_area!(rules::scope_area_id))
         .filter(rules::superseded_seq.is_null())
         .order((rules::kind, rules::name, rules::version))
         .select((RuleRow::as_select(), area_versions::code))
@@ -169,7 +169,7 @@ fn in_force(
     known: Recorded,
 ) -> QueryResult<Vec<(RuleRow, String)>> {
     rules::table
-        .inner_join(current_area!(rules::scope_area_id))
+        .inner_join(area_on!(rules::scope_area_id, as_of, known))
         .filter(rules::kind.eq(kind).and(rules::name.eq(name)))
         .filter(rules::effective_from.le(as_of))
         .filter(known_at!(rules, known))

@@ -26,7 +26,7 @@ use crate::domain::period::{Period, PeriodUnit};
 use crate::domain::program::Cohort;
 use crate::domain::schedule::{Approval, CatchUp, DueOccurrence, Plan, PlanFields, WorkdayPolicy};
 use crate::ids::{AreaId, OccurrenceId, ProgramId, ScheduleId};
-use crate::store::predicates::{current_area, within};
+use crate::store::predicates::{last_area, within};
 
 /// Schedules looked at in one tick.
 const SCHEDULES_PER_TICK: i64 = 50;
@@ -226,7 +226,7 @@ fn audit(recording: &mut Recording<'_, '_>, verb: &str, row: &ScheduleRow) -> St
 macro_rules! schedules_of {
     ($visible:expr) => {
         schedules::table
-            .inner_join(current_area!(schedules::issuer_area_id))
+            .inner_join(last_area!(schedules::issuer_area_id))
             .filter(within!($visible))
             .select(ScheduleRow::as_select())
     };

@@ -16,7 +16,7 @@ use crate::digest::{canonical, digest_of};
 use crate::domain::access::Post;
 use crate::domain::task::{Facts, Theme, check_assignees};
 use crate::ids::{ActivityId, AreaId, AssignmentId, ProgramId, TaskId};
-use crate::store::predicates::{head, within};
+use crate::store::predicates::{last, within};
 
 /// A row of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
@@ -87,7 +87,7 @@ pub struct Filter {
 /// Tasks that `visible` may see: those an area of it issued, and those given to an area of it.
 macro_rules! visible_to {
     ($visible:expr) => {{
-        let is_within = head!(area_versions).and(within!($visible));
+        let is_within = last!(area_versions).and(within!($visible));
         let issued_by = area_versions::table
             .filter(area_versions::area_id.eq(tasks::issuer_area_id))
             .filter(is_within.clone());

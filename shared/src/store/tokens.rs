@@ -16,7 +16,7 @@ use crate::digest::digest_of;
 use crate::domain::access::{Post, Role, Scope, read_scopes, write_scopes};
 use crate::domain::token::TokenStatus;
 use crate::ids::{AreaId, TokenId};
-use crate::store::predicates::{current_area, within};
+use crate::store::predicates::{last_area, within};
 
 /// A token's row.
 #[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable)]
@@ -52,7 +52,7 @@ pub struct TokenInArea {
 
 macro_rules! tokens_in_areas {
     () => {
-        tokens::table.inner_join(current_area!(tokens::area_id)).select((
+        tokens::table.inner_join(last_area!(tokens::area_id)).select((
             TokenRow::as_select(),
             area_versions::code,
             area_versions::path,

@@ -1,8 +1,12 @@
 //! What stands directly below an area.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
+use chrono::NaiveDate;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::db::snapshot;
 use qiaojian_shared::domain::area::AreaKind;
-use qiaojian_shared::store::areas::{self, Filter};
+use qiaojian_shared::domain::dates::day;
+use qiaojian_shared::store::areas::Filter;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -10,6 +14,7 @@ use super::wire::{self, Area};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{List, Params, Segment};
+use crate::moment::Times;
 use crate::page::{self, Page, Window};
 use crate::problem::{ApiError, Problem};
 
@@ -22,6 +27,11 @@ pub struct ChildrenParams {
     #[serde(default)]
     #[param(value_type = Option<String>)]
     kind: List<AreaKind>,
+    /// As it was on this day; today when only `known_at` is given.
+    #[serde(default, deserialize_with = "day::read_optional")]
+    as_of: Option<NaiveDate>,
+    /// As it was known at that moment. A later one is clamped to the ledger clock.
+    known_at: Option<UtcTime>,
     /// 1 to 200; 50 when left out.
     limit: Option<i64>,
     cursor: Option<String>,
@@ -45,18 +55,28 @@ pub async fn children(
     code: Segment<String>,
     params: Params<ChildrenParams>,
 ) -> Result<HttpResponse, ApiError> {
-    let ChildrenParams { kind, limit, cursor } = params.0;
+    let ChildrenParams {
+        kind,
+        as_of,
+        known_at,
+        limit,
+        cursor,
+    } = params.0;
+    let (times, today) = (Times { as_of, known_at }, app.today());
     let window = Window::<String>::new(&request, limit, cursor.as_deref())?;
     let caller = caller.principal();
     let page = app
         .read(move |conn| {
-            let parent = areas::find(conn, &caller.visible, &code.0)?;
-            let filter = Filter {
-                parent: Some(parent.area_id),
-                kinds: kind.0,
-                ..Filter::default()
-            };
-            wire::page(conn, &parent.subtree(), &filter, &window)
+            snapshot(conn, |conn| {
+                let tree = wire::tree(conn, &caller, times, today)?;
+                let parent = tree.find(conn, &code.0)?;
+                let filter = Filter {
+                    parent: Some(parent.area_id),
+                    kinds: kind.0.clone(),
+                    ..Filter::default()
+                };
+                tree.page(conn, &parent.subtree(), &filter, &window)
+            })
         })
         .await?;
     Ok(page::reply(&request, &page))

@@ -1,23 +1,26 @@
 //! One area.
 
 use actix_web::{HttpResponse, get, web};
-use qiaojian_shared::store::areas;
+use qiaojian_shared::db::snapshot;
 
-use super::wire::Area;
+use super::wire::{self, Area};
 use crate::app::App;
 use crate::auth::{Caller, needs};
-use crate::extract::Segment;
+use crate::extract::{Params, Segment};
+use crate::moment::MomentParams;
 use crate::problem::{ApiError, Problem};
 use crate::write::show;
 
-/// One area of the caller's subtree, or one that stands above it, with the names of those above.
+/// One area of the caller's subtree, or one that stands above it, with the names of those above; with `as_of` or `known_at` as it was then,
+/// by the code it had then or has now.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:read"])),
-    params(("code" = String, Path, description = "The area's code")),
+    params(("code" = String, Path, description = "The area's code"), MomentParams),
     responses(
         (status = 200, description = "The area", body = Area),
-        (status = 404, description = "None, or outside the caller's area", body = Problem)
+        (status = 400, description = "A day to come", body = Problem),
+        (status = 404, description = "None, not then, or outside the caller's area", body = Problem)
     )
 )]
 #[get("/areas/{code}")]
@@ -25,13 +28,20 @@ pub async fn get(
     app: web::Data<App>,
     caller: Caller<needs::AreaRead>,
     code: Segment<String>,
+    params: Params<MomentParams>,
 ) -> Result<HttpResponse, ApiError> {
+    let (times, today) = (params.times(), app.today());
     let caller = caller.principal();
     let area = app
         .read(move |conn| {
-            let found = areas::find_or_ancestor(conn, &caller.visible, &code.0)?;
-            Area::with_ancestors(conn, &found)
+            snapshot(conn, |conn| {
+                wire::tree(conn, &caller, times, today)?.show(conn, &code.0)
+            })
         })
         .await?;
+    if times.are_asked_for() {
+        // What was has no version to change: no ETag.
+        return Ok(HttpResponse::Ok().json(area));
+    }
     Ok(show(area.version, &area))
 }

@@ -1,8 +1,12 @@
 //! The caller's part of the tree, filtered.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
+use chrono::NaiveDate;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::db::snapshot;
 use qiaojian_shared::domain::area::{AreaKind, Level};
-use qiaojian_shared::store::areas::{self, Filter};
+use qiaojian_shared::domain::dates::day;
+use qiaojian_shared::store::areas::Filter;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -10,6 +14,7 @@ use super::wire::{self, Area};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
+use crate::moment::Times;
 use crate::page::{self, Page, Window};
 use crate::problem::{ApiError, Problem};
 
@@ -29,6 +34,11 @@ pub struct ListParams {
     kind: List<AreaKind>,
     /// Part of the name.
     q: Option<String>,
+    /// As it was on this day; today when only `known_at` is given.
+    #[serde(default, deserialize_with = "day::read_optional")]
+    as_of: Option<NaiveDate>,
+    /// As it was known at that moment. A later one is clamped to the ledger clock.
+    known_at: Option<UtcTime>,
     /// 1 to 200; 50 when left out.
     limit: Option<i64>,
     cursor: Option<String>,
@@ -56,23 +66,27 @@ pub async fn list(
         level,
         kind,
         q,
+        as_of,
+        known_at,
         limit,
         cursor,
     } = params.0;
     let window = Window::<String>::new(&request, limit, cursor.as_deref())?;
+    let (times, today) = (Times { as_of, known_at }, app.today());
     let caller = caller.principal();
     let page = app
         .read(move |conn| {
-            let parent = parent
-                .map(|code| areas::find(conn, &caller.visible, &code))
-                .transpose()?;
-            let filter = Filter {
-                parent: parent.map(|area| area.area_id),
-                levels: level.0,
-                kinds: kind.0,
-                name_contains: q.filter(|q| !q.is_empty()),
-            };
-            wire::page(conn, &caller.visible, &filter, &window)
+            snapshot(conn, |conn| {
+                let tree = wire::tree(conn, &caller, times, today)?;
+                let parent = parent.as_deref().map(|code| tree.find(conn, code)).transpose()?;
+                let filter = Filter {
+                    parent: parent.map(|area| area.area_id),
+                    levels: level.0.clone(),
+                    kinds: kind.0.clone(),
+                    name_contains: q.clone().filter(|q| !q.is_empty()),
+                };
+                tree.page(conn, &tree.visible, &filter, &window)
+            })
         })
         .await?;
     Ok(page::reply(&request, &page))

@@ -2,6 +2,8 @@
 
 pub mod children;
 pub mod counts;
+pub mod create;
 pub mod get;
 pub mod list;
+pub mod turns;
 pub mod wire;

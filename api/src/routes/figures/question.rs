@@ -9,9 +9,10 @@ use qiaojian_shared::figures::{
     Basis, CohortChoice, Facts, Figure, GroupBy, Held, Metric, Part, Question, ReadModel,
 };
 use qiaojian_shared::ids::ProgramId;
+use qiaojian_shared::store::areas::{self, AreaVersion};
 use qiaojian_shared::store::ledger::Knowing;
 use qiaojian_shared::store::rules::{self, RuleRef};
-use qiaojian_shared::store::{Recorded, StoreError, areas, ledger, programs};
+use qiaojian_shared::store::{Moment, Recorded, StoreError, ledger, programs};
 
 use crate::auth::Principal;
 use crate::problem::ApiError;
@@ -88,18 +89,13 @@ impl Asked {
         today: NaiveDate,
     ) -> Result<Prepared, ApiError> {
         let Knowing { known, is_present } = ledger::known_at(conn, self.known_at)?;
-        let code = self.area.as_deref().unwrap_or(&caller.area_code);
-        let mut area = areas::find(conn, &caller.visible, code)?;
         let program = match self.program {
             Some(id) => Some(programs::find_known_at(conn, id, known)?),
             None => only_program(conn, known)?,
         };
         let to = self.to.or(self.as_of).unwrap_or(today);
         let as_of = self.as_of.unwrap_or(to);
-        if !is_present || area.valid_from > as_of {
-            // It may have stood elsewhere then.
-            area = areas::on_day(conn, area.area_id, as_of, known)?;
-        }
+        let area = self.area(conn, caller, Knowing { known, is_present }, as_of)?;
         let baseline_on = program.as_ref().map(|program| program.baseline_on);
         let question = Question {
             metrics: self.metrics.clone(),
@@ -158,6 +154,28 @@ impl Asked {
             illustrative,
             is_present,
         })
+    }
+}
+
+impl Asked {
+    /// The area it is about, in the tree of `as_of`.
+    fn area(
+        &self,
+        conn: &mut AnyConnection,
+        caller: &Principal,
+        Knowing { known, is_present }: Knowing,
+        as_of: NaiveDate,
+    ) -> Result<AreaVersion, ApiError> {
+        let Some(code) = self.area.as_deref() else {
+            return Ok(areas::on_day(conn, caller.area, as_of, known)?);
+        };
+        // What stands under the caller's path since before that day stood there on it, as did the caller.
+        if is_present && let Some(now) = areas::find_anywhere(conn, code)? {
+            if now.valid_from <= as_of && caller.visible.contains(&now.path) {
+                return Ok(now);
+            }
+        }
+        Ok(areas::resolve(conn, caller.area, code, Moment { as_of, known })?)
     }
 }
 

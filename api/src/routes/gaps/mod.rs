@@ -1,3 +1,4 @@
 //! 应建未建: what should be there and is not.
 
 pub mod list;
+pub mod tasks;

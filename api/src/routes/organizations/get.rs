@@ -1,34 +1,17 @@
 //! One organization.
 
 use actix_web::{HttpResponse, get, web};
-use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::snapshot;
-use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::ids::OrganizationId;
 use qiaojian_shared::store::organizations;
-use serde::Deserialize;
-use utoipa::IntoParams;
 
-use super::moment::{Times, subtree_on};
 use super::wire::Organization;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Params, Segment};
+use crate::moment::{MomentParams, subtree_asked_for};
 use crate::problem::{ApiError, Problem};
 use crate::write::show_text;
-
-/// On which day, and as known when.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct MomentParams {
-    /// As it was on this day; today when only `known_at` is given.
-    #[serde(default, deserialize_with = "day::read_optional")]
-    as_of: Option<NaiveDate>,
-    /// As the register was known at that moment. A later one is clamped to the ledger clock, and echoed.
-    known_at: Option<UtcTime>,
-}
 
 /// One organization of the caller's subtree, as it is known last; with `as_of` or `known_at` as it was then, in the tree of that day.
 #[utoipa::path(
@@ -49,17 +32,14 @@ pub async fn get(
     params: Params<MomentParams>,
 ) -> Result<HttpResponse, ApiError> {
     let caller = caller.principal();
-    let times = Times {
-        as_of: params.as_of,
-        known_at: params.known_at,
-    };
+    let times = params.times();
     if times.are_asked_for() {
         let today = app.today();
         let shown = app
             .read_slow(move |conn| {
                 snapshot(conn, |conn| {
                     let moment = times.moment(conn, today)?;
-                    let within = subtree_on(conn, caller.area, moment)?;
+                    let within = subtree_asked_for(conn, caller.area, None, moment)?;
                     let found = organizations::find_on(conn, &within, id.0, moment)?;
                     Organization::on(&found, moment)
                 })

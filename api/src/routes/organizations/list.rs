@@ -13,11 +13,11 @@ use qiaojian_shared::store::organizations::{self, OrganizationInArea};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::moment::{Times, subtree_on};
 use super::wire::Organization;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
+use crate::moment::{Times, subtree_asked_for};
 use crate::page::{self, Page, Window};
 use crate::problem::{ApiError, Problem};
 
@@ -100,11 +100,7 @@ pub async fn list(
             .read_slow(move |conn| {
                 snapshot(conn, |conn| {
                     let moment = times.moment(conn, today)?;
-                    let root = match &area {
-                        Some(code) => areas::find(conn, &caller.visible, code)?.area_id,
-                        None => caller.area,
-                    };
-                    let within = subtree_on(conn, root, moment)?;
+                    let within = subtree_asked_for(conn, caller.area, area.as_deref(), moment)?;
                     let (after, limit) = (window.after.as_ref(), window.fetch());
                     let rows = organizations::list_on(conn, &within, moment, &filter, after, limit)?;
                     let page = window.page(rows, key_of, |row| Organization::on(&row, moment))?;

@@ -5,7 +5,6 @@ pub mod delete;
 pub mod get;
 pub mod history;
 pub mod list;
-mod moment;
 pub mod patch;
 pub mod steps;
 pub mod turns;

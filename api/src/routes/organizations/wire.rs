@@ -9,7 +9,8 @@ use qiaojian_shared::domain::organization::{
     Basis, Facts, FiveHave, Host, Kind, Life, StandingRules, Status, Verification,
 };
 use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::organizations::{Moment, OrganizationInArea};
+use qiaojian_shared::store::Moment;
+use qiaojian_shared::store::organizations::OrganizationInArea;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -1,6 +1,7 @@
 //! A task is issued and given to areas below, all or none.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use actix_web::{HttpResponse, post, web};
 use qiaojian_shared::db::AnyConnection;
@@ -42,26 +43,42 @@ pub async fn create(
     body: Body<TaskInput>,
 ) -> Result<HttpResponse, ApiError> {
     let Body { value: input, digest } = body;
-    let today = app.today();
     // Before anything is looked up. The rest waits until it is known whether this was asked before: a due date may have passed since.
     if input.assign_to.len() > MOST_ASSIGNEES {
         let mut violations = Vec::new();
         check_assignees(&mut violations, input.assign_to.len());
         return Err(ApiError::invalid(violations));
     }
-    let id: TaskId = id_or_new(input.id, app.clock.as_ref(), app.entropy.as_ref())?;
-    let given_ids: Vec<_> = input
-        .assign_to
-        .iter()
-        .map(|_| AssignmentId::generate(app.clock.as_ref(), app.entropy.as_ref()))
-        .collect();
-    let (caller, request_digest) = (caller.principal(), digest.clone());
+    issue(&app, caller.principal(), (write, digest), input.id, move || {
+        Ok(input.clone())
+    })
+    .await
+}
+
+/// Issues the task that `input` gives, once it is known that this request has not issued it before.
+pub async fn issue(
+    app: &App,
+    caller: Arc<Principal>,
+    (write, digest): (Write, String),
+    id: Option<uuid::Uuid>,
+    input: impl Fn() -> Result<TaskInput, ApiError> + Send + 'static,
+) -> Result<HttpResponse, ApiError> {
+    let today = app.today();
+    let (clock, entropy) = (Arc::clone(&app.clock), Arc::clone(&app.entropy));
+    let id: TaskId = id_or_new(id, clock.as_ref(), entropy.as_ref())?;
+    let request_digest = digest.clone();
     write
-        .run(&app, &digest, move |recording| {
+        .run(app, &digest, move |recording| {
             let before = tasks::made_before(recording.conn(), &caller.visible, id, &request_digest)?;
             if let Some(before) = before {
                 return Ok(reply(before)?.made_before());
             }
+            let input = input()?;
+            let ids = input
+                .assign_to
+                .iter()
+                .map(|_| AssignmentId::generate(clock.as_ref(), entropy.as_ref()));
+            let ids: Vec<_> = ids.collect();
             let new = NewTask {
                 id,
                 digest: request_digest.clone(),
@@ -70,7 +87,7 @@ pub async fn create(
                 issuer_post: caller.post,
                 facts: input.facts(today),
                 origin: input.origin,
-                assignees: assignees(recording.conn(), &caller, &input, &given_ids)?,
+                assignees: assignees(recording.conn(), &caller, &input, &ids)?,
             };
             check_origin(recording.conn(), &caller, &input)?;
             reply(tasks::create(recording, &new)?)

@@ -56,7 +56,7 @@ pub struct AssigneeInput {
     pub post: Post,
 }
 
-const fn post_default() -> Post {
+pub const fn post_default() -> Post {
     Post::Federation
 }
 

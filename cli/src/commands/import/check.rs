@@ -102,6 +102,8 @@ mod tests {
                     parent: parent.map(str::to_owned),
                     name: "某地".to_owned(),
                     kind: AreaKind::Administrative,
+                    predecessors: None,
+                    valid_from: None,
                 },
             })
             .collect()
@@ -125,6 +127,7 @@ mod tests {
             level: row.level,
             kind: row.kind,
             reason: None,
+            ended: false,
         };
         (row.code.clone(), area)
     }

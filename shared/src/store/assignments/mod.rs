@@ -18,7 +18,7 @@ use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, assignment_reports, assignment_versions, assignments, tasks};
 use crate::domain::assignment::{AssignmentStatus, Light, YELLOW_DAYS};
 use crate::ids::{AssignmentId, TaskId};
-use crate::store::predicates::{current_area, head, within};
+use crate::store::predicates::{head, last_area, within};
 
 /// Which assignments a list shows.
 #[derive(Debug, Clone, Default)]
@@ -43,7 +43,7 @@ macro_rules! heads_in {
                     .and(head!(assignment_versions))),
             )
             .inner_join(tasks::table.on(tasks::id.eq(assignments::task_id)))
-            .inner_join(current_area!(assignments::area_id))
+            .inner_join(last_area!(assignments::area_id))
             .filter(within!($visible))
             .select((
                 AssignmentRow::as_select(),

@@ -12,7 +12,7 @@ use crate::domain::period::Period;
 use crate::ids::{BulletinId, ProgramId};
 use crate::store::areas::{self, AreaVersion, Subtree};
 use crate::store::notices::{self, NoticeRow};
-use crate::store::predicates::{head, within};
+use crate::store::predicates::{last, within};
 use crate::store::{StoreError, StoreResult};
 
 /// A bulletin with who issues it.
@@ -44,7 +44,7 @@ pub struct Filter {
 
 macro_rules! seen_by {
     ($visible:expr) => {{
-        let is_within = head!(area_versions).and(within!($visible));
+        let is_within = last!(area_versions).and(within!($visible));
         let is_issued_within = exists(
             area_versions::table
                 .filter(area_versions::area_id.eq(bulletins::issuer_area_id))

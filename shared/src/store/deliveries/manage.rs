@@ -13,7 +13,7 @@ use crate::ids::{AreaId, BulletinId, DeliveryId, NodeId};
 use crate::store::areas::Subtree;
 use crate::store::audit::Entry;
 use crate::store::ledger::Recording;
-use crate::store::predicates::{current_area, within};
+use crate::store::predicates::{last_area, within};
 use crate::store::{StoreError, StoreResult, unless_stale};
 
 /// A delivery with what it delivers and to whom.
@@ -44,7 +44,7 @@ macro_rules! deliveries_to {
     ($visible:expr) => {
         deliveries::table
             .inner_join(notices::table.inner_join(bulletins::table))
-            .inner_join(current_area!(notices::area_id))
+            .inner_join(last_area!(notices::area_id))
             .filter(within!($visible))
             .select((
                 DeliveryRow::as_select(),

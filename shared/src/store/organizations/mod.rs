@@ -1,6 +1,7 @@
 //! The register of organizations.
 
 mod change;
+mod follow;
 mod history;
 mod lives;
 mod past;
@@ -11,8 +12,9 @@ mod write;
 use diesel::prelude::*;
 
 pub use change::{Step, Turn, Turned, transition, turn};
+pub use follow::follow_area;
 pub use history::{Event, history};
-pub use past::{Moment, find_on, list_on};
+pub use past::{find_on, list_on};
 pub use row::{OrganizationInArea, OrganizationVersion};
 pub use verify::judge;
 pub use write::{Correction, Created, NewOrganization, correct, create, void};

@@ -1,6 +1,5 @@
 //! The register of another day, or as it was known at another moment.
 
-use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::{Filter, OrganizationInArea, OrganizationVersion, contains_pattern, part_of_list};
@@ -10,16 +9,7 @@ use crate::db::schema::{area_versions, organization_versions};
 use crate::ids::OrganizationId;
 use crate::store::areas::Subtree;
 use crate::store::predicates::{area_on, true_on, within};
-use crate::store::{Recorded, StoreError, StoreResult};
-
-/// A day, as known at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
-    /// The day on which it is true.
-    pub as_of: NaiveDate,
-    /// The place in the ledger up to which it is known.
-    pub known: Recorded,
-}
+use crate::store::{Moment, StoreError, StoreResult};
 
 /// Organizations of that moment, in the tree of that moment.
 macro_rules! rows_of {

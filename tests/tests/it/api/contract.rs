@@ -80,6 +80,13 @@ fn body(name: &str) -> Value {
         "POST /v1/bulletins" => json!({"program": id, "kind": "progress", "period": "2022-05"}),
         "POST /v1/endpoints" => json!({"area": "340300", "post": "federation", "channel": "inbox"}),
         "POST /v1/areas/{code}/counts" => json!({"persons": 1, "counted_on": "2022-06-01", "source": "x"}),
+        "POST /v1/areas/{code}/rename" => json!({"name": "x", "on": "2022-06-01", "reason": "x"}),
+        "POST /v1/areas/{code}/move" => json!({"parent": "341800", "on": "2022-06-01", "reason": "x"}),
+        "POST /v1/areas/{code}/close" => json!({"on": "2022-06-01", "reason": "x"}),
+        "POST /v1/areas/{code}/merge" => json!({"into": "341802", "on": "2022-06-01", "reason": "x"}),
+        "POST /v1/areas/{code}/split" => {
+            json!({"into": [{"code": "340305", "name": "x"}], "on": "2022-06-01", "reason": "x"})
+        }
         "POST /v1/rules" => {
             json!({"kind": "counting", "name": "x", "scope_area": "340300", "effective_from": "2022-01-01",
             "params": {"counted_from": "unveiled"}, "source": "x"})

@@ -242,3 +242,82 @@ fn raw_counts_stay_at_county_level_and_below() {
             .expect(403);
     });
 }
+
+async fn programme(office: &Client) -> String {
+    let body = json!({"code": "pilot", "title": "试点", "baseline_on": "2021-10-31", "starts_on": "2021-11-01", "target_on": "2022-12-31"});
+    let made = office.post("/v1/programs", &body).await.expect(201).json();
+    made["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn gaps_become_assignments_in_one_call_and_what_is_none_is_refused() {
+    with_api(async |api| {
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        maanshans_rule(&office, "340000").await;
+        let program = programme(&office).await;
+        let county = county(api).await;
+        let task = |no: i32, gaps: Value| {
+            json!({"program": program, "no": no, "theme": "lead_organization", "content": "建立侨联组织",
+                "lead_post": "federation", "due_on": "2022-12-31", "gaps": gaps})
+        };
+        let assigned = async |reply: &Value| {
+            let path = format!("/v1/tasks/{}/assignments", reply["id"].as_str().unwrap());
+            let page = county.get(&path).await.expect(200).json();
+            let items = page["items"].as_array().unwrap().clone();
+            items
+                .iter()
+                .map(|item| item["area"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let all = county
+            .post("/v1/gaps/tasks", &task(1, json!({"level": ["township"]})))
+            .await
+            .expect(201)
+            .json();
+        assert_eq!(assigned(&all).await, ["340304001", "340304002"]);
+
+        // An unknown count is a gap only for whoever asks to have it counted.
+        let counting = json!({"required": ["undetermined"], "areas": ["340304001001"]});
+        let one = county
+            .post("/v1/gaps/tasks", &task(2, counting))
+            .await
+            .expect(201)
+            .json();
+        assert_eq!(assigned(&one).await, ["340304001001"]);
+
+        let named = task(
+            3,
+            json!({"areas": ["340304002", "340304001", "341802001", "340304001001"]}),
+        );
+        found(&county, "340304001", "federation").await;
+        let refused = county.post("/v1/gaps/tasks", &named).await.expect(422).json();
+        let pointers: Vec<&str> = refused["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|error| error["pointer"].as_str().unwrap())
+            .collect();
+        assert_eq!(pointers, ["/gaps/areas/1", "/gaps/areas/2", "/gaps/areas/3"]);
+
+        // The same request is the same task, whatever has become of the gap since.
+        let mut again = task(3, json!({"areas": ["340304002"]}));
+        again["id"] = json!("01890a5d-ac96-774b-bcce-b302099a8057");
+        let first = county.post("/v1/gaps/tasks", &again).await.expect(201).json();
+        found(&county, "340304002", "federation").await;
+        assert_eq!(
+            county.post("/v1/gaps/tasks", &again).await.expect(200).json()["id"],
+            first["id"]
+        );
+        let closed = task(4, json!({"level": ["township"]}));
+        let refused = county.post("/v1/gaps/tasks", &closed).await.expect(422).json();
+        assert_eq!(refused["errors"][0]["code"], "no_gap");
+
+        let outside = task(5, json!({"area": "341800"}));
+        county.post("/v1/gaps/tasks", &outside).await.expect(404);
+        let street = api.caller("340304001", Role::TownshipReporter).await;
+        street
+            .post("/v1/gaps/tasks", &task(6, json!({})))
+            .await
+            .expect(403);
+    });
+}

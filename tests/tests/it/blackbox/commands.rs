@@ -104,6 +104,51 @@ fn every_option_may_be_a_variable_and_those_of_another_command_do_no_harm() {
     });
 }
 
+/// A new edition of the national list: what it would do is told, and done; again it does nothing.
+#[test]
+fn an_edition_of_the_list_brings_the_register_to_it() {
+    both_databases(|test_db| {
+        let file = test_db.directory().join("areas.csv");
+        let path = file.to_str().unwrap();
+        let outcome = |arguments: &[&str], code: i32| {
+            let output = run(&test_db, arguments);
+            assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+            (text(&output.stdout), text(&output.stderr))
+        };
+        let old = "340304,county,340300,禹会区,administrative\n340304001,township,340304,大庆街道,administrative\n\
+                   340304002,township,340304,张公山街道,administrative\n340322,county,340300,五河县,administrative\n";
+        std::fs::write(&file, format!("{AREAS}{old}")).unwrap();
+        outcome(&["import", "areas", path], 0);
+
+        let columns = "code,level,parent,name,kind,predecessors,valid_from\n\
+                       340000,province,,安徽省,administrative,,\n340300,city,340000,蚌埠市,administrative,,\n";
+        let new = "340305,county,340300,禹会区,administrative,340304,\n\
+                   340305003,township,340305,庆山街道,administrative,340304001;340304002,2023-02-01\n";
+        std::fs::write(&file, format!("{columns}{new}")).unwrap();
+        let edition = ["import", "areas", path, "--update-on", "2023-01-01"];
+        let dry = [&edition[..], &["--dry-run"]].concat();
+        let steps = "rename 340304 禹会区 to 340305\nadd 340305003\nmerge 340304001 大庆街道 into 340305003\n\
+                     merge 340304002 张公山街道 into 340305003\nclose 340322 五河县\n";
+        let summary = "5 steps: 1 added, 1 renamed, 0 moved, 2 merged, 1 closed\n";
+        assert_eq!(outcome(&dry, 0).0, format!("{steps}would take {summary}"));
+        assert_eq!(outcome(&edition, 0).0, format!("{steps}took {summary}"));
+        let nothing = "0 steps: 0 added, 0 renamed, 0 moved, 0 merged, 0 closed\n";
+        assert_eq!(outcome(&edition, 0).0, format!("took {nothing}"));
+
+        // A day to come: each step says why it is refused, and nothing is written.
+        std::fs::write(&file, format!("{}{new}", columns.replace("蚌埠市", "蚌埠"))).unwrap();
+        let early = ["import", "areas", path, "--update-on", "2999-01-01", "--dry-run"];
+        let (_, refused) = outcome(&early, 1);
+        assert!(refused.contains("rename 340300"), "{refused}");
+        assert!(
+            refused.contains("1 of 1 steps cannot be taken; nothing was written"),
+            "{refused}"
+        );
+        let odd = run(&test_db, &["import", "areas", path, "--update-on", "soon"]);
+        assert_eq!(odd.status.code(), Some(2));
+    });
+}
+
 #[test]
 fn areas_are_checked_whole_before_the_first_is_written() {
     both_databases(|test_db| {

@@ -17,7 +17,7 @@ use qiaojian_shared::figures::{
 use qiaojian_shared::ids::{CountId, OrganizationId};
 use qiaojian_shared::store::counts::{self, NewCount};
 use qiaojian_shared::store::organizations::{self, Correction, NewOrganization, Step, Turn, Turned};
-use qiaojian_shared::store::{Recorded, StoreError, Subtree, ledger};
+use qiaojian_shared::store::{Recorded, StoreError, Subtree, areas, ledger};
 use qiaojian_tests::fixtures::{AREAS, date};
 use uuid::Uuid;
 
@@ -30,7 +30,7 @@ type Act = (u8, u8, u8, u16);
 const ORGANIZATIONS: u8 = 6;
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
-    prop::collection::vec((0_u8..12, 0..ORGANIZATIONS, any::<u8>(), any::<u16>()), 1..24)
+    prop::collection::vec((0_u8..15, 0..ORGANIZATIONS, any::<u8>(), any::<u16>()), 1..24)
 }
 
 /// A day between the baseline and the article.
@@ -74,7 +74,10 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
             let new = NewOrganization {
                 id: organization,
                 digest: format!("{what} {place} {when}"),
-                area: register.area(code).await,
+                area: match register.area_if_there(code).await {
+                    Some(area) => area,
+                    None => return,
+                },
                 parent: None,
                 facts: facts.clone(),
                 verification: Verification::Unverified,
@@ -142,7 +145,10 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
         }
         8 => {
             let code = area(place);
-            let turn = Turn::Move(Box::new(register.area(code).await));
+            let Some(to) = register.area_if_there(code).await else {
+                return;
+            };
+            let turn = Turn::Move(Box::new(to));
             let done = turn_round(register, organization, turn, day).await;
             if done && let Some((stands, _)) = known.get_mut(&which) {
                 *stands = code;
@@ -160,11 +166,14 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
             }
         }
         10 => {
+            let Some(counted) = register.area_if_there(area(place)).await else {
+                return;
+            };
             let new = NewCount {
                 id: CountId(Uuid::from_u128(
                     u128::from(when) << 16 | u128::from(place) << 8 | u128::from(which),
                 )),
-                area: register.area(area(place)).await.area_id,
+                area: counted.area_id,
                 persons: (which % 2 == 0).then_some(i32::from(place) % 20),
                 households: (place % 2 == 0).then_some(i32::from(which)),
                 counted_on: day,
@@ -174,6 +183,22 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
             let _ = register
                 .write(move |recording| counts::record(recording, &new, today))
                 .await;
+        }
+        11 => {
+            let (from, into) = (street(which), street(place));
+            if merge_streets(register, from, into, day).await {
+                for (stands, _) in known.values_mut().filter(|(stands, _)| *stands == from) {
+                    *stands = into;
+                }
+            }
+        }
+        12 => {
+            let county = ["340304", "340322", "341802"][usize::from(place) % 3];
+            move_area(register, street(which), county, day).await;
+        }
+        13 => {
+            let city = ["340300", "341800"][usize::from(place) % 2];
+            move_area(register, ["340304", "340322"][usize::from(which) % 2], city, day).await;
         }
         _ => {
             let done = register
@@ -186,6 +211,40 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
             }
         }
     }
+}
+
+fn street(number: u8) -> &'static str {
+    ["340304001", "340304002", "340322100", "341802001"][usize::from(number) % 4]
+}
+
+fn at(register: &Register, day: NaiveDate) -> areas::Turn {
+    areas::Turn {
+        on: day,
+        reason: "区划调整".to_owned(),
+        expected: None,
+        today: register.today(),
+    }
+}
+
+async fn merge_streets(register: &Register, from: &'static str, into: &'static str, day: NaiveDate) -> bool {
+    let Some(into) = register.area_if_there(into).await else {
+        return false;
+    };
+    let turn = at(register, day);
+    register
+        .write(move |recording| areas::merge(recording, &Subtree::everything(), from, &into, &turn))
+        .await
+        .is_ok()
+}
+
+async fn move_area(register: &Register, code: &'static str, parent: &'static str, day: NaiveDate) {
+    let (parent, turn) = (register.area(parent).await, at(register, day));
+    // What is refused changes nothing.
+    let _ = register
+        .write(move |recording| {
+            areas::move_under(recording, &Subtree::everything(), code, (&parent, None), &turn)
+        })
+        .await;
 }
 
 async fn turn_round(register: &Register, id: OrganizationId, turn: Turn, day: NaiveDate) -> bool {

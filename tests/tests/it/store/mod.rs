@@ -1,5 +1,6 @@
 //! The rows, on both databases from one body.
 
+mod areas;
 mod assignments;
 mod figures;
 mod ledger;

@@ -57,7 +57,12 @@ impl Register {
 
     /// An area of the fixture.
     pub async fn area(&self, code: &'static str) -> AreaVersion {
-        self.read(move |conn| Ok(areas::find_anywhere(conn, code)?.expect("an area of the fixture")))
+        self.area_if_there(code).await.expect("an area of the fixture")
+    }
+
+    /// An area of the fixture, which may have gone.
+    pub async fn area_if_there(&self, code: &'static str) -> Option<AreaVersion> {
+        self.read(move |conn| Ok(areas::find_anywhere(conn, code)?))
             .await
             .unwrap()
     }

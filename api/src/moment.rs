@@ -1,0 +1,77 @@
+//! Another day, or another moment of knowing: the two times of a read.
+
+use chrono::NaiveDate;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::db::AnyConnection;
+use qiaojian_shared::domain::dates::day;
+use qiaojian_shared::ids::AreaId;
+use qiaojian_shared::store::{Moment, Subtree, areas, ledger};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::problem::ApiError;
+
+/// On which day, and as known when.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct MomentParams {
+    /// As it was on this day; today when only `known_at` is given.
+    #[serde(default, deserialize_with = "day::read_optional")]
+    pub as_of: Option<NaiveDate>,
+    /// As the register was known at that moment. A later one is clamped to the ledger clock, and echoed.
+    pub known_at: Option<UtcTime>,
+}
+
+impl MomentParams {
+    /// The two times they ask for.
+    pub fn times(&self) -> Times {
+        Times {
+            as_of: self.as_of,
+            known_at: self.known_at,
+        }
+    }
+}
+
+/// The two times that were asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    pub as_of: Option<NaiveDate>,
+    pub known_at: Option<UtcTime>,
+}
+
+impl Times {
+    /// Whether either was; without them a read shows what is known last.
+    pub fn are_asked_for(self) -> bool {
+        self.as_of.is_some() || self.known_at.is_some()
+    }
+
+    /// The moment they mean: today, as known now, where one is left out. A later `known_at` is clamped to the ledger clock.
+    pub fn moment(self, conn: &mut AnyConnection, today: NaiveDate) -> Result<Moment, ApiError> {
+        let as_of = self.as_of.unwrap_or(today);
+        if as_of > today {
+            return Err(ApiError::bad_parameter(
+                "as_of",
+                format!("as_of 不能晚于今天（{today}）。"),
+                format!("as_of must not be after today ({today})."),
+            ));
+        }
+        let known = ledger::known_at(conn, self.known_at)?.known;
+        Ok(Moment { as_of, known })
+    }
+}
+
+/// The subtree that a caller of the area `caller` asks about, in the tree of a moment: that of `code`, or its own. An area that was not there
+/// then has none: 404.
+pub fn subtree_asked_for(
+    conn: &mut AnyConnection,
+    caller: AreaId,
+    code: Option<&str>,
+    moment: Moment,
+) -> Result<Subtree, ApiError> {
+    let area = match code {
+        Some(code) => areas::resolve(conn, caller, code, moment)?,
+        None => areas::on_day(conn, caller, moment.as_of, moment.known)?,
+    };
+    Ok(area.subtree())
+}

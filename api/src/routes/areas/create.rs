@@ -1,0 +1,95 @@
+//! A new area: a park, or a unit that the national list does not have yet.
+
+use actix_web::{HttpResponse, post, web};
+use chrono::NaiveDate;
+use qiaojian_shared::domain::Violation;
+use qiaojian_shared::domain::area::{AreaKind, Level};
+use qiaojian_shared::domain::dates::day;
+use qiaojian_shared::ids::AreaId;
+use qiaojian_shared::store::areas::{self, NewArea};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::wire::Area;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::Body;
+use crate::problem::{ApiError, Problem};
+use crate::wire::area_in_body;
+use crate::write::{Reply, Write};
+
+/// What a client says of a new area. The code tells the level.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AreaInput {
+    /// Six digits to county, nine a township, twelve a village. A park: `<county or city code>-P01`. A unit that has no official code yet:
+    /// `<code of the area above>-L01`; it is renamed to its official code later.
+    #[schema(example = "340304-P02")]
+    code: String,
+    #[schema(example = "禹会高新产业园", max_length = 100)]
+    name: String,
+    /// The code of the area above, one of the caller's subtree.
+    #[schema(example = "340304")]
+    parent: String,
+    /// `administrative` when left out; a park is.
+    #[serde(default)]
+    kind: Option<AreaKind>,
+    /// The first day on which it is there; not after today (Asia/Shanghai).
+    #[serde(deserialize_with = "day::read")]
+    valid_from: NaiveDate,
+}
+
+/// Adds an area below one of the caller's subtree.
+#[utoipa::path(
+    tag = "areas",
+    security(("oauth" = ["area:write"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    request_body = AreaInput,
+    responses(
+        (status = 201, description = "Added", body = Area),
+        (status = 409, description = "The code is in use", body = Problem),
+        (status = 422, description = "Breaks a rule, or the area above is none of the caller's", body = Problem)
+    )
+)]
+#[post("/areas")]
+pub async fn create(
+    app: web::Data<App>,
+    caller: Caller<needs::AreaWrite>,
+    write: Write,
+    body: Body<AreaInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let id = AreaId::generate(app.clock.as_ref(), app.entropy.as_ref());
+    let (caller, today) = (caller.principal(), app.today());
+    let level = Level::of_code(&input.code).ok_or_else(|| ApiError::invalid(vec![no_code()]))?;
+    write
+        .run(&app, &digest, move |recording| {
+            let new = NewArea {
+                id,
+                code: input.code.clone(),
+                name: input.name.clone(),
+                level,
+                kind: input.kind.unwrap_or(AreaKind::Administrative),
+                parent: Some(area_in_body(
+                    recording.conn(),
+                    &caller.visible,
+                    "/parent",
+                    &input.parent,
+                )?),
+                valid_from: input.valid_from,
+            };
+            let made = areas::set_up(recording, &new, today)?;
+            let shown = Area::with_ancestors(recording.conn(), &made)?;
+            Reply::created(format!("/v1/areas/{}", made.code), made.version, &shown)
+        })
+        .await
+}
+
+fn no_code() -> Violation {
+    Violation::new(
+        "/code",
+        "code_level",
+        "代码应为 6、9 或 12 位数字，园区为“县（市）代码-P01”，暂无国标代码的为“上级代码-L01”。",
+        "A code is six, nine or twelve digits; of a park <county or city code>-P01, of a unit without an official code <code above>-L01.",
+    )
+}

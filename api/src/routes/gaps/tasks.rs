@@ -1,0 +1,268 @@
+//! From gaps to tasks: one call gives a task to the areas that lack what the establishment rule asks of them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, post, web};
+use chrono::NaiveDate;
+use qiaojian_shared::domain::Violation;
+use qiaojian_shared::domain::access::{Post, Scope};
+use qiaojian_shared::domain::area::Level;
+use qiaojian_shared::domain::dates::day;
+use qiaojian_shared::domain::establishment::Requirement;
+use qiaojian_shared::domain::task::{MOST_ASSIGNEES, Theme};
+use qiaojian_shared::figures::{self, Metric, WantedGaps};
+use qiaojian_shared::ids::{ActivityId, ProgramId};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::auth::{Caller, Principal, needs};
+use crate::extract::Body;
+use crate::problem::{ApiError, Problem};
+use crate::routes::figures::question::Asked;
+use crate::routes::tasks::create::issue;
+use crate::routes::tasks::wire::{AssigneeInput, Task, TaskInput, post_default};
+use crate::write::Write;
+
+/// A task, and the gaps it is given to.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GapTaskInput {
+    /// The client's own id; makes the call idempotent for ever.
+    #[serde(default)]
+    id: Option<uuid::Uuid>,
+    program: ProgramId,
+    /// Its number in the caller's table, unique within the programme.
+    #[schema(example = 1, minimum = 1, maximum = 9999)]
+    no: i32,
+    theme: Theme,
+    #[schema(example = "按建立标准建立侨联组织。", max_length = 2000)]
+    content: String,
+    /// 责任部门
+    lead_post: Post,
+    /// 配合部门
+    #[serde(default)]
+    supporting_posts: Vec<Post>,
+    /// Not before today (Asia/Shanghai).
+    #[serde(deserialize_with = "day::read")]
+    due_on: NaiveDate,
+    /// The activity it follows from.
+    #[serde(default)]
+    origin: Option<ActivityId>,
+    /// The post of each area that it is given to.
+    #[serde(default = "post_default")]
+    post: Post,
+    gaps: SelectedGaps,
+}
+
+/// Which gaps of today; all of them where nothing is named, which must not be more than 200.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SelectedGaps {
+    /// Only of this area and all below it; the caller's own when left out.
+    #[serde(default)]
+    area: Option<String>,
+    /// Only these areas: each must be a gap.
+    #[serde(default)]
+    #[schema(max_items = 200)]
+    areas: Option<Vec<String>>,
+    #[serde(default)]
+    level: Vec<Level>,
+    /// What is missing; `organization` and `liaison_post` when left out.
+    #[serde(default)]
+    required: Vec<Requirement>,
+    /// `pilot` or `non_pilot`; both, and what is in neither, when left out.
+    #[serde(default)]
+    cohort: Option<String>,
+    /// The name of a counting rule; `default` when left out.
+    #[serde(default)]
+    basis: Option<String>,
+}
+
+impl GapTaskInput {
+    fn given_to(&self, areas: Vec<String>) -> TaskInput {
+        let post = self.post;
+        TaskInput {
+            id: self.id,
+            program: self.program,
+            no: self.no,
+            theme: self.theme,
+            content: self.content.clone(),
+            lead_post: self.lead_post,
+            supporting_posts: self.supporting_posts.clone(),
+            due_on: self.due_on,
+            origin: self.origin,
+            assign_to: areas
+                .into_iter()
+                .map(|area| AssigneeInput { area, post })
+                .collect(),
+        }
+    }
+}
+
+/// Issues a task and gives it to the areas of the caller's subtree that have a gap today: those that are named, or those that a selection
+/// finds. It needs `org:read` too, as the list of gaps does.
+///
+/// The same `id` with the same body is the same task: 200 instead of 201, whatever has become of the gaps.
+#[utoipa::path(
+    tag = "figures",
+    security(("oauth" = ["task:issue"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    request_body = GapTaskInput,
+    responses(
+        (status = 201, description = "Issued", body = Task),
+        (status = 200, description = "It was issued before by the same request", body = Task),
+        (status = 404, description = "The area of the selection is outside the caller's", body = Problem),
+        (status = 409, description = "The number or the id is taken", body = Problem),
+        (status = 422, description = "Breaks a rule; a named area has no gap; the selection finds none, or more than 200", body = Problem)
+    )
+)]
+#[post("/gaps/tasks")]
+pub async fn issue_to_gaps(
+    app: web::Data<App>,
+    caller: Caller<needs::TaskIssue>,
+    write: Write,
+    body: Body<GapTaskInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let caller = caller.principal();
+    // Who may not see gaps must not learn of them from what is refused.
+    if !caller.scopes.contains(&Scope::OrgRead) {
+        return Err(ApiError::scope_missing(Scope::OrgRead));
+    }
+    // Found before, refused only within the write: whoever asks again after the gap was closed gets the task it has issued.
+    let selected = selected(&app, Arc::clone(&caller), input.gaps.clone()).await?;
+    issue(&app, caller, (write, digest), input.id, move || {
+        let areas = selected.clone().map_err(ApiError::invalid)?;
+        Ok(input.given_to(areas))
+    })
+    .await
+}
+
+/// The codes of the areas with a selected gap today, or what is wrong with the selection.
+async fn selected(
+    app: &App,
+    caller: Arc<Principal>,
+    gaps: SelectedGaps,
+) -> Result<Result<Vec<String>, Vec<Violation>>, ApiError> {
+    let mut required = gaps.required;
+    if required.is_empty() {
+        required = vec![Requirement::Organization, Requirement::LiaisonPost];
+    }
+    let wanted = WantedGaps {
+        levels: gaps.level,
+        required,
+    };
+    let asked = Asked {
+        metrics: vec![Metric::Fulfilment],
+        area: gaps.area,
+        program: None,
+        cohort: Some(gaps.cohort.unwrap_or_else(|| "all".to_owned())),
+        from: None,
+        to: None,
+        as_of: None,
+        known_at: None,
+        basis: gaps.basis,
+        group_by: Vec::new(),
+    };
+    let (today, model, named) = (app.today(), Arc::clone(&app.figures), gaps.areas);
+    app.read_slow(move |conn| {
+        let most = if named.is_some() {
+            usize::MAX
+        } else {
+            MOST_ASSIGNEES + 1
+        };
+        let (_, found) = asked.answer(conn, &model, &caller, today, |prepared, facts| {
+            figures::gaps(&prepared.question, &prepared.basis, facts, &wanted, None, most)
+        })?;
+        // What the caller itself lacks is not given to areas below.
+        let found = found
+            .into_iter()
+            .filter(|gap| gap.id != caller.area)
+            .map(|gap| gap.area);
+        Ok(choose(found.collect(), named.as_deref()))
+    })
+    .await
+}
+
+/// Of what was found, what was named; everything that is wrong with it.
+fn choose(found: Vec<String>, named: Option<&[String]>) -> Result<Vec<String>, Vec<Violation>> {
+    let Some(named) = named else {
+        return match found.len() {
+            0 => Err(vec![none_found()]),
+            1..=MOST_ASSIGNEES => Ok(found),
+            _ => Err(vec![too_many()]),
+        };
+    };
+    let found: BTreeSet<&str> = found.iter().map(String::as_str).collect();
+    let without: Vec<Violation> = named
+        .iter()
+        .enumerate()
+        .filter(|(_, code)| !found.contains(code.as_str()))
+        .map(|(place, _)| no_gap(place))
+        .collect();
+    if without.is_empty() {
+        Ok(named.to_vec())
+    } else {
+        Err(without)
+    }
+}
+
+fn none_found() -> Violation {
+    Violation::new(
+        "/gaps",
+        "no_gap",
+        "所选范围内没有应建未建的地区。",
+        "No area of the selection has a gap.",
+    )
+}
+
+fn too_many() -> Violation {
+    Violation::new(
+        "/gaps",
+        "out_of_range",
+        format!("所选应建未建的地区超过 {MOST_ASSIGNEES} 个，请缩小范围。"),
+        format!("The selection finds more than {MOST_ASSIGNEES} areas. Narrow it."),
+    )
+}
+
+fn no_gap(place: usize) -> Violation {
+    Violation::new(
+        format!("/gaps/areas/{place}"),
+        "no_gap",
+        "该地区没有所选的应建未建情形，或不在您的范围内。",
+        "The area has no such gap, or it is outside your area.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_must_have_been_found() {
+        let codes = |list: &[&str]| list.iter().map(|code| (*code).to_owned()).collect::<Vec<_>>();
+        let pointers = |outcome: Result<Vec<String>, Vec<Violation>>| -> Vec<String> {
+            outcome
+                .unwrap_err()
+                .into_iter()
+                .map(|violation| violation.pointer.into_owned())
+                .collect()
+        };
+        let found = || codes(&["340304001", "340304002"]);
+        assert_eq!(choose(found(), None).unwrap(), found());
+        assert_eq!(
+            choose(found(), Some(&codes(&["340304002"]))).unwrap(),
+            codes(&["340304002"])
+        );
+        let wrong = codes(&["340304002", "340322", "341800"]);
+        assert_eq!(
+            pointers(choose(found(), Some(&wrong))),
+            ["/gaps/areas/1", "/gaps/areas/2"]
+        );
+        assert_eq!(pointers(choose(Vec::new(), None)), ["/gaps"]);
+        let many: Vec<String> = (0..=MOST_ASSIGNEES).map(|number| number.to_string()).collect();
+        assert_eq!(pointers(choose(many, None)), ["/gaps"]);
+    }
+}

@@ -1,0 +1,382 @@
+//! From the tree that is registered to the one a new edition of the national list shows: which steps lead there.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use chrono::NaiveDate;
+
+use super::{AreaKind, Level};
+
+/// A row of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub code: String,
+    pub level: Level,
+    /// The code of the area above; none for a province.
+    pub parent: Option<String>,
+    pub name: String,
+    pub kind: AreaKind,
+    /// The codes, in the edition before, of the areas this one came out of.
+    pub predecessors: Vec<String>,
+    /// From when on it is so; the day of the whole update where it is not said.
+    pub valid_from: Option<NaiveDate>,
+}
+
+/// An area as it is registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    pub code: String,
+    pub level: Level,
+    pub parent: Option<String>,
+    pub name: String,
+}
+
+/// One step of an update. Codes are those the areas have when the step's turn comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// The list has an area that is not registered.
+    Add { code: String, came_out_of: Vec<String> },
+    /// The same area under another name, another code, or both.
+    Rename {
+        code: String,
+        name: Option<String>,
+        new_code: Option<String>,
+    },
+    /// The same area under another one.
+    Move { code: String, parent: String },
+    /// The list has one area where several were.
+    Merge { code: String, into: String },
+    /// The list has it no more, and nothing that came out of it.
+    Close { code: String },
+}
+
+impl Step {
+    /// The code of the area the step is about, when its turn comes.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Add { code, .. }
+            | Self::Rename { code, .. }
+            | Self::Move { code, .. }
+            | Self::Merge { code, .. }
+            | Self::Close { code } => code,
+        }
+    }
+}
+
+/// A step and its day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatedStep {
+    pub step: Step,
+    /// The day of the whole update where the list says none.
+    pub on: Option<NaiveDate>,
+}
+
+/// The steps from `registered` to `listed`, in an order in which each can be taken. The list is complete for every province it names; parks
+/// and units under a local code are not in it and stay.
+pub fn steps(listed: &[Listed], registered: &[Registered]) -> Vec<DatedStep> {
+    Update::new(listed, registered).steps()
+}
+
+struct Update<'a> {
+    listed: &'a [Listed],
+    /// Every registered area of the list's provinces, by code.
+    known: BTreeMap<&'a str, &'a Registered>,
+    /// New codes of areas that stay the same, by the old one.
+    recoded: HashMap<&'a str, &'a Listed>,
+    /// What goes into a new area that has several predecessors.
+    merged: BTreeMap<&'a str, &'a Listed>,
+    in_list: HashSet<&'a str>,
+}
+
+impl<'a> Update<'a> {
+    fn new(listed: &'a [Listed], registered: &'a [Registered]) -> Self {
+        let known: BTreeMap<&str, &Registered> =
+            registered.iter().map(|area| (area.code.as_str(), area)).collect();
+        let in_list: HashSet<&str> = listed.iter().map(|row| row.code.as_str()).collect();
+        let mut claimed: HashMap<&str, usize> = HashMap::new();
+        for code in listed.iter().flat_map(|row| &row.predecessors) {
+            *claimed.entry(code).or_default() += 1;
+        }
+        let mut update = Self {
+            listed,
+            known,
+            recoded: HashMap::new(),
+            merged: BTreeMap::new(),
+            in_list,
+        };
+        for row in listed {
+            let gone: Vec<&str> = row
+                .predecessors
+                .iter()
+                .map(String::as_str)
+                .filter(|code| update.known.contains_key(code) && !update.in_list.contains(code))
+                .filter(|code| claimed.get(code) == Some(&1))
+                .collect();
+            let is_new = !update.known.contains_key(row.code.as_str());
+            match gone.as_slice() {
+                [same] if is_new && row.predecessors.len() == 1 => {
+                    update.recoded.insert(same, row);
+                }
+                gone => update.merged.extend(gone.iter().map(|code| (*code, row))),
+            }
+        }
+        update
+    }
+
+    fn steps(&self) -> Vec<DatedStep> {
+        let mut rows: Vec<&Listed> = self.listed.iter().collect();
+        rows.sort_by(|one, other| (one.level, &one.code).cmp(&(other.level, &other.code)));
+        let old_codes: HashMap<&str, &str> = self
+            .recoded
+            .iter()
+            .map(|(old, row)| (row.code.as_str(), *old))
+            .collect();
+        let mut steps = Vec::new();
+        for row in rows {
+            let on = row.valid_from;
+            let mut take = |step| steps.push(DatedStep { step, on });
+            let before = old_codes.get(row.code.as_str()).copied().unwrap_or(&row.code);
+            let Some(area) = self.known.get(before) else {
+                let there = |code: &&String| self.known.contains_key(code.as_str());
+                let came_out_of = row
+                    .predecessors
+                    .iter()
+                    .filter(there)
+                    .filter(|code| !self.merged.contains_key(code.as_str()));
+                take(Step::Add {
+                    code: row.code.clone(),
+                    came_out_of: came_out_of.cloned().collect(),
+                });
+                continue;
+            };
+            let (name, code) = (area.name != row.name, area.code != row.code);
+            if name || code {
+                take(Step::Rename {
+                    code: area.code.clone(),
+                    name: name.then(|| row.name.clone()),
+                    new_code: code.then(|| row.code.clone()),
+                });
+            }
+            if let Some(parent) = &row.parent
+                && area.parent.as_deref().map(|old| self.now(old)) != Some(parent)
+            {
+                take(Step::Move {
+                    code: row.code.clone(),
+                    parent: parent.clone(),
+                });
+            }
+        }
+        steps.extend(self.mergers());
+        steps.extend(self.closures());
+        steps
+    }
+
+    /// The code an area has after the update.
+    fn now<'b>(&'b self, code: &'b str) -> &'b str {
+        self.recoded.get(code).map_or(code, |row| row.code.as_str())
+    }
+
+    /// From the villages up, so that what stands below goes first.
+    fn mergers(&self) -> impl Iterator<Item = DatedStep> {
+        let mut merged: Vec<(&&str, &&Listed)> = self.merged.iter().collect();
+        merged.sort_by_key(|(code, row)| (std::cmp::Reverse(row.level), **code));
+        merged.into_iter().map(|(code, row)| DatedStep {
+            step: Step::Merge {
+                code: (*code).to_owned(),
+                into: row.code.clone(),
+            },
+            on: row.valid_from,
+        })
+    }
+
+    fn closures(&self) -> impl Iterator<Item = DatedStep> {
+        let provinces: BTreeSet<&str> = self
+            .listed
+            .iter()
+            .filter(|row| row.level == Level::Province)
+            .map(|row| row.code.as_str())
+            .collect();
+        let mut gone: Vec<&Registered> = self
+            .known
+            .values()
+            .copied()
+            .filter(|area| !self.in_list.contains(area.code.as_str()))
+            .filter(|area| !self.recoded.contains_key(area.code.as_str()))
+            .filter(|area| !self.merged.contains_key(area.code.as_str()))
+            .filter(|area| !area.code.contains('-') && provinces.contains(self.province_of(area)))
+            .collect();
+        gone.sort_by_key(|area| (std::cmp::Reverse(area.level), area.code.clone()));
+        gone.into_iter().map(|area| DatedStep {
+            step: Step::Close {
+                code: area.code.clone(),
+            },
+            on: None,
+        })
+    }
+
+    fn province_of<'b>(&'b self, area: &'b Registered) -> &'b str {
+        let mut at = area;
+        // A tree has six levels.
+        for _ in 0..Level::ALL.len() {
+            match at.parent.as_deref().and_then(|parent| self.known.get(parent)) {
+                Some(above) => at = above,
+                None => break,
+            }
+        }
+        &at.code
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parent_of(code: &str) -> Option<String> {
+        let above = match code.len() {
+            6 if code.ends_with("0000") => return None,
+            6 if code.ends_with("00") => format!("{}0000", &code[..2]),
+            6 => format!("{}00", &code[..4]),
+            9 => code[..6].to_owned(),
+            12 => code[..9].to_owned(),
+            _ => code.rsplit_once('-').unwrap().0.to_owned(),
+        };
+        Some(above)
+    }
+
+    fn registered(rows: &[(&str, &str)]) -> Vec<Registered> {
+        rows.iter()
+            .map(|(code, name)| Registered {
+                code: (*code).to_owned(),
+                level: Level::of_code(code).unwrap(),
+                parent: parent_of(code),
+                name: (*name).to_owned(),
+            })
+            .collect()
+    }
+
+    /// Code, name, predecessors.
+    fn listed(rows: &[(&str, &str, &[&str])]) -> Vec<Listed> {
+        rows.iter()
+            .map(|(code, name, predecessors)| Listed {
+                code: (*code).to_owned(),
+                level: Level::of_code(code).unwrap(),
+                parent: parent_of(code),
+                name: (*name).to_owned(),
+                kind: AreaKind::Administrative,
+                predecessors: predecessors.iter().map(|code| (*code).to_owned()).collect(),
+                valid_from: None,
+            })
+            .collect()
+    }
+
+    fn told(listed: &[Listed], registered: &[Registered]) -> Vec<String> {
+        let tell = |step: &Step| match step {
+            Step::Add { code, came_out_of } => format!("add {code} {}", came_out_of.join("+")),
+            Step::Rename { code, name, new_code } => format!(
+                "rename {code} {} {}",
+                name.as_deref().unwrap_or("-"),
+                new_code.as_deref().unwrap_or("-")
+            ),
+            Step::Move { code, parent } => format!("move {code} {parent}"),
+            Step::Merge { code, into } => format!("merge {code} {into}"),
+            Step::Close { code } => format!("close {code}"),
+        };
+        steps(listed, registered)
+            .iter()
+            .map(|dated| tell(&dated.step))
+            .collect()
+    }
+
+    const BEFORE: &[(&str, &str)] = &[
+        ("340000", "安徽省"),
+        ("340300", "蚌埠市"),
+        ("340304", "禹会区"),
+        ("340304001", "大庆街道"),
+        ("340304001001", "燕山社区"),
+        ("340304002", "张公山街道"),
+        ("340304-P01", "产业园"),
+        ("340322", "五河县"),
+        ("320000", "江苏省"),
+    ];
+
+    #[test]
+    fn the_same_list_again_changes_nothing() {
+        let same = listed(&[
+            ("340000", "安徽省", &[]),
+            ("340300", "蚌埠市", &[]),
+            ("340304", "禹会区", &[]),
+            ("340304001", "大庆街道", &[]),
+            ("340304001001", "燕山社区", &[]),
+            ("340304002", "张公山街道", &[]),
+            ("340322", "五河县", &[]),
+        ]);
+        assert_eq!(
+            told(&same, &registered(BEFORE)),
+            [""; 0],
+            "parks and other provinces stay"
+        );
+    }
+
+    #[test]
+    fn what_is_new_otherwise_or_gone_is_a_step_in_an_order_that_can_be_taken() {
+        let list = listed(&[
+            ("340000", "安徽省", &[]),
+            ("340300", "蚌埠市", &[]),
+            // The county has a new code, and one street under another name.
+            ("340305", "禹会区", &["340304"]),
+            ("340305001", "大庆镇", &["340304001"]),
+            ("340305001001", "燕山社区", &["340304001001"]),
+            // A new town.
+            ("340305003", "新镇", &[]),
+        ]);
+        assert_eq!(
+            told(&list, &registered(BEFORE)),
+            [
+                "rename 340304 - 340305",
+                "rename 340304001 大庆镇 340305001",
+                "add 340305003 ",
+                "rename 340304001001 - 340305001001",
+                "close 340304002",
+                "close 340322",
+            ]
+        );
+    }
+
+    #[test]
+    fn several_become_one_and_one_becomes_several() {
+        let list = listed(&[
+            ("340000", "安徽省", &[]),
+            ("340300", "蚌埠市", &[]),
+            ("340304", "禹会区", &[]),
+            ("340304003", "合并街道", &["340304001", "340304002"]),
+            ("340304001001", "燕山社区", &[]),
+            ("340322", "五河县", &[]),
+            ("340323", "固镇县", &["340322"]),
+        ]);
+        let mut list = list;
+        list[4].parent = Some("340304003".to_owned());
+        assert_eq!(
+            told(&list, &registered(BEFORE)),
+            [
+                "add 340323 340322",
+                "add 340304003 ",
+                "move 340304001001 340304003",
+                "merge 340304001 340304003",
+                "merge 340304002 340304003",
+            ]
+        );
+        let divided = listed(&[
+            ("340000", "安徽省", &[]),
+            ("340300", "蚌埠市", &[]),
+            ("340304", "禹会区", &[]),
+            ("340304001", "大庆街道", &[]),
+            ("340304001001", "燕山社区", &[]),
+            ("340304002", "张公山街道", &[]),
+            ("340324", "五河北县", &["340322"]),
+            ("340325", "五河南县", &["340322"]),
+        ]);
+        assert_eq!(
+            told(&divided, &registered(BEFORE)),
+            ["add 340324 340322", "add 340325 340322", "close 340322"]
+        );
+    }
+}

@@ -1,0 +1,202 @@
+//! What becomes of a standing area on a day: another name or code, another place. Figures of earlier days keep it as it was.
+
+use chrono::NaiveDate;
+
+use super::segments::{
+    of_area, of_subtree, refuse_other_path, refuse_taken_code, rewrite, standing_on, start_in_future,
+};
+use super::{AreaVersion, Subtree, by_id, find};
+use crate::digest::digest_of;
+use crate::domain::Violation;
+use crate::domain::area::{Wanted, path_under};
+use crate::domain::violation::{TEXT_CHARS, check_text};
+use crate::store::audit::Entry;
+use crate::store::ledger::Recording;
+use crate::store::{StoreError, StoreResult, unless_stale};
+
+/// When something becomes of an area, and why.
+#[derive(Debug, Clone)]
+pub struct Turn {
+    pub on: NaiveDate,
+    /// The document or the reason.
+    pub reason: String,
+    /// The version the caller read.
+    pub expected: Option<i64>,
+    /// The present day (Asia/Shanghai).
+    pub today: NaiveDate,
+}
+
+impl Turn {
+    /// Everything that is wrong with its date and reason.
+    pub(super) fn violations(&self) -> Vec<Violation> {
+        let mut found = Vec::new();
+        check_text(&mut found, "/reason", &self.reason, TEXT_CHARS);
+        found.extend(start_in_future("/on", self.on, self.today));
+        found
+    }
+
+    /// The area as it is now, if the caller may see it and has read it as it is.
+    pub(super) fn area(
+        &self,
+        recording: &mut Recording<'_, '_>,
+        visible: &Subtree,
+        code: &str,
+    ) -> StoreResult<AreaVersion> {
+        let head = find(recording.conn(), visible, code)?;
+        unless_stale(self.expected, head.version)?;
+        Ok(head)
+    }
+}
+
+/// Gives an area another name, another code, or both, from a day on. What stands below it follows a new code in its path.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`] `area_code_taken`, or the
+/// database's.
+pub fn rename(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    code: &str,
+    wanted: Wanted<'_>,
+    turn: &Turn,
+) -> StoreResult<AreaVersion> {
+    let head = turn.area(recording, visible, code)?;
+    let mut violations = wanted.violations(head.level);
+    violations.extend(turn.violations());
+    if wanted.name.is_none() && wanted.code.is_none() {
+        violations.push(nothing_wanted());
+    }
+    if !violations.is_empty() {
+        return Err(StoreError::Invalid(violations));
+    }
+    let was = standing_on(recording, &head, turn.on)?;
+    let above = was
+        .path
+        .strip_suffix(&path_under("", &was.code))
+        .unwrap_or_default();
+    let to = To {
+        name: wanted.name.unwrap_or(&was.name),
+        code: wanted.code.unwrap_or(&was.code),
+        parent: (was.parent_id, above),
+    };
+    put(recording, &was, &to, turn)?;
+    told(recording, "rename", &head)
+}
+
+/// Puts an area under another one, from a day on, with everything below it, perhaps under another code.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`] `area_code_taken`, or the
+/// database's.
+pub fn move_under(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    code: &str,
+    (parent, new_code): (&AreaVersion, Option<&str>),
+    turn: &Turn,
+) -> StoreResult<AreaVersion> {
+    let head = turn.area(recording, visible, code)?;
+    let wanted = Wanted {
+        name: None,
+        code: new_code,
+    };
+    let mut violations = wanted.violations(head.level);
+    violations.extend(turn.violations());
+    violations.extend(head.standing().may_move_under(&parent.standing()));
+    if !violations.is_empty() {
+        return Err(StoreError::Invalid(violations));
+    }
+    let was = standing_on(recording, &head, turn.on)?;
+    let to = To {
+        name: &was.name,
+        code: new_code.unwrap_or(&was.code),
+        parent: (Some(parent.area_id), &parent.path),
+    };
+    refuse_other_path(recording, parent, "/on", turn.on)?;
+    put(recording, &was, &to, turn)?;
+    told(recording, "move", &head)
+}
+
+/// What an area is from a day on.
+pub(super) struct To<'a> {
+    pub name: &'a str,
+    pub code: &'a str,
+    /// The area above, and its path.
+    pub parent: (Option<crate::ids::AreaId>, &'a str),
+}
+
+/// From the turn's day on, `was` is as `to` says, until it is known to have become something else; what stands below it follows in its
+/// path.
+pub(super) fn put(
+    recording: &mut Recording<'_, '_>,
+    was: &AreaVersion,
+    to: &To<'_>,
+    turn: &Turn,
+) -> StoreResult<()> {
+    let path = path_under(to.parent.1, to.code);
+    if to.code != was.code {
+        refuse_taken_code(recording, to.code, was.area_id, turn.on)?;
+    }
+    let own = of_area(recording, was.area_id, turn.on)?;
+    let renamed_on = first_day(&own, |row| row.name != was.name);
+    let moved_on = first_day(&own, |row| row.path != was.path);
+    let mut known = own;
+    if path != was.path {
+        let below = of_subtree(recording, &was.subtree(), turn.on)?;
+        known.extend(below.into_iter().filter(|row| row.area_id != was.area_id));
+    }
+    let is_before = |row: &AreaVersion, day: Option<NaiveDate>| day.is_none_or(|day| row.valid_from < day);
+    rewrite(recording, &known, turn.on, &turn.reason, |row| {
+        let is_itself = row.area_id == was.area_id;
+        if is_itself && is_before(row, renamed_on) {
+            to.name.clone_into(&mut row.name);
+        }
+        if !is_before(row, moved_on) {
+            return;
+        }
+        if is_itself {
+            to.code.clone_into(&mut row.code);
+            row.parent_id = to.parent.0;
+        }
+        follow(row, &was.path, &path);
+    })
+}
+
+/// The first day of the first row that differs, in the order of validity.
+fn first_day(rows: &[AreaVersion], differs: impl Fn(&AreaVersion) -> bool) -> Option<NaiveDate> {
+    rows.iter().find(|row| differs(row)).map(|row| row.valid_from)
+}
+
+/// Puts a row that stands at or below `from` to where `to` is.
+pub(super) fn follow(row: &mut AreaVersion, from: &str, to: &str) {
+    if let Some(rest) = row.path.strip_prefix(from) {
+        row.path = format!("{to}{rest}");
+    }
+}
+
+/// Writes the change of an area into the audit trail, and gives the area as it is now.
+pub(super) fn told(
+    recording: &mut Recording<'_, '_>,
+    verb: &'static str,
+    before: &AreaVersion,
+) -> StoreResult<AreaVersion> {
+    let after = by_id(recording.conn(), before.area_id)?;
+    recording.audit(&Entry {
+        verb,
+        resource: "area",
+        id: &before.area_id.to_string(),
+        area: Some(before.area_id),
+        before: Some(&digest_of(before)?),
+        after: Some(&digest_of(&after)?),
+    })?;
+    Ok(after)
+}
+
+fn nothing_wanted() -> Violation {
+    Violation::new(
+        "/name",
+        "nothing_changed",
+        "请填写新名称或新代码。",
+        "Give a new name, a new code, or both.",
+    )
+}

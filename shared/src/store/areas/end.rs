@@ -1,0 +1,220 @@
+//! Areas that are no more: closed, or merged into another one. Figures of earlier days keep them.
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+
+use super::change::{Turn, follow, told};
+use super::segments::{insert, of_area, of_subtree, refuse_other_path, rewrite, standing_on, supersede};
+use super::successions::{self, SuccessionKind};
+use super::{AreaVersion, Subtree};
+use crate::db::schema::{
+    assignment_versions, assignments, endpoints, organization_versions, program_versions, schedules, tasks,
+    tokens,
+};
+use crate::domain::Violation;
+use crate::domain::assignment::AssignmentStatus;
+use crate::domain::delivery::EndpointStatus;
+use crate::domain::organization::Status;
+use crate::domain::token::TokenStatus;
+use crate::ids::AreaId;
+use crate::store::ledger::Recording;
+use crate::store::organizations;
+use crate::store::predicates::head;
+use crate::store::{StoreError, StoreResult};
+
+/// Closes an area from a day on. Nothing may stand in it or below it any more.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`] with what it still has, or the
+/// database's.
+pub fn close(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    code: &str,
+    turn: &Turn,
+) -> StoreResult<AreaVersion> {
+    let head = turn.area(recording, visible, code)?;
+    let violations = turn.violations();
+    if !violations.is_empty() {
+        return Err(StoreError::Invalid(violations));
+    }
+    let was = last_standing(recording, &head, turn.on)?;
+    let below = of_subtree(recording, &was.subtree(), turn.on)?;
+    if below.iter().any(|row| row.area_id != was.area_id) {
+        return Err(StoreError::Conflict("area_has_children"));
+    }
+    if has_organizations(recording, was.area_id, turn.on)? {
+        return Err(StoreError::Conflict("area_has_organizations"));
+    }
+    refuse_if_at_work(recording, was.area_id)?;
+    end(recording, &was, turn)?;
+    told(recording, "close", &head)
+}
+
+/// Merges an area into another one of its level, from a day on: what stands below it and the organizations in it belong to the other
+/// from then on.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`] with what is in the way, or the
+/// database's.
+pub fn merge(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    code: &str,
+    into: &AreaVersion,
+    turn: &Turn,
+) -> StoreResult<AreaVersion> {
+    let head = turn.area(recording, visible, code)?;
+    let mut violations = turn.violations();
+    violations.extend(head.standing().may_merge_into(&into.standing()));
+    if !violations.is_empty() {
+        return Err(StoreError::Invalid(violations));
+    }
+    let was = last_standing(recording, &head, turn.on)?;
+    refuse_other_path(recording, into, "/on", turn.on)?;
+    refuse_if_at_work(recording, was.area_id)?;
+    let mut below = of_subtree(recording, &was.subtree(), turn.on)?;
+    below.retain(|row| row.area_id != was.area_id);
+    rewrite(recording, &below, turn.on, &turn.reason, |row| {
+        if row.parent_id == Some(was.area_id) {
+            row.parent_id = Some(into.area_id);
+        }
+        follow(row, &was.path, &into.path);
+    })?;
+    organizations::follow_area(recording, was.area_id, into.area_id, turn.on, &turn.reason)?;
+    end(recording, &was, turn)?;
+    let merged = (was.area_id, into.area_id);
+    successions::record(recording, merged, SuccessionKind::Merge, turn.on)?;
+    told(recording, "merge", &head)
+}
+
+/// The area as it is on the day and ever after, as far as it is known.
+fn last_standing(
+    recording: &mut Recording<'_, '_>,
+    area: &AreaVersion,
+    day: NaiveDate,
+) -> StoreResult<AreaVersion> {
+    let was = standing_on(recording, area, day)?;
+    let from = if was.valid_to.is_some() {
+        of_area(recording, area.area_id, day)?
+            .last()
+            .map(|last| last.valid_from)
+    } else {
+        (was.valid_from == day).then_some(day)
+    };
+    match from {
+        None => Ok(was),
+        Some(since) => Err(Violation::new(
+            "/on",
+            "before_last_change",
+            format!("日期须晚于该地区上一次变更（{since}）。"),
+            format!("The date must be after the area's last change ({since})."),
+        )
+        .into()),
+    }
+}
+
+fn end(recording: &mut Recording<'_, '_>, was: &AreaVersion, turn: &Turn) -> StoreResult<()> {
+    let recorded = recording.recorded();
+    supersede(recording, std::slice::from_ref(was), turn.on)?;
+    insert(
+        recording,
+        &[AreaVersion {
+            version: was.version + 1,
+            recorded_seq: recorded.seq,
+            recorded_at: recorded.at,
+            valid_to: Some(turn.on),
+            reason: Some(turn.reason.clone()),
+            ended: true,
+            ..was.clone()
+        }],
+    )
+}
+
+/// Whether an organization is or was active in it on `day` or later.
+fn has_organizations(recording: &mut Recording<'_, '_>, area: AreaId, day: NaiveDate) -> QueryResult<bool> {
+    use organization_versions as o;
+    let active: Vec<Status> = Status::ALL
+        .iter()
+        .copied()
+        .filter(|status| status.is_active())
+        .collect();
+    diesel::select(diesel::dsl::exists(
+        o::table
+            .filter(o::area_id.eq(area))
+            .filter(o::superseded_seq.is_null())
+            .filter(o::valid_to.is_null().or(o::valid_to.gt(day)))
+            .filter(o::status.eq_any(active)),
+    ))
+    .get_result(recording.conn())
+}
+
+/// An area at work cannot go: its tasks would have nobody to do them, its tokens and notices no area.
+fn refuse_if_at_work(recording: &mut Recording<'_, '_>, area: AreaId) -> StoreResult<()> {
+    let now = recording.now();
+    let open_ones: Vec<AssignmentStatus> = AssignmentStatus::ALL
+        .iter()
+        .copied()
+        .filter(|status| status.is_open())
+        .collect();
+    let open = || {
+        assignments::table
+            .inner_join(assignment_versions::table)
+            .inner_join(tasks::table)
+            .filter(head!(assignment_versions))
+            .filter(assignment_versions::status.eq_any(open_ones.clone()))
+    };
+    let conn = recording.conn();
+    let there = |found: QueryResult<i64>, code| match found {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(StoreError::Conflict(code)),
+        Err(error) => Err(error.into()),
+    };
+    there(
+        open()
+            .filter(assignments::area_id.eq(area))
+            .count()
+            .get_result(conn),
+        "area_has_tasks",
+    )?;
+    there(
+        open()
+            .filter(tasks::issuer_area_id.eq(area))
+            .count()
+            .get_result(conn),
+        "area_has_tasks",
+    )?;
+    there(
+        tokens::table
+            .filter(tokens::area_id.eq(area))
+            .filter(tokens::status.ne(TokenStatus::Revoked))
+            .filter(tokens::expires_at.gt(now))
+            .count()
+            .get_result(conn),
+        "area_has_tokens",
+    )?;
+    there(
+        endpoints::table
+            .filter(endpoints::area_id.eq(area))
+            .filter(endpoints::status.ne(EndpointStatus::Disabled))
+            .count()
+            .get_result(conn),
+        "area_has_endpoints",
+    )?;
+    there(
+        schedules::table
+            .filter(schedules::issuer_area_id.eq(area))
+            .filter(schedules::paused_at.is_null())
+            .count()
+            .get_result(conn),
+        "area_has_schedules",
+    )?;
+    there(
+        program_versions::table
+            .filter(head!(program_versions))
+            .filter(program_versions::issuer_area_id.eq(area))
+            .count()
+            .get_result(conn),
+        "area_has_programs",
+    )
+}

@@ -1,0 +1,90 @@
+//! The tree of another day, or as it was known at another moment.
+
+use diesel::prelude::*;
+
+use super::read::part_of_list;
+use super::{AreaVersion, Filter, Subtree, find_anywhere, on_day};
+use crate::db::AnyConnection;
+use crate::db::schema::area_versions;
+use crate::ids::AreaId;
+use crate::store::predicates::{true_on, within};
+use crate::store::{Moment, StoreError, StoreResult};
+
+/// The area that had this code at that moment, if it belonged to `within`, a path of the tree of that moment.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or the database's.
+pub fn find_on(
+    conn: &mut AnyConnection,
+    within: &Subtree,
+    code: &str,
+    moment: Moment,
+) -> StoreResult<AreaVersion> {
+    area_versions::table
+        .filter(true_on!(area_versions, moment.as_of, moment.known))
+        .filter(area_versions::code.eq(code))
+        .filter(within!(within))
+        .select(AreaVersion::as_select())
+        .first(conn)
+        .optional()?
+        .ok_or(StoreError::NotFound("area"))
+}
+
+/// The area that a caller of the area `caller` means by a code when it asks about that moment: the one that had it then, or the one that
+/// has it now, as it was then. Seen is what belonged to the caller's subtree in the tree of that moment.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or the database's.
+pub fn resolve(
+    conn: &mut AnyConnection,
+    caller: AreaId,
+    code: &str,
+    moment: Moment,
+) -> StoreResult<AreaVersion> {
+    let visible = on_day(conn, caller, moment.as_of, moment.known)?.subtree();
+    match find_on(conn, &visible, code, moment) {
+        Err(StoreError::NotFound(_)) => {
+            let now = find_anywhere(conn, code)?.ok_or(StoreError::NotFound("area"))?;
+            let then = on_day(conn, now.area_id, moment.as_of, moment.known)?;
+            if visible.contains(&then.path) {
+                Ok(then)
+            } else {
+                Err(StoreError::NotFound("area"))
+            }
+        }
+        found => found,
+    }
+}
+
+/// Areas of that moment in `within`, a path of the tree of that moment, by path, after `after`.
+///
+/// # Errors
+/// The database's.
+pub fn list_on(
+    conn: &mut AnyConnection,
+    within: &Subtree,
+    moment: Moment,
+    filter: &Filter,
+    after: Option<&str>,
+    limit: i64,
+) -> QueryResult<Vec<AreaVersion>> {
+    let rows = area_versions::table.filter(true_on!(area_versions, moment.as_of, moment.known));
+    part_of_list!(conn, rows, within, filter, after, limit)
+}
+
+/// The areas above `area`, from the province down, as they were at that moment.
+///
+/// # Errors
+/// The database's.
+pub fn ancestors_on(
+    conn: &mut AnyConnection,
+    area: &AreaVersion,
+    moment: Moment,
+) -> QueryResult<Vec<AreaVersion>> {
+    area_versions::table
+        .filter(true_on!(area_versions, moment.as_of, moment.known))
+        .filter(area_versions::code.eq_any(area.ancestor_codes()))
+        .order(area_versions::path)
+        .select(AreaVersion::as_select())
+        .load(conn)
+}

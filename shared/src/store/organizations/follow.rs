@@ -1,0 +1,86 @@
+//! Organizations whose area goes into another one go with it.
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+
+use super::OrganizationVersion;
+use super::lives::{audit, insert, known_segments, supersede};
+use crate::db::schema::organization_versions;
+use crate::ids::{AreaId, OrganizationId};
+use crate::store::ledger::Recording;
+use crate::store::{StoreError, StoreResult};
+
+/// What stands in `from` on `day` or later stands in `into` from then on: also what is closed, so that its past is counted where its
+/// area went.
+///
+/// # Errors
+/// [`StoreError::Conflict`] `organizations_meet` when `into` has an active one of the kind, or the database's.
+pub fn follow_area(
+    recording: &mut Recording<'_, '_>,
+    from: AreaId,
+    into: AreaId,
+    day: NaiveDate,
+    reason: &str,
+) -> StoreResult<()> {
+    use organization_versions as o;
+    let there: Vec<OrganizationId> = o::table
+        .filter(o::area_id.eq(from))
+        .filter(o::superseded_seq.is_null())
+        .filter(o::valid_to.is_null().or(o::valid_to.gt(day)))
+        .select(o::organization_id)
+        .distinct()
+        .order(o::organization_id)
+        .load(recording.conn())?;
+    for id in there {
+        let known = known_segments(recording, id)?;
+        let rows = moved(&known, from, into, day, reason, recording);
+        supersede(recording, id, Some(day))?;
+        insert(recording, &rows).map_err(|error| match error {
+            StoreError::Conflict(_) => StoreError::Conflict("organizations_meet"),
+            other => other,
+        })?;
+        audit(recording, "move", known.last(), rows.last())?;
+    }
+    Ok(())
+}
+
+/// The rows of a life as they are when its area has gone into another one, as far as they reach beyond `day`.
+fn moved(
+    known: &[OrganizationVersion],
+    from: AreaId,
+    into: AreaId,
+    day: NaiveDate,
+    reason: &str,
+    recording: &Recording<'_, '_>,
+) -> Vec<OrganizationVersion> {
+    let recorded = recording.recorded();
+    let version = known.iter().map(|row| row.version).max().unwrap_or(0) + 1;
+    let mut rows = Vec::new();
+    for segment in known {
+        if segment.valid_to.is_some_and(|to| to <= day) {
+            continue;
+        }
+        let anew = OrganizationVersion {
+            version,
+            recorded_seq: recorded.seq,
+            recorded_at: recorded.at,
+            ..segment.clone()
+        };
+        if segment.valid_from < day {
+            rows.push(OrganizationVersion {
+                valid_to: Some(day),
+                ..anew.clone()
+            });
+        }
+        let mut after = OrganizationVersion {
+            valid_from: segment.valid_from.max(day),
+            ..anew
+        };
+        if after.area_id == from {
+            after.area_id = into;
+            after.reason = Some(reason.to_owned());
+        }
+        rows.push(after);
+    }
+    rows
+}
