@@ -3,6 +3,7 @@
 mod areas;
 mod assignments;
 mod bulletins;
+mod changes;
 mod deliveries;
 mod endpoints;
 mod figures;
@@ -38,6 +39,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
                 .service(figures::answer::answer)
                 .service(figures::members::members)
                 .service(gaps::list::list)
+                .service(changes::list::list)
                 .service(tokens::list::list)
                 .service(tokens::create::create)
                 .service(tokens::get::get)

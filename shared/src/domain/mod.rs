@@ -6,6 +6,7 @@ pub mod activity;
 pub mod area;
 pub mod assignment;
 pub mod bulletin;
+pub mod change;
 pub mod dates;
 pub mod delivery;
 pub mod establishment;

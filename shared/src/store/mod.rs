@@ -6,6 +6,7 @@ pub mod areas;
 pub mod assignments;
 pub mod audit;
 pub mod bulletins;
+pub mod changes;
 pub mod counts;
 pub mod deliveries;
 pub mod endpoints;

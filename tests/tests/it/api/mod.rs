@@ -2,7 +2,8 @@
 
 mod areas;
 mod assignments;
-mod bulletins;
+pub mod bulletins;
+mod changes;
 mod contract;
 mod deliveries;
 mod endpoints;
@@ -14,5 +15,5 @@ mod programs;
 mod register;
 mod rules;
 mod schedules;
-mod tasks;
+pub mod tasks;
 mod tokens;

@@ -1,6 +1,7 @@
 //! The rows, on both databases from one body.
 
 mod assignments;
+mod changes;
 mod figures;
 mod ledger;
 mod organizations;
