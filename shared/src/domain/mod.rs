@@ -10,6 +10,7 @@ pub mod change;
 pub mod dates;
 pub mod delivery;
 pub mod establishment;
+pub mod history;
 pub mod mask;
 pub mod organization;
 pub mod period;

@@ -13,6 +13,7 @@ pub mod endpoints;
 pub mod error;
 pub mod idempotency;
 pub mod ledger;
+pub mod lives;
 pub mod notices;
 pub mod occurrences;
 pub mod organizations;
