@@ -43,17 +43,24 @@ pub struct Window<K> {
     list: String,
 }
 
+/// How many rows are asked for by a `limit` parameter.
+pub fn limit(asked: Option<i64>) -> Result<i64, ApiError> {
+    let limit = asked.unwrap_or(DEFAULT);
+    if (1..=MOST).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(ApiError::bad_parameter(
+            "limit",
+            format!("limit 应在 1 与 {MOST} 之间。"),
+            format!("limit must be between 1 and {MOST}."),
+        ))
+    }
+}
+
 impl<K: DeserializeOwned + Serialize> Window<K> {
     /// From the `limit` and `cursor` parameters. A cursor of another list, or of the same with other filters, is refused.
     pub fn new(request: &HttpRequest, limit: Option<i64>, cursor: Option<&str>) -> Result<Self, ApiError> {
-        let limit = limit.unwrap_or(DEFAULT);
-        if !(1..=MOST).contains(&limit) {
-            return Err(ApiError::bad_parameter(
-                "limit",
-                format!("limit 应在 1 与 {MOST} 之间。"),
-                format!("limit must be between 1 and {MOST}."),
-            ));
-        }
+        let limit = self::limit(limit)?;
         let bad = || {
             ApiError::bad_parameter(
                 "cursor",

@@ -119,6 +119,9 @@ pub enum Command {
     Worker,
     /// Bring the database's schema up to date.
     Migrate,
+    /// Recompute everything from the rows and compare: the audit trail's hashes, histories, the read model, and the figures frozen in
+    /// bulletins. Reads only. Exit code 1 when something differs.
+    Check(Check),
     /// Load data from a file.
     Import(Import),
     /// Manage the credentials of callers.
@@ -151,6 +154,19 @@ pub struct Up {
         value_parser = BoolishValueParser::new()
     )]
     pub empty: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// Print JSON: for each check its rows, how many differences there are, and the first of them. The variable takes true or false, 1
+    /// or 0.
+    #[arg(
+        long,
+        env = "QIAOJIAN_CHECK_JSON",
+        action = ArgAction::SetTrue,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub json: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -76,6 +76,10 @@ async fn start(settings: &Settings, command: Command) -> anyhow::Result<()> {
             let and_now = "the migration under way was undone; run it again";
             process::unless_interrupted(&stop, and_now, work).await
         }
+        Command::Check(check) => {
+            let work = Box::pin(commands::check::run(settings, &check));
+            process::unless_interrupted(&stop, "nothing was changed", work).await
+        }
         Command::Import(import) => {
             let work = Box::pin(commands::import::run(settings, &import));
             let and_now = "what was written stays; run it again to go on";

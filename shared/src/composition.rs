@@ -17,7 +17,7 @@ use crate::domain::program::Cohort;
 use crate::domain::rule::CountedFrom;
 use crate::figures::{Answer, Basis, CohortChoice, Facts, Figure, GroupBy, Metric, Place, Question, answer};
 use crate::ids::AreaId;
-use crate::store::bulletins::{BulletinKey, ComposedBulletin, ComposedNotice};
+use crate::store::bulletins::{self, BulletinKey, ComposedBulletin, ComposedNotice};
 use crate::store::programs::ProgramVersion;
 use crate::store::rules::{self, RuleRef};
 use crate::store::schedules::Recipients;
@@ -36,13 +36,26 @@ pub fn compose(
     recipients: &Recipients,
     today: NaiveDate,
 ) -> StoreResult<ComposedBulletin> {
+    let known = ledger::known(conn)?;
+    compose_as_known(conn, key, recipients, key.period.last_day().min(today), known)
+}
+
+/// Composes a bulletin as it was, or would have been, composed for `as_of` when the ledger stood at `known`.
+///
+/// # Errors
+/// As [`compose`].
+pub fn compose_as_known(
+    conn: &mut AnyConnection,
+    key: &BulletinKey,
+    recipients: &Recipients,
+    as_of: NaiveDate,
+    known: Recorded,
+) -> StoreResult<ComposedBulletin> {
     if !key.kind.has_document() {
         return Err(StoreError::Conflict("no_document"));
     }
-    let known = ledger::known(conn)?;
-    let as_of = key.period.last_day().min(today);
-    let program = programs::find(conn, key.program)?;
-    let issuer = areas::by_id(conn, key.issuer)?;
+    let program = programs::find_known_at(conn, key.program, known)?;
+    let issuer = bulletins::issuer_known_at(conn, key.issuer, known)?;
     let (rule, counting) = rules::counting(conn, &issuer.path, rules::DEFAULT, as_of, known)?;
     let within = issuer.subtree();
     let facts = Facts::load(conn, &within, as_of, known)?;

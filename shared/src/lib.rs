@@ -4,6 +4,7 @@
 #[macro_use]
 mod text_enum;
 
+pub mod check;
 pub mod clock;
 pub mod composition;
 pub mod db;

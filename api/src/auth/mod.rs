@@ -10,6 +10,7 @@ pub use verified::Authority;
 
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::domain::access::{Post, Scope};
+use qiaojian_shared::domain::area::Level;
 use qiaojian_shared::domain::organization::Verification;
 use qiaojian_shared::ids::{AreaId, TokenId};
 use qiaojian_shared::store::Subtree;
@@ -40,6 +41,14 @@ impl Principal {
         } else {
             Verification::Unverified
         }
+    }
+
+    /// Raw counts stay at county level and below; above that only the rule's outcome is told.
+    pub fn sees_raw_counts(&self) -> bool {
+        !matches!(
+            Level::of_code(&self.area_code),
+            Some(Level::Province | Level::City)
+        )
     }
 
     /// Whether reports about the area of this path are this caller's to verify: it stands above, or is the province itself.

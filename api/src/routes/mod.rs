@@ -3,6 +3,7 @@
 mod areas;
 mod assignments;
 mod bulletins;
+mod changes;
 mod deliveries;
 mod endpoints;
 mod figures;
@@ -39,6 +40,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
                 .service(figures::members::members)
                 .service(gaps::list::list)
                 .service(gaps::tasks::issue_to_gaps)
+                .service(changes::list::list)
                 .service(tokens::list::list)
                 .service(tokens::create::create)
                 .service(tokens::get::get)

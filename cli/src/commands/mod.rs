@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub mod api;
+pub mod check;
 pub mod demo;
 pub mod import;
 pub mod migrate;

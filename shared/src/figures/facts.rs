@@ -68,6 +68,11 @@ impl Facts {
             counts,
         })
     }
+
+    /// What was counted last in the area of this place, up to a day.
+    pub fn counted_on(&self, place: Place, day: NaiveDate) -> Counted {
+        self.counts.on(place, number_of(day))
+    }
 }
 
 /// One count, as figures need it.

@@ -170,6 +170,44 @@ impl ReadModel {
     }
 }
 
+/// The facts of a day as a model holds them that was built when the tree changed last, and has answered `answers` times since, at even
+/// distances in the ledger: for whoever compares them with the rows (`crate::check`).
+///
+/// # Errors
+/// The database's.
+pub fn caught_up(
+    conn: &mut AnyConnection,
+    day: NaiveDate,
+    known: Recorded,
+    answers: i64,
+) -> StoreResult<Facts> {
+    let built = tree_changed_last(conn, known)?;
+    let at = |seq| Recorded { seq, ..known };
+    let mut state = State {
+        seq: built,
+        facts: Facts::load(conn, &Subtree::everything(), day, at(built))?,
+    };
+    for answer in 1..=answers {
+        let seq = built + (known.seq - built) * answer / answers;
+        state.catch_up(conn, at(seq))?;
+    }
+    Ok(state.facts)
+}
+
+/// The place in the ledger of the last change of the tree.
+fn tree_changed_last(conn: &mut AnyConnection, known: Recorded) -> QueryResult<i64> {
+    let recorded: Option<i64> = area_versions::table
+        .filter(area_versions::recorded_seq.le(known.seq))
+        .select(max(area_versions::recorded_seq))
+        .first(conn)?;
+    let superseded: Option<i64> = area_versions::table
+        .filter(area_versions::superseded_seq.is_not_null())
+        .filter(area_versions::superseded_seq.le(known.seq))
+        .select(max(area_versions::superseded_seq))
+        .first(conn)?;
+    Ok(recorded.max(superseded).unwrap_or(0))
+}
+
 fn from_rows<T>(
     conn: &mut AnyConnection,
     within: &Subtree,

@@ -120,29 +120,43 @@ pub(super) fn append(
     Ok(row.hash)
 }
 
-/// The first place where the chain does not hold, if any.
+/// How the chain of entries holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chain {
+    /// How many entries were read: all, or those up to the break.
+    pub entries: u64,
+    /// The first place where it does not hold, if any.
+    pub first_break: Option<(i64, i16)>,
+}
+
+/// Reads the whole chain, in parts. Run it in one snapshot (`db::snapshot`), so that nothing is appended meanwhile.
 ///
 /// # Errors
 /// The database's.
-pub fn first_break(conn: &mut AnyConnection) -> QueryResult<Option<(i64, i16)>> {
+pub fn chain(conn: &mut AnyConnection) -> QueryResult<Chain> {
     let mut expected_prev = String::new();
     let mut after = (-1_i64, 0_i16);
+    let mut entries = 0;
     loop {
-        let page: Vec<AuditEntry> = audit_entries::table
+        // `>=` narrows the index range; the rest settles ties within one tick.
+        let part: Vec<AuditEntry> = audit_entries::table
+            .filter(audit_entries::seq.ge(after.0))
             .filter(
-                audit_entries::seq.gt(after.0).or(audit_entries::seq
-                    .eq(after.0)
-                    .and(audit_entries::ordinal.gt(after.1))),
+                audit_entries::seq
+                    .gt(after.0)
+                    .or(audit_entries::ordinal.gt(after.1)),
             )
             .order((audit_entries::seq, audit_entries::ordinal))
             .limit(1000)
             .select(AuditEntry::as_select())
             .load(conn)?;
-        let Some(last) = page.last() else { break };
+        let Some(last) = part.last() else { break };
         after = (last.seq, last.ordinal);
-        for entry in &page {
+        for entry in &part {
+            entries += 1;
             if entry.prev_hash != expected_prev || entry.hash != entry.expected_hash() {
-                return Ok(Some((entry.seq, entry.ordinal)));
+                let first_break = Some((entry.seq, entry.ordinal));
+                return Ok(Chain { entries, first_break });
             }
             expected_prev.clone_from(&entry.hash);
         }
@@ -151,5 +165,8 @@ pub fn first_break(conn: &mut AnyConnection) -> QueryResult<Option<(i64, i16)>> 
         .find(1_i16)
         .select(ledger_clock::audit_hash)
         .first(conn)?;
-    Ok((end != expected_prev).then_some(after))
+    Ok(Chain {
+        entries,
+        first_break: (end != expected_prev).then_some(after),
+    })
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use qiaojian_cli::demo::{self, Loaded, Part};
+use qiaojian_shared::check::{self, Check};
 use qiaojian_shared::clock::{ManualClock, OsEntropy};
 use qiaojian_shared::composition;
 use qiaojian_shared::db::{Db, snapshot};
@@ -230,6 +231,13 @@ async fn check_bulletin(db: &Db) {
     assert!(own.due_next.rows.iter().all(|task| july.contains(&task.due_on)));
 }
 
+async fn check_rows(db: &Db, of: Check) -> check::Report {
+    let today = date("2022-06-24");
+    db.read_slow(move |conn| snapshot(conn, |conn| check::run(conn, of, today)))
+        .await
+        .unwrap()
+}
+
 /// One test, because twenty thousand areas take their time in a debug build.
 #[test]
 fn a_load_that_was_cut_short_goes_on_to_the_articles_figures_and_a_second_adds_nothing() {
@@ -248,6 +256,10 @@ fn a_load_that_was_cut_short_goes_on_to_the_articles_figures_and_a_second_adds_n
             check_figures(&db).await;
             check_preparing(&db).await;
             check_bulletin(&db).await;
+            for of in Check::ALL {
+                let checked = check_rows(&db, *of).await;
+                assert!(checked.is_clean(), "{checked:?}");
+            }
             let again = demo::load(&db, clock.as_ref(), &OsEntropy, |progress| panic!("{progress:?}")).await;
             assert_eq!(again.unwrap(), Loaded::Before);
             assert_eq!(contents(&db).await, held);

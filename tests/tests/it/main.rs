@@ -10,6 +10,7 @@
 
 mod api;
 mod blackbox;
+mod check;
 mod demo;
 mod store;
 mod worker;

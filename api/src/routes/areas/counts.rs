@@ -3,7 +3,6 @@
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::domain::area::Level;
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::ids::CountId;
 use qiaojian_shared::store::areas;
@@ -69,13 +68,13 @@ impl Count {
 
 /// Raw counts stay at county level and below; above that only the rule's outcome is told.
 fn check_level(caller: &Principal) -> Result<(), ApiError> {
-    match Level::of_code(&caller.area_code) {
-        Some(Level::Province | Level::City) => Err(ApiError::not_yours(
-            "涉侨人员、家庭的原始数据只在县级及以下使用；上级请看 fulfilment 和应建未建清单。",
-            "Raw counts stay at county level and below. Ask for fulfilment and gaps instead.",
-        )),
-        _ => Ok(()),
+    if caller.sees_raw_counts() {
+        return Ok(());
     }
+    Err(ApiError::not_yours(
+        "涉侨人员、家庭的原始数据只在县级及以下使用；上级请看 fulfilment 和应建未建清单。",
+        "Raw counts stay at county level and below. Ask for fulfilment and gaps instead.",
+    ))
 }
 
 /// Where a part of the list ends.

@@ -3,7 +3,8 @@
 mod area_turns;
 mod areas;
 mod assignments;
-mod bulletins;
+pub mod bulletins;
+mod changes;
 mod contract;
 mod deliveries;
 mod endpoints;
@@ -15,5 +16,5 @@ mod programs;
 mod register;
 mod rules;
 mod schedules;
-mod tasks;
+pub mod tasks;
 mod tokens;

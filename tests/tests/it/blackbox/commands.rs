@@ -3,10 +3,14 @@
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 
+use diesel::prelude::*;
+use insta::assert_snapshot;
 use qiaojian_shared::clock::SystemClock;
+use qiaojian_shared::db::schema::audit_entries;
 use qiaojian_shared::store::{StoreError, areas};
+use qiaojian_tests::fixtures::article_clock;
 use qiaojian_tests::{TestDb, both_databases};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Running, qiaojian, refusal, text};
 
@@ -343,5 +347,62 @@ fn several_processes_may_migrate_at_once() {
             })
             .collect();
         assert!(runs.into_iter().all(|mut run| run.wait().unwrap().success()));
+    });
+}
+
+#[test]
+fn a_register_is_checked_and_what_was_tampered_with_is_named() {
+    let nowhere = tempfile::tempdir().unwrap();
+    let missing = refusal(qiaojian(&nowhere.path().join("data")).arg("check"), 1);
+    assert!(missing.contains("there is no database yet"), "{missing}");
+    assert!(!nowhere.path().join("data").exists());
+    both_databases(|test_db| {
+        let file = test_db.directory().join("areas.csv");
+        std::fs::write(&file, AREAS).unwrap();
+        let imported = run(&test_db, &["import", "areas", file.to_str().unwrap()]);
+        assert_eq!(imported.status.code(), Some(0), "{}", text(&imported.stderr));
+        let clean = run(&test_db, &["check"]);
+        assert_eq!(clean.status.code(), Some(0), "{}", text(&clean.stderr));
+        assert_snapshot!(text(&clean.stdout), @r"
+        audit_trail             2 rows  ok
+        areas                   2 rows  ok
+        organizations           0 rows  ok
+        assignments             0 rows  ok
+        figures                 0 rows  ok
+        bulletins               0 rows  ok
+        ");
+
+        let db = test_db.open(article_clock());
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            db.write(|tx| {
+                diesel::update(audit_entries::table.filter(audit_entries::seq.eq(1)))
+                    .set(audit_entries::verb.eq("delete"))
+                    .execute(tx.conn)
+                    .map_err(StoreError::from)
+            })
+            .await
+            .unwrap();
+        });
+        let tampered = run(&test_db, &["check"]);
+        assert_eq!(tampered.status.code(), Some(1));
+        assert_eq!(
+            text(&tampered.stderr),
+            "qiaojian: 1 of 6 checks found differences\n"
+        );
+        let told = text(&tampered.stdout);
+        assert!(
+            told.contains("audit_trail") && told.contains("1 difference\n"),
+            "{told}"
+        );
+        assert!(told.contains("breaks at entry 1.0"), "{told}");
+        let for_programs = run(&test_db, &["check", "--json"]);
+        assert_eq!(for_programs.status.code(), Some(1));
+        let reports: Value = serde_json::from_slice(&for_programs.stdout).unwrap();
+        assert_eq!(reports[0]["check"], "audit_trail");
+        assert_eq!(
+            (&reports[0]["differences"], &reports[1]["differences"]),
+            (&json!(1), &json!(0))
+        );
     });
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use qiaojian_shared::check::{self, Check};
 use qiaojian_shared::db::snapshot;
 use qiaojian_shared::domain::area::Level;
 use qiaojian_shared::domain::establishment::{EstablishmentParams, Threshold};
@@ -392,6 +393,14 @@ fn model_rows_and_reckoning_agree_over_random_histories_and_past_answers_stay() 
                         assert_eq!(totals, by_hand(&known, &asked), "by hand, {act:?}");
                         told.push((asked, at, rows));
                     }
+                }
+                for check in [Check::AuditTrail, Check::Organizations, Check::Figures] {
+                    let today = register.today();
+                    let checked = register
+                        .read(move |conn| snapshot(conn, |conn| check::run(conn, check, today)))
+                        .await
+                        .unwrap();
+                    assert!(checked.is_clean(), "{checked:?}");
                 }
                 for (asked, at, before) in told {
                     assert_eq!(

@@ -134,7 +134,7 @@ fn the_audit_trail_shows_a_changed_and_a_missing_entry() {
                 record(&db, area, number).await;
             }
             let intact = db
-                .read(|conn| audit::first_break(conn).map_err(StoreError::from))
+                .read(|conn| Ok::<_, StoreError>(audit::chain(conn)?.first_break))
                 .await
                 .unwrap();
             assert_eq!(intact, None);
@@ -147,7 +147,7 @@ fn the_audit_trail_shows_a_changed_and_a_missing_entry() {
             .await
             .unwrap();
             let broken = db
-                .read(|conn| audit::first_break(conn).map_err(StoreError::from))
+                .read(|conn| Ok::<_, StoreError>(audit::chain(conn)?.first_break))
                 .await
                 .unwrap();
             assert_eq!(broken, Some((3, 0)));
@@ -159,7 +159,7 @@ fn the_audit_trail_shows_a_changed_and_a_missing_entry() {
             .await
             .unwrap();
             let cut = db
-                .read(|conn| audit::first_break(conn).map_err(StoreError::from))
+                .read(|conn| Ok::<_, StoreError>(audit::chain(conn)?.first_break))
                 .await
                 .unwrap();
             assert!(cut.is_some(), "an end that was cut off shows too");

@@ -2,6 +2,7 @@
 
 mod areas;
 mod assignments;
+mod changes;
 mod figures;
 mod ledger;
 mod organizations;

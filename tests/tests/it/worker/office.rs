@@ -271,7 +271,7 @@ impl Office {
 
     /// Whatever happened: the audit trail holds, the serials have no gap, and every published notice was queued or says why not.
     async fn check_invariants(&self) {
-        assert_eq!(self.read(audit::first_break).await, None);
+        assert_eq!(self.read(audit::chain).await.first_break, None);
         let serials: Vec<i32> = self
             .bulletins()
             .await

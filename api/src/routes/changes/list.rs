@@ -1,0 +1,167 @@
+//! What changed, for phones that were offline.
+
+use actix_web::{HttpResponse, get, web};
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::db::snapshot;
+use qiaojian_shared::domain::change::{Noun, ReadUpTo};
+use qiaojian_shared::store::changes::{self, Changes, Reader};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::App;
+use crate::auth::{Caller, Principal, needs};
+use crate::extract::Params;
+use crate::page;
+use crate::problem::{ApiError, Problem};
+
+/// Changes since when.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ChangesParams {
+    /// The `next_since` of the last answer. `0` is the beginning. When left out, nothing is told but where the ledger is now: ask so
+    /// before loading lists, and go on from there.
+    #[param(example = "1834")]
+    since: Option<String>,
+    /// 1 to 200; 50 when left out.
+    limit: Option<i64>,
+}
+
+/// Part of what changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChangeFeed {
+    /// In the order in which it became known.
+    pub items: Vec<Change>,
+    /// Give it as `since` the next time: nothing is missed, nothing told twice. It may move on where there are no items.
+    #[schema(example = "1834")]
+    pub next_since: String,
+    /// Whether to ask again at once. `false`: this is all there is for now.
+    pub more: bool,
+}
+
+/// One change. It says what to read anew, not what it is now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Change {
+    /// Its place in the ledger; what was written together has one.
+    pub seq: i64,
+    /// When the system learnt it.
+    pub at: UtcTime,
+    pub resource: Noun,
+    /// The `id` of the row.
+    pub id: String,
+    /// `create`, `update` (a correction), `delete`, or the verb of a change.
+    #[schema(example = "establish")]
+    pub verb: String,
+    /// The code of the area whose row it is; `null` where that is none of the caller's, as with a programme or a task of the province.
+    pub area: Option<String>,
+    /// By this change the caller lost sight of it: it was made void, or stands outside the caller's area now. With an area goes all that
+    /// stands in it.
+    pub gone: bool,
+    /// Where to read it; `null` when it is gone.
+    #[schema(example = "/v1/organizations/0190a000-0000-7000-8000-000000000000")]
+    pub href: Option<String>,
+}
+
+impl Change {
+    fn of(change: changes::Change) -> Self {
+        Self {
+            href: (!change.gone).then(|| href(&change)),
+            seq: change.seq,
+            at: change.at,
+            resource: change.noun,
+            id: change.id,
+            verb: change.verb,
+            area: change.area,
+            gone: change.gone,
+        }
+    }
+}
+
+fn href(change: &changes::Change) -> String {
+    let id = &change.id;
+    let area = change.area.as_deref().unwrap_or_default();
+    match change.noun {
+        Noun::Area => format!("/v1/areas/{area}"),
+        Noun::Counts => format!("/v1/areas/{area}/counts"),
+        Noun::Program => format!("/v1/programs/{id}"),
+        // They are read together, as they are few.
+        Noun::Rule => "/v1/rules".to_owned(),
+        Noun::Organization => format!("/v1/organizations/{id}"),
+        Noun::Task => format!("/v1/tasks/{id}"),
+        Noun::Assignment => format!("/v1/assignments/{id}"),
+        Noun::Bulletin => format!("/v1/bulletins/{id}"),
+        Noun::Notice => format!("/v1/notices/{id}"),
+        Noun::Schedule => format!("/v1/schedules/{id}"),
+    }
+}
+
+fn reader(caller: &Principal) -> Reader {
+    let may_read = |noun: &Noun| {
+        caller.scopes.contains(&noun.scope()) && (*noun != Noun::Counts || caller.sees_raw_counts())
+    };
+    Reader {
+        area: caller.area,
+        visible: caller.visible.clone(),
+        nouns: Noun::ALL.iter().copied().filter(may_read).collect(),
+    }
+}
+
+/// What changed in the caller's subtree since the last answer, in order and complete: areas, counts, programmes, rules, organizations,
+/// tasks, assignments, bulletins, notices and schedules, each if the caller may read it.
+#[utoipa::path(
+    tag = "changes",
+    security(("oauth" = ["area:read"])),
+    params(ChangesParams),
+    responses(
+        (status = 200, description = "Part of the changes", body = ChangeFeed),
+        (status = 400, description = "No place of this ledger", body = Problem)
+    )
+)]
+#[get("/changes")]
+pub async fn list(
+    app: web::Data<App>,
+    caller: Caller<needs::AreaRead>,
+    params: Params<ChangesParams>,
+) -> Result<HttpResponse, ApiError> {
+    let limit = page::limit(params.limit)?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let since = params
+        .since
+        .as_deref()
+        .map(|text| text.parse::<ReadUpTo>().map_err(|_| unreadable()))
+        .transpose()?;
+    let caller = caller.principal();
+    let told = app
+        .read(move |conn| {
+            snapshot(conn, |conn| match since {
+                None => Ok(Changes {
+                    items: Vec::new(),
+                    read: changes::present(conn)?,
+                    more: false,
+                }),
+                Some(since) => changes::since(conn, &reader(&caller), since, limit)?.ok_or_else(not_reached),
+            })
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(ChangeFeed {
+        items: told.items.into_iter().map(Change::of).collect(),
+        next_since: told.read.to_string(),
+        more: told.more,
+    }))
+}
+
+fn unreadable() -> ApiError {
+    ApiError::bad_parameter(
+        "since",
+        "since 应为上次返回的 next_since；0 表示从头开始。",
+        "since must be the next_since of an earlier answer; 0 is the beginning.",
+    )
+}
+
+fn not_reached() -> ApiError {
+    ApiError::bad_parameter(
+        "since",
+        "since 晚于台账的最新位置（台账可能由备份恢复），请重新下载数据，再从不带 since 的回答开始。",
+        "since is beyond the end of the ledger, which may have been restored from a backup. Load everything anew, from an answer without since on.",
+    )
+}

@@ -1,0 +1,3 @@
+//! `/v1/changes`
+
+pub mod list;
