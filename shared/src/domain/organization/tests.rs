@@ -1,0 +1,150 @@
+use super::*;
+use crate::domain::dates::Precision;
+
+#[test]
+fn the_life_of_an_organization() {
+    use Status::*;
+    let table = [
+        (Preparing, vec![("approve", Approved), ("abandon", Abandoned)]),
+        (Approved, vec![("establish", Established), ("abandon", Abandoned)]),
+        (Established, vec![("unveil", Established), ("close", Closed)]),
+        (Closed, vec![]),
+        (Merged, vec![]),
+        (Abandoned, vec![]),
+    ];
+    for (status, allowed) in table {
+        for verb in Verb::ALL {
+            let expected = allowed
+                .iter()
+                .find(|(word, _)| *word == verb.as_str())
+                .map(|(_, next)| *next);
+            match (status.after(*verb), expected) {
+                (Ok(next), Some(expected)) => assert_eq!(next, expected, "{status} {verb}"),
+                (Err(refused), None) => {
+                    assert_eq!(refused.allowed.len(), allowed.len(), "{status} {verb}");
+                }
+                other => panic!("{status} {verb}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn kinds_have_their_levels() {
+    assert!(
+        Level::ALL
+            .iter()
+            .all(|level| Kind::Federation.may_stand_at(*level))
+    );
+    assert!(!Kind::WorkStation.may_stand_at(Level::County));
+    assert!(Kind::WorkStation.may_stand_at(Level::Park));
+    assert!(!Kind::WorkSubStation.may_stand_at(Level::Township));
+    assert!(!Kind::LiaisonPost.may_stand_at(Level::Park));
+}
+
+fn date(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+fn life(status: Status, approved: &str, established: &str, unveiled: &str, closed: &str) -> Life {
+    let on = |text: &str| (!text.is_empty()).then(|| PreciseDate::day(date(text)));
+    Life {
+        status,
+        approved: on(approved),
+        established: on(established),
+        unveiled: on(unveiled),
+        closed: on(closed),
+    }
+}
+
+#[test]
+fn dates_must_fit_the_status_and_each_other() {
+    use Status::*;
+    for (life, codes) in [
+        (life(Preparing, "", "", "", ""), vec![]),
+        (
+            life(Preparing, "2022-01-01", "", "", ""),
+            vec!["date_not_allowed"],
+        ),
+        (life(Approved, "", "", "", ""), vec!["date_missing"]),
+        (
+            life(Established, "2022-01-01", "2022-02-01", "2022-02-02", ""),
+            vec![],
+        ),
+        (life(Established, "", "2022-02-01", "", ""), vec![]),
+        (
+            life(Established, "2022-03-01", "2022-02-01", "", ""),
+            vec!["dates_out_of_order"],
+        ),
+        (
+            life(Established, "", "2022-02-01", "", "2022-05-01"),
+            vec!["date_not_allowed"],
+        ),
+        (life(Closed, "", "2022-02-01", "", ""), vec!["date_missing"]),
+        (
+            life(Established, "", "2022-07-01", "", ""),
+            vec!["date_in_future"],
+        ),
+    ] {
+        let found: Vec<_> = life
+            .violations(date("2022-06-24"))
+            .iter()
+            .map(|violation| violation.code)
+            .collect();
+        assert_eq!(found, codes, "{life:?}");
+    }
+}
+
+#[test]
+fn an_imprecise_step_may_share_its_interval_with_the_one_before() {
+    let late_march = PreciseDate {
+        on: date("2022-03-21"),
+        precision: Precision::TenDay,
+    };
+    let life = Life {
+        status: Status::Established,
+        approved: Some(PreciseDate::day(date("2022-03-25"))),
+        established: Some(late_march),
+        unveiled: Some(late_march),
+        closed: None,
+    };
+    assert!(life.violations(date("2022-06-24")).is_empty());
+    let starts: Vec<_> = life
+        .segments(date("2022-06-24"))
+        .iter()
+        .map(|(from, life)| (*from, life.status))
+        .collect();
+    assert_eq!(
+        starts,
+        [
+            (date("2022-03-25"), Status::Approved),
+            (date("2022-03-31"), Status::Established)
+        ]
+    );
+}
+
+#[test]
+fn a_life_recorded_late_has_the_segments_it_was_lived_in() {
+    let life = life(
+        Status::Closed,
+        "2022-01-01",
+        "2022-02-01",
+        "2022-02-15",
+        "2022-05-01",
+    );
+    let segments = life.segments(date("2022-06-24"));
+    let seen: Vec<_> = segments
+        .iter()
+        .map(|(from, life)| (from.to_string(), life.status, life.unveiled.is_some()))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("2022-01-01".to_owned(), Status::Approved, false),
+            ("2022-02-01".to_owned(), Status::Established, false),
+            ("2022-02-15".to_owned(), Status::Established, true),
+            ("2022-05-01".to_owned(), Status::Closed, true),
+        ]
+    );
+    assert_eq!(segments.last().unwrap().1, life);
+}
