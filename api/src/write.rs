@@ -68,6 +68,14 @@ impl Reply {
         })
     }
 
+    /// 201 with several things that were made; each has its own address.
+    pub fn made<T: Serialize>(value: &T) -> Result<Self, ApiError> {
+        Ok(Self {
+            status: StatusCode::CREATED,
+            ..Self::plain(value)?
+        })
+    }
+
     /// 200 instead of 201: the same request had made it before.
     #[must_use]
     pub fn made_before(self) -> Self {

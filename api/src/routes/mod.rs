@@ -45,6 +45,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
                 .service(tokens::rotate::rotate)
                 .service(organizations::list::list)
                 .service(organizations::create::create)
+                .service(organizations::batch::batch)
                 .service(organizations::get::get)
                 .service(organizations::patch::patch)
                 .service(organizations::delete::delete)

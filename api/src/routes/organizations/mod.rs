@@ -1,5 +1,6 @@
 //! The register of organizations.
 
+pub mod batch;
 pub mod create;
 pub mod delete;
 pub mod get;

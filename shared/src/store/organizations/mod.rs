@@ -1,5 +1,6 @@
 //! The register of organizations.
 
+mod batch;
 mod change;
 mod history;
 mod lives;
@@ -10,6 +11,7 @@ mod write;
 
 use diesel::prelude::*;
 
+pub use batch::{Item, create_all};
 pub use change::{Step, Turn, Turned, transition, turn};
 pub use history::{Event, history};
 pub use past::{Moment, find_on, list_on};

@@ -63,19 +63,48 @@ pub fn create(
     new: &NewOrganization,
     today: NaiveDate,
 ) -> StoreResult<Created> {
+    if let Some(before) = made_before(recording, visible, new)? {
+        return Ok(Created::Before(before));
+    }
+    admit(recording, visible, new, today)?;
+    put(recording, new, today).map(Created::New)
+}
+
+/// How it is now, if the same request had made it before.
+pub(super) fn made_before(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    new: &NewOrganization,
+) -> StoreResult<Option<OrganizationInArea>> {
     let known: Option<String> = organizations::table
         .find(new.id)
         .select(organizations::created_digest)
         .first(recording.conn())
         .optional()?;
-    if let Some(digest) = known {
-        if digest != new.digest {
-            return Err(StoreError::IdTaken);
-        }
-        return find(recording.conn(), visible, new.id).map(Created::Before);
+    match known {
+        None => Ok(None),
+        Some(digest) if digest == new.digest => find(recording.conn(), visible, new.id).map(Some),
+        Some(_) => Err(StoreError::IdTaken),
     }
+}
+
+/// Lets through what may be recorded.
+pub(super) fn admit(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    new: &NewOrganization,
+    today: NaiveDate,
+) -> StoreResult<()> {
     check(&new.facts, &new.area, today)?;
-    check_parent(recording, visible, new.id, new.parent)?;
+    check_parent(recording, visible, new.id, new.parent)
+}
+
+/// Writes what was let through.
+pub(super) fn put(
+    recording: &mut Recording<'_, '_>,
+    new: &NewOrganization,
+    today: NaiveDate,
+) -> StoreResult<OrganizationInArea> {
     let recorded = recording.recorded();
     diesel::insert_into(organizations::table)
         .values((
@@ -93,7 +122,7 @@ pub fn create(
     };
     insert(recording, &segments_of(&row, today))?;
     audit(recording, "create", None, Some(&row))?;
-    Ok(Created::New(in_area(row, &new.area)))
+    Ok(in_area(row, &new.area))
 }
 
 /// Says that an organization was never otherwise.

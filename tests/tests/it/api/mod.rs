@@ -2,6 +2,7 @@
 
 mod areas;
 mod assignments;
+mod batch;
 mod bulletins;
 mod contract;
 mod deliveries;
