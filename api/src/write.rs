@@ -76,6 +76,15 @@ impl Reply {
         })
     }
 
+    /// With the version of what it is about.
+    #[must_use]
+    pub fn of_version(self, version: i64) -> Self {
+        Self {
+            etag: Some(version),
+            ..self
+        }
+    }
+
     /// 200 instead of 201: the same request had made it before.
     #[must_use]
     pub fn made_before(self) -> Self {

@@ -6,7 +6,7 @@ mod life;
 use chrono::NaiveDate;
 
 pub use checklist::{ChecklistItem, FiveHave, StandingRules};
-pub use life::{Life, PreciseDate};
+pub use life::{Life, PreciseDate, Reopening};
 
 use super::access::Post;
 use super::area::Level;
@@ -130,8 +130,44 @@ text_enum! {
         Unveil => "unveil",
         /// 撤销
         Close => "close",
+        /// 恢复: established again after it was closed.
+        Reopen => "reopen",
+        /// 合并: it goes on within another.
+        Merge => "merge",
+        /// 分设: others come out of it; it goes on.
+        Split => "split",
         /// Given up before it was established.
         Abandon => "abandon",
+    }
+}
+
+impl Verb {
+    /// Whether it ends something, begins it anew or parts it, and so has to be given a reason.
+    pub const fn needs_reason(self) -> bool {
+        matches!(
+            self,
+            Self::Close | Self::Reopen | Self::Merge | Self::Split | Self::Abandon
+        )
+    }
+}
+
+text_enum! {
+    /// How one organization comes out of another (an `org:ChangeEvent` of the W3C's ORG vocabulary).
+    pub enum ChangeKind {
+        /// 合并
+        Merge => "merge",
+        /// 分设
+        Split => "split",
+    }
+}
+
+text_enum! {
+    /// What an organization is in a change.
+    pub enum Part {
+        /// It was before (`org:originalOrganization`).
+        Original => "original",
+        /// It is after (`org:resultingOrganization`).
+        Result => "result",
     }
 }
 
@@ -190,6 +226,9 @@ impl Status {
             (Self::Approved, Verb::Establish) => Some(Self::Established),
             (Self::Established, Verb::Unveil) => Some(Self::Established),
             (Self::Established, Verb::Close) => Some(Self::Closed),
+            (Self::Closed, Verb::Reopen) => Some(Self::Established),
+            (Self::Established, Verb::Merge) => Some(Self::Merged),
+            (Self::Established, Verb::Split) => Some(Self::Established),
             (Self::Preparing | Self::Approved, Verb::Abandon) => Some(Self::Abandoned),
             _ => None,
         }

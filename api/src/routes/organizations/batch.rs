@@ -39,11 +39,11 @@ pub struct BatchReply {
 }
 
 /// One organization of the request.
-struct Wanted {
-    id: OrganizationId,
+pub(super) struct Wanted {
+    pub id: OrganizationId,
     /// Of what the item says, whatever else is in the call.
-    digest: String,
-    input: OrganizationInput,
+    pub digest: String,
+    pub input: OrganizationInput,
 }
 
 /// Records up to 200 organizations in the caller's subtree, all of them or none.
@@ -69,7 +69,7 @@ pub async fn batch(
     body: Body<BatchInput>,
 ) -> Result<HttpResponse, ApiError> {
     let Body { value: input, digest } = body;
-    let wanted = read_items(input.items, app.clock.as_ref(), app.entropy.as_ref())?;
+    let wanted = read_items(("/items", input.items), app.clock.as_ref(), app.entropy.as_ref())?;
     let (caller, today) = (caller.principal(), app.today());
     write
         .run(&app, &digest, move |recording| {
@@ -98,11 +98,15 @@ pub async fn batch(
         .await
 }
 
-/// Each item as it was sent. What cannot be read is told of all of them.
-fn read_items(items: Vec<Value>, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<Vec<Wanted>, ApiError> {
+/// Reads each item of the list that stands at `pointer`. What cannot be read is told of all of them.
+pub(super) fn read_items(
+    (pointer, items): (&'static str, Vec<Value>),
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> Result<Vec<Wanted>, ApiError> {
     if items.is_empty() || items.len() > MOST {
         return Err(ApiError::invalid(vec![Violation::new(
-            "/items",
+            pointer,
             "out_of_range",
             format!("每次 1 至 {MOST} 项，现有 {} 项。", items.len()),
             format!("Send 1 to {MOST} items; there are {}.", items.len()),
@@ -117,7 +121,7 @@ fn read_items(items: Vec<Value>, clock: &dyn Clock, entropy: &dyn Entropy) -> Re
         match read {
             Ok((id, input)) => wanted.push(Wanted { id, digest, input }),
             Err(error) => {
-                let place = format!("/items/{number}");
+                let place = format!("{pointer}/{number}");
                 let found = error.into_violations().into_iter();
                 malformed.extend(found.map(|violation| violation.under(&place)));
             }

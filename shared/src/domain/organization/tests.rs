@@ -7,8 +7,16 @@ fn the_life_of_an_organization() {
     let table = [
         (Preparing, vec![("approve", Approved), ("abandon", Abandoned)]),
         (Approved, vec![("establish", Established), ("abandon", Abandoned)]),
-        (Established, vec![("unveil", Established), ("close", Closed)]),
-        (Closed, vec![]),
+        (
+            Established,
+            vec![
+                ("unveil", Established),
+                ("close", Closed),
+                ("merge", Merged),
+                ("split", Established),
+            ],
+        ),
+        (Closed, vec![("reopen", Established)]),
         (Merged, vec![]),
         (Abandoned, vec![]),
     ];
@@ -54,7 +62,12 @@ fn life(status: Status, approved: &str, established: &str, unveiled: &str, close
         established: on(established),
         unveiled: on(unveiled),
         closed: on(closed),
+        reopenings: Vec::new(),
     }
+}
+
+fn reopening(closed: &str, reopened: &str) -> Reopening {
+    Reopening::between(PreciseDate::day(date(closed)), PreciseDate::day(date(reopened)))
 }
 
 #[test]
@@ -107,6 +120,7 @@ fn an_imprecise_step_may_share_its_interval_with_the_one_before() {
         established: Some(late_march),
         unveiled: Some(late_march),
         closed: None,
+        reopenings: Vec::new(),
     };
     assert!(life.violations(date("2022-06-24")).is_empty());
     let starts: Vec<_> = life
@@ -147,4 +161,109 @@ fn a_life_recorded_late_has_the_segments_it_was_lived_in() {
         ]
     );
     assert_eq!(segments.last().unwrap().1, life);
+}
+
+#[test]
+fn a_reopened_one_was_closed_in_between() {
+    let reopened = Life {
+        reopenings: vec![
+            reopening("2022-04-01", "2022-04-10"),
+            reopening("2022-05-01", "2022-05-20"),
+        ],
+        ..life(Status::Merged, "", "2022-02-01", "2022-04-15", "2022-06-01")
+    };
+    assert!(reopened.violations(date("2022-06-24")).is_empty());
+    let segments = reopened.segments(date("2022-06-24"));
+    let seen: Vec<_> = segments
+        .iter()
+        .map(|(from, life)| {
+            let (closed, unveiled) = (life.closed.map(|closed| closed.on.to_string()), life.unveiled);
+            (
+                from.to_string(),
+                life.status.as_str(),
+                closed.unwrap_or_default(),
+                unveiled.is_some(),
+                life.reopenings.len(),
+            )
+        })
+        .collect();
+    let row = |from: &str, status, closed: &str, unveiled, reopenings| {
+        (from.to_owned(), status, closed.to_owned(), unveiled, reopenings)
+    };
+    assert_eq!(
+        seen,
+        [
+            row("2022-02-01", "established", "", false, 0),
+            row("2022-04-01", "closed", "2022-04-01", false, 0),
+            row("2022-04-10", "established", "", false, 1),
+            row("2022-04-15", "established", "", true, 1),
+            row("2022-05-01", "closed", "2022-05-01", true, 1),
+            row("2022-05-20", "established", "", true, 2),
+            row("2022-06-01", "merged", "2022-06-01", true, 2),
+        ]
+    );
+    assert_eq!(segments.last().unwrap().1, reopened);
+    let unveiled_first = Life {
+        unveiled: Some(PreciseDate::day(date("2022-03-01"))),
+        ..reopened
+    };
+    let segments = unveiled_first.segments(date("2022-06-24"));
+    assert!(segments.iter().skip(1).all(|(_, life)| life.unveiled.is_some()));
+    assert_eq!(segments.len(), 7);
+}
+
+#[test]
+fn reopenings_follow_each_other() {
+    use Status::*;
+    let lived = |status, unveiled: &str, closed: &str, reopenings: &[(&str, &str)]| Life {
+        reopenings: reopenings
+            .iter()
+            .map(|(closed, reopened)| reopening(closed, reopened))
+            .collect(),
+        ..life(status, "", "2022-02-01", unveiled, closed)
+    };
+    let once = [("2022-04-01", "2022-04-10")];
+    for (life, faults) in [
+        (lived(Established, "", "", &once), vec![]),
+        (lived(Established, "2022-04-10", "", &once), vec![]),
+        (lived(Closed, "", "2022-04-10", &once), vec![]),
+        (
+            lived(Established, "2022-04-05", "", &once),
+            vec!["/unveiled_on dates_out_of_order"],
+        ),
+        (
+            lived(Closed, "", "2022-04-09", &once),
+            vec!["/closed_on dates_out_of_order"],
+        ),
+        (
+            lived(Established, "", "", &[("2022-01-31", "2022-04-10")]),
+            vec!["/reopenings/0/closed_on dates_out_of_order"],
+        ),
+        (
+            lived(Established, "", "", &[("2022-04-10", "2022-04-10")]),
+            vec!["/reopenings/0/reopened_on dates_out_of_order"],
+        ),
+        (
+            lived(Established, "", "", &[once[0], ("2022-04-09", "2022-05-01")]),
+            vec!["/reopenings/1/closed_on dates_out_of_order"],
+        ),
+        (
+            lived(Established, "", "", &[("2022-04-10", "2022-06-25")]),
+            vec!["/reopenings/0/reopened_on date_in_future"],
+        ),
+        (
+            Life {
+                reopenings: vec![reopening("2022-04-01", "2022-04-10")],
+                ..life(Preparing, "", "", "", "")
+            },
+            vec!["/reopenings date_not_allowed"],
+        ),
+    ] {
+        let found: Vec<_> = life
+            .violations(date("2022-06-24"))
+            .iter()
+            .map(|violation| format!("{} {}", violation.pointer, violation.code))
+            .collect();
+        assert_eq!(found, faults, "{life:?}");
+    }
 }

@@ -2,10 +2,13 @@
 
 mod batch;
 mod change;
+mod change_events;
 mod history;
 mod lives;
+mod merge;
 mod past;
 mod row;
+mod split;
 mod verify;
 mod write;
 
@@ -13,9 +16,13 @@ use diesel::prelude::*;
 
 pub use batch::{Item, create_all};
 pub use change::{Step, Turn, Turned, transition, turn};
+pub use change_events::{ChangeRow, successors};
 pub use history::{Event, history};
+pub use merge::{Merging, merge};
 pub use past::{Moment, find_on, list_on};
+pub(crate) use row::read_reopenings;
 pub use row::{OrganizationInArea, OrganizationVersion};
+pub use split::{Splitting, split};
 pub use verify::judge;
 pub use write::{Correction, Created, NewOrganization, correct, create, void};
 

@@ -88,6 +88,10 @@ fn body(name: &str) -> Value {
             "params": {"counted_from": "unveiled"}, "source": "x"})
         }
         "POST /v1/organizations/{id}/move" => json!({"area": "340322", "on": "2022-06-01"}),
+        "POST /v1/organizations/{id}/merge" => json!({"into": id, "on": "2022-06-01", "reason": "x"}),
+        "POST /v1/organizations/{id}/split" => {
+            json!({"on": "2022-06-01", "reason": "x", "into": [{"area": "340322", "kind": "federation", "name": "x"}]})
+        }
         "POST /v1/organizations/{id}/rekind" => json!({"kind": "federation", "on": "2022-06-01"}),
         "POST /v1/organizations/{id}/verify" | "POST /v1/organizations/{id}/reject" => json!({"reason": "x"}),
         "POST /v1/schedules" => schedule(id),

@@ -9,6 +9,7 @@ mod deliveries;
 mod endpoints;
 mod figures;
 mod gaps;
+mod lives;
 mod notices;
 mod organizations;
 mod programs;
