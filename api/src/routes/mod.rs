@@ -46,6 +46,10 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
                 .service(organizations::list::list)
                 .service(organizations::create::create)
                 .service(organizations::batch::batch)
+                // The lists before the one organization, which would take their names for ids.
+                .service(organizations::renewals::renewals)
+                .service(organizations::dormant::dormant)
+                .service(organizations::unveilings::unveilings)
                 .service(organizations::get::get)
                 .service(organizations::patch::patch)
                 .service(organizations::delete::delete)

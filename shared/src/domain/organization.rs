@@ -2,11 +2,13 @@
 
 mod checklist;
 mod life;
+mod unveiling;
 
 use chrono::NaiveDate;
 
 pub use checklist::{ChecklistItem, FiveHave, StandingRules};
 pub use life::{Life, PreciseDate, Reopening};
+pub use unveiling::Unveiling;
 
 use super::access::Post;
 use super::area::Level;

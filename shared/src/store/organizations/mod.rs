@@ -3,6 +3,7 @@
 mod batch;
 mod change;
 mod change_events;
+mod due;
 mod history;
 mod lives;
 mod merge;
@@ -17,6 +18,7 @@ use diesel::prelude::*;
 pub use batch::{Item, create_all};
 pub use change::{Step, Turn, Turned, transition, turn};
 pub use change_events::{ChangeRow, successors};
+pub use due::{Checked, dormant, last_activities, renewals, unveiled_together, unveilings};
 pub use history::{Event, history};
 pub use merge::{Merging, merge};
 pub use past::{Moment, find_on, list_on};
@@ -51,6 +53,7 @@ macro_rules! heads_in {
             ))
     };
 }
+use heads_in;
 
 /// Which organizations a list shows.
 #[derive(Debug, Clone, Default)]

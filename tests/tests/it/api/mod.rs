@@ -6,6 +6,7 @@ mod batch;
 mod bulletins;
 mod contract;
 mod deliveries;
+mod due;
 mod endpoints;
 mod figures;
 mod gaps;
