@@ -310,7 +310,50 @@ impl Facts {
                 ));
             }
         }
+        if let (Some(quota), Some(filled)) = (self.quota_posts, self.posts_filled)
+            && filled > quota
+        {
+            found.push(Violation::new(
+                "/posts_filled",
+                "over_quota",
+                format!("实有 {filled} 人超过编制 {quota} 人。"),
+                format!("{filled} posts are filled, more than the {quota} there are."),
+            ));
+        }
+        self.check_dates(&mut found, today);
         found
+    }
+
+    /// The dates that are no steps of its life.
+    fn check_dates(&self, found: &mut Vec<Violation>, today: NaiveDate) {
+        let five_have = self.five_have.items().into_iter();
+        let in_force = five_have
+            .map(|(pointer, item)| (pointer.replace("/doc_no", "/on"), item.and_then(|item| item.on)))
+            .chain(
+                self.standing_rules
+                    .dates()
+                    .map(|(pointer, on)| (pointer.to_owned(), on)),
+            );
+        for (pointer, _) in in_force.filter(|(_, on)| on.is_some_and(|on| on > today)) {
+            found.push(Violation::new(
+                pointer,
+                "date_in_future",
+                format!("日期不能晚于今天（{today}）。"),
+                format!("The date must not be after today ({today})."),
+            ));
+        }
+        let founded = self.life.established.map(PreciseDate::earliest);
+        if founded
+            .zip(self.term_ends_on)
+            .is_some_and(|(founded, ends)| ends < founded)
+        {
+            found.push(Violation::new(
+                "/term_ends_on",
+                "dates_out_of_order",
+                "任期届满日期早于成立日期。",
+                "The term ends before the organization was established.",
+            ));
+        }
     }
 
     /// Whether a change from `self` to `other` touches what only a verb or a reasoned correction may change.

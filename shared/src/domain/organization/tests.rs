@@ -267,3 +267,98 @@ fn reopenings_follow_each_other() {
         assert_eq!(found, faults, "{life:?}");
     }
 }
+
+#[test]
+fn what_is_recorded_besides_the_life_fits_it() {
+    let facts = Facts {
+        host: Host::Area,
+        kind: Kind::Federation,
+        name: "禹会区侨联".to_owned(),
+        life: life(Status::Established, "", "2022-02-01", "", ""),
+        approval_post: None,
+        approval_doc_no: None,
+        basis: Basis::New,
+        replaces: None,
+        has_office: true,
+        affiliation: None,
+        quota_posts: Some(3),
+        posts_filled: Some(3),
+        five_have: FiveHave::default(),
+        standing_rules: StandingRules::default(),
+        term_ends_on: Some(date("2027-02-01")),
+        note: None,
+    };
+    let item = |on: &str| {
+        Some(ChecklistItem {
+            have: true,
+            on: Some(date(on)),
+            doc_no: None,
+        })
+    };
+    for (facts, faults) in [
+        (facts.clone(), vec![]),
+        (
+            Facts {
+                posts_filled: Some(4),
+                ..facts.clone()
+            },
+            vec!["/posts_filled over_quota"],
+        ),
+        (
+            Facts {
+                quota_posts: None,
+                posts_filled: Some(4),
+                ..facts.clone()
+            },
+            vec![],
+        ),
+        (
+            Facts {
+                five_have: FiveHave {
+                    team: item("2022-06-24"),
+                    venue: item("2022-06-25"),
+                    ..FiveHave::default()
+                },
+                standing_rules: StandingRules {
+                    learning: Some(date("2022-06-24")),
+                    service: Some(date("2022-06-25")),
+                    ..StandingRules::default()
+                },
+                ..facts.clone()
+            },
+            vec![
+                "/five_have/venue/on date_in_future",
+                "/standing_rules/service date_in_future",
+            ],
+        ),
+        (
+            Facts {
+                term_ends_on: Some(date("2022-01-31")),
+                ..facts.clone()
+            },
+            vec!["/term_ends_on dates_out_of_order"],
+        ),
+        (
+            Facts {
+                basis: Basis::ReplaceOne,
+                ..facts.clone()
+            },
+            vec!["/replaces replaces_mismatch"],
+        ),
+        (
+            Facts {
+                basis: Basis::Congress,
+                replaces: Some("区侨务办".to_owned()),
+                ..facts
+            },
+            vec!["/replaces replaces_mismatch"],
+        ),
+    ] {
+        let found: Vec<_> = facts
+            .violations(Level::County, date("2022-06-24"))
+            .iter()
+            .map(|violation| format!("{} {}", violation.pointer, violation.code))
+            .collect();
+        assert_eq!(found, faults, "{facts:?}");
+    }
+}
