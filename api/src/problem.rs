@@ -87,6 +87,11 @@ impl ApiError {
         tracing::error!(request_id, method, path, status = self.0.status.as_u16(), error = %fault, "A request failed.");
     }
 
+    /// What is wrong where.
+    pub fn into_violations(self) -> Vec<Violation> {
+        self.0.errors
+    }
+
     /// The problem in the caller's language.
     pub fn problem(&self, language: Language, request_id: &str) -> Problem {
         let inner = &self.0;

@@ -68,6 +68,23 @@ impl Reply {
         })
     }
 
+    /// 201 with several things that were made; each has its own address.
+    pub fn made<T: Serialize>(value: &T) -> Result<Self, ApiError> {
+        Ok(Self {
+            status: StatusCode::CREATED,
+            ..Self::plain(value)?
+        })
+    }
+
+    /// With the version of what it is about.
+    #[must_use]
+    pub fn of_version(self, version: i64) -> Self {
+        Self {
+            etag: Some(version),
+            ..self
+        }
+    }
+
     /// 200 instead of 201: the same request had made it before.
     #[must_use]
     pub fn made_before(self) -> Self {

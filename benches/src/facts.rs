@@ -94,6 +94,7 @@ fn version(number: usize, established: Option<NaiveDate>) -> VersionFacts {
         unveiled: None,
         closed: None,
         five_have: FiveHave::default(),
+        reopenings: Vec::new(),
     }
 }
 

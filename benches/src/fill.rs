@@ -137,6 +137,7 @@ fn facts(random: &mut Random, area: &AreaVersion, kind: Kind) -> Facts {
             established: day,
             unveiled: day,
             closed: None,
+            reopenings: Vec::new(),
         },
         approval_post: None,
         approval_doc_no: established.then(|| format!("示例侨〔2022〕{}号", random.below(300))),

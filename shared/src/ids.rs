@@ -75,6 +75,8 @@ id_types! {
     RuleId;
     /// A grassroots organization.
     OrganizationId;
+    /// A merge or a split of organizations.
+    ChangeId;
     /// A row of the task breakdown table.
     TaskId;
     /// A task given to one area and post.

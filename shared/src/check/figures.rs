@@ -10,7 +10,7 @@ use crate::db::AnyConnection;
 use crate::domain::area::Level;
 use crate::domain::organization::{Status, Verification};
 use crate::figures::{
-    Basis, CohortChoice, Counted, Facts, GroupBy, Metric, Place, Question, Stretch, answer, caught_up,
+    Basis, Break, CohortChoice, Counted, Facts, GroupBy, Metric, Place, Question, Stretch, answer, caught_up,
 };
 use crate::ids::{AreaId, OrganizationId};
 use crate::store::lives::{self, StandingOn};
@@ -42,7 +42,10 @@ pub(super) fn figures(conn: &mut AnyConnection, today: NaiveDate) -> StoreResult
 }
 
 /// What is held of one place: its area, what was counted there, and its organizations.
-type Held = (AreaId, Counted, Vec<(OrganizationId, Stretch)>);
+type Held = (AreaId, Counted, Vec<Life>);
+
+/// A stretch of an organization, and when it was closed for a time.
+type Life = (OrganizationId, Stretch, Vec<Break>);
 
 /// Compares the model with each city loaded from rows by itself, so that no more than one of them is held beside it.
 fn by_city(
@@ -82,9 +85,10 @@ fn by_city(
 
 fn held_within(facts: &Facts, within: &Subtree, today: NaiveDate) -> Vec<Held> {
     let places = facts.tree.range(within);
-    let mut stretches: BTreeMap<Place, Vec<(OrganizationId, Stretch)>> = BTreeMap::new();
-    for (place, id, stretch) in facts.organizations.within(places.clone()) {
-        stretches.entry(place).or_default().push((id, *stretch));
+    let mut stretches: BTreeMap<Place, Vec<Life>> = BTreeMap::new();
+    for (place, id, stretch, breaks) in facts.organizations.within(places.clone()) {
+        let known = (id, *stretch, breaks.to_vec());
+        stretches.entry(place).or_default().push(known);
     }
     places
         .filter_map(|place| {

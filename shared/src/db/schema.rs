@@ -231,6 +231,37 @@ diesel::table! {
         note -> Nullable<Text>,
         reason -> Nullable<Text>,
         created_at -> SqlInstant,
+        reopenings -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{SqlInstant, SqlUuid};
+
+    organization_changes (id, recorded_seq) {
+        id -> SqlUuid,
+        recorded_seq -> BigInt,
+        recorded_at -> SqlInstant,
+        superseded_seq -> Nullable<BigInt>,
+        superseded_at -> Nullable<SqlInstant>,
+        kind -> Text,
+        on_date -> Date,
+        on_precision -> Text,
+        doc_no -> Nullable<Text>,
+        reason -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::SqlUuid;
+
+    organization_change_parts (change_id, recorded_seq, organization_id) {
+        change_id -> SqlUuid,
+        recorded_seq -> BigInt,
+        organization_id -> SqlUuid,
+        part -> Text,
     }
 }
 
@@ -696,6 +727,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     calendar_days,
     organizations,
     organization_versions,
+    organization_changes,
+    organization_change_parts,
     tasks,
     assignments,
     assignment_versions,

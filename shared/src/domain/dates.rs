@@ -40,6 +40,16 @@ pub fn counts_from(on: NaiveDate, precision: Precision) -> NaiveDate {
     interval(on, precision).1
 }
 
+/// The latest date of this precision that counts by `day`.
+pub fn latest_counting_by(day: NaiveDate, precision: Precision) -> NaiveDate {
+    let (first, last) = interval(day, precision);
+    if last == day {
+        day
+    } else {
+        first.pred_opt().unwrap_or(first)
+    }
+}
+
 /// A date as text: exactly `YYYY-MM-DD`, of a year from 1900 on. Anything else is a slip of the finger, and beyond four digits the two
 /// databases would not agree on the order.
 pub mod day {
@@ -125,6 +135,22 @@ mod tests {
                 "{on} {precision}"
             );
             assert_eq!(counts_from(date(on), precision), date(to), "{on} {precision}");
+        }
+    }
+
+    #[test]
+    fn the_latest_date_that_counts_by_a_day() {
+        for (day, precision, latest) in [
+            ("2022-06-24", Precision::Day, "2022-06-24"),
+            ("2022-06-24", Precision::TenDay, "2022-06-20"),
+            ("2022-06-30", Precision::TenDay, "2022-06-30"),
+            ("2022-06-24", Precision::Month, "2022-05-31"),
+            ("2022-06-30", Precision::Month, "2022-06-30"),
+        ] {
+            let found = latest_counting_by(date(day), precision);
+            assert_eq!(found, date(latest), "{day} {precision}");
+            assert!(counts_from(found, precision) <= date(day));
+            assert!(counts_from(found.succ_opt().unwrap(), precision) > date(day));
         }
     }
 }

@@ -2,11 +2,13 @@
 
 mod checklist;
 mod life;
+mod unveiling;
 
 use chrono::NaiveDate;
 
 pub use checklist::{ChecklistItem, FiveHave, StandingRules};
-pub use life::{Life, PreciseDate};
+pub use life::{Life, PreciseDate, Reopening};
+pub use unveiling::Unveiling;
 
 use super::access::Post;
 use super::area::Level;
@@ -130,8 +132,44 @@ text_enum! {
         Unveil => "unveil",
         /// 撤销
         Close => "close",
+        /// 恢复: established again after it was closed.
+        Reopen => "reopen",
+        /// 合并: it goes on within another.
+        Merge => "merge",
+        /// 分设: others come out of it; it goes on.
+        Split => "split",
         /// Given up before it was established.
         Abandon => "abandon",
+    }
+}
+
+impl Verb {
+    /// Whether it ends something, begins it anew or parts it, and so has to be given a reason.
+    pub const fn needs_reason(self) -> bool {
+        matches!(
+            self,
+            Self::Close | Self::Reopen | Self::Merge | Self::Split | Self::Abandon
+        )
+    }
+}
+
+text_enum! {
+    /// How one organization comes out of another (an `org:ChangeEvent` of the W3C's ORG vocabulary).
+    pub enum ChangeKind {
+        /// 合并
+        Merge => "merge",
+        /// 分设
+        Split => "split",
+    }
+}
+
+text_enum! {
+    /// What an organization is in a change.
+    pub enum Part {
+        /// It was before (`org:originalOrganization`).
+        Original => "original",
+        /// It is after (`org:resultingOrganization`).
+        Result => "result",
     }
 }
 
@@ -190,6 +228,9 @@ impl Status {
             (Self::Approved, Verb::Establish) => Some(Self::Established),
             (Self::Established, Verb::Unveil) => Some(Self::Established),
             (Self::Established, Verb::Close) => Some(Self::Closed),
+            (Self::Closed, Verb::Reopen) => Some(Self::Established),
+            (Self::Established, Verb::Merge) => Some(Self::Merged),
+            (Self::Established, Verb::Split) => Some(Self::Established),
             (Self::Preparing | Self::Approved, Verb::Abandon) => Some(Self::Abandoned),
             _ => None,
         }
@@ -269,7 +310,50 @@ impl Facts {
                 ));
             }
         }
+        if let (Some(quota), Some(filled)) = (self.quota_posts, self.posts_filled)
+            && filled > quota
+        {
+            found.push(Violation::new(
+                "/posts_filled",
+                "over_quota",
+                format!("实有 {filled} 人超过编制 {quota} 人。"),
+                format!("{filled} posts are filled, more than the {quota} there are."),
+            ));
+        }
+        self.check_dates(&mut found, today);
         found
+    }
+
+    /// The dates that are no steps of its life.
+    fn check_dates(&self, found: &mut Vec<Violation>, today: NaiveDate) {
+        let five_have = self.five_have.items().into_iter();
+        let in_force = five_have
+            .map(|(pointer, item)| (pointer.replace("/doc_no", "/on"), item.and_then(|item| item.on)))
+            .chain(
+                self.standing_rules
+                    .dates()
+                    .map(|(pointer, on)| (pointer.to_owned(), on)),
+            );
+        for (pointer, _) in in_force.filter(|(_, on)| on.is_some_and(|on| on > today)) {
+            found.push(Violation::new(
+                pointer,
+                "date_in_future",
+                format!("日期不能晚于今天（{today}）。"),
+                format!("The date must not be after today ({today})."),
+            ));
+        }
+        let founded = self.life.established.map(PreciseDate::earliest);
+        if founded
+            .zip(self.term_ends_on)
+            .is_some_and(|(founded, ends)| ends < founded)
+        {
+            found.push(Violation::new(
+                "/term_ends_on",
+                "dates_out_of_order",
+                "任期届满日期早于成立日期。",
+                "The term ends before the organization was established.",
+            ));
+        }
     }
 
     /// Whether a change from `self` to `other` touches what only a verb or a reasoned correction may change.
@@ -279,155 +363,4 @@ impl Facts {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::dates::Precision;
-
-    #[test]
-    fn the_life_of_an_organization() {
-        use Status::*;
-        let table = [
-            (Preparing, vec![("approve", Approved), ("abandon", Abandoned)]),
-            (Approved, vec![("establish", Established), ("abandon", Abandoned)]),
-            (Established, vec![("unveil", Established), ("close", Closed)]),
-            (Closed, vec![]),
-            (Merged, vec![]),
-            (Abandoned, vec![]),
-        ];
-        for (status, allowed) in table {
-            for verb in Verb::ALL {
-                let expected = allowed
-                    .iter()
-                    .find(|(word, _)| *word == verb.as_str())
-                    .map(|(_, next)| *next);
-                match (status.after(*verb), expected) {
-                    (Ok(next), Some(expected)) => assert_eq!(next, expected, "{status} {verb}"),
-                    (Err(refused), None) => {
-                        assert_eq!(refused.allowed.len(), allowed.len(), "{status} {verb}");
-                    }
-                    other => panic!("{status} {verb}: {other:?}"),
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn kinds_have_their_levels() {
-        assert!(
-            Level::ALL
-                .iter()
-                .all(|level| Kind::Federation.may_stand_at(*level))
-        );
-        assert!(!Kind::WorkStation.may_stand_at(Level::County));
-        assert!(Kind::WorkStation.may_stand_at(Level::Park));
-        assert!(!Kind::WorkSubStation.may_stand_at(Level::Township));
-        assert!(!Kind::LiaisonPost.may_stand_at(Level::Park));
-    }
-
-    fn date(text: &str) -> NaiveDate {
-        text.parse().unwrap()
-    }
-
-    fn life(status: Status, approved: &str, established: &str, unveiled: &str, closed: &str) -> Life {
-        let on = |text: &str| (!text.is_empty()).then(|| PreciseDate::day(date(text)));
-        Life {
-            status,
-            approved: on(approved),
-            established: on(established),
-            unveiled: on(unveiled),
-            closed: on(closed),
-        }
-    }
-
-    #[test]
-    fn dates_must_fit_the_status_and_each_other() {
-        use Status::*;
-        for (life, codes) in [
-            (life(Preparing, "", "", "", ""), vec![]),
-            (
-                life(Preparing, "2022-01-01", "", "", ""),
-                vec!["date_not_allowed"],
-            ),
-            (life(Approved, "", "", "", ""), vec!["date_missing"]),
-            (
-                life(Established, "2022-01-01", "2022-02-01", "2022-02-02", ""),
-                vec![],
-            ),
-            (life(Established, "", "2022-02-01", "", ""), vec![]),
-            (
-                life(Established, "2022-03-01", "2022-02-01", "", ""),
-                vec!["dates_out_of_order"],
-            ),
-            (
-                life(Established, "", "2022-02-01", "", "2022-05-01"),
-                vec!["date_not_allowed"],
-            ),
-            (life(Closed, "", "2022-02-01", "", ""), vec!["date_missing"]),
-            (
-                life(Established, "", "2022-07-01", "", ""),
-                vec!["date_in_future"],
-            ),
-        ] {
-            let found: Vec<_> = life
-                .violations(date("2022-06-24"))
-                .iter()
-                .map(|violation| violation.code)
-                .collect();
-            assert_eq!(found, codes, "{life:?}");
-        }
-    }
-
-    #[test]
-    fn an_imprecise_step_may_share_its_interval_with_the_one_before() {
-        let late_march = PreciseDate {
-            on: date("2022-03-21"),
-            precision: Precision::TenDay,
-        };
-        let life = Life {
-            status: Status::Established,
-            approved: Some(PreciseDate::day(date("2022-03-25"))),
-            established: Some(late_march),
-            unveiled: Some(late_march),
-            closed: None,
-        };
-        assert!(life.violations(date("2022-06-24")).is_empty());
-        let starts: Vec<_> = life
-            .segments(date("2022-06-24"))
-            .iter()
-            .map(|(from, life)| (*from, life.status))
-            .collect();
-        assert_eq!(
-            starts,
-            [
-                (date("2022-03-25"), Status::Approved),
-                (date("2022-03-31"), Status::Established)
-            ]
-        );
-    }
-
-    #[test]
-    fn a_life_recorded_late_has_the_segments_it_was_lived_in() {
-        let life = life(
-            Status::Closed,
-            "2022-01-01",
-            "2022-02-01",
-            "2022-02-15",
-            "2022-05-01",
-        );
-        let segments = life.segments(date("2022-06-24"));
-        let seen: Vec<_> = segments
-            .iter()
-            .map(|(from, life)| (from.to_string(), life.status, life.unveiled.is_some()))
-            .collect();
-        assert_eq!(
-            seen,
-            [
-                ("2022-01-01".to_owned(), Status::Approved, false),
-                ("2022-02-01".to_owned(), Status::Established, false),
-                ("2022-02-15".to_owned(), Status::Established, true),
-                ("2022-05-01".to_owned(), Status::Closed, true),
-            ]
-        );
-        assert_eq!(segments.last().unwrap().1, life);
-    }
-}
+mod tests;

@@ -30,6 +30,15 @@ impl Violation {
             en: en.into(),
         }
     }
+
+    /// The same violation of a part of the body that stands at `place`.
+    #[must_use]
+    pub fn under(self, place: &str) -> Self {
+        Self {
+            pointer: format!("{place}{}", self.pointer).into(),
+            ..self
+        }
+    }
 }
 
 /// Longest text of a name or title, in characters.

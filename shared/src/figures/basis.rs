@@ -1,6 +1,6 @@
 //! By which rule organizations count, and which side of a comparison an area is on.
 
-use super::rows::{DayNumber, NEVER, Stretch};
+use super::rows::{Break, DayNumber, Stretch};
 use super::tree::{Place, Tree};
 use super::{CohortChoice, Question};
 use crate::domain::establishment::EstablishmentParams;
@@ -31,10 +31,11 @@ impl Basis {
     }
 
     /// From when until when a stretch counts.
-    pub(super) fn life(&self, stretch: &Stretch) -> Life {
+    pub(super) fn life<'a>(&self, stretch: &Stretch, breaks: &'a [Break]) -> Life<'a> {
         Life {
             began: stretch.began(self.counting.counted_from),
             ended: stretch.ended,
+            breaks,
         }
     }
 
@@ -64,29 +65,48 @@ impl Basis {
 
 /// From when until when something counts.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Life {
+pub(super) struct Life<'a> {
     pub began: DayNumber,
     pub ended: DayNumber,
+    /// The times in between in which it was closed, in order.
+    pub breaks: &'a [Break],
 }
 
-impl Life {
+impl Life<'_> {
     pub(super) fn counts_on(self, day: DayNumber) -> bool {
-        self.began <= day && day < self.ended
+        let is_in = |time: &Break| time.from <= day && day < time.to;
+        self.began <= day && day < self.ended && !self.breaks.iter().any(is_in)
     }
 
-    /// Whether it began to count after `from`, up to `to`.
+    /// Whether it began to count after `from`, up to `to`. One that is reopened does not begin anew.
     pub(super) fn began_in(self, from: DayNumber, to: DayNumber) -> bool {
         from < self.began && self.began <= to
     }
 
-    /// Whether it counted, and ceased to after `from`, up to `to`.
-    pub(super) fn ended_in(self, from: DayNumber, to: DayNumber) -> bool {
-        self.began != NEVER && self.began < self.ended && from < self.ended && self.ended <= to
+    /// The days on which it ceased to count, after `from` and up to `to`, in order. One that never counted ceases to on none.
+    pub(super) fn endings_in(self, from: DayNumber, to: DayNumber) -> impl Iterator<Item = DayNumber> {
+        let resumed = std::iter::once(self.began).chain(self.breaks.iter().map(|time| time.to));
+        let closed = self.breaks.iter().map(|time| time.from).chain([self.ended]);
+        resumed
+            .zip(closed)
+            .filter(move |(resumed, closed)| self.began.max(*resumed) < *closed)
+            .map(|(_, closed)| closed)
+            .filter(move |closed| from < *closed && *closed <= to)
+    }
+
+    /// Since when it does not count any more, of one that ceased to up to `day`.
+    pub(super) fn ceased_by(self, day: DayNumber) -> Option<DayNumber> {
+        let closed = self
+            .breaks
+            .iter()
+            .find(|time| time.from <= day && day < time.to)
+            .map(|time| time.from);
+        closed.or(Some(self.ended).filter(|ended| *ended <= day))
     }
 }
 
 /// Whether a stretch covers its area on a day: what a university or an enterprise carries is not the area's own.
-pub(super) fn covers(stretch: &Stretch, life: Life, day: DayNumber) -> bool {
+pub(super) fn covers(stretch: &Stretch, life: Life<'_>, day: DayNumber) -> bool {
     stretch.host == Host::Area && life.counts_on(day)
 }
 

@@ -12,6 +12,7 @@ use crate::domain::area::{AreaKind, Level};
 use crate::domain::dates::Precision;
 use crate::domain::organization::{FiveHave, Host, Kind, PreciseDate, Status, Verification};
 use crate::ids::{AreaId, OrganizationId};
+use crate::store::organizations::read_reopenings;
 use crate::store::predicates::{area_on, known_at, true_on, within};
 use crate::store::{Recorded, StoreResult, Subtree};
 
@@ -207,6 +208,7 @@ pub(super) type VersionRow = (
     (Status, Kind, Host, Verification),
     (Dated, Dated, Dated, Dated),
     String,
+    String,
 );
 
 macro_rules! version_columns {
@@ -224,6 +226,7 @@ macro_rules! version_columns {
                 (o::closed_on, o::closed_precision),
             ),
             o::five_have,
+            o::reopenings,
         )
     }};
 }
@@ -259,7 +262,8 @@ fn load_versions(
 }
 
 fn facts_of(row: &VersionRow) -> StoreResult<VersionFacts> {
-    let (_, _, (valid_from, valid_to), (status, kind, host, verification), dates, five_have) = row;
+    let (_, _, (valid_from, valid_to), (status, kind, host, verification), dates, five_have, reopenings) =
+        row;
     let date = |(on, precision): Dated| {
         on.map(|on| PreciseDate {
             on,
@@ -283,6 +287,7 @@ fn facts_of(row: &VersionRow) -> StoreResult<VersionFacts> {
         } else {
             serde_json::from_str(five_have)?
         },
+        reopenings: read_reopenings(reopenings)?,
     })
 }
 

@@ -108,7 +108,7 @@ impl Days {
 pub(super) struct Row<'a> {
     pub id: OrganizationId,
     pub stretch: &'a Stretch,
-    pub life: Life,
+    pub life: Life<'a>,
     pub seen: Seen,
 }
 
@@ -122,7 +122,7 @@ pub(super) fn each_organization<'a>(
     let tree = &facts.tree;
     let as_of = number_of(question.as_of);
     let mut cohorts = Nearest::of(tree, &basis.cohorts);
-    for (place, id, stretch) in facts.organizations.within(tree.range(&question.within)) {
+    for (place, id, stretch, breaks) in facts.organizations.within(tree.range(&question.within)) {
         if !stretch.holds_on(as_of) || !basis.trusts(stretch) {
             continue;
         }
@@ -133,7 +133,7 @@ pub(super) fn each_organization<'a>(
         visit(&Row {
             id,
             stretch,
-            life: basis.life(stretch),
+            life: basis.life(stretch, breaks),
             seen: Seen {
                 place,
                 level,
@@ -271,8 +271,13 @@ pub(super) fn hits(metric: Metric, days: &Days, row: &Row<'_>, mut hit: impl FnM
             }
         }
         Metric::Closed => {
-            if life.ended_in(days.from, days.to) {
-                hit(Part::Numerator, month(life.ended));
+            // One that was closed twice is one in all, and one in each of the months.
+            let mut last = None;
+            for ended in life.endings_in(days.from, days.to) {
+                let month = month(ended);
+                if last.replace(month) != Some(month) {
+                    hit(Part::Numerator, month);
+                }
             }
         }
         Metric::FiveHaveRate => {

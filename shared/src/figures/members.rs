@@ -73,7 +73,7 @@ pub fn members(
                     area: tree.code(seen.place).to_owned(),
                     level: seen.level,
                     counted_from: until_then(row.life.began),
-                    counted_to: until_then(row.life.ended),
+                    counted_to: row.life.ceased_by(as_of).and_then(day_of),
                 });
             }
         });

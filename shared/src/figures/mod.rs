@@ -24,7 +24,7 @@ pub use fold::answer;
 pub use gaps::{Gap, Wanted as WantedGaps, gaps};
 pub use members::{Member, members};
 pub use model::{Held, ReadModel, caught_up};
-pub use rows::{Counted, Counts, Organizations, Stretch, VersionFacts};
+pub use rows::{Break, Counted, Counts, Organizations, Stretch, VersionFacts};
 pub use tree::{Place, Tree, TreeRow};
 
 use crate::domain::Violation;

@@ -7,7 +7,7 @@ use chrono::{Datelike as _, NaiveDate};
 
 use super::tree::Place;
 use crate::domain::dates::counts_from;
-use crate::domain::organization::{FiveHave, Host, Kind, PreciseDate, Status, Verification};
+use crate::domain::organization::{FiveHave, Host, Kind, PreciseDate, Reopening, Status, Verification};
 use crate::domain::rule::CountedFrom;
 use crate::ids::OrganizationId;
 
@@ -32,6 +32,15 @@ pub fn counted(date: Option<PreciseDate>) -> DayNumber {
     date.map_or(NEVER, |date| number_of(counts_from(date.on, date.precision)))
 }
 
+/// A time in a life in which it was closed (恢复): from a day until another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Break {
+    /// The first day on which it was closed.
+    pub from: DayNumber,
+    /// The first day on which it was established again.
+    pub to: DayNumber,
+}
+
 /// One stretch: valid from a day until another, in one area, of one kind and host. The dates of the life are those known now, also
 /// later ones; whoever asks for an earlier day compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,13 +52,15 @@ pub struct Stretch {
     pub approved: DayNumber,
     pub established: DayNumber,
     pub unveiled: DayNumber,
-    /// Closed, merged or abandoned.
+    /// Closed, merged or abandoned, for good as far as is known.
     pub ended: DayNumber,
     /// From this day on it has all five (五有).
     pub five_have: DayNumber,
     pub kind: Kind,
     pub host: Host,
     pub verification: Verification,
+    /// Whether it was closed and established again; few were, and their breaks are kept apart.
+    pub reopened: bool,
 }
 
 impl Stretch {
@@ -84,6 +95,7 @@ pub struct VersionFacts {
     pub unveiled: Option<PreciseDate>,
     pub closed: Option<PreciseDate>,
     pub five_have: FiveHave,
+    pub reopenings: Vec<Reopening>,
 }
 
 impl VersionFacts {
@@ -105,9 +117,22 @@ impl VersionFacts {
             kind: self.kind,
             host: self.host,
             verification: self.verification,
+            reopened: !self.reopenings.is_empty(),
         }
     }
+
+    /// When it was closed for a time.
+    fn breaks(&self) -> Breaks {
+        let breaks = self.reopenings.iter().map(|reopening| Break {
+            from: counted(Some(reopening.closed())),
+            to: counted(Some(reopening.reopened())),
+        });
+        breaks.collect()
+    }
 }
+
+/// The times in which it was closed, in order.
+type Breaks = Box<[Break]>;
 
 /// From which day on all five are there. An item without a date was there from the beginning.
 fn complete_from(five_have: &FiveHave) -> DayNumber {
@@ -167,6 +192,8 @@ impl Counts {
 #[derive(Debug, Clone, Default)]
 pub struct Organizations {
     rows: BTreeMap<Key, Stretch>,
+    /// Of those that were reopened.
+    breaks: BTreeMap<Key, Breaks>,
 }
 
 type Key = (Place, OrganizationId, DayNumber);
@@ -185,31 +212,35 @@ impl Organizations {
     /// Adds the versions of one organization, each with its place, in the order of validity. Versions that follow each other in one
     /// area, of one kind and host, are one stretch with the dates of the last.
     pub fn add(&mut self, id: OrganizationId, versions: &[(Place, VersionFacts)]) {
-        let mut last: Option<(Place, Stretch)> = None;
+        let mut last: Option<(Place, Stretch, &VersionFacts)> = None;
         for (place, version) in versions {
             let next = version.stretch();
             last = match last {
-                Some((before, stretch))
+                Some((before, stretch, _))
                     if before == *place
                         && stretch.kind == next.kind
                         && stretch.host == next.host
                         && stretch.to == next.from =>
                 {
                     let from = stretch.from;
-                    Some((before, Stretch { from, ..next }))
+                    Some((before, Stretch { from, ..next }, version))
                 }
                 other => {
                     self.insert(id, other);
-                    Some((*place, next))
+                    Some((*place, next, version))
                 }
             };
         }
         self.insert(id, last);
     }
 
-    fn insert(&mut self, id: OrganizationId, stretch: Option<(Place, Stretch)>) {
-        if let Some((place, stretch)) = stretch {
-            self.rows.insert((place, id, stretch.from), stretch);
+    fn insert(&mut self, id: OrganizationId, stretch: Option<(Place, Stretch, &VersionFacts)>) {
+        if let Some((place, stretch, version)) = stretch {
+            let key = (place, id, stretch.from);
+            if stretch.reopened {
+                self.breaks.insert(key, version.breaks());
+            }
+            self.rows.insert(key, stretch);
         }
     }
 
@@ -223,19 +254,28 @@ impl Organizations {
                 .collect();
             for key in known {
                 self.rows.remove(&key);
+                self.breaks.remove(&key);
             }
         }
     }
 
-    /// The stretches in these places, in their order.
-    pub fn within(&self, places: Range<Place>) -> impl Iterator<Item = (Place, OrganizationId, &Stretch)> {
+    /// The stretches in these places, in their order, each with the times in which it was closed.
+    pub fn within(
+        &self,
+        places: Range<Place>,
+    ) -> impl Iterator<Item = (Place, OrganizationId, &Stretch, &[Break])> {
         let first = OrganizationId(uuid::Uuid::nil());
         let key = move |place| (place, first, DayNumber::MIN);
         // An empty range is no range of a map.
         let end = places.end.max(places.start);
-        self.rows
-            .range(key(places.start)..key(end))
-            .map(|((place, id, _), stretch)| (*place, *id, stretch))
+        self.rows.range(key(places.start)..key(end)).map(|(at, stretch)| {
+            let breaks = if stretch.reopened {
+                self.breaks.get(at).map_or(&[][..], |breaks| breaks)
+            } else {
+                &[]
+            };
+            (at.0, at.1, stretch, breaks)
+        })
     }
 }
 
@@ -263,6 +303,7 @@ mod tests {
             unveiled: None,
             closed: None,
             five_have: FiveHave::default(),
+            reopenings: Vec::new(),
         }
     }
 
@@ -289,7 +330,7 @@ mod tests {
         organizations.add(id, &[(3, first), (3, second), (5, moved)]);
         let rows: Vec<_> = organizations.within(0..9).collect();
         assert_eq!(rows.len(), 2);
-        let (place, _, stretch) = rows[0];
+        let (place, _, stretch, _) = rows[0];
         assert_eq!(place, 3);
         assert_eq!(day_of(stretch.from), Some(date("2022-01-10")));
         assert_eq!(day_of(stretch.to), Some(date("2022-06-01")));
@@ -298,6 +339,43 @@ mod tests {
         assert_eq!(organizations.within(4..4).count(), 0);
         organizations.remove(id, [3, 5]);
         assert!(organizations.is_empty());
+    }
+
+    #[test]
+    fn a_reopened_life_is_one_stretch_with_a_break() {
+        let id = OrganizationId(Uuid::from_u128(1));
+        let mut organizations = Organizations::default();
+        let established = Some(PreciseDate::day(date("2022-01-10")));
+        let closed = PreciseDate::day(date("2022-03-01"));
+        let first = VersionFacts {
+            established,
+            ..version("2022-01-10", Some("2022-03-01"), Status::Established)
+        };
+        let gone = VersionFacts {
+            established,
+            closed: Some(closed),
+            ..version("2022-03-01", Some("2022-06-01"), Status::Closed)
+        };
+        let back = VersionFacts {
+            established,
+            reopenings: vec![Reopening::between(closed, PreciseDate::day(date("2022-06-01")))],
+            ..version("2022-06-01", None, Status::Established)
+        };
+        organizations.add(id, &[(3, first), (3, gone), (3, back)]);
+        let rows: Vec<_> = organizations.within(0..9).collect();
+        assert_eq!(rows.len(), 1);
+        let (_, _, stretch, breaks) = rows[0];
+        assert_eq!(
+            (day_of(stretch.from), stretch.ended),
+            (Some(date("2022-01-10")), NEVER)
+        );
+        let [one] = breaks else { panic!("{breaks:?}") };
+        assert_eq!(
+            (day_of(one.from), day_of(one.to)),
+            (Some(date("2022-03-01")), Some(date("2022-06-01")))
+        );
+        organizations.remove(id, [3]);
+        assert!(organizations.is_empty() && organizations.breaks.is_empty());
     }
 
     #[test]

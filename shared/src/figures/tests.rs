@@ -108,6 +108,7 @@ fn version(kind: Kind, host: Host, began: Option<&str>, ended: Option<&str>) -> 
         unveiled: None,
         closed: ended.map(on),
         five_have: FiveHave::default(),
+        reopenings: Vec::new(),
     }
 }
 

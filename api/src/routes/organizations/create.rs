@@ -4,11 +4,12 @@ use actix_web::{HttpResponse, post, web};
 use qiaojian_shared::domain::Violation;
 use qiaojian_shared::domain::organization::Status;
 use qiaojian_shared::ids::OrganizationId;
+use qiaojian_shared::store::areas::AreaVersion;
 use qiaojian_shared::store::organizations::{self, Created, NewOrganization};
 
 use super::wire::{Organization, OrganizationInput};
 use crate::app::App;
-use crate::auth::{Caller, needs};
+use crate::auth::{Caller, Principal, needs};
 use crate::extract::Body;
 use crate::problem::{ApiError, Problem};
 use crate::wire::{area_in_body, id_or_new};
@@ -37,31 +38,15 @@ pub async fn create(
     body: Body<OrganizationInput>,
 ) -> Result<HttpResponse, ApiError> {
     let Body { value: input, digest } = body;
-    if !matches!(
-        input.status,
-        Status::Preparing | Status::Approved | Status::Established
-    ) {
-        return Err(ApiError::invalid(vec![Violation::new(
-            "/status",
-            "status_not_allowed",
-            "新登记只能是 preparing、approved 或 established；之后用 close 等操作改变。",
-            "A new record is preparing, approved or established; a verb such as close changes it later.",
-        )]));
+    if let Some(violation) = later_status(&input) {
+        return Err(ApiError::invalid(vec![violation]));
     }
     let id: OrganizationId = id_or_new(input.id, app.clock.as_ref(), app.entropy.as_ref())?;
     let (caller, today, request_digest) = (caller.principal(), app.today(), digest.clone());
     write
         .run(&app, &digest, move |recording| {
             let area = area_in_body(recording.conn(), &caller.visible, "/area", &input.area)?;
-            let verification = caller.report_on(&[&area.path]);
-            let new = NewOrganization {
-                id,
-                verification,
-                digest: request_digest.clone(),
-                area,
-                parent: input.parent,
-                facts: input.facts(),
-            };
+            let new = to_record(&caller, (id, &request_digest), &input, area);
             let (found, before) = match organizations::create(recording, &caller.visible, &new, today)? {
                 Created::New(found) => (found, false),
                 Created::Before(found) => (found, true),
@@ -74,4 +59,37 @@ pub async fn create(
             Ok(if before { reply.made_before() } else { reply })
         })
         .await
+}
+
+/// What is recorded begins its life; a verb ends it later.
+pub(super) fn later_status(input: &OrganizationInput) -> Option<Violation> {
+    let may_begin = matches!(
+        input.status,
+        Status::Preparing | Status::Approved | Status::Established
+    );
+    (!may_begin).then(|| {
+        Violation::new(
+            "/status",
+            "status_not_allowed",
+            "新登记只能是 preparing、approved 或 established；之后用 close 等操作改变。",
+            "A new record is preparing, approved or established; a verb such as close changes it later.",
+        )
+    })
+}
+
+/// The organization that a caller asks to record in an area of its subtree.
+pub(super) fn to_record(
+    caller: &Principal,
+    (id, digest): (OrganizationId, &str),
+    input: &OrganizationInput,
+    area: AreaVersion,
+) -> NewOrganization {
+    NewOrganization {
+        id,
+        verification: caller.report_on(&[&area.path]),
+        digest: digest.to_owned(),
+        area,
+        parent: input.parent,
+        facts: input.facts(),
+    }
 }

@@ -5,7 +5,7 @@ use qiaojian_shared::db::snapshot;
 use qiaojian_shared::ids::OrganizationId;
 use qiaojian_shared::store::organizations;
 
-use super::wire::Organization;
+use super::wire::{Organization, name_successors};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Params, Segment};
@@ -41,7 +41,10 @@ pub async fn get(
                     let moment = times.moment(conn, today)?;
                     let within = subtree_asked_for(conn, caller.area, None, moment)?;
                     let found = organizations::find_on(conn, &within, id.0, moment)?;
-                    Organization::on(&found, moment)
+                    let mut shown = Organization::on(&found, moment)?;
+                    let known = Some(moment.known);
+                    name_successors(conn, &caller.visible, known, std::slice::from_mut(&mut shown))?;
+                    Ok(shown)
                 })
             })
             .await?;
@@ -51,7 +54,9 @@ pub async fn get(
     let (version, text) = app
         .read(move |conn| {
             let found = organizations::find(conn, &caller.visible, id.0)?;
-            let text = serde_json::to_string(&Organization::of(&found)?)?;
+            let mut shown = Organization::of(&found)?;
+            name_successors(conn, &caller.visible, None, std::slice::from_mut(&mut shown))?;
+            let text = serde_json::to_string(&shown)?;
             Ok((found.organization.version, text))
         })
         .await?;

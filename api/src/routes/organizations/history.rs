@@ -7,9 +7,13 @@ use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::{AnyConnection, snapshot};
 use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::ids::{AreaId, OrganizationId};
+use qiaojian_shared::domain::dates::Precision;
+use qiaojian_shared::domain::organization::{ChangeKind, Part};
+use qiaojian_shared::ids::{AreaId, ChangeId, OrganizationId};
 use qiaojian_shared::store::areas;
-use qiaojian_shared::store::organizations::{self, Event, OrganizationInArea, OrganizationVersion};
+use qiaojian_shared::store::organizations::{
+    self, ChangeRow, Event, OrganizationInArea, OrganizationVersion,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -42,6 +46,33 @@ pub struct HistoryEvent {
     pub reason: Option<String>,
     /// What it changed, by field.
     pub changes: Vec<Change>,
+    /// Of a merge or split: what came out of what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change_event: Option<ChangeEvent>,
+}
+
+/// A merge or a split (an `org:ChangeEvent` of the W3C's ORG vocabulary). What the caller does not see is left out.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChangeEvent {
+    pub id: ChangeId,
+    pub kind: ChangeKind,
+    pub on: NaiveDate,
+    pub precision: Precision,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doc_no: Option<String>,
+    /// What was before (`org:originalOrganization`).
+    pub originals: Vec<OrganizationRef>,
+    /// What is after (`org:resultingOrganization`): of a merge what it goes on in, of a split what came out.
+    pub results: Vec<OrganizationRef>,
+}
+
+/// An organization as others name it, as it is known last.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OrganizationRef {
+    pub id: OrganizationId,
+    pub name: String,
+    /// Its area's code.
+    pub area: String,
 }
 
 /// A field that is otherwise now.
@@ -107,6 +138,7 @@ fn show(event: Event, codes: &HashMap<AreaId, String>) -> Result<HistoryEvent, A
     };
     let changes = differences(&fields(&event.before)?, &fields(&event.after)?);
     let after = event.after.as_ref();
+    let told = event.change.as_ref().map(|(change, _)| change.reason.clone());
     Ok(HistoryEvent {
         seq: event.seq,
         at: event.at,
@@ -118,11 +150,36 @@ fn show(event: Event, codes: &HashMap<AreaId, String>) -> Result<HistoryEvent, A
         valid_from: after.map(|row| row.valid_from),
         reason: after.and_then(|row| match event.verb.as_str() {
             "verify" | "reject" => row.verification_reason.clone(),
-            _ => row.reason.clone(),
+            "update" => row.reason.clone(),
+            _ => told.or_else(|| row.reason.clone()),
         }),
         verb: event.verb,
         changes,
+        change_event: event.change.map(show_change),
     })
+}
+
+fn show_change((change, parts): (ChangeRow, Vec<(OrganizationInArea, Part)>)) -> ChangeEvent {
+    let these = |wanted: Part| {
+        parts
+            .iter()
+            .filter(|(_, part)| *part == wanted)
+            .map(|(found, _)| OrganizationRef {
+                id: found.organization.organization_id,
+                name: found.organization.name.clone(),
+                area: found.area_code.clone(),
+            })
+            .collect()
+    };
+    ChangeEvent {
+        id: change.id,
+        kind: change.kind,
+        on: change.on_date,
+        precision: change.on_precision,
+        originals: these(Part::Original),
+        results: these(Part::Result),
+        doc_no: change.doc_no,
+    }
 }
 
 /// What a client would send to make this version, and how the report stands.

@@ -13,7 +13,7 @@ use qiaojian_shared::store::organizations::{self, OrganizationInArea};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::wire::Organization;
+use super::wire::{Organization, name_successors};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
@@ -104,7 +104,9 @@ pub async fn list(
                     let (after, limit) = (window.after.as_ref(), window.fetch());
                     let rows = organizations::list_on(conn, &within, moment, &filter, after, limit)?;
                     let page = window.page(rows, key_of, |row| Organization::on(&row, moment))?;
-                    page.transpose()?.write()
+                    let mut page = page.transpose()?;
+                    name_successors(conn, &caller.visible, Some(moment.known), &mut page.items)?;
+                    page.write()
                 })
             })
             .await?;
@@ -118,7 +120,9 @@ pub async fn list(
             };
             let rows = organizations::list(conn, &within, &filter, window.after.as_ref(), window.fetch())?;
             let page = window.page(rows, key_of, |row| Organization::of(&row))?;
-            page.transpose()?.write()
+            let mut page = page.transpose()?;
+            name_successors(conn, &caller.visible, None, &mut page.items)?;
+            page.write()
         })
         .await?;
     Ok(page::reply_written(&request, page))

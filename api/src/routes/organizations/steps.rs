@@ -28,7 +28,7 @@ pub struct StepInput {
     /// `day` when left out.
     #[serde(default)]
     precision: Option<Precision>,
-    /// Needed to close or abandon.
+    /// Needed to close, reopen or abandon.
     #[serde(default)]
     reason: Option<String>,
     /// With `approve`: the document.
@@ -118,6 +118,10 @@ steps! {
     unveil Unveil "/organizations/{id}/unveil";
     /// Closes (撤销) an established organization, with a reason.
     close Close "/organizations/{id}/close";
+    /// Establishes a closed organization again (恢复), with a reason; between the two days it does not count.
+    ///
+    /// That a closing was a mistake and never happened is a correction: `PATCH` its status and date.
+    reopen Reopen "/organizations/{id}/reopen";
     /// Gives up an organization before it was established, with a reason.
     abandon Abandon "/organizations/{id}/abandon";
 }

@@ -61,13 +61,13 @@ pub struct RekindInput {
 }
 
 /// When, and why.
-struct When {
-    on: PreciseDate,
-    reason: Option<String>,
+pub(super) struct When {
+    pub on: PreciseDate,
+    pub reason: Option<String>,
 }
 
 impl When {
-    fn of(on: NaiveDate, precision: Option<Precision>, reason: Option<String>) -> Result<Self, ApiError> {
+    pub fn of(on: NaiveDate, precision: Option<Precision>, reason: Option<String>) -> Result<Self, ApiError> {
         let mut violations: Vec<Violation> = Vec::new();
         check_optional_text(&mut violations, "/reason", reason.as_deref(), TEXT_CHARS);
         if !violations.is_empty() {

@@ -2,15 +2,16 @@
 
 use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::db::AnyConnection;
 use qiaojian_shared::domain::access::Post;
 use qiaojian_shared::domain::area::Level;
 use qiaojian_shared::domain::dates::{Precision, day};
 use qiaojian_shared::domain::organization::{
-    Basis, Facts, FiveHave, Host, Kind, Life, StandingRules, Status, Verification,
+    Basis, Facts, FiveHave, Host, Kind, Life, Reopening, StandingRules, Status, Verification,
 };
 use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::Moment;
-use qiaojian_shared::store::organizations::OrganizationInArea;
+use qiaojian_shared::store::organizations::{self, OrganizationInArea};
+use qiaojian_shared::store::{Moment, Recorded, Subtree, ledger};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -70,6 +71,9 @@ pub struct OrganizationInput {
     pub closed_on: Option<NaiveDate>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_precision: Option<Precision>,
+    /// 恢复: the times it was closed and established again, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reopenings: Vec<Reopening>,
     #[serde(default = "basis_default")]
     pub basis: Basis,
     /// With `replace_one`: the institution abolished for it.
@@ -120,6 +124,7 @@ impl OrganizationInput {
                 established: precise(self.established_on, self.established_precision),
                 unveiled: precise(self.unveiled_on, self.unveiled_precision),
                 closed: precise(self.closed_on, self.closed_precision),
+                reopenings: self.reopenings.clone(),
             },
             approval_post: approval.post,
             approval_doc_no: approval.doc_no,
@@ -144,6 +149,7 @@ impl OrganizationInput {
             established,
             unveiled,
             closed,
+            reopenings,
             status,
         } = facts.life;
         let has_approval =
@@ -169,6 +175,7 @@ impl OrganizationInput {
             unveiled_precision: unveiled.map(|date| date.precision),
             closed_on: closed.map(|date| date.on),
             closed_precision: closed.map(|date| date.precision),
+            reopenings,
             basis: facts.basis,
             replaces: facts.replaces,
             has_office: facts.has_office,
@@ -200,6 +207,9 @@ pub struct Organization {
     pub valid_from: NaiveDate,
     pub created_at: UtcTime,
     pub updated_at: UtcTime,
+    /// Of one that was merged: what it goes on in, if the caller sees that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<OrganizationId>,
     /// The day it is shown as of, when one was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_of: Option<NaiveDate>,
@@ -231,8 +241,32 @@ impl Organization {
             valid_from: row.valid_from,
             created_at: row.created_at,
             updated_at: row.recorded_at,
+            merged_into: None,
             as_of: None,
             known_at: None,
         })
     }
+}
+
+/// Tells of those that were merged what they go on in, as known at a moment, where the caller sees it.
+pub(super) fn name_successors(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    known: Option<Recorded>,
+    shown: &mut [Organization],
+) -> Result<(), ApiError> {
+    let merged: Vec<OrganizationId> = shown
+        .iter()
+        .filter(|one| one.input.status == Status::Merged)
+        .map(|one| one.id)
+        .collect();
+    if merged.is_empty() {
+        return Ok(());
+    }
+    let known = known.map_or_else(|| ledger::known(conn), Ok)?;
+    let successors = organizations::successors(conn, visible, &merged, known)?;
+    for one in shown {
+        one.merged_into = successors.get(&one.id).copied();
+    }
+    Ok(())
 }

@@ -51,6 +51,7 @@ impl<'a> Draft<'a> {
                 established: Some(established),
                 unveiled: None,
                 closed: None,
+                reopenings: Vec::new(),
             },
             approval_post: None,
             approval_doc_no: None,

@@ -87,3 +87,15 @@ pub struct StandingRules {
     )]
     pub service: Option<NaiveDate>,
 }
+
+impl StandingRules {
+    /// The four, each with where it stands in a body.
+    pub fn dates(&self) -> [(&'static str, Option<NaiveDate>); 4] {
+        [
+            ("/standing_rules/learning", self.learning),
+            ("/standing_rules/management", self.management),
+            ("/standing_rules/contact", self.contact),
+            ("/standing_rules/service", self.service),
+        ]
+    }
+}

@@ -1,10 +1,12 @@
 //! The dated facts of a life, and the order they must have.
 
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Status;
 use crate::domain::Violation;
-use crate::domain::dates::{Precision, counts_from, interval};
+use crate::domain::dates::{Precision, counts_from, day, interval};
 
 /// A date with its precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,19 +37,67 @@ impl PreciseDate {
     }
 }
 
+/// 恢复: it was closed on a day, and established again on a later one. Between the two it does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reopening {
+    #[serde(deserialize_with = "day::read")]
+    pub closed_on: NaiveDate,
+    #[serde(default = "to_the_day")]
+    pub closed_precision: Precision,
+    #[serde(deserialize_with = "day::read")]
+    pub reopened_on: NaiveDate,
+    #[serde(default = "to_the_day")]
+    pub reopened_precision: Precision,
+}
+
+const fn to_the_day() -> Precision {
+    Precision::Day
+}
+
+impl Reopening {
+    /// Closed on one day, established again on another.
+    pub fn between(closed: PreciseDate, reopened: PreciseDate) -> Self {
+        Self {
+            closed_on: closed.on,
+            closed_precision: closed.precision,
+            reopened_on: reopened.on,
+            reopened_precision: reopened.precision,
+        }
+    }
+
+    /// When it was closed.
+    pub fn closed(self) -> PreciseDate {
+        PreciseDate {
+            on: self.closed_on,
+            precision: self.closed_precision,
+        }
+    }
+
+    /// When it was established again.
+    pub fn reopened(self) -> PreciseDate {
+        PreciseDate {
+            on: self.reopened_on,
+            precision: self.reopened_precision,
+        }
+    }
+}
+
 /// The dated facts of an organization's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Life {
     /// Where it stands.
     pub status: Status,
     /// 批复
     pub approved: Option<PreciseDate>,
-    /// 成立
+    /// 成立, the first time
     pub established: Option<PreciseDate>,
     /// 挂牌
     pub unveiled: Option<PreciseDate>,
-    /// 撤销
+    /// 撤销、合并, for good as far as is known
     pub closed: Option<PreciseDate>,
+    /// 恢复: when it was closed for a time, in order.
+    pub reopenings: Vec<Reopening>,
 }
 
 impl Life {
@@ -130,63 +180,118 @@ impl Life {
             }
             before = before.max(Some(date.earliest()));
         }
+        if was_established {
+            self.check_reopenings(&mut found, today);
+        } else if !self.reopenings.is_empty() {
+            found.push(Violation::new(
+                "/reopenings",
+                "date_not_allowed",
+                format!("状态为 {} 时不能有恢复记录。", self.status),
+                format!("Status {} cannot have reopenings.", self.status),
+            ));
+        }
         found
+    }
+
+    /// Each time it was closed and established again lies behind the one before, by the days from which they count, so that on
+    /// every day it is clear whether it counts.
+    fn check_reopenings(&self, found: &mut Vec<Violation>, today: NaiveDate) {
+        let out_of_order = |pointer: String| {
+            Violation::new(
+                pointer,
+                "dates_out_of_order",
+                "日期早于前一步骤的日期（成立、撤销、恢复须依次，恢复须晚于撤销）。",
+                "The date is before that of the step before it (established, closed, then reopened on a later day).",
+            )
+        };
+        let mut before = self.established.map(PreciseDate::counts_from);
+        for (number, reopening) in self.reopenings.iter().enumerate() {
+            let (closed, reopened) = (reopening.closed(), reopening.reopened());
+            if before.is_some_and(|before| closed.counts_from() < before) {
+                found.push(out_of_order(format!("/reopenings/{number}/closed_on")));
+            }
+            if reopened.counts_from() <= closed.counts_from() {
+                found.push(out_of_order(format!("/reopenings/{number}/reopened_on")));
+            }
+            if reopened.earliest() > today {
+                found.push(Violation::new(
+                    format!("/reopenings/{number}/reopened_on"),
+                    "date_in_future",
+                    format!("日期不能晚于今天（{today}）。"),
+                    format!("The date must not be after today ({today})."),
+                ));
+            }
+            let was_closed = |day: NaiveDate| closed.counts_from() <= day && day < reopened.earliest();
+            if self
+                .unveiled
+                .is_some_and(|unveiled| was_closed(unveiled.counts_from()))
+            {
+                found.push(out_of_order("/unveiled_on".to_owned()));
+            }
+            before = Some(reopened.counts_from());
+        }
+        if !self.reopenings.is_empty()
+            && before
+                .zip(self.closed)
+                .is_some_and(|(before, closed)| closed.counts_from() < before)
+        {
+            found.push(out_of_order("/closed_on".to_owned()));
+        }
     }
 
     /// The lives this organization led, in order: each status from a date until the next. `first_day` is when a preparation
     /// of unknown date is taken to have begun.
     pub fn segments(&self, first_day: NaiveDate) -> Vec<(NaiveDate, Self)> {
         let mut segments: Vec<(NaiveDate, Self)> = Vec::new();
-        let mut push = |from: NaiveDate, life: Self| {
+        let mut push = |from: NaiveDate, life: &Self| {
             match segments.last_mut() {
                 // Two steps on one day: only the later state lasted.
-                Some(last) if last.0 >= from => last.1 = life,
-                _ => segments.push((from, life)),
+                Some(last) if last.0 >= from => last.1 = life.clone(),
+                _ => segments.push((from, life.clone())),
             }
         };
+        // What was so far: each step adds to it.
+        let mut so_far = Self {
+            status: Status::Approved,
+            established: None,
+            unveiled: None,
+            closed: None,
+            reopenings: Vec::new(),
+            ..self.clone()
+        };
         if let Some(approved) = self.approved {
-            push(
-                approved.counts_from(),
-                Self {
-                    status: Status::Approved,
-                    established: None,
-                    unveiled: None,
-                    closed: None,
-                    ..*self
-                },
-            );
+            push(approved.counts_from(), &so_far);
         }
         if let Some(established) = self.established {
             let from = established.counts_from();
-            push(
-                from,
-                Self {
-                    status: Status::Established,
-                    unveiled: None,
-                    closed: None,
-                    ..*self
-                },
-            );
-            if let Some(unveiled) = self.unveiled {
-                let from = unveiled.counts_from().max(from);
-                push(
-                    from,
-                    Self {
-                        status: Status::Established,
-                        closed: None,
-                        ..*self
-                    },
-                );
+            (so_far.status, so_far.established) = (Status::Established, self.established);
+            push(from, &so_far);
+            let mut unveiling = self.unveiled.map(|unveiled| unveiled.counts_from().max(from));
+            for reopening in &self.reopenings {
+                let (closed, reopened) = (reopening.closed(), reopening.reopened());
+                if let Some(day) = unveiling.take_if(|day| *day < closed.counts_from()) {
+                    so_far.unveiled = self.unveiled;
+                    push(day, &so_far);
+                }
+                (so_far.status, so_far.closed) = (Status::Closed, Some(closed));
+                push(closed.counts_from(), &so_far);
+                (so_far.status, so_far.closed) = (Status::Established, None);
+                so_far.reopenings.push(*reopening);
+                push(reopened.counts_from(), &so_far);
+            }
+            if let Some(day) = unveiling {
+                so_far.unveiled = self.unveiled;
+                push(day, &so_far);
             }
         }
         match (self.status, self.closed) {
-            (Status::Closed | Status::Merged, Some(closed)) => push(closed.counts_from(), *self),
-            (Status::Preparing, _) => push(first_day, *self),
+            (Status::Closed | Status::Merged, Some(closed)) => push(closed.counts_from(), self),
+            (Status::Preparing, _) => push(first_day, self),
             (Status::Abandoned, _) => {
                 let from = self
                     .approved
                     .map_or(first_day, |approved| approved.counts_from().max(first_day));
-                push(from, *self);
+                push(from, self);
             }
             _ => {}
         }

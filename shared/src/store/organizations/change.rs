@@ -7,7 +7,7 @@ use super::write::{find_at, in_divisions_only, reason_required};
 use super::{OrganizationInArea, OrganizationVersion};
 use crate::domain::access::Post;
 use crate::domain::area::AreaKind;
-use crate::domain::organization::{Kind, Life, PreciseDate, Status, Verb, Verification};
+use crate::domain::organization::{Kind, Life, PreciseDate, Reopening, Status, Verb, Verification};
 use crate::domain::violation::{NAME_CHARS, check_optional_text};
 use crate::domain::{RefusedTransition, Violation};
 use crate::ids::OrganizationId;
@@ -47,7 +47,8 @@ pub struct Turned {
     pub verification: Verification,
 }
 
-/// Changes an organization by a dated step.
+/// Changes an organization by a dated step of its own life; what it becomes together with others is [`super::merge`] and
+/// [`super::split`].
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Refused`], [`StoreError::Invalid`], or the database's.
@@ -63,15 +64,20 @@ pub fn transition(
     let head = &found.organization;
     let mut life = Life {
         status: head.status.after(step.verb)?,
-        ..head.life()
+        ..head.life()?
     };
     match step.verb {
         Verb::Approve => life.approved = Some(step.on),
         Verb::Establish => life.established = Some(step.on),
         Verb::Unveil if life.unveiled.is_some() => return Err(StoreError::Conflict("already_unveiled")),
         Verb::Unveil => life.unveiled = Some(step.on),
-        Verb::Close => life.closed = Some(step.on),
-        Verb::Abandon => {}
+        Verb::Close | Verb::Merge => life.closed = Some(step.on),
+        Verb::Reopen => {
+            let closed = life.closed.take();
+            life.reopenings
+                .extend(closed.map(|closed| Reopening::between(closed, step.on)));
+        }
+        Verb::Split | Verb::Abandon => {}
     }
     let mut violations = life.violations(today);
     if life.status == Status::Abandoned
@@ -84,7 +90,7 @@ pub fn transition(
     if step.on.earliest() > today {
         violations.push(future_step(today));
     }
-    if matches!(step.verb, Verb::Close | Verb::Abandon) && step.reason.is_none() {
+    if step.verb.needs_reason() && step.reason.is_none() {
         violations.push(reason_required());
     }
     if !violations.is_empty() {
@@ -104,7 +110,7 @@ pub fn transition(
         verification_reason: None,
         ..head.clone()
     }
-    .with_life(life);
+    .with_life(&life)?;
     if step.verb == Verb::Approve {
         row.approval_doc_no = step.doc_no.clone().or(row.approval_doc_no);
         row.approval_post = step.post.or(row.approval_post);
@@ -207,7 +213,7 @@ fn before_approval() -> Violation {
     )
 }
 
-fn future_step(today: NaiveDate) -> Violation {
+pub(super) fn future_step(today: NaiveDate) -> Violation {
     Violation::new(
         "/on",
         "date_in_future",

@@ -1,12 +1,16 @@
 //! What was ever recorded of an organization: who, when, and what it said before and after.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 
-use super::{OrganizationVersion, find};
+use super::change_events::changes_of;
+use super::{ChangeRow, OrganizationInArea, OrganizationVersion, by_ids, find};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::{audit_entries, organization_versions, tokens};
 use crate::domain::access::Post;
+use crate::domain::organization::Part;
 use crate::ids::{AreaId, OrganizationId};
 use crate::store::StoreResult;
 use crate::store::areas::Subtree;
@@ -25,6 +29,8 @@ pub struct Event {
     pub before: Option<OrganizationVersion>,
     /// What is known from then on.
     pub after: Option<OrganizationVersion>,
+    /// The merge or split that was recorded with it, and those of its originals and results that belong to what the caller sees.
+    pub change: Option<(ChangeRow, Vec<(OrganizationInArea, Part)>)>,
 }
 
 type Entry = (i64, UtcTime, String, Option<AreaId>, Option<Post>);
@@ -74,6 +80,24 @@ pub fn history(
             })
             .cloned()
     };
+    let mut changes = changes_of(conn, id)?;
+    let named: BTreeSet<OrganizationId> = changes
+        .values()
+        .flat_map(|(_, parts)| parts.iter().map(|(organization, _)| *organization))
+        .collect();
+    let named: Vec<OrganizationId> = named.into_iter().collect();
+    let seen = by_ids(conn, visible, &named)?;
+    let mut change_at = |seq: i64| {
+        let (row, parts) = changes.remove(&seq)?;
+        let part_of = |found: &OrganizationInArea| {
+            let organization = found.organization.organization_id;
+            parts.iter().find(|(named, _)| *named == organization)
+        };
+        let seen = seen
+            .iter()
+            .filter_map(|found| Some((found.clone(), part_of(found)?.1)));
+        Some((row, seen.collect()))
+    };
     Ok(entries
         .into_iter()
         .map(|(seq, at, verb, area, post)| Event {
@@ -83,6 +107,7 @@ pub fn history(
             by: area.zip(post),
             before: head_at(seq - 1),
             after: head_at(seq),
+            change: change_at(seq),
         })
         .collect())
 }

@@ -14,18 +14,40 @@ use crate::store::ledger::Recording;
 use crate::store::{StoreError, StoreResult};
 
 /// The row as one row per segment of its life.
-pub(super) fn segments_of(row: &OrganizationVersion, first_day: NaiveDate) -> Vec<OrganizationVersion> {
-    let segments = row.life().segments(first_day);
+pub(super) fn segments_of(
+    row: &OrganizationVersion,
+    first_day: NaiveDate,
+) -> Result<Vec<OrganizationVersion>, serde_json::Error> {
+    let segments = row.life()?.segments(first_day);
     let ends = segments.iter().skip(1).map(|(from, _)| Some(*from)).chain([None]);
     segments
         .iter()
         .zip(ends)
-        .map(|((from, life), to)| OrganizationVersion {
-            valid_from: *from,
-            valid_to: to,
-            ..row.clone().with_life(*life)
+        .map(|((from, life), to)| {
+            Ok(OrganizationVersion {
+                valid_from: *from,
+                valid_to: to,
+                ..row.clone().with_life(life)?
+            })
         })
         .collect()
+}
+
+/// The row as the rows that are true from its day on: one, unless it was closed for a time after that day.
+fn from_its_day_on(row: &OrganizationVersion) -> Result<Vec<OrganizationVersion>, serde_json::Error> {
+    let from = row.valid_from;
+    if row.life()?.reopenings.is_empty() {
+        return Ok(vec![row.clone()]);
+    }
+    let later = segments_of(row, from)?
+        .into_iter()
+        .filter(|segment| segment.valid_to.is_none_or(|to| to > from));
+    Ok(later
+        .map(|segment| OrganizationVersion {
+            valid_from: segment.valid_from.max(from),
+            ..segment
+        })
+        .collect())
 }
 
 /// What a dated turn changes, and so what may differ between the days of one life.
@@ -117,7 +139,7 @@ pub(super) fn put_from(
     let recorded = recording.recorded();
     let from = row.valid_from;
     let known = known_segments(recording, row.organization_id)?;
-    let rows = with_turns(std::slice::from_ref(&row), &known, head);
+    let rows = with_turns(&from_its_day_on(&row)?, &known, head);
     let cut: Vec<OrganizationVersion> = known
         .into_iter()
         .filter(|segment| segment.valid_from < from && segment.valid_to.is_none_or(|to| to > from))

@@ -1,21 +1,32 @@
 //! The register of organizations.
 
+mod batch;
 mod change;
+mod change_events;
+mod due;
 mod follow;
 mod history;
 mod lives;
+mod merge;
 mod past;
 mod row;
+mod split;
 mod verify;
 mod write;
 
 use diesel::prelude::*;
 
+pub use batch::{Item, create_all};
 pub use change::{Step, Turn, Turned, transition, turn};
+pub use change_events::{ChangeRow, successors};
+pub use due::{Checked, dormant, last_activities, renewals, unveiled_together, unveilings};
 pub use follow::follow_area;
 pub use history::{Event, history};
+pub use merge::{Merging, merge};
 pub use past::{find_on, list_on};
+pub(crate) use row::read_reopenings;
 pub use row::{OrganizationInArea, OrganizationVersion};
+pub use split::{Splitting, split};
 pub use verify::judge;
 pub use write::{Correction, Created, NewOrganization, correct, create, void};
 
@@ -44,6 +55,7 @@ macro_rules! heads_in {
             ))
     };
 }
+use heads_in;
 
 /// Which organizations a list shows.
 #[derive(Debug, Clone, Default)]

@@ -30,6 +30,7 @@ macro_rules! rows_of {
             ))
     };
 }
+pub(super) use rows_of;
 
 /// The organization of this id at that moment, if its area belonged to `within`, a path of the tree of that moment.
 ///

@@ -10,7 +10,9 @@ use crate::digest::{canonical, digest_of};
 use crate::domain::access::Post;
 use crate::domain::area::Level;
 use crate::domain::dates::Precision;
-use crate::domain::organization::{Basis, Facts, Host, Kind, Life, PreciseDate, Status, Verification};
+use crate::domain::organization::{
+    Basis, Facts, Host, Kind, Life, PreciseDate, Reopening, Status, Verification,
+};
 use crate::ids::{AreaId, OrganizationId};
 use crate::store::ledger::Recorded;
 
@@ -56,6 +58,16 @@ pub struct OrganizationVersion {
     pub note: Option<String>,
     pub reason: Option<String>,
     pub created_at: UtcTime,
+    /// Not in the digest of one that was never reopened, so that the digests of older versions stand.
+    #[serde(skip_serializing_if = "was_never_reopened")]
+    pub reopenings: String,
+}
+
+/// What stands in the column of one that was never reopened.
+const NEVER_REOPENED: &str = "[]";
+
+fn was_never_reopened(reopenings: &str) -> bool {
+    reopenings == NEVER_REOPENED
 }
 
 /// A version with where its area stands in the tree.
@@ -76,14 +88,18 @@ fn date(on: Option<NaiveDate>, precision: Option<Precision>) -> Option<PreciseDa
 
 impl OrganizationVersion {
     /// The dated facts of its life, as far as this version goes.
-    pub fn life(&self) -> Life {
-        Life {
+    ///
+    /// # Errors
+    /// When the reopenings' column does not hold what we wrote.
+    pub fn life(&self) -> Result<Life, serde_json::Error> {
+        Ok(Life {
             status: self.status,
             approved: date(self.approved_on, self.approved_precision),
             established: date(self.established_on, self.established_precision),
             unveiled: date(self.unveiled_on, self.unveiled_precision),
             closed: date(self.closed_on, self.closed_precision),
-        }
+            reopenings: read_reopenings(&self.reopenings)?,
+        })
     }
 
     /// Everything that is recorded of it.
@@ -95,7 +111,7 @@ impl OrganizationVersion {
             host: self.host,
             kind: self.kind,
             name: self.name.clone(),
-            life: self.life(),
+            life: self.life()?,
             approval_post: self.approval_post,
             approval_doc_no: self.approval_doc_no.clone(),
             basis: self.basis,
@@ -112,14 +128,21 @@ impl OrganizationVersion {
     }
 
     /// The same row with other dates: one segment of its life.
-    #[must_use]
-    pub(super) fn with_life(mut self, life: Life) -> Self {
+    ///
+    /// # Errors
+    /// When the reopenings cannot be written as JSON.
+    pub(super) fn with_life(mut self, life: &Life) -> Result<Self, serde_json::Error> {
         self.status = life.status;
         (self.approved_on, self.approved_precision) = split(life.approved);
         (self.established_on, self.established_precision) = split(life.established);
         (self.unveiled_on, self.unveiled_precision) = split(life.unveiled);
         (self.closed_on, self.closed_precision) = split(life.closed);
-        self
+        self.reopenings = if life.reopenings.is_empty() {
+            NEVER_REOPENED.to_owned()
+        } else {
+            canonical(&life.reopenings)?
+        };
+        Ok(self)
     }
 
     /// The same row with other facts.
@@ -127,7 +150,7 @@ impl OrganizationVersion {
     /// # Errors
     /// When a checklist cannot be written as JSON.
     pub(super) fn with_facts(self, facts: &Facts) -> Result<Self, serde_json::Error> {
-        let mut row = self.with_life(facts.life);
+        let mut row = self.with_life(&facts.life)?;
         row.host = facts.host;
         row.kind = facts.kind;
         row.name.clone_from(&facts.name);
@@ -187,6 +210,7 @@ impl OrganizationVersion {
             note: None,
             reason: None,
             created_at: recorded.at,
+            reopenings: String::new(),
         }
     }
 
@@ -205,6 +229,18 @@ impl OrganizationVersion {
 fn read_checklist<T: Default + serde::de::DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
     if text == "{}" {
         Ok(T::default())
+    } else {
+        serde_json::from_str(text)
+    }
+}
+
+/// The same of the reopenings.
+///
+/// # Errors
+/// When the text is not what we wrote.
+pub(crate) fn read_reopenings(text: &str) -> Result<Vec<Reopening>, serde_json::Error> {
+    if text == NEVER_REOPENED {
+        Ok(Vec::new())
     } else {
         serde_json::from_str(text)
     }

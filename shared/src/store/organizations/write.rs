@@ -6,12 +6,13 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
+use super::change_events::{correct_merge, void_changes};
 use super::lives::{audit, in_area, insert, known_segments, segments_of, supersede, with_turns};
 use super::{OrganizationInArea, OrganizationVersion, find, find_at_or_above};
 use crate::db::schema::organizations;
 use crate::domain::Violation;
 use crate::domain::area::AreaKind;
-use crate::domain::organization::{Facts, Verification};
+use crate::domain::organization::{Facts, Status, Verification};
 use crate::domain::violation::{TEXT_CHARS, check_optional_text};
 use crate::ids::OrganizationId;
 use crate::store::areas::{AreaVersion, Subtree};
@@ -63,19 +64,48 @@ pub fn create(
     new: &NewOrganization,
     today: NaiveDate,
 ) -> StoreResult<Created> {
+    if let Some(before) = made_before(recording, visible, new)? {
+        return Ok(Created::Before(before));
+    }
+    admit(recording, visible, new, today)?;
+    put(recording, new, today).map(Created::New)
+}
+
+/// How it is now, if the same request had made it before.
+pub(super) fn made_before(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    new: &NewOrganization,
+) -> StoreResult<Option<OrganizationInArea>> {
     let known: Option<String> = organizations::table
         .find(new.id)
         .select(organizations::created_digest)
         .first(recording.conn())
         .optional()?;
-    if let Some(digest) = known {
-        if digest != new.digest {
-            return Err(StoreError::IdTaken);
-        }
-        return find(recording.conn(), visible, new.id).map(Created::Before);
+    match known {
+        None => Ok(None),
+        Some(digest) if digest == new.digest => find(recording.conn(), visible, new.id).map(Some),
+        Some(_) => Err(StoreError::IdTaken),
     }
+}
+
+/// Lets through what may be recorded.
+pub(super) fn admit(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    new: &NewOrganization,
+    today: NaiveDate,
+) -> StoreResult<()> {
     check(&new.facts, &new.area, today)?;
-    check_parent(recording, visible, new.id, new.parent)?;
+    check_parent(recording, visible, new.id, new.parent)
+}
+
+/// Writes what was let through.
+pub(super) fn put(
+    recording: &mut Recording<'_, '_>,
+    new: &NewOrganization,
+    today: NaiveDate,
+) -> StoreResult<OrganizationInArea> {
     let recorded = recording.recorded();
     diesel::insert_into(organizations::table)
         .values((
@@ -91,9 +121,9 @@ pub fn create(
         verification: new.verification,
         ..blank.with_facts(&new.facts)?
     };
-    insert(recording, &segments_of(&row, today))?;
+    insert(recording, &segments_of(&row, today)?)?;
     audit(recording, "create", None, Some(&row))?;
-    Ok(Created::New(in_area(row, &new.area)))
+    Ok(in_area(row, &new.area))
 }
 
 /// Says that an organization was never otherwise.
@@ -125,6 +155,10 @@ pub fn correct(
     if !violations.is_empty() {
         return Err(StoreError::Invalid(violations));
     }
+    let (was, is) = (before.life.status, facts.life.status);
+    if is == Status::Merged && was != Status::Merged {
+        return Err(merged_without_successor().into());
+    }
     if reason.is_none() && (moved || before.needs_reason(facts)) {
         return Err(reason_required().into());
     }
@@ -151,19 +185,27 @@ pub fn correct(
     let lives = if before.life == facts.life {
         known
             .iter()
-            .map(|segment| OrganizationVersion {
-                valid_from: segment.valid_from,
-                valid_to: segment.valid_to,
-                ..row.clone().with_life(segment.life())
+            .map(|segment| {
+                Ok(OrganizationVersion {
+                    valid_from: segment.valid_from,
+                    valid_to: segment.valid_to,
+                    ..row.clone().with_life(&segment.life()?)?
+                })
             })
-            .collect()
+            .collect::<Result<Vec<_>, serde_json::Error>>()?
     } else {
-        let of_this_life = known.iter().find(|segment| segment.life() == before.life);
-        segments_of(&row, of_this_life.unwrap_or(head).valid_from)
+        let is_of_this_life =
+            |segment: &&OrganizationVersion| segment.life().is_ok_and(|life| life == before.life);
+        let of_this_life = known.iter().find(is_of_this_life);
+        segments_of(&row, of_this_life.unwrap_or(head).valid_from)?
     };
     let rows = with_turns(&lives, &known, head);
     supersede(recording, id, None)?;
     insert(recording, &rows)?;
+    if was == Status::Merged && before.life != facts.life {
+        let on = facts.life.closed.filter(|_| is == Status::Merged);
+        correct_merge(recording, id, on)?;
+    }
     audit(recording, "update", Some(head), Some(&row))?;
     let current = rows.into_iter().next_back().unwrap_or(row);
     Ok(in_area(current, area))
@@ -182,6 +224,7 @@ pub fn void(
 ) -> StoreResult<()> {
     let found = find_at(recording, visible, id, expected)?;
     supersede(recording, id, None)?;
+    void_changes(recording, id)?;
     let seq = recording.recorded().seq;
     diesel::update(organizations::table.find(id))
         .set((
@@ -246,6 +289,15 @@ pub(super) fn check_parent(
         })
 }
 
+fn merged_without_successor() -> Violation {
+    Violation::new(
+        "/status",
+        "merge_by_verb",
+        "合并须写明并入的组织，请用 merge。",
+        "A merge names what the organization goes on in. Use merge.",
+    )
+}
+
 pub(super) fn in_divisions_only() -> Violation {
     Violation::new(
         "/area",
@@ -259,7 +311,7 @@ pub(super) fn reason_required() -> Violation {
     Violation::new(
         "/reason",
         "reason_required",
-        "更正日期、状态、地区、上级或类别，以及撤销、终止，须说明理由（reason）。",
-        "Correcting a date, status, area, parent or kind, closing and abandoning need a reason.",
+        "更正日期、状态、地区、上级或类别，以及撤销、恢复、合并、分设、终止，须说明理由（reason）。",
+        "Correcting a date, status, area, parent or kind, closing, reopening, merging, splitting and abandoning need a reason.",
     )
 }

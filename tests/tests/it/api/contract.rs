@@ -64,6 +64,9 @@ fn body(name: &str) -> Value {
     let id = "0190a000-0000-7000-8000-000000000000";
     match name {
         "POST /v1/organizations" => json!({"area": "340304", "kind": "federation", "name": "x"}),
+        "POST /v1/organizations/batch" => {
+            json!({"items": [{"area": "340304", "kind": "federation", "name": "x"}]})
+        }
         "POST /v1/programs" => {
             json!({"code": "x", "title": "x", "baseline_on": "2021-10-31", "starts_on": "2021-11-01", "target_on": "2022-12-31"})
         }
@@ -92,6 +95,10 @@ fn body(name: &str) -> Value {
             "params": {"counted_from": "unveiled"}, "source": "x"})
         }
         "POST /v1/organizations/{id}/move" => json!({"area": "340322", "on": "2022-06-01"}),
+        "POST /v1/organizations/{id}/merge" => json!({"into": id, "on": "2022-06-01", "reason": "x"}),
+        "POST /v1/organizations/{id}/split" => {
+            json!({"on": "2022-06-01", "reason": "x", "into": [{"area": "340322", "kind": "federation", "name": "x"}]})
+        }
         "POST /v1/organizations/{id}/rekind" => json!({"kind": "federation", "on": "2022-06-01"}),
         "POST /v1/organizations/{id}/verify" | "POST /v1/organizations/{id}/reject" => json!({"reason": "x"}),
         "POST /v1/schedules" => schedule(id),

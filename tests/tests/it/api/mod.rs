@@ -3,13 +3,16 @@
 mod area_turns;
 mod areas;
 mod assignments;
+mod batch;
 pub mod bulletins;
 mod changes;
 mod contract;
 mod deliveries;
+mod due;
 mod endpoints;
 mod figures;
 mod gaps;
+mod lives;
 mod notices;
 mod organizations;
 mod programs;

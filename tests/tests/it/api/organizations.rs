@@ -577,3 +577,72 @@ fn a_search_finds_the_same_whatever_the_case() {
         }
     });
 }
+
+#[test]
+fn every_field_is_kept_and_shown_as_it_was_sent() {
+    with_api(async |api| {
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let above = json!({"area": "340304", "kind": "federation", "name": "禹会区侨联", "basis": "congress", "status": "established",
+            "established_on": "2022-02-01"});
+        let above = county.post("/v1/organizations", &above).await.expect(201).json();
+        assert_eq!(above["basis"], "congress");
+        let body = json!({"area": "340304001", "host": "area", "parent": above["id"], "kind": "federation", "name": "大庆街道侨联",
+            "status": "established", "approval": {"post": "staffing_office", "doc_no": "禹编〔2022〕3号", "on": "2022-02-10",
+            "precision": "day"}, "established_on": "2022-03-21", "established_precision": "ten_day", "unveiled_on": "2022-03-25",
+            "unveiled_precision": "day", "basis": "replace_one", "replaces": "街道侨务工作站", "has_office": true,
+            "affiliation": "街道党工委", "quota_posts": 2, "posts_filled": 1,
+            "five_have": {"organization": {"have": true, "on": "2022-03-31", "doc_no": "禹编〔2022〕3号"}, "team": {"have": true},
+            "funding": {"have": false}, "venue": {"have": true, "on": "2022-04-01"}, "activity": {"have": true, "doc_no": "纪要1号"}},
+            "standing_rules": {"learning": "2022-04-01", "management": "2022-04-01", "contact": "2022-04-02", "service": "2022-04-03"},
+            "term_ends_on": "2027-03-21", "note": "示例"});
+        let made = county.post("/v1/organizations", &body).await.expect(201);
+        let location = made.header("location").unwrap().to_owned();
+        let shown = county.get(&location).await.expect(200).json();
+        for (field, sent) in body.as_object().unwrap() {
+            assert_eq!(&shown[field], sent, "{field}");
+        }
+        // What a university or an enterprise carries has a place of its own.
+        for host in ["university", "enterprise", "park"] {
+            let other = json!({"area": "340304001", "host": host, "kind": "federation", "name": format!("{host}侨联")});
+            county.post("/v1/organizations", &other).await.expect(201);
+        }
+        let coverage = county
+            .get("/v1/figures?metric=five_have_rate&cohort=all&area=340304001")
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(
+            (
+                &coverage["totals"][0]["numerator"],
+                &coverage["totals"][0]["denominator"]
+            ),
+            (&json!(0), &json!(1)),
+            "funding is missing"
+        );
+        for (change, code) in [
+            (json!({"posts_filled": 3}), "over_quota"),
+            (json!({"term_ends_on": "2022-03-01"}), "dates_out_of_order"),
+            (json!({"replaces": null}), "replaces_mismatch"),
+            (
+                json!({"five_have": {"team": {"have": true, "on": "2022-06-25"}}}),
+                "date_in_future",
+            ),
+        ] {
+            let refused = county.patch(&location, Some("\"1\""), &change).await.expect(422);
+            assert_eq!(code_of(&refused), code);
+        }
+        let funded = json!({"five_have": {"funding": {"have": true, "on": "2022-05-01", "doc_no": "禹财〔2022〕7号"}},
+            "posts_filled": 2, "term_ends_on": null});
+        let now = county
+            .patch(&location, Some("\"1\""), &funded)
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(now["five_have"]["funding"]["doc_no"], "禹财〔2022〕7号");
+        assert_eq!(now["five_have"]["venue"]["on"], "2022-04-01");
+        assert_eq!(
+            (&now["posts_filled"], &now["term_ends_on"]),
+            (&json!(2), &json!(null))
+        );
+    });
+}

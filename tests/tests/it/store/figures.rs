@@ -15,9 +15,11 @@ use qiaojian_shared::domain::program::Cohort;
 use qiaojian_shared::figures::{
     self, Answer, Basis, CohortChoice, Facts, GroupBy, Held, Metric, Part, Question, ReadModel,
 };
-use qiaojian_shared::ids::{CountId, OrganizationId};
+use qiaojian_shared::ids::{ChangeId, CountId, OrganizationId};
 use qiaojian_shared::store::counts::{self, NewCount};
-use qiaojian_shared::store::organizations::{self, Correction, NewOrganization, Step, Turn, Turned};
+use qiaojian_shared::store::organizations::{
+    self, Correction, Merging, NewOrganization, Splitting, Step, Turn, Turned,
+};
 use qiaojian_shared::store::{Recorded, StoreError, Subtree, areas, ledger};
 use qiaojian_tests::fixtures::{AREAS, date};
 use uuid::Uuid;
@@ -31,7 +33,7 @@ type Act = (u8, u8, u8, u16);
 const ORGANIZATIONS: u8 = 6;
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
-    prop::collection::vec((0_u8..15, 0..ORGANIZATIONS, any::<u8>(), any::<u16>()), 1..24)
+    prop::collection::vec((0_u8..18, 0..ORGANIZATIONS, any::<u8>(), any::<u16>()), 1..24)
 }
 
 /// A day between the baseline and the article.
@@ -90,8 +92,14 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
                 known.insert(which, (code, facts));
             }
         }
-        3..=6 => {
-            let verb = [Verb::Approve, Verb::Establish, Verb::Unveil, Verb::Close][usize::from(what) - 3];
+        3..=6 | 12 => {
+            let verb = match what {
+                3 => Verb::Approve,
+                4 => Verb::Establish,
+                5 => Verb::Unveil,
+                6 => Verb::Close,
+                _ => Verb::Reopen,
+            };
             let step: Step = step(verb, &day.to_string());
             let done = register
                 .write(move |recording| {
@@ -108,7 +116,7 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
             if let Ok(done) = done
                 && let Some((_, facts)) = known.get_mut(&which)
             {
-                facts.life = done.organization.life();
+                facts.life = done.organization.life().unwrap();
             }
         }
         7 => {
@@ -185,7 +193,7 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
                 .write(move |recording| counts::record(recording, &new, today))
                 .await;
         }
-        11 => {
+        15 => {
             let (from, into) = (street(which), street(place));
             if merge_streets(register, from, into, day).await {
                 for (stands, _) in known.values_mut().filter(|(stands, _)| *stands == from) {
@@ -193,13 +201,68 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
                 }
             }
         }
-        12 => {
+        16 => {
             let county = ["340304", "340322", "341802"][usize::from(place) % 3];
             move_area(register, street(which), county, day).await;
         }
-        13 => {
+        17 => {
             let city = ["340300", "341800"][usize::from(place) % 2];
             move_area(register, ["340304", "340322"][usize::from(which) % 2], city, day).await;
+        }
+        13 => {
+            let merging = Merging {
+                change: ChangeId(Uuid::from_u128(u128::from(when) << 8 | u128::from(which))),
+                into: id(u128::from(place % ORGANIZATIONS) + 1),
+                on: PreciseDate::day(day),
+                reason: Some("并入".to_owned()),
+                doc_no: None,
+                verification: Verification::Unverified,
+            };
+            let done = register
+                .write(move |recording| {
+                    let everything = Subtree::everything();
+                    organizations::merge(recording, &everything, organization, None, &merging, today)
+                })
+                .await;
+            if let Ok(done) = done
+                && let Some((_, facts)) = known.get_mut(&which)
+            {
+                facts.life = done.organization.life().unwrap();
+            }
+        }
+        14 => {
+            let part = place % ORGANIZATIONS;
+            let (code, facts) = (area(place), facts_of(part, Status::Established, day));
+            let Some(stands) = register.area_if_there(code).await else {
+                return;
+            };
+            let new = NewOrganization {
+                id: id(u128::from(part) + 1),
+                digest: format!("{what} {place} {when}"),
+                area: stands,
+                parent: None,
+                facts: facts.clone(),
+                verification: Verification::Unverified,
+            };
+            let change = ChangeId(Uuid::from_u128(u128::from(when) << 8 | 1 << 100));
+            let made = register
+                .write(move |recording| {
+                    let splitting = Splitting {
+                        change,
+                        on: PreciseDate::day(day),
+                        reason: Some("分设"),
+                        doc_no: None,
+                        into: &[Ok(new.clone())],
+                    };
+                    let everything = Subtree::everything();
+                    organizations::split(recording, &everything, organization, None, &splitting, today)
+                })
+                .await;
+            if let Ok((_, made)) = made
+                && matches!(made.first(), Some(organizations::Created::New(_)))
+            {
+                known.insert(part, (code, facts));
+            }
         }
         _ => {
             let done = register
@@ -298,7 +361,7 @@ fn basis() -> Basis {
     }
 }
 
-/// Numerators of `organizations`, `added` and `closed`, reckoned by hand.
+/// Numerators of `organizations`, `added` and `closed`, reckoned by hand, day by day.
 fn by_hand(known: &Known, question: &Question) -> [i64; 3] {
     let mut counts = [0; 3];
     for (_, facts) in known.values() {
@@ -307,10 +370,19 @@ fn by_hand(known: &Known, question: &Question) -> [i64; 3] {
             continue;
         };
         let ended = day(facts.life.closed);
-        let in_interval = |day: NaiveDate| question.from < day && day <= question.to;
-        counts[0] += i64::from(began <= question.as_of && ended.is_none_or(|day| day > question.as_of));
-        counts[1] += i64::from(in_interval(began));
-        counts[2] += i64::from(ended.is_some_and(|ended| began < ended && in_interval(ended)));
+        let was_closed = |on: NaiveDate| {
+            let mut times = facts.life.reopenings.iter();
+            times.any(|time| time.closed().counts_from() <= on && on < time.reopened().counts_from())
+        };
+        let counted = |on: NaiveDate| began <= on && ended.is_none_or(|day| on < day) && !was_closed(on);
+        let mut days = question
+            .from
+            .iter_days()
+            .skip(1)
+            .take_while(|on| *on <= question.to);
+        counts[0] += i64::from(counted(question.as_of));
+        counts[1] += i64::from(question.from < began && began <= question.to);
+        counts[2] += i64::from(days.any(|on| counted(on - Days::new(1)) && !counted(on)));
     }
     counts
 }

@@ -1,16 +1,19 @@
 //! The register of organizations: two times, one active of a kind, steps and corrections.
 
 use diesel::prelude::*;
+use qiaojian_shared::clock::{OsEntropy, SystemClock};
 use qiaojian_shared::db::schema::organization_versions;
+use qiaojian_shared::domain::area::{AreaKind, Level};
 use qiaojian_shared::domain::dates::Precision;
 use qiaojian_shared::domain::organization::{
     Basis, Facts, FiveHave, Host, Kind, Life, PreciseDate, StandingRules, Status, Verb, Verification,
 };
-use qiaojian_shared::ids::OrganizationId;
+use qiaojian_shared::ids::{AreaId, ChangeId, OrganizationId};
+use qiaojian_shared::store::areas::{self, NewArea};
 use qiaojian_shared::store::organizations::{
-    self, Correction, Created, NewOrganization, OrganizationInArea, OrganizationVersion, Step,
+    self, Correction, Created, Merging, NewOrganization, OrganizationInArea, OrganizationVersion, Step,
 };
-use qiaojian_shared::store::{StoreError, StoreResult, Subtree};
+use qiaojian_shared::store::{StoreError, StoreResult, Subtree, ledger};
 use qiaojian_tests::fixtures::date;
 use uuid::Uuid;
 
@@ -33,6 +36,7 @@ pub fn preparing() -> Facts {
             established: None,
             unveiled: None,
             closed: None,
+            reopenings: Vec::new(),
         },
         approval_post: None,
         approval_doc_no: None,
@@ -67,7 +71,7 @@ pub fn step(verb: Verb, on: &str) -> Step {
     Step {
         verb,
         on: PreciseDate::day(date(on)),
-        reason: matches!(verb, Verb::Close | Verb::Abandon).then(|| "机构合并".to_owned()),
+        reason: verb.needs_reason().then(|| "机构合并".to_owned()),
         doc_no: None,
         post: None,
         verification: Verification::Unverified,
@@ -496,5 +500,69 @@ fn a_second_head_is_refused_by_the_database_itself() {
             matches!(outcome, Err(StoreError::Conflict("second_head"))),
             "{outcome:?}"
         );
+    });
+}
+
+#[test]
+fn organizations_of_two_provinces_are_not_merged() {
+    with_register(async |register| {
+        let jiangsu = NewArea {
+            id: AreaId(Uuid::from_u128(320_000)),
+            code: "320000".to_owned(),
+            name: "江苏省".to_owned(),
+            level: Level::Province,
+            kind: AreaKind::Administrative,
+            parent: None,
+            valid_from: date("1949-10-01"),
+        };
+        register
+            .write(move |recording| areas::create(recording, &jiangsu))
+            .await
+            .unwrap();
+        register.create(1, "340000", established()).await.unwrap();
+        register.create(2, "320000", established()).await.unwrap();
+        register.create(3, STREET, established()).await.unwrap();
+        let today = register.today();
+        let change = ChangeId::generate(&SystemClock, &OsEntropy);
+        let merge = async |into: u128| {
+            let merging = Merging {
+                change,
+                into: id(into),
+                on: PreciseDate::day(date("2022-05-01")),
+                reason: Some("合并".to_owned()),
+                doc_no: None,
+                verification: Verification::Unverified,
+            };
+            register
+                .write(move |recording| {
+                    organizations::merge(recording, &Subtree::everything(), id(1), None, &merging, today)
+                })
+                .await
+        };
+        let Err(StoreError::Invalid(violations)) = merge(2).await else {
+            panic!("merged across provinces")
+        };
+        assert_eq!(violations[0].code, "across_provinces");
+        assert_eq!(register.rows(1).await.len(), 2, "nothing is half done");
+        merge(3).await.unwrap();
+        assert_eq!(
+            register.story(1).await.last().unwrap(),
+            "2022-05-01.. merged 大庆街道侨联"
+        );
+        // What never was, was not merged either.
+        register.void(1).await.unwrap();
+        let known = register
+            .read(move |conn| {
+                let known = ledger::known(conn)?;
+                Ok(organizations::successors(
+                    conn,
+                    &Subtree::everything(),
+                    &[id(1)],
+                    known,
+                )?)
+            })
+            .await
+            .unwrap();
+        assert!(known.is_empty());
     });
 }

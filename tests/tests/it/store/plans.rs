@@ -9,14 +9,15 @@ use diesel::sql_types::Text;
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::{AnyConnection, Db};
 use qiaojian_shared::domain::change::{Noun, ReadUpTo};
+use qiaojian_shared::domain::organization::{PreciseDate, Unveiling};
 use qiaojian_shared::ids::{AreaId, NoticeId, OrganizationId, TokenId};
 use qiaojian_shared::store::audit::Entry;
 use qiaojian_shared::store::changes::{self, Reader};
 use qiaojian_shared::store::{
-    Actor, Recording, StoreError, Subtree, areas, idempotency, notices, organizations, tokens,
+    Actor, Moment, Recording, StoreError, Subtree, areas, idempotency, ledger, notices, organizations, tokens,
 };
 use qiaojian_tests::both_databases;
-use qiaojian_tests::fixtures::{article_clock, load_areas};
+use qiaojian_tests::fixtures::{article_clock, date, load_areas};
 use uuid::Uuid;
 
 #[derive(QueryableByName)]
@@ -131,7 +132,7 @@ fn no_hot_query_reads_a_whole_table() {
                     (
                         "a page of organizations",
                         Box::new({
-                            let city = city.clone();
+                            let (city, seen) = (city.clone(), seen.clone());
                             move |conn| {
                                 organizations::list(
                                     conn,
@@ -141,6 +142,57 @@ fn no_hot_query_reads_a_whole_table() {
                                     51,
                                 )
                                 .unwrap();
+                            }
+                        }),
+                    ),
+                    (
+                        "terms that end",
+                        Box::new({
+                            let city = city.clone();
+                            move |conn| {
+                                let seen = (date("2022-06-24"), OrganizationId(nobody));
+                                organizations::renewals(conn, &city, date("2022-12-21"), Some(&seen), 51)
+                                    .unwrap();
+                            }
+                        }),
+                    ),
+                    (
+                        "where nothing happens",
+                        Box::new({
+                            let (city, seen) = (city.clone(), seen.clone());
+                            move |conn| {
+                                let moment = Moment {
+                                    as_of: date("2022-06-24"),
+                                    known: ledger::known(conn).unwrap(),
+                                };
+                                let since = date("2021-06-24");
+                                organizations::dormant(conn, &city, moment, since, Some(&seen), 51).unwrap();
+                                organizations::last_activities(conn, &[AreaId(nobody)], moment.as_of)
+                                    .unwrap();
+                            }
+                        }),
+                    ),
+                    (
+                        "who was unveiled together",
+                        Box::new({
+                            let (city, seen) = (city.clone(), seen);
+                            move |conn| {
+                                let scope = (&city, &city);
+                                organizations::unveilings(conn, scope, Unveiling::ALL, Some(&seen), 51)
+                                    .unwrap();
+                                let day = PreciseDate::day(date("2022-03-31"));
+                                organizations::unveiled_together(conn, &city, &[day]).unwrap();
+                            }
+                        }),
+                    ),
+                    (
+                        "what it was merged into",
+                        Box::new({
+                            let city = city.clone();
+                            move |conn| {
+                                let known = ledger::known(conn).unwrap();
+                                let merged = [OrganizationId(nobody)];
+                                organizations::successors(conn, &city, &merged, known).unwrap();
                             }
                         }),
                     ),

@@ -1,0 +1,135 @@
+//! An office registers many organizations at once: 禹会区's 77.
+
+use actix_web::{HttpResponse, post, web};
+use qiaojian_shared::clock::{Clock, Entropy};
+use qiaojian_shared::digest::digest_of;
+use qiaojian_shared::domain::Violation;
+use qiaojian_shared::ids::OrganizationId;
+use qiaojian_shared::store::areas;
+use qiaojian_shared::store::organizations::{self, Created, Item};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::create::{later_status, to_record};
+use super::wire::{Organization, OrganizationInput};
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Body, fit};
+use crate::problem::{ApiError, Problem};
+use crate::wire::{id_or_new, unknown_area};
+use crate::write::{Reply, Write};
+
+/// Most organizations of one call, so that the transaction stays short.
+const MOST: usize = 200;
+
+/// What is to be recorded.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchInput {
+    /// 1 to 200, each as `POST /v1/organizations` takes it.
+    #[schema(value_type = Vec<OrganizationInput>, min_items = 1, max_items = 200)]
+    items: Vec<Value>,
+}
+
+/// What was recorded, in the order of the request.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BatchReply {
+    items: Vec<Organization>,
+}
+
+/// One organization of the request.
+pub(super) struct Wanted {
+    pub id: OrganizationId,
+    /// Of what the item says, whatever else is in the call.
+    pub digest: String,
+    pub input: OrganizationInput,
+}
+
+/// Records up to 200 organizations in the caller's subtree, all of them or none.
+///
+/// Each is checked as `POST /v1/organizations` checks it, and `errors` names everything that is wrong with any of them, by its place:
+/// `/items/3/name`. What the same `id` with the same item had made before stays as it is now: 200 if that holds for all.
+#[utoipa::path(
+    tag = "organizations",
+    security(("oauth" = ["org:write"])),
+    request_body = BatchInput,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    responses(
+        (status = 201, description = "Recorded", body = BatchReply),
+        (status = 200, description = "All were recorded before by the same items", body = BatchReply),
+        (status = 422, description = "One breaks a rule, is there already or stands there twice; none was recorded", body = Problem)
+    )
+)]
+#[post("/organizations/batch")]
+pub async fn batch(
+    app: web::Data<App>,
+    caller: Caller<needs::OrgWrite>,
+    write: Write,
+    body: Body<BatchInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let wanted = read_items(("/items", input.items), app.clock.as_ref(), app.entropy.as_ref())?;
+    let (caller, today) = (caller.principal(), app.today());
+    write
+        .run(&app, &digest, move |recording| {
+            let codes = wanted.iter().map(|one| one.input.area.as_str());
+            let areas = areas::by_codes(recording.conn(), &caller.visible, codes)?;
+            let items: Vec<Item> = wanted
+                .iter()
+                .map(|Wanted { id, digest, input }| {
+                    if let Some(violation) = later_status(input) {
+                        return Err(vec![violation]);
+                    }
+                    let area = areas.get(&input.area);
+                    let area = area.ok_or_else(|| vec![unknown_area("/area")])?;
+                    Ok(to_record(&caller, (*id, digest), input, area.clone()))
+                })
+                .collect();
+            let made = organizations::create_all(recording, &caller.visible, ("/items", &items), today)?;
+            let all_before = made.iter().all(|one| matches!(one, Created::Before(_)));
+            let items = made
+                .iter()
+                .map(|(Created::New(found) | Created::Before(found))| Organization::of(found))
+                .collect::<Result<_, _>>()?;
+            let reply = Reply::made(&BatchReply { items })?;
+            Ok(if all_before { reply.made_before() } else { reply })
+        })
+        .await
+}
+
+/// Reads each item of the list that stands at `pointer`. What cannot be read is told of all of them.
+pub(super) fn read_items(
+    (pointer, items): (&'static str, Vec<Value>),
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> Result<Vec<Wanted>, ApiError> {
+    if items.is_empty() || items.len() > MOST {
+        return Err(ApiError::invalid(vec![Violation::new(
+            pointer,
+            "out_of_range",
+            format!("每次 1 至 {MOST} 项，现有 {} 项。", items.len()),
+            format!("Send 1 to {MOST} items; there are {}.", items.len()),
+        )]));
+    }
+    let mut wanted = Vec::with_capacity(items.len());
+    let mut malformed = Vec::new();
+    for (number, item) in items.into_iter().enumerate() {
+        let digest = digest_of(&item)?;
+        let read = fit::<OrganizationInput>(item)
+            .and_then(|input| Ok((id_or_new(input.id, clock, entropy)?, input)));
+        match read {
+            Ok((id, input)) => wanted.push(Wanted { id, digest, input }),
+            Err(error) => {
+                let place = format!("{pointer}/{number}");
+                let found = error.into_violations().into_iter();
+                malformed.extend(found.map(|violation| violation.under(&place)));
+            }
+        }
+    }
+    if malformed.is_empty() {
+        Ok(wanted)
+    } else {
+        Err(ApiError::bad_request(malformed))
+    }
+}

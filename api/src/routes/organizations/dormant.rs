@@ -1,0 +1,105 @@
+//! 作用发挥: organizations where nothing happens any more.
+
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use chrono::{Months, NaiveDate};
+use qiaojian_shared::db::snapshot;
+use qiaojian_shared::domain::dates::day;
+use qiaojian_shared::ids::{AreaId, OrganizationId};
+use qiaojian_shared::store::organizations;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::wire::Organization;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::Params;
+use crate::moment::{Times, subtree_asked_for};
+use crate::page::{self, Page, Window};
+use crate::problem::{ApiError, Problem};
+
+/// How long nothing has happened.
+const SILENT: Months = Months::new(12);
+
+/// Which to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DormantParams {
+    /// Only this area and all below it; the caller's own when left out.
+    area: Option<String>,
+    /// The day up to which a year has passed, in the tree of that day; today (Asia/Shanghai) when left out.
+    #[serde(default, deserialize_with = "day::read_optional")]
+    as_of: Option<NaiveDate>,
+    /// 1 to 200; 50 when left out.
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+/// An organization where nothing happens.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Dormant {
+    #[serde(flatten)]
+    organization: Organization,
+    /// The last activity of its area, or that touched it; `null` where none is recorded.
+    last_activity_on: Option<NaiveDate>,
+}
+
+/// Established organizations of the caller's subtree without an activity for a year, by area and id.
+///
+/// An activity is theirs when it is of their area or touched it. What was established, or established again, within the year is not
+/// listed.
+#[utoipa::path(
+    tag = "organizations",
+    security(("oauth" = ["org:read"])),
+    params(DormantParams),
+    responses(
+        (status = 200, description = "Part of the list", body = Page<Dormant>),
+        (status = 400, description = "A parameter is wrong, as an `as_of` after today", body = Problem),
+        (status = 404, description = "The area is none, or outside the caller's", body = Problem)
+    )
+)]
+#[get("/organizations/dormant")]
+pub async fn dormant(
+    app: web::Data<App>,
+    caller: Caller<needs::OrgRead>,
+    request: HttpRequest,
+    params: Params<DormantParams>,
+) -> Result<HttpResponse, ApiError> {
+    let DormantParams {
+        area,
+        as_of,
+        limit,
+        cursor,
+    } = params.0;
+    let window = Window::<(String, OrganizationId)>::new(&request, limit, cursor.as_deref())?;
+    let (caller, today) = (caller.principal(), app.today());
+    let times = Times {
+        as_of,
+        known_at: None,
+    };
+    let page = app
+        .read_slow(move |conn| {
+            snapshot(conn, |conn| {
+                let moment = times.moment(conn, today)?;
+                let within = subtree_asked_for(conn, caller.area, area.as_deref(), moment)?;
+                let since = moment.as_of.checked_sub_months(SILENT).unwrap_or(moment.as_of);
+                let (after, fetch) = (window.after.as_ref(), window.fetch());
+                let rows = organizations::dormant(conn, &within, moment, since, after, fetch)?;
+                let stood: Vec<AreaId> = rows.iter().map(|row| row.organization.area_id).collect();
+                let last = organizations::last_activities(conn, &stood, moment.as_of)?;
+                let page = window.page(
+                    rows,
+                    |row| (row.area_path.clone(), row.organization.organization_id),
+                    |row| {
+                        Ok(Dormant {
+                            last_activity_on: last.get(&row.organization.area_id).copied(),
+                            organization: Organization::on(&row, moment)?,
+                        })
+                    },
+                )?;
+                page.transpose()?.write()
+            })
+        })
+        .await?;
+    Ok(page::reply_written(&request, page))
+}

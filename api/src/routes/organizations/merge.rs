@@ -1,0 +1,105 @@
+//! 合并: an organization goes on within another.
+
+use actix_web::{HttpResponse, post, web};
+use chrono::NaiveDate;
+use qiaojian_shared::domain::dates::{Precision, day};
+use qiaojian_shared::domain::violation::{NAME_CHARS, check_optional_text};
+use qiaojian_shared::ids::{ChangeId, OrganizationId};
+use qiaojian_shared::store::StoreError;
+use qiaojian_shared::store::organizations::{self, Merging};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::turns::When;
+use super::wire::Organization;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Body, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::write::{Reply, Write};
+
+/// What it is merged into, when, and why.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MergeInput {
+    /// An active organization of the same kind, in the caller's subtree and the same province. It goes on as it is.
+    into: OrganizationId,
+    /// When it happened (Asia/Shanghai); not after today. It counts until then.
+    #[serde(deserialize_with = "day::read")]
+    on: NaiveDate,
+    /// `day` when left out.
+    #[serde(default)]
+    precision: Option<Precision>,
+    /// Needed.
+    #[serde(default)]
+    #[schema(max_length = 2000)]
+    reason: Option<String>,
+    /// The document.
+    #[serde(default)]
+    #[schema(max_length = 100)]
+    doc_no: Option<String>,
+}
+
+/// Merges an established organization into another of its kind, from a day on, with a reason.
+///
+/// The histories of both tell it. A mistaken merge is corrected by `PATCH` of the one that was merged.
+#[utoipa::path(
+    tag = "organizations",
+    security(("oauth" = ["org:write"])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The organization that ends"),
+        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+    ),
+    request_body = MergeInput,
+    responses(
+        (status = 200, description = "Merged", body = Organization),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 409, description = "Not established", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem),
+        (status = 422, description = "Breaks a rule, or the other is not one it can be merged into", body = Problem)
+    )
+)]
+#[post("/organizations/{id}/merge")]
+pub async fn merge(
+    app: web::Data<App>,
+    caller: Caller<needs::OrgWrite>,
+    id: Segment<OrganizationId>,
+    write: Write,
+    body: Body<MergeInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let mut violations = Vec::new();
+    check_optional_text(&mut violations, "/doc_no", input.doc_no.as_deref(), NAME_CHARS);
+    if !violations.is_empty() {
+        return Err(ApiError::invalid(violations));
+    }
+    let when = When::of(input.on, input.precision, input.reason)?;
+    let change = ChangeId::generate(app.clock.as_ref(), app.entropy.as_ref());
+    let (caller, today, expected, id) = (caller.principal(), app.today(), write.version(), id.0);
+    write
+        .run(&app, &digest, move |recording| {
+            let stands = organizations::find(recording.conn(), &caller.visible, id)?;
+            let mut about = vec![stands.area_path.as_str()];
+            let into = match organizations::find(recording.conn(), &caller.visible, input.into) {
+                Err(StoreError::NotFound(_)) => None, // which the store tells
+                found => Some(found?),
+            };
+            about.extend(into.as_ref().map(|into| into.area_path.as_str()));
+            let merging = Merging {
+                change,
+                into: input.into,
+                on: when.on,
+                reason: when.reason.clone(),
+                doc_no: input.doc_no.clone(),
+                verification: caller.report_on(&about),
+            };
+            let found = organizations::merge(recording, &caller.visible, id, expected, &merging, today)?;
+            let shown = Organization {
+                merged_into: Some(input.into),
+                ..Organization::of(&found)?
+            };
+            Reply::ok(found.organization.version, &shown)
+        })
+        .await
+}

@@ -1,0 +1,107 @@
+//! 换届: whose term ends.
+
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use chrono::{Days, NaiveDate};
+use qiaojian_shared::ids::OrganizationId;
+use qiaojian_shared::store::areas;
+use qiaojian_shared::store::organizations;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::wire::Organization;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::Params;
+use crate::page::{self, Page, Window};
+use crate::problem::{ApiError, Problem};
+
+/// A renewal is announced half a year ahead.
+const AHEAD: u64 = 180;
+/// Nobody asks further ahead: ten years.
+const FURTHEST: u64 = 3660;
+
+/// Which renewals to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RenewalParams {
+    /// Only this area and all below it; the caller's own when left out.
+    area: Option<String>,
+    /// Terms that end within so many days from today (Asia/Shanghai), or have ended: 0 to 3660; 180 when left out.
+    within_days: Option<u64>,
+    /// 1 to 200; 50 when left out.
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+/// An organization whose term ends.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Renewal {
+    #[serde(flatten)]
+    organization: Organization,
+    /// Days from today until the term ends; negative when it has ended.
+    days_left: i64,
+}
+
+/// Established organizations of the caller's subtree whose term ends soon or has ended (换届), the earliest first.
+#[utoipa::path(
+    tag = "organizations",
+    security(("oauth" = ["org:read"])),
+    params(RenewalParams),
+    responses(
+        (status = 200, description = "Part of the list", body = Page<Renewal>),
+        (status = 400, description = "A parameter is wrong", body = Problem),
+        (status = 404, description = "The area is none, or outside the caller's", body = Problem)
+    )
+)]
+#[get("/organizations/renewals")]
+pub async fn renewals(
+    app: web::Data<App>,
+    caller: Caller<needs::OrgRead>,
+    request: HttpRequest,
+    params: Params<RenewalParams>,
+) -> Result<HttpResponse, ApiError> {
+    let RenewalParams {
+        area,
+        within_days,
+        limit,
+        cursor,
+    } = params.0;
+    let window = Window::<(NaiveDate, OrganizationId)>::new(&request, limit, cursor.as_deref())?;
+    let (caller, today) = (caller.principal(), app.today());
+    let until = Some(within_days.unwrap_or(AHEAD))
+        .filter(|days| *days <= FURTHEST)
+        .and_then(|days| today.checked_add_days(Days::new(days)));
+    let until = until.ok_or_else(|| {
+        ApiError::bad_parameter(
+            "within_days",
+            format!("within_days 应在 0 与 {FURTHEST} 之间。"),
+            format!("within_days must be between 0 and {FURTHEST}."),
+        )
+    })?;
+    let page = app
+        .read_slow(move |conn| {
+            let within = match &area {
+                Some(code) => areas::find(conn, &caller.visible, code)?.subtree(),
+                None => caller.visible.clone(),
+            };
+            let (after, fetch) = (window.after.as_ref(), window.fetch());
+            let rows = organizations::renewals(conn, &within, until, after, fetch)?;
+            let ends = |row: &organizations::OrganizationInArea| {
+                row.organization.term_ends_on.unwrap_or(until) // all of these have one
+            };
+            let page = window.page(
+                rows,
+                |row| (ends(row), row.organization.organization_id),
+                |row| {
+                    Ok(Renewal {
+                        days_left: (ends(&row) - today).num_days(),
+                        organization: Organization::of(&row)?,
+                    })
+                },
+            )?;
+            page.transpose()?.write()
+        })
+        .await?;
+    Ok(page::reply_written(&request, page))
+}

@@ -1,0 +1,181 @@
+//! 分设: others come out of an organization, which goes on.
+
+use actix_web::{HttpResponse, post, web};
+use chrono::NaiveDate;
+use qiaojian_shared::domain::Violation;
+use qiaojian_shared::domain::dates::{Precision, day};
+use qiaojian_shared::domain::violation::{NAME_CHARS, check_optional_text};
+use qiaojian_shared::ids::{ChangeId, OrganizationId};
+use qiaojian_shared::store::areas;
+use qiaojian_shared::store::organizations::{self, Created, Item, Splitting};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::batch::{Wanted, read_items};
+use super::create::to_record;
+use super::turns::When;
+use super::wire::{Organization, OrganizationInput};
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Body, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::wire::unknown_area;
+use crate::write::{Reply, Write};
+
+/// What is established by the split itself.
+const GIVEN_BY_THE_SPLIT: [&str; 8] = [
+    "status",
+    "established_on",
+    "established_precision",
+    "unveiled_on",
+    "unveiled_precision",
+    "closed_on",
+    "closed_precision",
+    "reopenings",
+];
+
+/// What comes out of it, when, and why.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SplitInput {
+    /// When it happened (Asia/Shanghai); not after today. What comes out of it is established on that day.
+    #[serde(deserialize_with = "day::read")]
+    on: NaiveDate,
+    /// `day` when left out.
+    #[serde(default)]
+    precision: Option<Precision>,
+    /// Needed.
+    #[serde(default)]
+    #[schema(max_length = 2000)]
+    reason: Option<String>,
+    /// The document.
+    #[serde(default)]
+    #[schema(max_length = 100)]
+    doc_no: Option<String>,
+    /// 1 to 200, each as `POST /v1/organizations` takes it, without status and dates.
+    #[schema(value_type = Vec<OrganizationInput>, min_items = 1, max_items = 200)]
+    into: Vec<Map<String, Value>>,
+}
+
+/// What goes on, and what came out of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SplitReply {
+    original: Organization,
+    results: Vec<Organization>,
+}
+
+/// Establishes organizations that come out of an established one, on a day, with a reason; it goes on as it is.
+///
+/// The histories of all of them tell it. `errors` names what is wrong with a new one by its place: `/into/0/name`. The `ETag` is that
+/// of the one that goes on.
+#[utoipa::path(
+    tag = "organizations",
+    security(("oauth" = ["org:write"])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The organization that goes on"),
+        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+    ),
+    request_body = SplitInput,
+    responses(
+        (status = 201, description = "Split", body = SplitReply),
+        (status = 200, description = "All were split off before by the same items", body = SplitReply),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 409, description = "Not established", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem),
+        (status = 422, description = "Breaks a rule, or a new one does; none was established", body = Problem)
+    )
+)]
+#[post("/organizations/{id}/split")]
+pub async fn split(
+    app: web::Data<App>,
+    caller: Caller<needs::OrgWrite>,
+    id: Segment<OrganizationId>,
+    write: Write,
+    body: Body<SplitInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let mut violations = Vec::new();
+    check_optional_text(&mut violations, "/doc_no", input.doc_no.as_deref(), NAME_CHARS);
+    let items = established_by(input.into, (input.on, input.precision), &mut violations);
+    if !violations.is_empty() {
+        return Err(ApiError::invalid(violations));
+    }
+    let wanted = read_items(("/into", items), app.clock.as_ref(), app.entropy.as_ref())?;
+    let when = When::of(input.on, input.precision, input.reason)?;
+    let change = ChangeId::generate(app.clock.as_ref(), app.entropy.as_ref());
+    let (caller, today, expected, id) = (caller.principal(), app.today(), write.version(), id.0);
+    let doc_no = input.doc_no;
+    write
+        .run(&app, &digest, move |recording| {
+            let codes = wanted.iter().map(|one| one.input.area.as_str());
+            let areas = areas::by_codes(recording.conn(), &caller.visible, codes)?;
+            let items: Vec<Item> = wanted
+                .iter()
+                .map(
+                    |Wanted {
+                         id: part,
+                         digest,
+                         input,
+                     }| {
+                        let area = areas.get(&input.area);
+                        let area = area.ok_or_else(|| vec![unknown_area("/area")])?;
+                        let digest = format!("split {id} {digest}");
+                        Ok(to_record(&caller, (*part, &digest), input, area.clone()))
+                    },
+                )
+                .collect();
+            let splitting = Splitting {
+                change,
+                on: when.on,
+                reason: when.reason.as_deref(),
+                doc_no: doc_no.as_deref(),
+                into: &items,
+            };
+            let (original, made) =
+                organizations::split(recording, &caller.visible, id, expected, &splitting, today)?;
+            let results = made
+                .iter()
+                .map(|(Created::New(found) | Created::Before(found))| Organization::of(found))
+                .collect::<Result<_, _>>()?;
+            let shown = SplitReply {
+                original: Organization::of(&original)?,
+                results,
+            };
+            let reply = Reply::made(&shown)?.of_version(original.organization.version);
+            let all_before = made.iter().all(|one| matches!(one, Created::Before(_)));
+            Ok(if all_before { reply.made_before() } else { reply })
+        })
+        .await
+}
+
+/// The items as they would be recorded alone: established on the day of the split.
+fn established_by(
+    items: Vec<Map<String, Value>>,
+    (on, precision): (NaiveDate, Option<Precision>),
+    violations: &mut Vec<Violation>,
+) -> Vec<Value> {
+    let mut established = Vec::with_capacity(items.len());
+    for (number, mut item) in items.into_iter().enumerate() {
+        for field in GIVEN_BY_THE_SPLIT
+            .iter()
+            .filter(|field| item.contains_key(**field))
+        {
+            violations.push(Violation::new(
+                format!("/into/{number}/{field}"),
+                "given_by_split",
+                "分设时不填状态和日期，以 on 为成立日期。",
+                "Leave out status and dates: what comes out of a split is established on its day, `on`.",
+            ));
+        }
+        item.insert("status".to_owned(), json!("established"));
+        item.insert("established_on".to_owned(), json!(on));
+        item.insert(
+            "established_precision".to_owned(),
+            json!(precision.unwrap_or(Precision::Day)),
+        );
+        established.push(Value::Object(item));
+    }
+    established
+}

@@ -1,0 +1,114 @@
+//! 一同挂牌: who is still to be unveiled, and who was not unveiled together.
+
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use chrono::NaiveDate;
+use qiaojian_shared::db::snapshot;
+use qiaojian_shared::domain::organization::{PreciseDate, Unveiling};
+use qiaojian_shared::ids::OrganizationId;
+use qiaojian_shared::store::areas;
+use qiaojian_shared::store::organizations::{self, Checked};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::wire::Organization;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{List, Params};
+use crate::page::{self, Page, Window};
+use crate::problem::{ApiError, Problem};
+
+/// Which to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct UnveilingParams {
+    /// Only this area and all below it; the caller's own when left out.
+    area: Option<String>,
+    /// `not_unveiled`, `apart`, `together`, `alone`, comma-separated; what is to be looked after, `not_unveiled,apart`, when left
+    /// out.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    finding: List<Unveiling>,
+    /// 1 to 200; 50 when left out.
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+/// An organization with what the check finds.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnveilingCheck {
+    #[serde(flatten)]
+    organization: Organization,
+    finding: Unveiling,
+    /// When the organization above it (`parent`) was unveiled, if the caller sees that.
+    parent_unveiled_on: Option<NaiveDate>,
+    /// How many of the area asked about were unveiled on the same day, itself included; 0 when it is not unveiled.
+    unveiled_together: i64,
+}
+
+/// Established organizations of the caller's subtree that are not unveiled (挂牌) yet, or were not together with the one above them
+/// (一同挂牌), by area and id.
+#[utoipa::path(
+    tag = "organizations",
+    security(("oauth" = ["org:read"])),
+    params(UnveilingParams),
+    responses(
+        (status = 200, description = "Part of the list", body = Page<UnveilingCheck>),
+        (status = 400, description = "A parameter is wrong", body = Problem),
+        (status = 404, description = "The area is none, or outside the caller's", body = Problem)
+    )
+)]
+#[get("/organizations/unveilings")]
+pub async fn unveilings(
+    app: web::Data<App>,
+    caller: Caller<needs::OrgRead>,
+    request: HttpRequest,
+    params: Params<UnveilingParams>,
+) -> Result<HttpResponse, ApiError> {
+    let UnveilingParams {
+        area,
+        finding,
+        limit,
+        cursor,
+    } = params.0;
+    let window = Window::<(String, OrganizationId)>::new(&request, limit, cursor.as_deref())?;
+    let findings = if finding.0.is_empty() {
+        vec![Unveiling::NotUnveiled, Unveiling::Apart]
+    } else {
+        finding.0
+    };
+    let caller = caller.principal();
+    let page = app
+        .read_slow(move |conn| {
+            snapshot(conn, |conn| {
+                let within = match &area {
+                    Some(code) => areas::find(conn, &caller.visible, code)?.subtree(),
+                    None => caller.visible.clone(),
+                };
+                let (after, fetch) = (window.after.as_ref(), window.fetch());
+                let scope = (&caller.visible, &within);
+                let rows = organizations::unveilings(conn, scope, &findings, after, fetch)?;
+                let dates: Vec<PreciseDate> = rows.iter().filter_map(|row| row.unveiled).collect();
+                let together = organizations::unveiled_together(conn, &within, &dates)?;
+                let page = window.page(rows, key_of, |row| {
+                    let days = row.unveiled.map(|date| (date.earliest(), date.counts_from()));
+                    Ok(UnveilingCheck {
+                        organization: Organization::of(&row.found)?,
+                        finding: row.finding,
+                        parent_unveiled_on: row.parent_unveiled.map(|date| date.on),
+                        unveiled_together: days.and_then(|days| together.get(&days).copied()).unwrap_or(0),
+                    })
+                })?;
+                page.transpose()?.write()
+            })
+        })
+        .await?;
+    Ok(page::reply_written(&request, page))
+}
+
+fn key_of(row: &Checked) -> (String, OrganizationId) {
+    (
+        row.found.area_path.clone(),
+        row.found.organization.organization_id,
+    )
+}

@@ -1,0 +1,272 @@
+//! What an office looks after: terms that end (换届), organizations where nothing happens any more, and whether they were unveiled
+//! together (一同挂牌).
+
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+use diesel::dsl::{count_star, exists, max, not};
+use diesel::prelude::*;
+
+use super::past::rows_of;
+use super::{Filter, OrganizationInArea, OrganizationVersion, by_ids, heads_in, list};
+use crate::db::AnyConnection;
+use crate::db::schema::{activity_areas, activity_versions, area_versions, organization_versions};
+use crate::domain::dates::{Precision, interval, latest_counting_by};
+use crate::domain::organization::{PreciseDate, Status, Unveiling};
+use crate::ids::{AreaId, OrganizationId};
+use crate::store::areas::Subtree;
+use crate::store::predicates::{area_on, current_area, head, true_on, within};
+use crate::store::{Moment, StoreResult};
+
+/// Rows looked through at a time for those that a check finds something of.
+const CHUNK: i64 = 500;
+
+/// Whether a date with its precision counts from a day after `day`.
+macro_rules! counts_after {
+    ($on:expr, $precision:expr, $day:expr) => {{
+        let of = |precision: Precision| {
+            ($precision.eq(precision)).and($on.gt(latest_counting_by($day, precision)))
+        };
+        of(Precision::Day)
+            .or(of(Precision::TenDay))
+            .or(of(Precision::Month))
+    }};
+}
+
+/// Established organizations of `within` whose term ends up to `until` or has ended, the earliest first, after `after` (a day and an
+/// id).
+///
+/// # Errors
+/// The database's.
+pub fn renewals(
+    conn: &mut AnyConnection,
+    within: &Subtree,
+    until: NaiveDate,
+    after: Option<&(NaiveDate, OrganizationId)>,
+    limit: i64,
+) -> QueryResult<Vec<OrganizationInArea>> {
+    use organization_versions as o;
+    let mut query = heads_in!(within)
+        .filter(o::status.eq(Status::Established))
+        .filter(o::term_ends_on.le(until))
+        .order((o::term_ends_on, o::organization_id))
+        .limit(limit)
+        .into_boxed();
+    if let Some((day, id)) = after.copied() {
+        query = query
+            .filter(o::term_ends_on.ge(day))
+            .filter(o::term_ends_on.gt(day).or(o::organization_id.gt(id)));
+    }
+    query.load(conn)
+}
+
+/// Organizations of `within` (a path of the tree of that moment) that stood established on the day, of which and of whose area
+/// nothing is recorded after `since`: neither an activity nor that they were established, once or again. By area path and id, after
+/// `after`.
+///
+/// # Errors
+/// The database's.
+pub fn dormant(
+    conn: &mut AnyConnection,
+    within: &Subtree,
+    moment: Moment,
+    since: NaiveDate,
+    after: Option<&(String, OrganizationId)>,
+    limit: i64,
+) -> QueryResult<Vec<OrganizationInArea>> {
+    use {activity_areas as t, activity_versions as v, organization_versions as o};
+    let happened = || {
+        v::table
+            .filter(head!(v))
+            .filter(v::on_date.le(moment.as_of))
+            .filter(counts_after!(v::on_date, v::on_precision, since))
+    };
+    let of_its_area = exists(
+        happened()
+            .filter(v::area_id.eq(o::area_id))
+            .select(v::activity_id),
+    );
+    let that_touched_it = exists(
+        happened()
+            .inner_join(
+                t::table.on(t::activity_id
+                    .eq(v::activity_id)
+                    .and(t::recorded_seq.eq(v::recorded_seq))),
+            )
+            .filter(t::area_id.eq(o::area_id))
+            .select(v::activity_id),
+    );
+    let founded = counts_after!(
+        o::established_on.assume_not_null(),
+        o::established_precision.assume_not_null(),
+        since
+    );
+    let reopened = o::reopenings.ne("[]").and(o::valid_from.gt(since));
+    let mut query = rows_of!(within, moment)
+        .filter(o::status.eq(Status::Established))
+        .filter(not(founded))
+        .filter(not(reopened))
+        .filter(not(of_its_area))
+        .filter(not(that_touched_it))
+        .order((area_versions::path, o::organization_id))
+        .limit(limit)
+        .into_boxed();
+    if let Some((path, id)) = after.cloned() {
+        query = query
+            .filter(area_versions::path.ge(path.clone()))
+            .filter(area_versions::path.gt(path).or(o::organization_id.gt(id)));
+    }
+    query.load(conn)
+}
+
+/// The day of the last activity of each of these areas, or that touched it, up to `until`.
+///
+/// # Errors
+/// The database's.
+pub fn last_activities(
+    conn: &mut AnyConnection,
+    areas: &[AreaId],
+    until: NaiveDate,
+) -> QueryResult<HashMap<AreaId, NaiveDate>> {
+    use {activity_areas as t, activity_versions as v};
+    let own: Vec<(AreaId, Option<NaiveDate>)> = v::table
+        .filter(head!(v))
+        .filter(v::area_id.eq_any(areas))
+        .filter(v::on_date.le(until))
+        .group_by(v::area_id)
+        .select((v::area_id, max(v::on_date)))
+        .load(conn)?;
+    let touched: Vec<(AreaId, Option<NaiveDate>)> = t::table
+        .inner_join(
+            v::table.on(v::activity_id
+                .eq(t::activity_id)
+                .and(v::recorded_seq.eq(t::recorded_seq))),
+        )
+        .filter(head!(v))
+        .filter(t::area_id.eq_any(areas))
+        .filter(v::on_date.le(until))
+        .group_by(t::area_id)
+        .select((t::area_id, max(v::on_date)))
+        .load(conn)?;
+    let mut last: HashMap<AreaId, NaiveDate> = HashMap::new();
+    for (area, day) in own.into_iter().chain(touched) {
+        if let Some(day) = day {
+            let known = last.entry(area).or_insert(day);
+            *known = day.max(*known);
+        }
+    }
+    Ok(last)
+}
+
+/// An organization with what the check of joint unveiling finds.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    pub found: OrganizationInArea,
+    pub finding: Unveiling,
+    pub unveiled: Option<PreciseDate>,
+    /// When the one above it was unveiled.
+    pub parent_unveiled: Option<PreciseDate>,
+}
+
+/// Established organizations of `within` of which the check finds one of `findings`, by area path and id, after `after`. An
+/// organization above them is looked at if it belongs to `visible`.
+///
+/// # Errors
+/// The database's.
+pub fn unveilings(
+    conn: &mut AnyConnection,
+    (visible, within): (&Subtree, &Subtree),
+    findings: &[Unveiling],
+    after: Option<&(String, OrganizationId)>,
+    limit: i64,
+) -> StoreResult<Vec<Checked>> {
+    let established = Filter {
+        statuses: vec![Status::Established],
+        ..Filter::default()
+    };
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut after = after.cloned();
+    let mut checked = Vec::new();
+    loop {
+        let rows = list(conn, within, &established, after.as_ref(), CHUNK)?;
+        let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= CHUNK;
+        after = rows
+            .last()
+            .map(|row| (row.area_path.clone(), row.organization.organization_id));
+        let of_chunk = check(conn, visible, rows)?;
+        checked.extend(of_chunk.into_iter().filter(|one| findings.contains(&one.finding)));
+        if checked.len() >= wanted || !more {
+            checked.truncate(wanted);
+            return Ok(checked);
+        }
+    }
+}
+
+fn check(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    rows: Vec<OrganizationInArea>,
+) -> StoreResult<Vec<Checked>> {
+    let above: Vec<OrganizationId> = rows.iter().filter_map(|row| row.organization.parent_id).collect();
+    let unveiled: HashMap<OrganizationId, Option<PreciseDate>> = by_ids(conn, visible, &above)?
+        .iter()
+        .map(|found| {
+            Ok((
+                found.organization.organization_id,
+                found.organization.life()?.unveiled,
+            ))
+        })
+        .collect::<StoreResult<_>>()?;
+    rows.into_iter()
+        .map(|found| {
+            let parent = found
+                .organization
+                .parent_id
+                .and_then(|id| unveiled.get(&id).copied());
+            let unveiled = found.organization.life()?.unveiled;
+            Ok(Checked {
+                finding: Unveiling::of(unveiled, parent),
+                unveiled,
+                parent_unveiled: parent.flatten(),
+                found,
+            })
+        })
+        .collect()
+}
+
+/// The days a date may mean: the first and the last.
+type Days = (NaiveDate, NaiveDate);
+
+/// How many established organizations of `within` were unveiled on each of these days, or in the ten days or the month that is known.
+///
+/// # Errors
+/// The database's.
+pub fn unveiled_together(
+    conn: &mut AnyConnection,
+    within: &Subtree,
+    dates: &[PreciseDate],
+) -> QueryResult<HashMap<Days, i64>> {
+    use organization_versions as o;
+    let first = dates.iter().map(|date| date.earliest()).min();
+    let last = dates.iter().map(|date| date.counts_from()).max();
+    let Some((first, last)) = first.zip(last) else {
+        return Ok(HashMap::new());
+    };
+    let groups: Vec<(Option<NaiveDate>, Option<Precision>, i64)> = o::table
+        .inner_join(current_area!(o::area_id))
+        .filter(head!(o))
+        .filter(within!(within))
+        .filter(o::status.eq(Status::Established))
+        .filter(o::unveiled_on.ge(first).and(o::unveiled_on.le(last)))
+        .group_by((o::unveiled_on, o::unveiled_precision))
+        .select((o::unveiled_on, o::unveiled_precision, count_star()))
+        .load(conn)?;
+    let mut counts = HashMap::new();
+    for (on, precision, count) in groups {
+        if let Some(on) = on {
+            let days = interval(on, precision.unwrap_or(Precision::Day));
+            *counts.entry(days).or_insert(0) += count;
+        }
+    }
+    Ok(counts)
+}
