@@ -1,5 +1,7 @@
 //! What becomes of a standing area on a day: another name or code, another place. Figures of earlier days keep it as it was.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 
 use super::segments::{
@@ -70,14 +72,10 @@ pub fn rename(
         return Err(StoreError::Invalid(violations));
     }
     let was = standing_on(recording, &head, turn.on)?;
-    let above = was
-        .path
-        .strip_suffix(&path_under("", &was.code))
-        .unwrap_or_default();
     let to = To {
         name: wanted.name.unwrap_or(&was.name),
         code: wanted.code.unwrap_or(&was.code),
-        parent: (was.parent_id, above),
+        parent: None,
     };
     put(recording, &was, &to, turn)?;
     told(recording, "rename", &head)
@@ -110,7 +108,7 @@ pub fn move_under(
     let to = To {
         name: &was.name,
         code: new_code.unwrap_or(&was.code),
-        parent: (Some(parent.area_id), &parent.path),
+        parent: Some(parent),
     };
     refuse_other_path(recording, parent, "/on", turn.on)?;
     put(recording, &was, &to, turn)?;
@@ -121,31 +119,56 @@ pub fn move_under(
 pub(super) struct To<'a> {
     pub name: &'a str,
     pub code: &'a str,
-    /// The area above, and its path.
-    pub parent: (Option<crate::ids::AreaId>, &'a str),
+    /// The area above, where it is another one than before. It stands on its path ever since that day.
+    pub parent: Option<&'a AreaVersion>,
+}
+
+impl To<'_> {
+    /// The path it has then, where it had the one of `row` before.
+    fn path_of(&self, row: &AreaVersion) -> String {
+        let above = match self.parent {
+            Some(parent) => &parent.path,
+            None => row
+                .path
+                .strip_suffix(&path_under("", &row.code))
+                .unwrap_or_default(),
+        };
+        path_under(above, self.code)
+    }
 }
 
 /// From the turn's day on, `was` is as `to` says, until it is known to have become something else; what stands below it follows in its
-/// path.
+/// path. That something above it goes elsewhere is no change of its own: it lasts beyond that.
 pub(super) fn put(
     recording: &mut Recording<'_, '_>,
     was: &AreaVersion,
     to: &To<'_>,
     turn: &Turn,
 ) -> StoreResult<()> {
-    let path = path_under(to.parent.1, to.code);
     if to.code != was.code {
         refuse_taken_code(recording, to.code, was.area_id, turn.on)?;
     }
     let own = of_area(recording, was.area_id, turn.on)?;
+    if to.name == was.name && to.path_of(was) == was.path {
+        return Err(nothing_changed().into());
+    }
     let renamed_on = first_day(&own, |row| row.name != was.name);
-    let moved_on = first_day(&own, |row| row.path != was.path);
+    let moved_on = first_day(&own, |row| {
+        (row.parent_id, &row.code) != (was.parent_id, &was.code)
+    });
+    let is_before = |row: &AreaVersion, day: Option<NaiveDate>| day.is_none_or(|day| row.valid_from < day);
+    // From where to where what stands below goes, for each place the area had meanwhile.
+    let ways: BTreeMap<String, String> = own
+        .iter()
+        .filter(|row| is_before(row, moved_on))
+        .map(|row| (row.path.clone(), to.path_of(row)))
+        .filter(|(from, to)| from != to)
+        .collect();
     let mut known = own;
-    if path != was.path {
-        let below = of_subtree(recording, &was.subtree(), turn.on)?;
+    for from in ways.keys() {
+        let below = of_subtree(recording, &Subtree::rooted_at(from), turn.on)?;
         known.extend(below.into_iter().filter(|row| row.area_id != was.area_id));
     }
-    let is_before = |row: &AreaVersion, day: Option<NaiveDate>| day.is_none_or(|day| row.valid_from < day);
     rewrite(recording, &known, turn.on, &turn.reason, |row| {
         let is_itself = row.area_id == was.area_id;
         if is_itself && is_before(row, renamed_on) {
@@ -156,9 +179,11 @@ pub(super) fn put(
         }
         if is_itself {
             to.code.clone_into(&mut row.code);
-            row.parent_id = to.parent.0;
+            row.parent_id = to.parent.map_or(row.parent_id, |parent| Some(parent.area_id));
         }
-        follow(row, &was.path, &path);
+        if let Some((from, to)) = ways.iter().find(|(from, _)| row.path.starts_with(*from)) {
+            follow(row, from, to);
+        }
     })
 }
 
@@ -190,6 +215,15 @@ pub(super) fn told(
         after: Some(&digest_of(&after)?),
     })?;
     Ok(after)
+}
+
+fn nothing_changed() -> Violation {
+    Violation::new(
+        "/on",
+        "nothing_changed",
+        "该地区在该日已是如此。",
+        "That is how it is on that day already.",
+    )
 }
 
 fn nothing_wanted() -> Violation {

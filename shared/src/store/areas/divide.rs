@@ -71,7 +71,7 @@ pub fn split(
             let to = To {
                 name: &child.name,
                 code: &child.code,
-                parent: (Some(made.area_id), &made.path),
+                parent: Some(&made),
             };
             put(recording, &child, &to, turn)?;
         }

@@ -232,6 +232,9 @@ pub fn successors(
     let ended: Vec<(ChangeId, OrganizationId)> = of_merges(Part::Original)
         .filter(p::organization_id.eq_any(merged))
         .load(conn)?;
+    if ended.is_empty() {
+        return Ok(HashMap::new());
+    }
     let changes: Vec<ChangeId> = ended.iter().map(|(change, _)| *change).collect();
     let went_on: HashMap<ChangeId, OrganizationId> = of_merges(Part::Result)
         .filter(p::change_id.eq_any(changes))

@@ -121,9 +121,12 @@ pub(super) fn put(
         verification: new.verification,
         ..blank.with_facts(&new.facts)?
     };
-    insert(recording, &segments_of(&row, today)?)?;
-    audit(recording, "create", None, Some(&row))?;
-    Ok(in_area(row, &new.area))
+    let segments = segments_of(&row, today)?;
+    insert(recording, &segments)?;
+    // As it is told: what is true at the end, from the day on which it is.
+    let head = segments.into_iter().next_back().unwrap_or(row);
+    audit(recording, "create", None, Some(&head))?;
+    Ok(in_area(head, &new.area))
 }
 
 /// Says that an organization was never otherwise.

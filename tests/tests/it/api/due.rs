@@ -48,7 +48,7 @@ fn renewals_come_in_the_order_of_their_terms() {
             ("340304", "2022-06-20"),
             ("340304001", "2022-12-22"),
             ("340304002", "2022-06-24"),
-            ("340322", "2022-06-20"),
+            ("340322", "2022-06-21"),
         ] {
             founded(&city, area, "federation", json!({"term_ends_on": ends})).await;
         }
@@ -71,7 +71,7 @@ fn renewals_come_in_the_order_of_their_terms() {
             all(&city, due, &told).await,
             [
                 "340304 2022-06-20 -4",
-                "340322 2022-06-20 -4",
+                "340322 2022-06-21 -3",
                 "340304002 2022-06-24 0",
                 "340300 2022-12-21 180",
             ]
@@ -172,8 +172,11 @@ fn dormant_is_where_nothing_happened_for_a_year() {
         happened(api, "340322", &[], "2020-05-01").await;
         happened(api, "340322", &[], "2022-06-01").await;
         let (dormant, told) = ("/v1/organizations/dormant", ["area", "kind", "last_activity_on"]);
+        // Two in one area come in the order of their ids, which is anybody's.
+        let mut silent = all(&city, dormant, &told).await;
+        silent.sort();
         assert_eq!(
-            all(&city, dormant, &told).await,
+            silent,
             [
                 "340304001 federation null",
                 "340304001 work_station null",

@@ -43,6 +43,20 @@ fn parent_on(by_hand: &ByHand, code: &str, day: NaiveDate) -> Option<String> {
     by_hand[code].range(..=day).next_back().unwrap().1.clone()
 }
 
+/// From `day` on it stands under `parent`, until it is known to have stood elsewhere than it did on that day.
+fn stands_from(stood: &mut BTreeMap<NaiveDate, Option<String>>, day: NaiveDate, parent: &str) {
+    let was = stood.range(..=day).next_back().unwrap().1.clone();
+    let later: Vec<NaiveDate> = stood
+        .range(day..)
+        .take_while(|(_, above)| **above == was)
+        .map(|(day, _)| *day)
+        .collect();
+    for day in later {
+        stood.remove(&day);
+    }
+    stood.insert(day, Some(parent.to_owned()));
+}
+
 fn path_on(by_hand: &ByHand, code: &str, day: NaiveDate) -> String {
     let above = parent_on(by_hand, code, day).map(|parent| path_on(by_hand, &parent, day));
     format!("{}{code}/", above.unwrap_or_default())
@@ -104,11 +118,7 @@ fn the_tree_of_any_day_is_as_it_was_told() {
                         })
                         .await;
                     match moved {
-                        Ok(_) => {
-                            let stood = by_hand.get_mut(code).unwrap();
-                            // What is known to have been so later stays so.
-                            stood.insert(day, Some(parent.to_owned()));
-                        }
+                        Ok(_) => stands_from(by_hand.get_mut(code).unwrap(), day, parent),
                         Err(StoreError::Invalid(_)) => {}
                         Err(error) => panic!("{error}"),
                     }
