@@ -170,10 +170,12 @@ impl Asked {
             return Ok(areas::on_day(conn, caller.area, as_of, known)?);
         };
         // What stands under the caller's path since before that day stood there on it, as did the caller.
-        if is_present && let Some(now) = areas::find_anywhere(conn, code)? {
-            if now.valid_from <= as_of && caller.visible.contains(&now.path) {
-                return Ok(now);
-            }
+        if is_present
+            && let Some(now) = areas::find_anywhere(conn, code)?
+            && now.valid_from <= as_of
+            && caller.visible.contains(&now.path)
+        {
+            return Ok(now);
         }
         Ok(areas::resolve(conn, caller.area, code, Moment { as_of, known })?)
     }
