@@ -8,16 +8,11 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use chrono::NaiveDate;
-use diesel::dsl::{max, min};
-use diesel::prelude::*;
 use tokio::sync::Notify;
 
-use super::facts::{CountRow, Facts, VersionRow, add, add_counts, count_columns, version_columns};
-use crate::db::schema::{area_counts, area_versions, organization_versions};
+use super::facts::{Facts, add, add_counts};
 use crate::db::{AnyConnection, Db, snapshot};
-use crate::ids::{AreaId, OrganizationId};
-use crate::store::predicates::known_at;
-use crate::store::{Recorded, StoreError, StoreResult, Subtree, ledger};
+use crate::store::{Recorded, StoreResult, Subtree, fact_rows, ledger};
 
 /// Windows held at once; the one that was not used for longest makes room.
 const WINDOWS: usize = 3;
@@ -62,7 +57,7 @@ impl Window {
     /// Builds the window of a day, in one snapshot.
     fn build(conn: &mut AnyConnection, day: NaiveDate) -> StoreResult<Self> {
         let known = ledger::known(conn)?;
-        let (from, to) = days_of_tree(conn, day)?;
+        let (from, to) = fact_rows::days_of_tree(conn, day)?;
         let facts = Facts::load(conn, &Subtree::everything(), day, known)?;
         Ok(Self {
             from,
@@ -181,7 +176,7 @@ pub fn caught_up(
     known: Recorded,
     answers: i64,
 ) -> StoreResult<Facts> {
-    let built = tree_changed_last(conn, known)?;
+    let built = fact_rows::tree_changed_last(conn, known)?;
     let at = |seq| Recorded { seq, ..known };
     let mut state = State {
         seq: built,
@@ -192,20 +187,6 @@ pub fn caught_up(
         state.catch_up(conn, at(seq))?;
     }
     Ok(state.facts)
-}
-
-/// The place in the ledger of the last change of the tree.
-fn tree_changed_last(conn: &mut AnyConnection, known: Recorded) -> QueryResult<i64> {
-    let recorded: Option<i64> = area_versions::table
-        .filter(area_versions::recorded_seq.le(known.seq))
-        .select(max(area_versions::recorded_seq))
-        .first(conn)?;
-    let superseded: Option<i64> = area_versions::table
-        .filter(area_versions::superseded_seq.is_not_null())
-        .filter(area_versions::superseded_seq.le(known.seq))
-        .select(max(area_versions::superseded_seq))
-        .first(conn)?;
-    Ok(recorded.max(superseded).unwrap_or(0))
 }
 
 fn from_rows<T>(
@@ -222,147 +203,31 @@ fn from_rows<T>(
 impl State {
     /// Takes in what was recorded since. `false` when the tree has changed: then everything has to be placed anew.
     fn catch_up(&mut self, conn: &mut AnyConnection, known: Recorded) -> StoreResult<bool> {
-        if tree_changed(conn, self.seq, known)? {
+        if fact_rows::tree_changed(conn, self.seq, known)? {
             return Ok(false);
         }
-        let changed = changed_organizations(conn, self.seq, known)?;
+        let changed = fact_rows::changed_organizations(conn, self.seq, known)?;
         for ids in changed.chunks(CHUNK) {
-            for (id, area) in places_ever(conn, ids)? {
+            for (id, area) in fact_rows::places_ever(conn, ids)? {
                 let place = self.facts.tree.place_of(area);
                 self.facts.organizations.remove(id, place);
             }
-            let rows = versions_of(conn, ids, known)?;
+            let rows = fact_rows::versions_of(conn, ids, known)?;
             for versions in rows.chunk_by(|one, next| one.0 == next.0) {
                 if let Some((id, ..)) = versions.first() {
                     add(&mut self.facts.organizations, &self.facts.tree, *id, versions)?;
                 }
             }
         }
-        let counted = counted_anew(conn, self.seq, known)?;
+        let counted = fact_rows::counted_anew(conn, self.seq, known)?;
         for areas in counted.chunks(CHUNK) {
             for place in areas.iter().filter_map(|area| self.facts.tree.place_of(*area)) {
                 self.facts.counts.remove(place);
             }
-            let rows = counts_of(conn, areas, known)?;
+            let rows = fact_rows::counts_of(conn, areas, known)?;
             add_counts(&mut self.facts.counts, &self.facts.tree, rows);
         }
         self.seq = known.seq;
         Ok(true)
     }
-}
-
-/// What was recorded or superseded after `seq`, up to a moment. Written so that each half is a range of an index.
-macro_rules! touched {
-    ($conn:expr, $table:ident, $column:expr, $seq:expr, $known:expr) => {{
-        let recorded = $table::table
-            .filter($table::recorded_seq.gt($seq))
-            .filter($table::recorded_seq.le($known.seq))
-            .select($column)
-            .load($conn)?;
-        let superseded = $table::table
-            .filter($table::superseded_seq.is_not_null())
-            .filter($table::superseded_seq.gt($seq))
-            .filter($table::superseded_seq.le($known.seq))
-            .select($column)
-            .load($conn)?;
-        (recorded, superseded)
-    }};
-}
-
-fn tree_changed(conn: &mut AnyConnection, seq: i64, known: Recorded) -> QueryResult<bool> {
-    let (recorded, superseded): (Vec<AreaId>, Vec<AreaId>) =
-        touched!(conn, area_versions, area_versions::area_id, seq, known);
-    Ok(!recorded.is_empty() || !superseded.is_empty())
-}
-
-fn changed_organizations(
-    conn: &mut AnyConnection,
-    seq: i64,
-    known: Recorded,
-) -> QueryResult<Vec<OrganizationId>> {
-    let (mut ids, superseded): (Vec<OrganizationId>, Vec<OrganizationId>) = touched!(
-        conn,
-        organization_versions,
-        organization_versions::organization_id,
-        seq,
-        known
-    );
-    ids.extend(superseded);
-    ids.sort_unstable();
-    ids.dedup();
-    Ok(ids)
-}
-
-fn counted_anew(conn: &mut AnyConnection, seq: i64, known: Recorded) -> QueryResult<Vec<AreaId>> {
-    let (mut areas, superseded): (Vec<AreaId>, Vec<AreaId>) =
-        touched!(conn, area_counts, area_counts::area_id, seq, known);
-    areas.extend(superseded);
-    areas.sort_unstable();
-    areas.dedup();
-    Ok(areas)
-}
-
-fn counts_of(conn: &mut AnyConnection, areas: &[AreaId], known: Recorded) -> QueryResult<Vec<CountRow>> {
-    area_counts::table
-        .filter(area_counts::area_id.eq_any(areas))
-        .filter(known_at!(area_counts, known))
-        .select(count_columns!())
-        .load(conn)
-}
-
-/// Where these organizations are or ever were known to stand.
-fn places_ever(
-    conn: &mut AnyConnection,
-    ids: &[OrganizationId],
-) -> QueryResult<Vec<(OrganizationId, AreaId)>> {
-    use organization_versions as o;
-    o::table
-        .filter(o::organization_id.eq_any(ids))
-        .select((o::organization_id, o::area_id))
-        .distinct()
-        .load(conn)
-}
-
-fn versions_of(
-    conn: &mut AnyConnection,
-    ids: &[OrganizationId],
-    known: Recorded,
-) -> QueryResult<Vec<VersionRow>> {
-    use organization_versions as o;
-    o::table
-        .filter(o::organization_id.eq_any(ids))
-        .filter(known_at!(o, known))
-        .order((o::organization_id, o::valid_from))
-        .select(version_columns!())
-        .load(conn)
-}
-
-/// From which day until which day the tree is as on `day`, as known now.
-fn days_of_tree(
-    conn: &mut AnyConnection,
-    day: NaiveDate,
-) -> Result<(NaiveDate, Option<NaiveDate>), StoreError> {
-    use area_versions as a;
-    let known = || a::table.filter(a::superseded_seq.is_null());
-    let begun: Option<NaiveDate> = known()
-        .filter(a::valid_from.le(day))
-        .select(max(a::valid_from))
-        .first(conn)?;
-    let ended: Option<NaiveDate> = known()
-        .filter(a::valid_to.is_not_null())
-        .filter(a::valid_to.le(day))
-        .select(max(a::valid_to))
-        .first(conn)?;
-    let begins: Option<NaiveDate> = known()
-        .filter(a::valid_from.gt(day))
-        .select(min(a::valid_from))
-        .first(conn)?;
-    let ends: Option<NaiveDate> = known()
-        .filter(a::valid_to.is_not_null())
-        .filter(a::valid_to.gt(day))
-        .select(min(a::valid_to))
-        .first(conn)?;
-    let from = begun.max(ended).unwrap_or(NaiveDate::MIN);
-    let to = [begins, ends].into_iter().flatten().min();
-    Ok((from, to))
 }

@@ -11,6 +11,7 @@ pub mod counts;
 pub mod deliveries;
 pub mod endpoints;
 pub mod error;
+pub(crate) mod fact_rows;
 pub mod idempotency;
 pub mod ledger;
 pub mod lives;
