@@ -1,23 +1,27 @@
 //! From the register to the content of a progress bulletin: every number is a figure over the facts of one snapshot.
 
+mod parts;
+
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
 
+use parts::{ByLevel, basis_note, missing, number, ratio, rows, span, word};
+
 use crate::db::AnyConnection;
 use crate::digest::{canonical, sha256_hex};
 use crate::documents::progress::{
-    Added, AddedGroup, AreaName, CityFigures, Common, CountyGap, Coverage, Missing, Own, PeriodSpan, Ratio,
-    RuleUsed, TaskList, TaskRow, Tasks, Totals, title,
+    Added, AddedGroup, AreaName, CityFigures, Common, CountyGap, Coverage, Own, RuleUsed, Tasks, Totals,
+    title,
 };
 use crate::domain::area::{AreaKind, Level};
 use crate::domain::assignment::{AssignmentStatus, Light, light};
 use crate::domain::period::Period;
 use crate::domain::program::Cohort;
 use crate::domain::rule::CountedFrom;
-use crate::figures::{Answer, Basis, CohortChoice, Facts, Figure, GroupBy, Metric, Place, Question, answer};
+use crate::figures::{Answer, Basis, CohortChoice, Facts, GroupBy, Metric, Place, Question, answer};
 use crate::ids::AreaId;
-use crate::store::bulletins::{self, BulletinKey, ComposedBulletin, ComposedNotice};
+use crate::store::bulletins::{BulletinKey, ComposedBulletin, ComposedNotice};
 use crate::store::programs::ProgramVersion;
 use crate::store::rules::{self, RuleRef};
 use crate::store::schedules::Recipients;
@@ -55,7 +59,7 @@ pub fn compose_as_known(
         return Err(StoreError::Conflict("no_document"));
     }
     let program = programs::find_known_at(conn, key.program, known)?;
-    let issuer = bulletins::issuer_known_at(conn, key.issuer, known)?;
+    let issuer = areas::on_day(conn, key.issuer, as_of, known)?;
     let (rule, counting) = rules::counting(conn, &issuer.path, rules::DEFAULT, as_of, known)?;
     let within = issuer.subtree();
     let facts = Facts::load(conn, &within, as_of, known)?;
@@ -363,81 +367,5 @@ impl Scene<'_> {
             code: tree.code(place).to_owned(),
             name: name.cloned().unwrap_or_default(),
         }
-    }
-}
-
-/// A coverage broken down by level.
-struct ByLevel(Vec<Figure>);
-
-impl ByLevel {
-    /// That of one level; of none when there is no area of it.
-    fn at(&self, level: Level) -> Ratio {
-        self.0
-            .iter()
-            .find(|figure| word(figure, GroupBy::Level) == Some(level))
-            .map_or_else(
-                || Ratio::of(0, 0),
-                |figure| Ratio::of(figure.numerator, figure.denominator),
-            )
-    }
-}
-
-fn word<T: std::str::FromStr>(figure: &Figure, key: GroupBy) -> Option<T> {
-    figure.group.get(&key)?.as_deref()?.parse().ok()
-}
-
-fn number(totals: &[Figure], metric: Metric) -> i64 {
-    totals
-        .iter()
-        .find(|figure| figure.metric == metric)
-        .map_or(0, |figure| figure.numerator)
-}
-
-fn ratio(totals: &[Figure], metric: Metric) -> Ratio {
-    totals.iter().find(|figure| figure.metric == metric).map_or_else(
-        || Ratio::of(0, 0),
-        |figure| Ratio::of(figure.numerator, figure.denominator),
-    )
-}
-
-fn missing(coverage: Ratio) -> Missing {
-    Missing {
-        without: coverage
-            .denominator
-            .zip(coverage.numerator)
-            .map(|(all, covered)| all - covered),
-        of: coverage.denominator,
-    }
-}
-
-fn rows<'a>(standings: impl Iterator<Item = &'a &'a Standing>) -> TaskList {
-    TaskList::capped(
-        standings
-            .map(|standing| TaskRow {
-                no: standing.no,
-                content: standing.content.clone(),
-                due_on: standing.due_on,
-                status: standing.status,
-            })
-            .collect(),
-    )
-}
-
-fn span(period: Period) -> PeriodSpan {
-    PeriodSpan {
-        name: period.to_string(),
-        label: period.chinese(),
-        first_day: period.first_day(),
-        last_day: period.last_day(),
-    }
-}
-
-const fn basis_note(counted_from: CountedFrom) -> &'static str {
-    match counted_from {
-        CountedFrom::Approved => "组织自批复之日起计入，撤销之日起不再计入；联络员不计入组织数。",
-        CountedFrom::Established => {
-            "组织自成立之日起计入，撤销之日起不再计入；筹备中的不计入，联络员不计入组织数。"
-        }
-        CountedFrom::Unveiled => "组织自挂牌之日起计入，撤销之日起不再计入；联络员不计入组织数。",
     }
 }

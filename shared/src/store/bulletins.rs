@@ -9,21 +9,19 @@ pub use seen::{Filter, SeenBulletin, find_seen, list_seen, notices_seen};
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use super::areas::AreaVersion;
 use super::audit::Entry;
-use super::ledger::{Recorded, Recording};
+use super::ledger::Recording;
 use super::notices::NoticeRow;
 use super::{StoreError, StoreResult};
 use crate::clock::{Clock, Entropy, UtcTime};
 use crate::db::AnyConnection;
 use crate::db::dialect::insert_if_absent;
-use crate::db::schema::{area_versions, bulletins, notices as notices_table};
+use crate::db::schema::{bulletins, notices as notices_table};
 use crate::domain::access::Post;
 use crate::domain::bulletin::{BulletinKind, BulletinState, BulletinVerb};
 use crate::domain::period::Period;
 use crate::domain::schedule::Approval;
 use crate::ids::{AreaId, BulletinId, NoticeId, ProgramId};
-use crate::store::predicates::known_at;
 
 /// A bulletin's row.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -130,25 +128,6 @@ pub fn latest(conn: &mut AnyConnection, key: &BulletinKey) -> QueryResult<Option
         .select(BulletinRow::as_select())
         .first(conn)
         .optional()
-}
-
-/// The area that issues a bulletin, as it was known last at `known`.
-///
-/// # Errors
-/// [`StoreError::NotFound`], or the database's.
-pub fn issuer_known_at(
-    conn: &mut AnyConnection,
-    issuer: AreaId,
-    known: Recorded,
-) -> StoreResult<AreaVersion> {
-    area_versions::table
-        .filter(area_versions::area_id.eq(issuer))
-        .filter(area_versions::valid_to.is_null())
-        .filter(known_at!(area_versions, known))
-        .select(AreaVersion::as_select())
-        .first(conn)
-        .optional()?
-        .ok_or(StoreError::NotFound("area"))
 }
 
 /// The next bulletins that are out or were, by id, after `after`.
