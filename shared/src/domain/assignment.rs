@@ -143,12 +143,7 @@ pub fn late(status: AssignmentStatus, due_on: NaiveDate, submitted_on: Option<Na
 /// Checks the day of a step: not in the future, and not before the step before it (all Asia/Shanghai).
 pub fn check_day(violations: &mut Vec<Violation>, on: NaiveDate, step_before: NaiveDate, today: NaiveDate) {
     if on > today {
-        violations.push(Violation::new(
-            "/on",
-            "date_in_future",
-            format!("日期不能晚于今天（{today}）。"),
-            format!("The date must not be after today ({today})."),
-        ));
+        violations.push(Violation::in_future("/on", today));
     } else if on < step_before {
         violations.push(Violation::new(
             "/on",

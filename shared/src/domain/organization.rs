@@ -335,12 +335,7 @@ impl Facts {
                     .map(|(pointer, on)| (pointer.to_owned(), on)),
             );
         for (pointer, _) in in_force.filter(|(_, on)| on.is_some_and(|on| on > today)) {
-            found.push(Violation::new(
-                pointer,
-                "date_in_future",
-                format!("日期不能晚于今天（{today}）。"),
-                format!("The date must not be after today ({today})."),
-            ));
+            found.push(Violation::in_future(pointer, today));
         }
         let founded = self.life.established.map(PreciseDate::earliest);
         if founded

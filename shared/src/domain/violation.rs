@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use chrono::NaiveDate;
+
 /// What is wrong, where, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
@@ -29,6 +31,16 @@ impl Violation {
             zh: zh.into(),
             en: en.into(),
         }
+    }
+
+    /// The day at `pointer` is still to come.
+    pub fn in_future(pointer: impl Into<Cow<'static, str>>, today: NaiveDate) -> Self {
+        Self::new(
+            pointer,
+            "date_in_future",
+            format!("日期不能晚于今天（{today}）。"),
+            format!("The date must not be after today ({today})."),
+        )
     }
 
     /// The same violation of a part of the body that stands at `place`.

@@ -54,12 +54,7 @@ impl NewCount {
         let mut found = Vec::new();
         check_text(&mut found, "/source", &self.source, NAME_CHARS);
         if self.counted_on > today {
-            found.push(Violation::new(
-                "/counted_on",
-                "date_in_future",
-                format!("日期不能晚于今天（{today}）。"),
-                format!("The date must not be after today ({today})."),
-            ));
+            found.push(Violation::in_future("/counted_on", today));
         }
         if self.persons.is_none() && self.households.is_none() {
             found.push(Violation::new(

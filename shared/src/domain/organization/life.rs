@@ -162,12 +162,7 @@ impl Life {
             .filter_map(|(pointer, date)| Some((pointer, date?)))
         {
             if date.earliest() > today {
-                found.push(Violation::new(
-                    pointer,
-                    "date_in_future",
-                    format!("日期不能晚于今天（{today}）。"),
-                    format!("The date must not be after today ({today})."),
-                ));
+                found.push(Violation::in_future(pointer, today));
             }
             // Only an order that no day of both intervals can satisfy is wrong.
             if before.is_some_and(|before| date.counts_from() < before) {
@@ -214,11 +209,9 @@ impl Life {
                 found.push(out_of_order(format!("/reopenings/{number}/reopened_on")));
             }
             if reopened.earliest() > today {
-                found.push(Violation::new(
+                found.push(Violation::in_future(
                     format!("/reopenings/{number}/reopened_on"),
-                    "date_in_future",
-                    format!("日期不能晚于今天（{today}）。"),
-                    format!("The date must not be after today ({today})."),
+                    today,
                 ));
             }
             let was_closed = |day: NaiveDate| closed.counts_from() <= day && day < reopened.earliest();

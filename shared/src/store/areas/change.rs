@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use super::segments::{
-    of_area, of_subtree, refuse_other_path, refuse_taken_code, rewrite, standing_on, start_in_future,
-};
+use super::segments::{of_area, of_subtree, refuse_other_path, refuse_taken_code, rewrite, standing_on};
 use super::{AreaVersion, Subtree, by_id, find};
 use crate::digest::digest_of;
 use crate::domain::Violation;
@@ -33,7 +31,10 @@ impl Turn {
     pub(super) fn violations(&self) -> Vec<Violation> {
         let mut found = Vec::new();
         check_text(&mut found, "/reason", &self.reason, TEXT_CHARS);
-        found.extend(start_in_future("/on", self.on, self.today));
+        // Changes are recorded when they have come into force.
+        if self.on > self.today {
+            found.push(Violation::in_future("/on", self.today));
+        }
         found
     }
 

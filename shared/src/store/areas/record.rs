@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::AreaVersion;
-use super::segments::{refuse_other_path, refuse_taken_code, start_in_future};
+use super::segments::{refuse_other_path, refuse_taken_code};
 use crate::db::schema::{area_versions, areas};
 use crate::digest::digest_of;
 use crate::domain::Violation;
@@ -41,7 +41,9 @@ pub fn set_up(
         code: Some(&new.code),
     };
     let mut violations = wanted.violations(new.level);
-    violations.extend(start_in_future("/valid_from", new.valid_from, today));
+    if new.valid_from > today {
+        violations.push(Violation::in_future("/valid_from", today));
+    }
     match &new.parent {
         Some(parent) => violations.extend(parent.standing().may_take(new.level)),
         None if new.level == Level::Province => {}

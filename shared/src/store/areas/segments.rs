@@ -195,18 +195,6 @@ pub(super) fn refuse_other_path(
     }
 }
 
-/// Changes are recorded when they have come into force.
-pub(super) fn start_in_future(pointer: &'static str, day: NaiveDate, today: NaiveDate) -> Option<Violation> {
-    (day > today).then(|| {
-        Violation::new(
-            pointer,
-            "date_in_future",
-            format!("日期不能晚于今天（{today}）。"),
-            format!("The date must not be after today ({today})."),
-        )
-    })
-}
-
 fn not_there_yet(since: NaiveDate) -> Violation {
     Violation::new(
         "/on",

@@ -88,7 +88,7 @@ pub fn transition(
         violations.push(before_approval());
     }
     if step.on.earliest() > today {
-        violations.push(future_step(today));
+        violations.push(Violation::in_future("/on", today));
     }
     if step.verb.needs_reason() && step.reason.is_none() {
         violations.push(reason_required());
@@ -184,7 +184,7 @@ pub fn turn(
         violations.push(before_last_change(head.valid_from));
     }
     if turned.on.earliest() > today {
-        violations.push(future_step(today));
+        violations.push(Violation::in_future("/on", today));
     }
     if !violations.is_empty() {
         return Err(StoreError::Invalid(violations));
@@ -210,15 +210,6 @@ fn before_approval() -> Violation {
         "dates_out_of_order",
         "日期早于批复日期。",
         "The date is before that of the approval.",
-    )
-}
-
-pub(super) fn future_step(today: NaiveDate) -> Violation {
-    Violation::new(
-        "/on",
-        "date_in_future",
-        format!("日期不能晚于今天（{today}）。"),
-        format!("The date must not be after today ({today})."),
     )
 }
 

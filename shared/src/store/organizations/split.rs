@@ -2,7 +2,6 @@
 
 use chrono::NaiveDate;
 
-use super::change::future_step;
 use super::change_events::{NewChange, record};
 use super::lives::audit;
 use super::write::{find_at, reason_required};
@@ -43,7 +42,7 @@ pub fn split(
     head.status.after(Verb::Split)?;
     let mut wrong = Vec::new();
     if splitting.on.earliest() > today {
-        wrong.push(future_step(today));
+        wrong.push(Violation::in_future("/on", today));
     }
     let established = head.life()?.established;
     if established.is_some_and(|day| splitting.on.counts_from() < day.earliest()) {
