@@ -7,6 +7,7 @@ mod texts;
 
 pub use language::Language;
 use language::Text;
+pub use texts::conflict_text;
 
 use std::fmt;
 

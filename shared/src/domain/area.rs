@@ -3,7 +3,7 @@
 mod turns;
 pub mod update;
 
-pub use turns::{Standing, Wanted};
+pub use turns::{Standing, Wanted, not_there_yet};
 
 text_enum! {
     /// Where in the tree an area stands, from the province down. A park stands beside the tree, under a county or city.

@@ -206,6 +206,15 @@ impl Status {
         matches!(self, Self::Preparing | Self::Approved | Self::Established)
     }
 
+    /// The statuses of those that are.
+    pub fn active() -> Vec<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .filter(|status| status.is_active())
+            .collect()
+    }
+
     /// The status after `verb`.
     ///
     /// # Errors

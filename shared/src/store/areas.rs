@@ -20,9 +20,10 @@ pub use read::{
     find_anywhere, find_or_ancestor, last_change, list, names_on, on_day,
 };
 pub use record::{NewArea, create, set_up};
+pub use segments::refuse_days_before;
 pub use subtree::Subtree;
 pub use successions::{Succession, SuccessionKind, of_area as successions_of};
-pub use update::take;
+pub use update::take_step;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;

@@ -230,15 +230,10 @@ pub fn assignments(
 /// The database's.
 pub fn doubled(conn: &mut AnyConnection) -> QueryResult<Vec<(AreaId, Kind, i64)>> {
     use organization_versions as o;
-    let active: Vec<Status> = Status::ALL
-        .iter()
-        .copied()
-        .filter(|status| status.is_active())
-        .collect();
     o::table
         .filter(head!(o))
         .filter(o::host.eq(Host::Area))
-        .filter(o::status.eq_any(active))
+        .filter(o::status.eq_any(Status::active()))
         .group_by((o::area_id, o::kind))
         .having(count_star().gt(1))
         .select((o::area_id, o::kind, count_star()))

@@ -170,7 +170,7 @@ impl Work {
 }
 
 fn take(recording: &mut Recording<'_, '_>, step: &Ready) -> Result<(), StoreError> {
-    areas::take(
+    areas::take_step(
         recording,
         &step.taken.step,
         (step.row.as_ref(), step.id),
@@ -185,6 +185,7 @@ fn refusal(step: &Ready, error: &StoreError) -> String {
             .map(|violation| violation.en.as_ref())
             .collect::<Vec<_>>()
             .join(" "),
+        StoreError::Conflict(code) => qiaojian_api::conflict_text(code).1.to_owned(),
         other => other.to_string(),
     };
     format!("{}: {why}", told(&step.taken.step, &HashMap::new()))

@@ -1,5 +1,7 @@
 //! What may become of an area, and when: the rules of renaming, moving, closing, merging and dividing.
 
+use chrono::NaiveDate;
+
 use super::Level;
 use crate::domain::Violation;
 use crate::domain::violation::{NAME_CHARS, check_text};
@@ -97,6 +99,16 @@ impl Wanted<'_> {
         }
         found
     }
+}
+
+/// The day at `pointer` is before the area was there, which it is since `since`.
+pub fn not_there_yet(pointer: &'static str, since: NaiveDate) -> Violation {
+    Violation::new(
+        pointer,
+        "not_there_yet",
+        format!("该地区自 {since} 起登记在册，日期不能早于此日。"),
+        format!("The area is on record since {since}; the date must not be earlier."),
+    )
 }
 
 #[cfg(test)]

@@ -134,17 +134,12 @@ fn end(recording: &mut Recording<'_, '_>, was: &AreaVersion, turn: &Turn) -> Sto
 /// Whether an organization is or was active in it on `day` or later.
 fn has_organizations(recording: &mut Recording<'_, '_>, area: AreaId, day: NaiveDate) -> QueryResult<bool> {
     use organization_versions as o;
-    let active: Vec<Status> = Status::ALL
-        .iter()
-        .copied()
-        .filter(|status| status.is_active())
-        .collect();
     diesel::select(diesel::dsl::exists(
         o::table
             .filter(o::area_id.eq(area))
             .filter(o::superseded_seq.is_null())
             .filter(o::valid_to.is_null().or(o::valid_to.gt(day)))
-            .filter(o::status.eq_any(active)),
+            .filter(o::status.eq_any(Status::active())),
     ))
     .get_result(recording.conn())
 }

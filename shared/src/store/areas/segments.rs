@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
+use diesel::dsl::min;
 use diesel::prelude::*;
 
 use super::{AreaVersion, Subtree};
 use crate::db::dialect::on_either;
 use crate::db::schema::area_versions;
 use crate::domain::Violation;
+use crate::domain::area::not_there_yet;
 use crate::ids::AreaId;
 use crate::store::ledger::Recording;
 use crate::store::predicates::within;
@@ -65,7 +67,32 @@ pub(super) fn standing_on(
     let known = of_area(recording, area.area_id, day)?;
     match known.into_iter().next() {
         Some(first) if first.valid_from <= day => Ok(first),
-        first => Err(not_there_yet(first.map_or(area.valid_from, |first| first.valid_from)).into()),
+        first => Err(not_there_yet("/on", first.map_or(area.valid_from, |first| first.valid_from)).into()),
+    }
+}
+
+/// Refuses what is told of an area for days before it was there, which are those before its first version that is known.
+///
+/// # Errors
+/// [`StoreError::Invalid`] at `pointer`, or the database's.
+pub fn refuse_days_before(
+    recording: &mut Recording<'_, '_>,
+    area: &AreaVersion,
+    pointer: &'static str,
+    day: NaiveDate,
+) -> StoreResult<()> {
+    // Mostly it stands as it does since long before, and nothing has to be asked.
+    if area.valid_from <= day {
+        return Ok(());
+    }
+    let since: Option<NaiveDate> = area_versions::table
+        .filter(area_versions::area_id.eq(area.area_id))
+        .filter(area_versions::superseded_seq.is_null())
+        .select(min(area_versions::valid_from))
+        .first(recording.conn())?;
+    match since {
+        Some(since) if since > day => Err(not_there_yet(pointer, since).into()),
+        _ => Ok(()),
     }
 }
 
@@ -193,13 +220,4 @@ pub(super) fn refuse_other_path(
         )
         .into())
     }
-}
-
-fn not_there_yet(since: NaiveDate) -> Violation {
-    Violation::new(
-        "/on",
-        "not_there_yet",
-        format!("该地区自 {since} 起登记在册，日期不能早于此日。"),
-        format!("The area is on record since {since}; the date must not be earlier."),
-    )
 }

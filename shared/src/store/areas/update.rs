@@ -14,7 +14,7 @@ use crate::store::{StoreError, StoreResult};
 ///
 /// # Errors
 /// As the change itself.
-pub fn take(
+pub fn take_step(
     recording: &mut Recording<'_, '_>,
     step: &Step,
     (listed, id): (Option<&Listed>, AreaId),

@@ -3,17 +3,15 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
-use diesel::prelude::*;
 
+use super::lives::taken_places;
 use super::write::{admit, made_before, put};
 use super::{Created, NewOrganization, OrganizationInArea};
-use crate::db::schema::organization_versions;
 use crate::domain::Violation;
-use crate::domain::organization::{Host, Kind, Status};
+use crate::domain::organization::{Host, Kind};
 use crate::ids::{AreaId, OrganizationId};
 use crate::store::areas::Subtree;
 use crate::store::ledger::Recording;
-use crate::store::predicates::head;
 use crate::store::{StoreError, StoreResult};
 
 /// One of many: what is to be recorded, or what was found wrong with it before.
@@ -85,20 +83,8 @@ struct Taken {
 
 impl Taken {
     fn of(recording: &mut Recording<'_, '_>, items: &[Item]) -> StoreResult<Self> {
-        use organization_versions as o;
-        let areas: HashSet<AreaId> = items.iter().flatten().map(|new| new.area.area_id).collect();
-        let active: Vec<Status> = Status::ALL
-            .iter()
-            .copied()
-            .filter(|status| status.is_active())
-            .collect();
-        let stand: Vec<(AreaId, Kind)> = o::table
-            .filter(head!(o))
-            .filter(o::area_id.eq_any(areas))
-            .filter(o::host.eq(Host::Area))
-            .filter(o::status.eq_any(active))
-            .select((o::area_id, o::kind))
-            .load(recording.conn())?;
+        let areas = items.iter().flatten().map(|new| new.area.area_id);
+        let stand = taken_places(recording, areas)?;
         Ok(Self {
             ids: HashSet::new(),
             places: stand.into_iter().map(|place| (place, None)).collect(),

@@ -1,11 +1,14 @@
 //! Organizations whose area goes into another one go with it.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::OrganizationVersion;
-use super::lives::{audit, insert, known_segments, supersede};
+use super::lives::{audit, insert, known_segments, supersede, taken_places};
 use crate::db::schema::organization_versions;
+use crate::domain::organization::Kind;
 use crate::ids::{AreaId, OrganizationId};
 use crate::store::ledger::Recording;
 use crate::store::{StoreError, StoreResult};
@@ -23,6 +26,17 @@ pub fn follow_area(
     reason: &str,
 ) -> StoreResult<()> {
     use organization_versions as o;
+    let kinds_in = |taken: &[(AreaId, Kind)], area: AreaId| -> BTreeSet<Kind> {
+        taken
+            .iter()
+            .filter(|(at, _)| *at == area)
+            .map(|(_, kind)| *kind)
+            .collect()
+    };
+    let taken = taken_places(recording, [from, into])?;
+    if !kinds_in(&taken, from).is_disjoint(&kinds_in(&taken, into)) {
+        return Err(StoreError::Conflict("organizations_meet"));
+    }
     let there: Vec<OrganizationId> = o::table
         .filter(o::area_id.eq(from))
         .filter(o::superseded_seq.is_null())
@@ -35,10 +49,7 @@ pub fn follow_area(
         let known = known_segments(recording, id)?;
         let rows = moved(&known, from, into, day, reason, recording);
         supersede(recording, id, Some(day))?;
-        insert(recording, &rows).map_err(|error| match error {
-            StoreError::Conflict(_) => StoreError::Conflict("organizations_meet"),
-            other => other,
-        })?;
+        insert(recording, &rows)?;
         audit(recording, "move", known.last(), rows.last())?;
     }
     Ok(())

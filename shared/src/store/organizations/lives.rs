@@ -1,16 +1,19 @@
 //! The rows of a life: what is known of an organization, and how it is superseded. Nothing is overwritten; the rows that are replaced
 //! stay, superseded.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::{OrganizationInArea, OrganizationVersion};
 use crate::db::schema::organization_versions;
-use crate::domain::organization::Kind;
+use crate::domain::organization::{Host, Kind, Status};
 use crate::ids::{AreaId, OrganizationId};
-use crate::store::areas::AreaVersion;
+use crate::store::areas::{self, AreaVersion};
 use crate::store::audit::Entry;
 use crate::store::ledger::Recording;
+use crate::store::predicates::head;
 use crate::store::{StoreError, StoreResult};
 
 /// The row as one row per segment of its life.
@@ -140,6 +143,11 @@ pub(super) fn put_from(
     let from = row.valid_from;
     let known = known_segments(recording, row.organization_id)?;
     let rows = with_turns(&from_its_day_on(&row)?, &known, head);
+    // On other days it is known to stand where it stood.
+    let reaches_back = known.first().is_none_or(|first| from < first.valid_from);
+    if reaches_back || row.area_id != head.area_id {
+        refuse_before_area(recording, "/on", &rows)?;
+    }
     let cut: Vec<OrganizationVersion> = known
         .into_iter()
         .filter(|segment| segment.valid_from < from && segment.valid_to.is_none_or(|to| to > from))
@@ -155,6 +163,38 @@ pub(super) fn put_from(
     insert(recording, &cut)?;
     insert(recording, &rows)?;
     Ok(rows.into_iter().next_back().unwrap_or(row))
+}
+
+/// An organization stands in an area that is there: refuses rows of a day before it was.
+pub(super) fn refuse_before_area(
+    recording: &mut Recording<'_, '_>,
+    pointer: &'static str,
+    rows: &[OrganizationVersion],
+) -> StoreResult<()> {
+    // In the order of validity, so the first of each stay counts.
+    for stay in rows.chunk_by(|one, next| one.area_id == next.area_id) {
+        if let Some(row) = stay.first() {
+            let area = areas::by_id(recording.conn(), row.area_id)?;
+            areas::refuse_days_before(recording, &area, pointer, row.valid_from)?;
+        }
+    }
+    Ok(())
+}
+
+/// The areas among these that have an active organization of their own, with its kind.
+pub(super) fn taken_places(
+    recording: &mut Recording<'_, '_>,
+    of: impl IntoIterator<Item = AreaId>,
+) -> QueryResult<Vec<(AreaId, Kind)>> {
+    use organization_versions as o;
+    let of: BTreeSet<AreaId> = of.into_iter().collect();
+    o::table
+        .filter(head!(o))
+        .filter(o::area_id.eq_any(of))
+        .filter(o::host.eq(Host::Area))
+        .filter(o::status.eq_any(Status::active()))
+        .select((o::area_id, o::kind))
+        .load(recording.conn())
 }
 
 /// Marks as superseded what is known of `id`, as far as it reaches beyond `beyond`.

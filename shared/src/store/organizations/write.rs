@@ -7,7 +7,9 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::change_events::{correct_merge, void_changes};
-use super::lives::{audit, in_area, insert, known_segments, segments_of, supersede, with_turns};
+use super::lives::{
+    audit, in_area, insert, known_segments, refuse_before_area, segments_of, supersede, with_turns,
+};
 use super::{OrganizationInArea, OrganizationVersion, find, find_at_or_above};
 use crate::db::schema::organizations;
 use crate::domain::Violation;
@@ -15,7 +17,7 @@ use crate::domain::area::AreaKind;
 use crate::domain::organization::{Facts, Status, Verification};
 use crate::domain::violation::{TEXT_CHARS, check_optional_text};
 use crate::ids::OrganizationId;
-use crate::store::areas::{AreaVersion, Subtree};
+use crate::store::areas::{AreaVersion, Subtree, refuse_days_before};
 use crate::store::ledger::Recording;
 use crate::store::{StoreError, StoreResult, unless_stale};
 
@@ -97,6 +99,9 @@ pub(super) fn admit(
     today: NaiveDate,
 ) -> StoreResult<()> {
     check(&new.facts, &new.area, today)?;
+    if let Some((first, _)) = new.facts.life.segments(today).first() {
+        refuse_days_before(recording, &new.area, "/area", *first)?;
+    }
     check_parent(recording, visible, new.id, new.parent)
 }
 
@@ -203,6 +208,7 @@ pub fn correct(
         segments_of(&row, of_this_life.unwrap_or(head).valid_from)?
     };
     let rows = with_turns(&lives, &known, head);
+    refuse_before_area(recording, "/area", &rows)?;
     supersede(recording, id, None)?;
     insert(recording, &rows)?;
     if was == Status::Merged && before.life != facts.life {

@@ -241,6 +241,85 @@ fn a_park_and_a_unit_without_a_code_are_added_and_named_later() {
 }
 
 #[test]
+fn no_organization_stands_in_an_area_before_it_was_there() {
+    with_api(async |api| {
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        let park = json!({"code": "340322-P01", "name": "五河产业园", "parent": "340322", "valid_from": "2022-03-01"});
+        office.post("/v1/areas", &park).await.expect(201);
+        let fault = |reply: Value| {
+            let error = &reply["errors"][0];
+            format!(
+                "{} {}",
+                error["pointer"].as_str().unwrap(),
+                error["code"].as_str().unwrap()
+            )
+        };
+        let body = |on: &str| json!({"area": "340322-P01", "kind": "federation", "name": "园区侨联", "status": "established", "established_on": on});
+        let refused = office
+            .post("/v1/organizations", &body("2022-02-28"))
+            .await
+            .expect(422)
+            .json();
+        assert_eq!(fault(refused), "/area not_there_yet");
+        let many = json!({"items": [body("2022-02-28")]});
+        let refused = office
+            .post("/v1/organizations/batch", &many)
+            .await
+            .expect(422)
+            .json();
+        assert_eq!(fault(refused), "/items/0/area not_there_yet");
+        let made = office
+            .post("/v1/organizations", &body("2022-03-01"))
+            .await
+            .expect(201);
+        let path = format!("/v1/organizations/{}", made.json()["id"].as_str().unwrap());
+        let earlier = json!({"established_on": "2022-02-01", "reason": "更正"});
+        let refused = office
+            .patch(&path, made.header("etag"), &earlier)
+            .await
+            .expect(422)
+            .json();
+        assert_eq!(fault(refused), "/area not_there_yet");
+
+        // A preparation of today that was founded before its area was there.
+        let preparing = json!({"area": "340322-P01", "kind": "work_station", "name": "园区工作站"});
+        let made = office
+            .post("/v1/organizations", &preparing)
+            .await
+            .expect(201)
+            .json();
+        let step = format!("/v1/organizations/{}/approve", made["id"].as_str().unwrap());
+        let refused = office
+            .post(&step, &json!({"on": "2022-02-01"}))
+            .await
+            .expect(422)
+            .json();
+        assert_eq!(fault(refused), "/on not_there_yet");
+        office.post(&step, &json!({"on": "2022-03-01"})).await.expect(200);
+        let moved = establish(&office, "340322", "2022-01-01").await;
+        office
+            .post(
+                &format!("/v1/organizations/{}/close", path.rsplit('/').next().unwrap()),
+                &json!({"on": "2022-06-01", "reason": "撤销"}),
+            )
+            .await
+            .expect(200);
+        let to = |on: &str| json!({"area": "340322-P01", "on": on});
+        let path = format!("/v1/organizations/{moved}/move");
+        let refused = office.post(&path, &to("2022-02-01")).await.expect(422).json();
+        assert_eq!(fault(refused), "/on not_there_yet");
+        office.post(&path, &to("2022-03-01")).await.expect(200);
+
+        // The area itself changes later: it was there all the same.
+        let renaming = json!({"name": "五河侨创园", "on": "2022-06-01", "reason": "更名"});
+        turn(&office, "340322-P01", "rename", renaming).await;
+        let university = json!({"area": "340322-P01", "kind": "federation", "name": "某校侨联", "host": "university",
+            "status": "established", "established_on": "2022-03-01"});
+        office.post("/v1/organizations", &university).await.expect(201);
+    });
+}
+
+#[test]
 fn a_town_is_divided_and_what_is_left_of_it_closed() {
     with_api(async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;

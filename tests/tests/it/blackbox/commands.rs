@@ -148,6 +148,31 @@ fn an_edition_of_the_list_brings_the_register_to_it() {
             refused.contains("1 of 1 steps cannot be taken; nothing was written"),
             "{refused}"
         );
+        // What is still in the way is told in a sentence, for every step; the database goes on.
+        let emptied =
+            "340000,province,,安徽省,administrative,,\n340300,city,340000,蚌埠市,administrative,,\n";
+        std::fs::write(
+            &file,
+            format!("code,level,parent,name,kind,predecessors,valid_from\n{emptied}"),
+        )
+        .unwrap();
+        let token = [
+            "token",
+            "create",
+            "--area",
+            "340305003",
+            "--role",
+            "reader",
+            "--label",
+            "街道",
+        ];
+        outcome(&token, 0);
+        let (_, refused) = outcome(&[&edition[..4], &["2023-03-01", "--dry-run"]].concat(), 1);
+        assert!(
+            refused.contains("close 340305003: Its tokens are still valid.")
+                && refused.contains("close 340305: Areas still stand below it."),
+            "{refused}"
+        );
         let odd = run(&test_db, &["import", "areas", path, "--update-on", "soon"]);
         assert_eq!(odd.status.code(), Some(2));
     });
