@@ -77,6 +77,8 @@ id_types! {
     OrganizationId;
     /// A merge or a split of organizations.
     ChangeId;
+    /// What an area reached.
+    MilestoneId;
     /// A row of the task breakdown table.
     TaskId;
     /// A task given to one area and post.

@@ -14,5 +14,6 @@ pub mod domain;
 pub mod figures;
 pub mod files;
 pub mod ids;
+pub mod milestones;
 pub mod secrets;
 pub mod store;

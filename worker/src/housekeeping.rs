@@ -1,4 +1,4 @@
-//! What a worker does beside its passes: it says that it lives, forgets what nobody needs, and looks at the clocks. A pass may
+//! What a worker does beside its passes: it says that it lives, forgets what nobody needs, notes what was reached, and looks at the clocks. A pass may
 //! take long, and must not make a live worker look dead.
 
 use std::future::Future;
@@ -20,6 +20,8 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 const FORGET_AFTER: TimeDelta = TimeDelta::days(7);
 /// How often the worker looks for remembered answers to forget.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
+/// How often the worker looks for milestones to note.
+const NOTE_EVERY: Duration = Duration::from_secs(60);
 /// No step of the housekeeping takes longer, whatever the database does.
 const LONGEST_STEP: Duration = Duration::from_secs(10);
 /// Half the grace that others give our leases ([`deliveries::LEASE_GRACE`]): a difference to be mended before it does harm.
@@ -45,12 +47,19 @@ impl Worker {
 pub(crate) async fn keep_house(worker: Worker, stop: CancellationToken, done: CancellationToken) {
     bounded(&done, note_skew(&worker)).await;
     let mut forgot_at: Option<Instant> = None;
+    let mut noted_at: Option<Instant> = None;
     loop {
         let draining = stop.is_cancelled();
         bounded(&done, beat(&worker, draining)).await;
         if !draining && forgot_at.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
             forgot_at = Some(Instant::now());
             while bounded(&stop, forget(&worker)).await.unwrap_or(false) {}
+        }
+        if !draining && noted_at.is_none_or(|at| at.elapsed() >= NOTE_EVERY) {
+            noted_at = Some(Instant::now());
+            while bounded(&stop, note(&worker)).await.unwrap_or(false) {
+                bounded(&done, beat(&worker, draining)).await;
+            }
         }
         tokio::select! {
             () = sleep(HEARTBEAT) => {}
@@ -112,4 +121,20 @@ async fn forget(worker: &Worker) -> bool {
         tracing::warn!(%error, "Expired answers could not be forgotten.");
         false
     })
+}
+
+/// Whether there is more to note. A failure waits for its next turn: what was reached is computed when it is asked for.
+async fn note(worker: &Worker) -> bool {
+    match worker.note_milestones().await {
+        Ok(noted) => {
+            if noted.milestones > 0 {
+                tracing::info!(noted.milestones, "Noted what was reached.");
+            }
+            noted.more
+        }
+        Err(error) => {
+            tracing::warn!(%error, "Milestones could not be noted.");
+            false
+        }
+    }
 }

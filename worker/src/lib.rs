@@ -19,7 +19,7 @@ mod worker;
 pub use channels::{Answer, Courier, Receipt, SetupError};
 pub use config::{MailConfig, MailLimits, WorkerConfig};
 pub use faults::{FaultPoint, Faults};
-pub use passes::{Composed, Delivered, PassError};
+pub use passes::{Composed, Delivered, Noted, PassError};
 pub use qiaojian_shared::store::deliveries::Reclaimed;
 pub use qiaojian_shared::store::schedules::Ticked;
 pub use run::run;

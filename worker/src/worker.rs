@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use crate::channels::{self, Courier, SetupError};
 use crate::config::WorkerConfig;
 use crate::faults::FaultPoint;
-use crate::passes::PassError;
+use crate::passes::{Looked, PassError};
 use crate::status::WorkerStatus;
 
 /// What is to be composed.
@@ -97,6 +97,8 @@ pub(crate) struct Inner {
     pub wake: Arc<Notify>,
     pub status: Mutex<WorkerStatus>,
     pub listener: Option<Listener>,
+    /// How far the ledger was looked at for milestones.
+    pub looked: tokio::sync::Mutex<Looked>,
 }
 
 impl Worker {
@@ -125,6 +127,7 @@ impl Worker {
             wake: Arc::new(Notify::new()),
             status: Mutex::default(),
             listener: None,
+            looked: tokio::sync::Mutex::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),

@@ -9,6 +9,7 @@ mod endpoints;
 mod figures;
 mod gaps;
 mod health;
+mod milestones;
 mod notices;
 mod oauth;
 mod organizations;
@@ -40,6 +41,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
                 .service(figures::members::members)
                 .service(gaps::list::list)
                 .service(gaps::tasks::issue_to_gaps)
+                .service(milestones::list::list)
                 .service(changes::list::list)
                 .service(tokens::list::list)
                 .service(tokens::create::create)

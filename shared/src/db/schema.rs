@@ -269,6 +269,24 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::db::types::{SqlInstant, SqlUuid};
 
+    milestones (id) {
+        id -> SqlUuid,
+        recorded_seq -> BigInt,
+        recorded_at -> SqlInstant,
+        kind -> Text,
+        area_id -> SqlUuid,
+        level -> Text,
+        basis -> Text,
+        reached_on -> Date,
+        organizations -> Text,
+        organizations_count -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{SqlInstant, SqlUuid};
+
     tasks (id) {
         id -> SqlUuid,
         version -> BigInt,
@@ -729,6 +747,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     organization_versions,
     organization_changes,
     organization_change_parts,
+    milestones,
     tasks,
     assignments,
     assignment_versions,

@@ -18,6 +18,8 @@ text_enum! {
         Rule => "rule",
         /// An organization.
         Organization => "organization",
+        /// What an area reached.
+        Milestone => "milestone",
         /// A task, with the assignments it is given as.
         Task => "task",
         /// A task as given to one area and post.
@@ -38,7 +40,7 @@ impl Noun {
             Self::Area | Self::Program => Scope::AreaRead,
             Self::Counts => Scope::CountsRead,
             Self::Rule => Scope::RuleRead,
-            Self::Organization => Scope::OrgRead,
+            Self::Organization | Self::Milestone => Scope::OrgRead,
             Self::Task | Self::Assignment => Scope::TaskRead,
             Self::Bulletin | Self::Notice | Self::Schedule => Scope::BulletinRead,
         }

@@ -12,6 +12,7 @@ pub mod delivery;
 pub mod establishment;
 pub mod history;
 pub mod mask;
+pub mod milestone;
 pub mod organization;
 pub mod period;
 pub mod program;

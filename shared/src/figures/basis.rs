@@ -48,14 +48,15 @@ impl Basis {
             .map(|(_, cohort)| *cohort)
     }
 
+    /// Whether the counting rule counts what stands in an area of this cohort.
+    pub(super) fn counts_cohort(&self, cohort: Option<Cohort>) -> bool {
+        let only = self.counting.cohorts.as_ref();
+        only.is_none_or(|only| cohort.is_some_and(|cohort| only.contains(&cohort)))
+    }
+
     /// Whether what stands in an area of this cohort takes part in the answer.
     pub(super) fn takes(&self, question: &Question, cohort: Option<Cohort>) -> bool {
-        let counts = self
-            .counting
-            .cohorts
-            .as_ref()
-            .is_none_or(|only| cohort.is_some_and(|cohort| only.contains(&cohort)));
-        counts
+        self.counts_cohort(cohort)
             && match question.cohort {
                 CohortChoice::Each | CohortChoice::All => true,
                 CohortChoice::Only(only) => cohort == Some(only),

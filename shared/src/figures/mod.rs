@@ -7,6 +7,7 @@ mod fold;
 mod gaps;
 mod groups;
 mod members;
+mod milestones;
 mod model;
 mod rows;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use facts::Facts;
 pub use fold::answer;
 pub use gaps::{Gap, Wanted as WantedGaps, gaps};
 pub use members::{Member, members};
+pub use milestones::{Era, Goal, Reached, reached};
 pub use model::{Held, ReadModel, caught_up};
 pub use rows::{Break, Counted, Counts, Organizations, Stretch, VersionFacts};
 pub use tree::{Place, Tree, TreeRow};

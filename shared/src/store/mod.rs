@@ -15,6 +15,7 @@ pub(crate) mod fact_rows;
 pub mod idempotency;
 pub mod ledger;
 pub mod lives;
+pub mod milestones;
 mod moment;
 pub mod notices;
 pub mod occurrences;

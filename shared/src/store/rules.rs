@@ -112,6 +112,21 @@ pub fn list(conn: &mut AnyConnection, kind: Option<RuleKind>) -> QueryResult<Vec
     query.load(conn)
 }
 
+/// Whether a rule was recorded after a place in the ledger, up to a moment.
+///
+/// # Errors
+/// The database's.
+pub fn changed(conn: &mut AnyConnection, since: i64, known: Recorded) -> QueryResult<bool> {
+    let recorded = rules::table
+        .filter(
+            rules::recorded_seq
+                .gt(since)
+                .and(rules::recorded_seq.le(known.seq)),
+        )
+        .count();
+    Ok(recorded.get_result::<i64>(conn)? > 0)
+}
+
 /// Which rule an answer was made by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct RuleRef {

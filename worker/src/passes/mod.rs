@@ -3,9 +3,12 @@
 mod compose;
 mod deliver;
 mod forget;
+mod note;
 
 pub use compose::Composed;
 pub use deliver::Delivered;
+pub(crate) use note::Looked;
+pub use note::Noted;
 
 use std::sync::Arc;
 

@@ -87,6 +87,7 @@ fn href(change: &changes::Change) -> String {
         // They are read together, as they are few.
         Noun::Rule => "/v1/rules".to_owned(),
         Noun::Organization => format!("/v1/organizations/{id}"),
+        Noun::Milestone => format!("/v1/milestones?area={area}"),
         Noun::Task => format!("/v1/tasks/{id}"),
         Noun::Assignment => format!("/v1/assignments/{id}"),
         Noun::Bulletin => format!("/v1/bulletins/{id}"),
@@ -107,7 +108,7 @@ fn reader(caller: &Principal) -> Reader {
 }
 
 /// What changed in the caller's subtree since the last answer, in order and complete: areas, counts, programmes, rules, organizations,
-/// tasks, assignments, bulletins, notices and schedules, each if the caller may read it.
+/// milestones, tasks, assignments, bulletins, notices and schedules, each if the caller may read it.
 #[utoipa::path(
     tag = "changes",
     security(("oauth" = ["area:read"])),

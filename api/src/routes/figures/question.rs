@@ -46,7 +46,7 @@ pub struct Prepared {
     pub program: Option<ProgramId>,
     pub illustrative: bool,
     /// Whether it is about the present knowledge, which the read model has.
-    is_present: bool,
+    pub is_present: bool,
 }
 
 impl Asked {
@@ -82,7 +82,7 @@ impl Asked {
     }
 
     /// Fills in the defaults. Run it in one snapshot. `area` outside the caller's subtree is a 404.
-    fn prepare(
+    pub fn prepare(
         &self,
         conn: &mut AnyConnection,
         caller: &Principal,

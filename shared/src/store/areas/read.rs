@@ -79,6 +79,17 @@ pub fn ancestors(conn: &mut AnyConnection, area: &AreaVersion) -> QueryResult<Ve
         .load(conn)
 }
 
+/// The paths of these areas as they are now.
+///
+/// # Errors
+/// The database's.
+pub fn paths(conn: &mut AnyConnection, ids: &[AreaId]) -> QueryResult<Vec<String>> {
+    heads()
+        .filter(area_versions::area_id.eq_any(ids))
+        .select(area_versions::path)
+        .load(conn)
+}
+
 /// An area as it was on `as_of`, as known at `known`.
 ///
 /// # Errors

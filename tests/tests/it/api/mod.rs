@@ -13,6 +13,7 @@ mod endpoints;
 mod figures;
 mod gaps;
 mod lives;
+mod milestones;
 mod notices;
 mod organizations;
 mod programs;

@@ -5,7 +5,7 @@ mod assignments;
 mod changes;
 mod figures;
 mod ledger;
-mod organizations;
+pub mod organizations;
 mod plans;
 mod register;
 mod writer;

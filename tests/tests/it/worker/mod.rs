@@ -7,6 +7,7 @@ mod files;
 mod forget;
 mod health;
 mod mail;
+mod note;
 pub mod office;
 mod outage;
 mod publish;

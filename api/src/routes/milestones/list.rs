@@ -1,0 +1,290 @@
+//! `GET /v1/milestones`: what areas have reached, each once, with its evidence.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use chrono::NaiveDate;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::db::{AnyConnection, snapshot};
+use qiaojian_shared::domain::area::Level;
+use qiaojian_shared::domain::dates::day;
+use qiaojian_shared::domain::milestone::{MilestoneKind, MilestoneState};
+use qiaojian_shared::domain::program::Cohort;
+use qiaojian_shared::figures::{CohortChoice, Metric};
+use qiaojian_shared::ids::{AreaId, OrganizationId, ProgramId};
+use qiaojian_shared::milestones::{self, Evidence, Milestone};
+use qiaojian_shared::store::milestones::{MOST_NAMED, Named, names};
+use qiaojian_shared::store::{areas, rules};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{List, Params};
+use crate::page::{self, Page, Window};
+use crate::problem::{ApiError, Language, Problem};
+use crate::routes::figures::question::{Asked, Prepared};
+
+/// Which milestones to list. List-valued parameters are comma-separated.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListParams {
+    /// Only those of this area and all below it; the caller's own when left out.
+    area: Option<String>,
+    /// `first_at_level`, `full_coverage`, `three_tier_full_coverage`.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    kind: List<MilestoneKind>,
+    /// The level they are about; a three-tier full coverage is about none.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    level: List<Level>,
+    /// `reached` or `withdrawn`; both when left out.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    state: List<MilestoneState>,
+    /// May be left out where there is at most one.
+    program: Option<ProgramId>,
+    /// `pilot` or `non_pilot`; both, and what is in neither, when left out.
+    cohort: Option<String>,
+    /// Reached after this day; any when left out.
+    #[serde(default, deserialize_with = "day::read_optional")]
+    from: Option<NaiveDate>,
+    /// Reached up to this day; `as_of` when left out.
+    #[serde(default, deserialize_with = "day::read_optional")]
+    to: Option<NaiveDate>,
+    /// As of this day; today when left out.
+    #[serde(default, deserialize_with = "day::read_optional")]
+    as_of: Option<NaiveDate>,
+    /// As the register was known at that moment. Give it for all pages of a list, so that they belong together.
+    known_at: Option<UtcTime>,
+    /// The name of a counting rule; `default` when left out. Only what is reached by `default` is noted, and can be withdrawn.
+    basis: Option<String>,
+    /// 1 to 200; 50 when left out.
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+/// What an area reached.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MilestoneReply {
+    pub kind: MilestoneKind,
+    pub area: String,
+    pub name: String,
+    /// The level of the area.
+    pub area_level: Level,
+    /// The level it is about; `null` for a three-tier full coverage.
+    pub level: Option<Level>,
+    pub cohort: Option<Cohort>,
+    pub reached_on: NaiveDate,
+    /// `withdrawn`: it was noted, and by what is known since it was not reached on that day.
+    pub state: MilestoneState,
+    /// When it was noted, if it was yet.
+    pub noted_at: Option<UtcTime>,
+    /// It in a sentence; in the language asked for.
+    #[schema(example = "五河县：乡镇（街道）侨联组织“零突破”。")]
+    pub text: String,
+    pub evidence: EvidenceReply,
+}
+
+/// What a milestone rests on.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EvidenceReply {
+    /// Those that began to count on that day; 20 at most.
+    pub organizations: Vec<Named>,
+    /// How many they are.
+    pub organizations_count: i64,
+    /// The figure of that day, as it was known then.
+    pub figure: String,
+}
+
+type Key = (NaiveDate, String, MilestoneKind, Option<Level>, MilestoneState);
+
+fn key_of(one: &Milestone) -> Key {
+    let (on, path, kind, level, state) = one.place();
+    (on, path.to_owned(), kind, level, state)
+}
+
+/// The milestones of areas of the caller's subtree, by day and area: the first organization at a level of a city or county (零突破), a level
+/// fully covered (全覆盖), a county covered at all three levels (三级全覆盖).
+///
+/// Each is reached once, on the first day on which it is so. One that a later correction undoes is not deleted but `withdrawn`.
+#[utoipa::path(
+    tag = "figures",
+    security(("oauth" = ["org:read"])),
+    params(ListParams),
+    responses(
+        (status = 200, description = "Part of the milestones", body = Page<MilestoneReply>),
+        (status = 400, description = "As for figures", body = Problem),
+        (status = 404, description = "The area is outside the caller's", body = Problem)
+    )
+)]
+#[get("/milestones")]
+pub async fn list(
+    app: web::Data<App>,
+    caller: Caller<needs::OrgRead>,
+    request: HttpRequest,
+    params: Params<ListParams>,
+) -> Result<HttpResponse, ApiError> {
+    let params = params.0;
+    let window = Window::<Key>::new(&request, params.limit, params.cursor.as_deref())?;
+    let language = Language::of(request.headers().get(header::ACCEPT_LANGUAGE));
+    let basis = params.basis.clone();
+    let asked = Asked {
+        metrics: vec![Metric::Organizations],
+        area: params.area,
+        program: params.program,
+        cohort: Some(params.cohort.unwrap_or_else(|| "all".to_owned())),
+        from: params.from,
+        to: params.to,
+        as_of: params.as_of,
+        known_at: params.known_at,
+        basis: params.basis,
+        group_by: Vec::new(),
+    };
+    let filter = Filter {
+        kinds: params.kind.0,
+        levels: params.level.0,
+        states: params.state.0,
+        after: params.from,
+    };
+    let (caller, today, model) = (caller.principal(), app.today(), Arc::clone(&app.figures));
+    let page = app
+        .read_slow(move |conn| {
+            snapshot(conn, |conn| {
+                let prepared = asked.prepare(conn, &caller, today)?;
+                let question = milestones::Asked {
+                    within: prepared.question.within.clone(),
+                    as_of: prepared.question.as_of,
+                    known: prepared.known,
+                    basis: basis.unwrap_or_else(|| rules::DEFAULT.to_owned()),
+                    program: prepared.program,
+                };
+                let model = prepared.is_present.then_some(&*model);
+                let (_, mut all) = milestones::standing(conn, &question, model)?;
+                all.retain(|one| filter.takes(one, &prepared));
+                let after = window.after.as_ref();
+                let rest = all
+                    .into_iter()
+                    .filter(|one| after.is_none_or(|after| key_of(one) > *after));
+                let most = usize::try_from(window.fetch()).unwrap_or(usize::MAX);
+                let rows: Vec<Milestone> = rest.take(most).collect();
+                let names = Names::of(conn, &prepared, &rows)?;
+                window.page(rows, key_of, |one| names.show(one, &prepared, language))
+            })
+        })
+        .await?;
+    Ok(page::reply(&request, &page))
+}
+
+/// Which of them; all where nothing is named.
+struct Filter {
+    kinds: Vec<MilestoneKind>,
+    levels: Vec<Level>,
+    states: Vec<MilestoneState>,
+    after: Option<NaiveDate>,
+}
+
+impl Filter {
+    fn takes(&self, one: &Milestone, prepared: &Prepared) -> bool {
+        let question = &prepared.question;
+        let of_cohort = match question.cohort {
+            CohortChoice::Only(only) => prepared.basis.cohort_of(&one.path) == Some(only),
+            CohortChoice::Each | CohortChoice::All => true,
+        };
+        of_cohort
+            && (self.kinds.is_empty() || self.kinds.contains(&one.kind))
+            && (self.levels.is_empty() || one.level.is_some_and(|level| self.levels.contains(&level)))
+            && (self.states.is_empty() || self.states.contains(&one.state))
+            && self.after.is_none_or(|after| after < one.reached_on)
+            && one.reached_on <= question.to
+    }
+}
+
+/// What the areas and organizations of a page are called.
+struct Names {
+    areas: HashMap<AreaId, String>,
+    organizations: HashMap<(OrganizationId, NaiveDate), String>,
+}
+
+impl Names {
+    fn of(conn: &mut AnyConnection, prepared: &Prepared, rows: &[Milestone]) -> Result<Self, ApiError> {
+        let ids: Vec<AreaId> = rows.iter().map(|one| one.area).collect();
+        let mut wanted = Vec::new();
+        for one in rows {
+            if let Evidence::Computed(ids) = &one.evidence {
+                wanted.extend(ids.iter().take(MOST_NAMED).map(|id| (*id, one.reached_on)));
+            }
+        }
+        let organizations = names(conn, &wanted, prepared.known)?;
+        Ok(Self {
+            areas: areas::names_on(conn, &ids, prepared.question.as_of, prepared.known)?,
+            organizations: wanted.into_iter().zip(organizations).collect(),
+        })
+    }
+
+    fn show(&self, one: Milestone, prepared: &Prepared, language: Language) -> MilestoneReply {
+        let name = self.areas.get(&one.area).cloned().unwrap_or_default();
+        let what = match language {
+            Language::Chinese => format!("{name}：{}。", one.kind.chinese(one.level)),
+            Language::English => format!("{name}: {}.", one.kind.english(one.level)),
+        };
+        let figure = figure(&one, prepared);
+        let (organizations, organizations_count) = match one.evidence {
+            Evidence::Noted(named, count) => (named, count),
+            Evidence::Computed(ids) => {
+                let count = i64::try_from(ids.len()).unwrap_or(i64::MAX);
+                let name = |id: &OrganizationId| self.organizations.get(&(*id, one.reached_on)).cloned();
+                let named = ids.iter().take(MOST_NAMED).map(|id| Named {
+                    id: *id,
+                    name: name(id).unwrap_or_default(),
+                });
+                (named.collect(), count)
+            }
+        };
+        MilestoneReply {
+            kind: one.kind,
+            area: one.code,
+            name,
+            area_level: one.area_level,
+            level: one.level,
+            cohort: prepared.basis.cohort_of(&one.path),
+            reached_on: one.reached_on,
+            state: one.state,
+            noted_at: one.noted.map(|noted| noted.at),
+            text: what,
+            evidence: EvidenceReply {
+                organizations,
+                organizations_count,
+                figure,
+            },
+        }
+    }
+}
+
+/// The figure that shows it: as known now, or for one that is withdrawn as it was known when it was noted.
+fn figure(one: &Milestone, prepared: &Prepared) -> String {
+    let metric = match one.kind {
+        MilestoneKind::FirstAtLevel => Metric::Organizations,
+        MilestoneKind::FullCoverage | MilestoneKind::ThreeTierFullCoverage => Metric::OrganizationCoverage,
+    };
+    let known = match one.state {
+        MilestoneState::Withdrawn => one.noted.map_or(prepared.known.at, |noted| noted.at),
+        MilestoneState::Reached => prepared.known.at,
+    };
+    let mut link = format!(
+        "/v1/figures?metric={metric}&area={}&cohort=all&from={on}&to={on}&known_at={known}&group_by=level",
+        one.code,
+        on = one.reached_on
+    );
+    if let Some(program) = prepared.program {
+        link.push_str(&format!("&program={program}"));
+    }
+    if let Some(counting) = prepared.rules.first() {
+        link.push_str(&format!("&basis={}", counting.name));
+    }
+    link
+}

@@ -1,0 +1,130 @@
+//! Noting what was reached, once: for whoever looks at the ledger from time to time.
+
+use std::collections::{BTreeSet, HashSet};
+
+use chrono::NaiveDate;
+
+use super::{Asked, Evidence, Milestone, standing};
+use crate::clock::{Clock, Entropy};
+use crate::db::AnyConnection;
+use crate::domain::area::{AreaKind, Level};
+use crate::ids::{AreaId, MilestoneId};
+use crate::store::areas::{self, AreaVersion, Filter};
+use crate::store::ledger::Recording;
+use crate::store::milestones::{self, MOST_NAMED, Named, NewMilestone};
+use crate::store::{Recorded, StoreResult, Subtree, fact_rows, rules};
+
+/// The provinces in which something may have been reached since a place in the ledger: those whose organizations changed, or all of them
+/// where the tree or a counting rule did, or where nothing is known of before.
+///
+/// # Errors
+/// The database's.
+pub fn to_look_at(
+    conn: &mut AnyConnection,
+    since: Option<i64>,
+    known: Recorded,
+) -> StoreResult<Vec<AreaVersion>> {
+    let every_province = Filter {
+        levels: vec![Level::Province],
+        kinds: AreaKind::ALL.to_vec(),
+        ..Filter::default()
+    };
+    let mut provinces = areas::list(conn, &Subtree::everything(), &every_province, None, i64::MAX)?;
+    if let Some(since) = since
+        && !fact_rows::tree_changed(conn, since, known)?
+        && !rules::changed(conn, since, known)?
+    {
+        let mut touched = BTreeSet::new();
+        for ids in fact_rows::changed_organizations(conn, since, known)?.chunks(500) {
+            let places = fact_rows::places_ever(conn, ids)?;
+            let places: Vec<AreaId> = places.into_iter().map(|(_, area)| area).collect();
+            for places in places.chunks(500) {
+                let paths = areas::paths(conn, places)?;
+                touched.extend(
+                    paths
+                        .iter()
+                        .filter_map(|path| path.split('/').next())
+                        .map(str::to_owned),
+                );
+            }
+        }
+        provinces.retain(|province| touched.contains(&province.code));
+    }
+    Ok(provinces)
+}
+
+/// What a province has reached by today and nobody has noted yet, by the counting rule `default`. Run it in one snapshot.
+///
+/// # Errors
+/// The database's.
+pub fn unnoted(
+    conn: &mut AnyConnection,
+    province: &AreaVersion,
+    today: NaiveDate,
+    known: Recorded,
+) -> StoreResult<Vec<NewMilestone>> {
+    let asked = Asked {
+        within: province.subtree(),
+        as_of: today,
+        known,
+        basis: rules::DEFAULT.to_owned(),
+        program: None,
+    };
+    let (_, found) = standing(conn, &asked, None)?;
+    let new: Vec<Milestone> = found.into_iter().filter(|one| one.noted.is_none()).collect();
+    let mut wanted = Vec::new();
+    for one in &new {
+        if let Evidence::Computed(ids) = &one.evidence {
+            wanted.extend(ids.iter().take(MOST_NAMED).map(|id| (*id, one.reached_on)));
+        }
+    }
+    let mut names = milestones::names(conn, &wanted, known)?.into_iter();
+    let to_note = new.into_iter().map(|one| {
+        let ids = match one.evidence {
+            Evidence::Computed(ids) => ids,
+            Evidence::Noted(..) => Vec::new(),
+        };
+        NewMilestone {
+            kind: one.kind,
+            area: one.area,
+            level: one.level,
+            reached_on: one.reached_on,
+            organizations_count: i64::try_from(ids.len()).unwrap_or(i64::MAX),
+            organizations: ids
+                .into_iter()
+                .take(MOST_NAMED)
+                .zip(&mut names)
+                .map(|(id, name)| Named { id, name })
+                .collect(),
+        }
+    });
+    Ok(to_note.collect())
+}
+
+/// Notes what was found, if another has not meanwhile. How many were new.
+///
+/// # Errors
+/// The database's.
+pub fn note(
+    recording: &mut Recording<'_, '_>,
+    found: &[NewMilestone],
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> StoreResult<usize> {
+    let found: Vec<(MilestoneId, NewMilestone)> = found
+        .iter()
+        .map(|new| (MilestoneId::generate(clock, entropy), new.clone()))
+        .collect();
+    milestones::note(recording, rules::DEFAULT, &found)
+}
+
+/// Whether all of these are noted by now.
+///
+/// # Errors
+/// The database's.
+pub fn are_noted(conn: &mut AnyConnection, found: &[NewMilestone]) -> StoreResult<bool> {
+    let areas: HashSet<AreaId> = found.iter().map(|new| new.area).collect();
+    let areas: Vec<AreaId> = areas.into_iter().collect();
+    let noted = milestones::noted_of(conn, &areas, rules::DEFAULT)?;
+    Ok(found.iter().all(|new| noted.contains(&new.once())))
+}

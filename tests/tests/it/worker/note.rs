@@ -1,0 +1,177 @@
+//! What was reached is noted once, by whichever worker sees it first, and is told as withdrawn when a correction undoes it.
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+use qiaojian_shared::clock::{Clock as _, OsEntropy};
+use qiaojian_shared::db::schema::milestones as rows;
+use qiaojian_shared::db::snapshot;
+use qiaojian_shared::domain::dates::Precision;
+use qiaojian_shared::domain::milestone::MilestoneState;
+use qiaojian_shared::domain::organization::{PreciseDate, Status, Verification};
+use qiaojian_shared::ids::OrganizationId;
+use qiaojian_shared::milestones::{self, Asked, Evidence, Milestone};
+use qiaojian_shared::store::organizations::{self, Created, NewOrganization};
+use qiaojian_shared::store::{Recorded, StoreError, Subtree, areas, ledger};
+use qiaojian_tests::fixtures::date;
+
+use super::office::{Office, with_office};
+use crate::store::organizations::preparing;
+
+async fn found_with(office: &Office, code: &'static str, established: PreciseDate) -> OrganizationId {
+    let id = OrganizationId::generate(office.clock.as_ref(), &OsEntropy);
+    let today = office.clock.now().date_in_shanghai();
+    office
+        .record(move |recording| {
+            let area = areas::find_anywhere(recording.conn(), code)?.ok_or(StoreError::NotFound("area"))?;
+            let mut facts = preparing();
+            facts.name = code.to_owned();
+            facts.life.status = Status::Established;
+            facts.life.established = Some(established);
+            let new = NewOrganization {
+                id,
+                verification: Verification::Unverified,
+                digest: String::new(),
+                area,
+                parent: None,
+                facts,
+            };
+            let made = organizations::create(recording, &Subtree::everything(), &new, today)?;
+            assert!(matches!(made, Created::New(_)));
+            Ok(())
+        })
+        .await
+        .unwrap();
+    id
+}
+
+async fn found(office: &Office, code: &'static str, on: &'static str) -> OrganizationId {
+    found_with(office, code, PreciseDate::day(date(on))).await
+}
+
+async fn void(office: &Office, id: OrganizationId) {
+    office
+        .record(move |recording| {
+            organizations::void(recording, &Subtree::everything(), id, None, "误录")?;
+            Ok(())
+        })
+        .await
+        .unwrap();
+}
+
+/// All that is told of 五河县, as known at a moment or now.
+async fn told(office: &Office, known: Option<Recorded>) -> (Recorded, Vec<Milestone>) {
+    office
+        .db
+        .read_slow(move |conn| {
+            snapshot(conn, |conn| {
+                let known = match known {
+                    Some(known) => known,
+                    None => ledger::known(conn)?,
+                };
+                let asked = Asked {
+                    within: Subtree::rooted_at("340000/340300/340322/"),
+                    as_of: date("2022-06-24"),
+                    known,
+                    basis: "default".to_owned(),
+                    program: None,
+                };
+                let (_, found) = milestones::standing(conn, &asked, None)?;
+                Ok::<_, StoreError>((known, found))
+            })
+        })
+        .await
+        .unwrap()
+}
+
+fn states(found: &[Milestone]) -> Vec<(String, MilestoneState)> {
+    let word = |one: &Milestone| format!("{} {}", one.kind, one.reached_on);
+    found.iter().map(|one| (word(one), one.state)).collect()
+}
+
+async fn noted(office: &Office) -> i64 {
+    office.read(|conn| rows::table.count().get_result(conn)).await
+}
+
+#[test]
+fn each_is_noted_once_whoever_looks_and_however_often() {
+    with_office(async |office| {
+        found(office, "340322100", "2022-05-24").await;
+        let (one, other) = (office.worker(), office.worker());
+        let first = one.note_milestones().await.unwrap();
+        // The city's first township, the county's first, and its only township covered.
+        assert_eq!((first.milestones, first.more), (3, false));
+        assert_eq!(other.note_milestones().await.unwrap().milestones, 0);
+        assert_eq!(one.note_milestones().await.unwrap().milestones, 0);
+        assert_eq!(noted(office).await, 3);
+        // A second is no first.
+        found(office, "340304001", "2022-06-01").await;
+        let second = other.note_milestones().await.unwrap();
+        assert_eq!(second.milestones, 1, "the other county's first township");
+        assert_eq!(one.note_milestones().await.unwrap().milestones, 0);
+    });
+}
+
+#[test]
+fn a_correction_withdraws_what_was_noted_and_deletes_nothing() {
+    with_office(async |office| {
+        let id = found(office, "340322100", "2022-05-24").await;
+        let worker = office.worker();
+        worker.note_milestones().await.unwrap();
+        let (before, reached) = told(office, None).await;
+        let as_reached = [
+            ("first_at_level 2022-05-24".to_owned(), MilestoneState::Reached),
+            ("full_coverage 2022-05-24".to_owned(), MilestoneState::Reached),
+        ];
+        assert_eq!(states(&reached), as_reached);
+        assert!(reached.iter().all(|one| one.noted.is_some()));
+
+        void(office, id).await;
+        worker.note_milestones().await.unwrap();
+        let (_, after) = told(office, None).await;
+        let as_withdrawn = as_reached
+            .clone()
+            .map(|(what, _)| (what, MilestoneState::Withdrawn));
+        assert_eq!(states(&after), as_withdrawn);
+        let Evidence::Noted(named, 1) = &after[0].evidence else {
+            panic!("{:?}", after[0].evidence)
+        };
+        assert_eq!((named[0].id, &named[0].name[..]), (id, "340322100"));
+        let (_, replayed) = told(office, Some(before)).await;
+        assert_eq!(replayed, reached, "what was known then is told as it was");
+
+        // Founded a day earlier after all: reached on that day, and the other day stays withdrawn.
+        found(office, "340322100", "2022-05-23").await;
+        worker.note_milestones().await.unwrap();
+        let (_, now) = told(office, None).await;
+        let all: Vec<_> = [
+            ("2022-05-23", MilestoneState::Reached),
+            ("2022-05-24", MilestoneState::Withdrawn),
+        ]
+        .iter()
+        .flat_map(|(day, state)| {
+            ["first_at_level", "full_coverage"].map(|kind| (format!("{kind} {day}"), *state))
+        })
+        .collect();
+        assert_eq!(states(&now), all);
+    });
+}
+
+#[test]
+fn a_date_that_counts_from_its_last_day_is_reached_when_that_day_comes() {
+    with_office(async |office| {
+        let worker = office.worker();
+        worker.note_milestones().await.unwrap();
+        let late_june = PreciseDate {
+            on: date("2022-06-21"),
+            precision: Precision::TenDay,
+        };
+        found_with(office, "340322100", late_june).await;
+        assert_eq!(
+            worker.note_milestones().await.unwrap().milestones,
+            0,
+            "6月下旬 counts from 30 June"
+        );
+        office.advance(TimeDelta::days(6));
+        assert_eq!(worker.note_milestones().await.unwrap().milestones, 3);
+    });
+}

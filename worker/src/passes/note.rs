@@ -1,0 +1,99 @@
+//! From the ledger to milestones: what was reached is noted once, so that it is still told when a correction undoes it.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use qiaojian_shared::db::snapshot;
+use qiaojian_shared::milestones;
+use qiaojian_shared::store::areas::AreaVersion;
+use qiaojian_shared::store::milestones::NewMilestone;
+use qiaojian_shared::store::{Actor, Recording, StoreError, ledger};
+
+use super::PassError;
+use crate::worker::Worker;
+
+/// Milestones noted in one transaction.
+const CHUNK: usize = 100;
+
+/// How far a worker has looked.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// Up to which place in the ledger, and on which day.
+    up_to: Option<(i64, NaiveDate)>,
+    /// The provinces still to be looked at.
+    waiting: Vec<AreaVersion>,
+}
+
+/// What a pass noted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Noted {
+    /// Milestones that were new.
+    pub milestones: usize,
+    /// Whether there may be more to do at once.
+    pub more: bool,
+}
+
+impl Worker {
+    /// Looks at one province in which something may have been reached since the last look, and notes what is new there. Any number of
+    /// workers may look: what another has noted is not noted again.
+    ///
+    /// # Errors
+    /// When the database fails. The next pass looks again.
+    pub async fn note_milestones(&self) -> Result<Noted, PassError> {
+        let inner = &self.inner;
+        let today = inner.clock.now().date_in_shanghai();
+        let mut looked = inner.looked.lock().await;
+        if looked.waiting.is_empty() {
+            let before = looked.up_to;
+            let (seq, provinces) = inner
+                .db
+                .read_slow(move |conn| {
+                    snapshot(conn, |conn| {
+                        let known = ledger::known(conn)?;
+                        if before == Some((known.seq, today)) {
+                            return Ok::<_, StoreError>((known.seq, Vec::new()));
+                        }
+                        // A date that is not known to the day counts from its last day on: a new day is a new look.
+                        let since = before.filter(|(_, day)| *day == today).map(|(seq, _)| seq);
+                        Ok((known.seq, milestones::to_look_at(conn, since, known)?))
+                    })
+                })
+                .await?;
+            looked.waiting = provinces;
+            looked.up_to = Some((seq, today));
+        }
+        let Some(province) = looked.waiting.last().cloned() else {
+            return Ok(Noted::default());
+        };
+        let found = inner
+            .db
+            .read_slow(move |conn| {
+                snapshot(conn, |conn| {
+                    let known = ledger::known(conn)?;
+                    milestones::unnoted(conn, &province, today, known)
+                })
+            })
+            .await?;
+        let mut noted = Noted::default();
+        for chunk in found.chunks(CHUNK) {
+            noted.milestones += self.note(chunk.to_vec()).await?;
+        }
+        // Only now: a province that could not be noted is looked at again.
+        looked.waiting.pop();
+        noted.more = !looked.waiting.is_empty();
+        Ok(noted)
+    }
+
+    async fn note(&self, found: Vec<NewMilestone>) -> Result<usize, PassError> {
+        let (clock, entropy) = (Arc::clone(&self.inner.clock), Arc::clone(&self.inner.entropy));
+        let noted = self.inner.db.write(move |tx| {
+            if milestones::are_noted(tx.conn, &found)? {
+                return Ok::<_, StoreError>(0);
+            }
+            let actor = Actor::system("milestones");
+            let mut recording = Recording::begin(tx, &actor)?;
+            milestones::note(&mut recording, &found, clock.as_ref(), entropy.as_ref())
+        });
+        Ok(noted.await?)
+    }
+}
