@@ -86,6 +86,11 @@ impl TestApi {
         let as_clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
         let db = test_db.open(as_clock);
         load_areas(&db, &clock).await;
+        Self::over(test_db, db, clock).await
+    }
+
+    /// An API over what a database holds.
+    pub async fn over(test_db: TestDb, db: Db, clock: Arc<ManualClock>) -> Self {
         let secrets = SecretKey::generate(&OsEntropy);
         let Served { base, server } = Served::start(db.clone(), &clock, &secrets).await;
         Self {
@@ -106,7 +111,8 @@ impl TestApi {
         served.base
     }
 
-    async fn stop(&self) {
+    /// Stops what was started.
+    pub async fn stop(&self) {
         let servers = std::mem::take(&mut *self.servers.lock().expect("the servers"));
         for server in servers {
             server.stop(false).await;

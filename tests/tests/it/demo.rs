@@ -18,8 +18,11 @@ use qiaojian_shared::figures::{self, Basis, CohortChoice, Facts, GroupBy, Metric
 use qiaojian_shared::store::bulletins::BulletinKey;
 use qiaojian_shared::store::schedules::Recipients;
 use qiaojian_shared::store::{StoreError, Subtree, areas, ledger, organizations, programs, rules, tasks};
+use qiaojian_tests::api::TestApi;
 use qiaojian_tests::both_databases;
 use qiaojian_tests::fixtures::{article_clock, date};
+
+use super::article;
 
 /// Areas, organizations, tasks, and the ledger's place: all that a second load could add to.
 async fn contents(db: &Db) -> (i64, usize, usize, i64) {
@@ -263,6 +266,9 @@ fn a_load_that_was_cut_short_goes_on_to_the_articles_figures_and_a_second_adds_n
             let again = demo::load(&db, clock.as_ref(), &OsEntropy, |progress| panic!("{progress:?}")).await;
             assert_eq!(again.unwrap(), Loaded::Before);
             assert_eq!(contents(&db).await, held);
+            let api = TestApi::over(test_db, db, clock).await;
+            article::check(&api).await;
+            api.stop().await;
         });
     });
 }

@@ -9,6 +9,7 @@
 )]
 
 mod api;
+mod article;
 mod blackbox;
 mod check;
 mod demo;
