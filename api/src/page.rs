@@ -138,6 +138,11 @@ pub fn reply<T: Serialize>(request: &HttpRequest, page: &Page<T>) -> HttpRespons
     linked(request, page.next_cursor.as_deref()).json(page)
 }
 
+/// The same for a reply that a page is a part of.
+pub fn reply_with<T: Serialize>(request: &HttpRequest, next_cursor: Option<&str>, reply: &T) -> HttpResponse {
+    linked(request, next_cursor).json(reply)
+}
+
 /// The same for a page that is written out.
 pub fn reply_written(request: &HttpRequest, page: WrittenPage) -> HttpResponse {
     linked(request, page.next_cursor.as_deref())

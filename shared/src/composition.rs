@@ -1,11 +1,13 @@
 //! From the register to the content of a progress bulletin: every number is a figure over the facts of one snapshot.
 
+mod opening;
 mod parts;
 
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
 
+pub use opening::{Behind, Opened, behind, opened};
 use parts::{ByLevel, basis_note, missing, number, ratio, rows, span, word};
 
 use crate::db::AnyConnection;
@@ -20,7 +22,7 @@ use crate::domain::period::Period;
 use crate::domain::program::Cohort;
 use crate::domain::rule::CountedFrom;
 use crate::figures::{Answer, Basis, CohortChoice, Facts, GroupBy, Metric, Place, Question, answer};
-use crate::ids::AreaId;
+use crate::ids::{AreaId, ProgramId};
 use crate::store::bulletins::{BulletinKey, ComposedBulletin, ComposedNotice};
 use crate::store::programs::ProgramVersion;
 use crate::store::rules::{self, RuleRef};
@@ -60,18 +62,9 @@ pub fn compose_as_known(
     }
     let program = programs::find_known_at(conn, key.program, known)?;
     let issuer = areas::on_day(conn, key.issuer, as_of, known)?;
-    let (rule, counting) = rules::counting(conn, &issuer.path, rules::DEFAULT, as_of, known)?;
     let within = issuer.subtree();
     let facts = Facts::load(conn, &within, as_of, known)?;
-    let cohorts = programs::cohorts(conn, key.program, as_of, known)?;
-    let basis = Basis {
-        counting: counting.clone(),
-        cohorts: cohorts
-            .into_iter()
-            .map(|(row, area)| (area.subtree(), row.cohort))
-            .collect(),
-        establishment: Vec::new(),
-    };
+    let (rule, basis) = basis(conn, (&issuer.path, key.program), as_of, known)?;
     let scene = Scene {
         program: &program,
         period: key.period,
@@ -90,7 +83,7 @@ pub fn compose_as_known(
     let common = scene.common(
         (&issuer.name, &issuer.code),
         &rule,
-        counting.counted_from,
+        basis.counting.counted_from,
         known,
         &cities,
     );
@@ -123,6 +116,26 @@ pub fn compose_as_known(
         figures,
         notices,
     })
+}
+
+/// By which rule, and for which cohorts of its programme, a bulletin of the area of this path counts.
+fn basis(
+    conn: &mut AnyConnection,
+    (issuer, program): (&str, ProgramId),
+    as_of: NaiveDate,
+    known: Recorded,
+) -> StoreResult<(RuleRef, Basis)> {
+    let (rule, counting) = rules::counting(conn, issuer, rules::DEFAULT, as_of, known)?;
+    let cohorts = programs::cohorts(conn, program, as_of, known)?;
+    let basis = Basis {
+        counting,
+        cohorts: cohorts
+            .into_iter()
+            .map(|(row, area)| (area.subtree(), row.cohort))
+            .collect(),
+        establishment: Vec::new(),
+    };
+    Ok((rule, basis))
 }
 
 /// The names of the areas a bulletin speaks of: cities and counties.

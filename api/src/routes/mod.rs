@@ -112,6 +112,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
                 .service(bulletins::steps::publish)
                 .service(bulletins::steps::withdraw)
                 .service(bulletins::notices::list)
+                .service(bulletins::members::members)
                 .service(notices::document::html)
                 .service(notices::document::json)
                 .service(notices::document::txt)

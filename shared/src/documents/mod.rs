@@ -9,7 +9,7 @@ mod progress_cells;
 mod progress_gaps;
 pub mod progress_html;
 #[cfg(test)]
-mod progress_sample;
+pub(crate) mod progress_sample;
 #[cfg(test)]
 mod progress_tests;
 pub mod progress_text;

@@ -54,7 +54,7 @@ fn city(code: &str, name: &str, numbers: [i64; 4], covered: [(i64, i64); 3]) -> 
     }
 }
 
-pub(super) fn common() -> Common {
+pub(crate) fn common() -> Common {
     let since = added(&[
         (Level::City, Kind::Federation, 1),
         (Level::County, Kind::Federation, 15),

@@ -4,6 +4,7 @@ pub mod create;
 pub mod document;
 pub mod get;
 pub mod list;
+pub mod members;
 pub mod notices;
 pub mod steps;
 pub mod wire;

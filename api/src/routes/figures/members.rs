@@ -12,11 +12,11 @@ use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::organization::Kind;
 use qiaojian_shared::figures::{self, GroupBy, GroupKey, Member, Metric, Part};
 use qiaojian_shared::ids::{AreaId, OrganizationId, ProgramId};
-use qiaojian_shared::store::{areas, organizations};
+use qiaojian_shared::store::{Recorded, areas, organizations};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::question::{Asked, Prepared};
+use super::question::Asked;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
@@ -147,7 +147,7 @@ pub async fn members(
             };
             let most = usize::try_from(window.fetch()).unwrap_or(usize::MAX);
             let rows: Vec<Member> = rest.iter().take(most).cloned().collect();
-            let names = Names::of(conn, &prepared, &rows)?;
+            let names = Names::of(conn, (prepared.question.as_of, prepared.known), &rows)?;
             window.page(rows, Member::id, |member| names.show(member))
         })
         .await?;
@@ -155,7 +155,7 @@ pub async fn members(
 }
 
 /// The rows behind the last one seen. The rows of one figure never change (`known_at` is in the link), so it is among them.
-fn behind(all: &[Member], after: uuid::Uuid) -> Result<&[Member], ApiError> {
+pub fn behind(all: &[Member], after: uuid::Uuid) -> Result<&[Member], ApiError> {
     let seen = all
         .iter()
         .position(|member| member.id() == after)
@@ -170,14 +170,18 @@ fn behind(all: &[Member], after: uuid::Uuid) -> Result<&[Member], ApiError> {
 }
 
 /// What the rows of a page were called on the figure's day.
-struct Names {
+pub struct Names {
     organizations: HashMap<OrganizationId, String>,
     areas: HashMap<AreaId, String>,
 }
 
 impl Names {
-    fn of(conn: &mut AnyConnection, prepared: &Prepared, rows: &[Member]) -> Result<Self, ApiError> {
-        let (as_of, known) = (prepared.question.as_of, prepared.known);
+    /// Of these rows.
+    pub fn of(
+        conn: &mut AnyConnection,
+        (as_of, known): (NaiveDate, Recorded),
+        rows: &[Member],
+    ) -> Result<Self, ApiError> {
         let mut organization_ids: Vec<OrganizationId> = Vec::new();
         let mut area_ids: Vec<AreaId> = Vec::new();
         for member in rows {
@@ -192,7 +196,8 @@ impl Names {
         })
     }
 
-    fn show(&self, member: Member) -> MemberReply {
+    /// A row, shown.
+    pub fn show(&self, member: Member) -> MemberReply {
         match member {
             Member::Organization {
                 id,

@@ -4,6 +4,7 @@ mod area_turns;
 mod areas;
 mod assignments;
 mod batch;
+mod bulletin_members;
 pub mod bulletins;
 mod changes;
 mod contract;

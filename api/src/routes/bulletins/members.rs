@@ -1,0 +1,109 @@
+//! A number of a bulletin, opened.
+
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use qiaojian_shared::composition;
+use qiaojian_shared::db::snapshot;
+use qiaojian_shared::documents::progress::Common;
+use qiaojian_shared::domain::access::Scope;
+use qiaojian_shared::figures::{Member, MembersKind};
+use qiaojian_shared::ids::BulletinId;
+use qiaojian_shared::store::bulletins;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Params, Segment};
+use crate::page::{self, Page, Window};
+use crate::problem::{ApiError, Problem};
+use crate::routes::figures::members::{MemberReply, Names, behind};
+
+/// Which number to open.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct MembersParams {
+    /// Where it stands in `figures`: a JSON pointer (RFC 6901), such as `/totals/organizations`, `/coverage/1/ratio/numerator` or
+    /// `/cities/0/townships/denominator`.
+    figure: String,
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
+/// Part of the rows behind a number that the caller may see.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BulletinMembers {
+    #[serde(flatten)]
+    pub page: Page<MemberReply>,
+    pub members_kind: MembersKind,
+    /// The number, as it is published.
+    pub number: i64,
+    /// How many of its rows stand outside the caller's subtree, and are not shown.
+    pub withheld: usize,
+}
+
+/// The rows behind one number of a bulletin's common figures, as they were and were known when it was composed, by area and id. Those outside
+/// the caller's subtree are counted as `withheld`: with them they are exactly as many as the number says. It needs `org:read` too.
+#[utoipa::path(
+    tag = "bulletins",
+    security(("oauth" = ["bulletin:read"])),
+    params(("id" = uuid::Uuid, Path, description = "The bulletin"), MembersParams),
+    responses(
+        (status = 200, description = "Part of the rows", body = BulletinMembers),
+        (status = 400, description = "No number with rows behind it stands there", body = Problem),
+        (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree", body = Problem)
+    )
+)]
+#[get("/bulletins/{id}/members")]
+pub async fn members(
+    app: web::Data<App>,
+    caller: Caller<needs::BulletinRead>,
+    request: HttpRequest,
+    id: Segment<BulletinId>,
+    params: Params<MembersParams>,
+) -> Result<HttpResponse, ApiError> {
+    let window = Window::<uuid::Uuid>::new(&request, params.limit, params.cursor.as_deref())?;
+    let (caller, pointer) = (caller.principal(), params.0.figure);
+    if !caller.scopes.contains(&Scope::OrgRead) {
+        return Err(ApiError::scope_missing(Scope::OrgRead));
+    }
+    let reply = app
+        .read_slow(move |conn| {
+            snapshot(conn, |conn| {
+                let bulletin = bulletins::find_seen(conn, &caller.visible, id.0)?.bulletin;
+                let figures: serde_json::Value = serde_json::from_str(&bulletin.figures)?;
+                let number = figures.pointer(&pointer).and_then(serde_json::Value::as_i64);
+                let common: Common = serde_json::from_value(figures)?;
+                let opened = composition::opened(&common, &pointer);
+                let (number, opened) = number.zip(opened).ok_or_else(no_number)?;
+                let found = composition::behind(conn, &bulletin, (&common, &opened), caller.area)?;
+                let rest = match window.after {
+                    None => found.rows.as_slice(),
+                    Some(after) => behind(&found.rows, after)?,
+                };
+                let most = usize::try_from(window.fetch()).unwrap_or(usize::MAX);
+                let rows: Vec<Member> = rest.iter().take(most).cloned().collect();
+                let names = Names::of(conn, (bulletin.as_of, found.known), &rows)?;
+                Ok::<_, ApiError>(BulletinMembers {
+                    page: window.page(rows, Member::id, |member| names.show(member))?,
+                    members_kind: opened.metric.members_kind(),
+                    number,
+                    withheld: found.withheld,
+                })
+            })
+        })
+        .await?;
+    Ok(page::reply_with(
+        &request,
+        reply.page.next_cursor.as_deref(),
+        &reply,
+    ))
+}
+
+fn no_number() -> ApiError {
+    ApiError::bad_parameter(
+        "figure",
+        "figure 应指向通报 figures 中可以打开的数字，例如 /totals/organizations。",
+        "figure must point at a number of the bulletin's figures that can be opened, such as /totals/organizations.",
+    )
+}
