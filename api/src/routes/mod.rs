@@ -76,6 +76,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
                 .service(areas::get::get)
                 .service(areas::turns::rename)
                 .service(areas::turns::move_)
+                .service(areas::turns::rekind)
                 .service(areas::turns::close)
                 .service(areas::turns::merge)
                 .service(areas::turns::split)

@@ -11,7 +11,7 @@ mod subtree;
 mod successions;
 mod update;
 
-pub use change::{Turn, move_under, rename};
+pub use change::{Turn, move_under, rekind, rename};
 pub use divide::{NewPart, split};
 pub use end::{close, merge};
 pub use past::{ancestors_on, find_on, list_on, resolve};

@@ -1,10 +1,10 @@
-//! What becomes of an area on a day: `rename`, `move`, `close`, `merge`, `split`. Figures of earlier days keep it as it was.
+//! What becomes of an area on a day: `rename`, `move`, `rekind`, `close`, `merge`, `split`. Figures of earlier days keep it as it was.
 
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
-use qiaojian_shared::domain::area::Wanted;
+use qiaojian_shared::domain::area::{AreaKind, Wanted};
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::ids::AreaId;
 use qiaojian_shared::store::Recording;
@@ -51,6 +51,18 @@ pub struct MoveAreaInput {
     #[serde(deserialize_with = "day::read")]
     on: NaiveDate,
     #[schema(max_length = 2000)]
+    reason: String,
+}
+
+/// What its row stands for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RekindAreaInput {
+    kind: AreaKind,
+    /// From this day on; not after today (Asia/Shanghai).
+    #[serde(deserialize_with = "day::read")]
+    on: NaiveDate,
+    #[schema(max_length = 2000, example = "国务院关于同意设立新区的批复")]
     reason: String,
 }
 
@@ -174,6 +186,45 @@ pub async fn rename(
             };
             Ok(areas::rename(recording, &caller.visible, code, wanted, turn)?)
         },
+    )
+    .await
+}
+
+/// Says that an area's row stands for something else from a day on: a zone of the statistics bureau became an administrative division, or the
+/// other way. Only administrative areas are eligible.
+#[utoipa::path(
+    tag = "areas",
+    security(("oauth" = ["area:write"])),
+    params(
+        ("code" = String, Path, description = "The area's code"),
+        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+    ),
+    request_body = RekindAreaInput,
+    responses(
+        (status = 200, description = "It is so", body = Area),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem),
+        (status = 422, description = "Breaks a rule", body = Problem)
+    )
+)]
+#[post("/areas/{code}/rekind")]
+pub async fn rekind(
+    app: web::Data<App>,
+    caller: Caller<needs::AreaWrite>,
+    code: Segment<String>,
+    write: Write,
+    body: Body<RekindAreaInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let kind = input.kind;
+    turn_round(
+        &app,
+        caller.principal(),
+        code.0,
+        (write, digest),
+        (input.on, input.reason),
+        move |recording, caller, code, turn| Ok(areas::rekind(recording, &caller.visible, code, kind, turn)?),
     )
     .await
 }

@@ -61,6 +61,7 @@ fn registered(area: &AreaVersion) -> Registered {
         level: area.level,
         parent: area.ancestor_codes().last().map(|code| (*code).to_owned()),
         name: area.name.clone(),
+        kind: area.kind,
     }
 }
 
@@ -210,6 +211,7 @@ fn told(step: &Step, known: &HashMap<String, AreaVersion>) -> String {
             let to: Vec<&str> = to.into_iter().flatten().collect();
             format!("rename {code}{} to {}", name(code), to.join(" "))
         }
+        Step::Rekind { code, kind } => format!("rekind {code}{} to {kind}", name(code)),
         Step::Move { code, parent } => format!("move {code}{} under {parent}", name(code)),
         Step::Merge { code, into } => format!("merge {code}{} into {into}", name(code)),
         Step::Close { code } => format!("close {code}{}", name(code)),
@@ -219,9 +221,10 @@ fn told(step: &Step, known: &HashMap<String, AreaVersion>) -> String {
 fn summary(steps: &[Ready]) -> String {
     let count = |of: fn(&Step) -> bool| steps.iter().filter(|step| of(&step.taken.step)).count();
     format!(
-        "{} added, {} renamed, {} moved, {} merged, {} closed",
+        "{} added, {} renamed, {} of another kind, {} moved, {} merged, {} closed",
         count(|step| matches!(step, Step::Add { .. })),
         count(|step| matches!(step, Step::Rename { .. })),
+        count(|step| matches!(step, Step::Rekind { .. })),
         count(|step| matches!(step, Step::Move { .. })),
         count(|step| matches!(step, Step::Merge { .. })),
         count(|step| matches!(step, Step::Close { .. })),

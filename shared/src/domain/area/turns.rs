@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::Level;
+use super::{AreaKind, Level};
 use crate::domain::Violation;
 use crate::domain::violation::{NAME_CHARS, check_text};
 
@@ -98,6 +98,24 @@ impl Wanted<'_> {
             ));
         }
         found
+    }
+}
+
+impl AreaKind {
+    /// Whether the row of an area of `level` may stand for this. Provinces and parks are what they are.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn may_be_of(self, level: Level) -> Result<(), Violation> {
+        if self == Self::Administrative || !matches!(level, Level::Province | Level::Park) {
+            return Ok(());
+        }
+        Err(Violation::new(
+            "/kind",
+            "kind_not_possible",
+            format!("{}只能是 administrative。", level.chinese()),
+            format!("A {level} can only be administrative."),
+        ))
     }
 }
 

@@ -28,6 +28,7 @@ pub struct Registered {
     pub level: Level,
     pub parent: Option<String>,
     pub name: String,
+    pub kind: AreaKind,
 }
 
 /// One step of an update. Codes are those the areas have when the step's turn comes.
@@ -41,6 +42,8 @@ pub enum Step {
         name: Option<String>,
         new_code: Option<String>,
     },
+    /// The same area, whose row stands for something else.
+    Rekind { code: String, kind: AreaKind },
     /// The same area under another one.
     Move { code: String, parent: String },
     /// The list has one area where several were.
@@ -55,6 +58,7 @@ impl Step {
         match self {
             Self::Add { code, .. }
             | Self::Rename { code, .. }
+            | Self::Rekind { code, .. }
             | Self::Move { code, .. }
             | Self::Merge { code, .. }
             | Self::Close { code } => code,
@@ -156,6 +160,12 @@ impl<'a> Update<'a> {
                     new_code: code.then(|| row.code.clone()),
                 });
             }
+            if area.kind != row.kind {
+                take(Step::Rekind {
+                    code: row.code.clone(),
+                    kind: row.kind,
+                });
+            }
             if let Some(parent) = &row.parent
                 && area.parent.as_deref().map(|old| self.now(old)) != Some(parent)
             {
@@ -249,6 +259,7 @@ mod tests {
                 level: Level::of_code(code).unwrap(),
                 parent: parent_of(code),
                 name: (*name).to_owned(),
+                kind: AreaKind::Administrative,
             })
             .collect()
     }
@@ -276,6 +287,7 @@ mod tests {
                 name.as_deref().unwrap_or("-"),
                 new_code.as_deref().unwrap_or("-")
             ),
+            Step::Rekind { code, kind } => format!("rekind {code} {kind}"),
             Step::Move { code, parent } => format!("move {code} {parent}"),
             Step::Merge { code, into } => format!("merge {code} {into}"),
             Step::Close { code } => format!("close {code}"),
@@ -337,6 +349,30 @@ mod tests {
                 "rename 340304001001 - 340305001001",
                 "close 340304002",
                 "close 340322",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_zone_becomes_a_county() {
+        let mut list = listed(&[
+            ("340000", "安徽省", &[]),
+            ("340300", "蚌埠市", &[]),
+            ("340304", "禹会区", &[]),
+            ("340304001", "大庆街道", &[]),
+            ("340304001001", "燕山社区", &[]),
+            ("340304002", "张公山街道", &[]),
+            ("340323", "五河新区", &["340322"]),
+        ]);
+        let mut before = registered(BEFORE);
+        before[7].kind = AreaKind::Statistical;
+        list[5].kind = AreaKind::Statistical;
+        assert_eq!(
+            told(&list, &before),
+            [
+                "rename 340322 五河新区 340323",
+                "rekind 340323 administrative",
+                "rekind 340304002 statistical",
             ]
         );
     }

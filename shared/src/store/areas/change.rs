@@ -1,4 +1,4 @@
-//! What becomes of a standing area on a day: another name or code, another place. Figures of earlier days keep it as it was.
+//! What becomes of a standing area on a day: another name or code, another place, another kind. Figures of earlier days keep it as it was.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::segments::{of_area, of_subtree, refuse_other_path, refuse_taken_code,
 use super::{AreaVersion, Subtree, by_id, find};
 use crate::digest::digest_of;
 use crate::domain::Violation;
-use crate::domain::area::{Wanted, path_under};
+use crate::domain::area::{AreaKind, Wanted, path_under};
 use crate::domain::violation::{TEXT_CHARS, check_text};
 use crate::store::audit::Entry;
 use crate::store::ledger::Recording;
@@ -77,6 +77,7 @@ pub fn rename(
         name: wanted.name.unwrap_or(&was.name),
         code: wanted.code.unwrap_or(&was.code),
         parent: None,
+        kind: was.kind,
     };
     put(recording, &was, &to, turn)?;
     told(recording, "rename", &head)
@@ -110,10 +111,40 @@ pub fn move_under(
         name: &was.name,
         code: new_code.unwrap_or(&was.code),
         parent: Some(parent),
+        kind: was.kind,
     };
     refuse_other_path(recording, parent, "/on", turn.on)?;
     put(recording, &was, &to, turn)?;
     told(recording, "move", &head)
+}
+
+/// Says that an area's row stands for something else from a day on: a development zone of the statistics bureau became a county, or the other
+/// way. What is not administrative is asked for nothing from then on.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], or the database's.
+pub fn rekind(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    code: &str,
+    kind: AreaKind,
+    turn: &Turn,
+) -> StoreResult<AreaVersion> {
+    let head = turn.area(recording, visible, code)?;
+    let mut violations = turn.violations();
+    violations.extend(kind.may_be_of(head.level).err());
+    if !violations.is_empty() {
+        return Err(StoreError::Invalid(violations));
+    }
+    let was = standing_on(recording, &head, turn.on)?;
+    let to = To {
+        name: &was.name,
+        code: &was.code,
+        parent: None,
+        kind,
+    };
+    put(recording, &was, &to, turn)?;
+    told(recording, "rekind", &head)
 }
 
 /// What an area is from a day on.
@@ -122,6 +153,7 @@ pub(super) struct To<'a> {
     pub code: &'a str,
     /// The area above, where it is another one than before. It stands on its path ever since that day.
     pub parent: Option<&'a AreaVersion>,
+    pub kind: AreaKind,
 }
 
 impl To<'_> {
@@ -150,10 +182,11 @@ pub(super) fn put(
         refuse_taken_code(recording, to.code, was.area_id, turn.on)?;
     }
     let own = of_area(recording, was.area_id, turn.on)?;
-    if to.name == was.name && to.path_of(was) == was.path {
+    if (to.name, to.kind) == (&*was.name, was.kind) && to.path_of(was) == was.path {
         return Err(nothing_changed().into());
     }
     let renamed_on = first_day(&own, |row| row.name != was.name);
+    let rekinded_on = first_day(&own, |row| row.kind != was.kind);
     let moved_on = first_day(&own, |row| {
         (row.parent_id, &row.code) != (was.parent_id, &was.code)
     });
@@ -174,6 +207,9 @@ pub(super) fn put(
         let is_itself = row.area_id == was.area_id;
         if is_itself && is_before(row, renamed_on) {
             to.name.clone_into(&mut row.name);
+        }
+        if is_itself && is_before(row, rekinded_on) {
+            row.kind = to.kind;
         }
         if !is_before(row, moved_on) {
             return;

@@ -69,6 +69,7 @@ pub fn split(
                 .ok_or_else(|| no_child(number, place))?;
             let child = standing_on(recording, &child, turn.on)?;
             let to = To {
+                kind: child.kind,
                 name: &child.name,
                 code: &child.code,
                 parent: Some(&made),

@@ -3,7 +3,7 @@
 use super::change::Turn;
 use super::record::{NewArea, set_up};
 use super::successions::{self, SuccessionKind};
-use super::{AreaVersion, Subtree, close, find_anywhere, merge, move_under, rename};
+use super::{AreaVersion, Subtree, close, find_anywhere, merge, move_under, rekind, rename};
 use crate::domain::area::Wanted;
 use crate::domain::area::update::{Listed, Step};
 use crate::ids::AreaId;
@@ -49,6 +49,9 @@ pub fn take_step(
                 code: new_code.as_deref(),
             };
             rename(recording, &everything, code, wanted, turn)?;
+        }
+        Step::Rekind { code, kind } => {
+            rekind(recording, &everything, code, *kind, turn)?;
         }
         Step::Move { code, parent } => {
             let parent = there(recording, parent)?;
