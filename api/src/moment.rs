@@ -9,6 +9,7 @@ use qiaojian_shared::store::{Moment, Subtree, areas, ledger};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::auth::Principal;
 use crate::problem::ApiError;
 
 /// On which day, and as known when.
@@ -74,4 +75,40 @@ pub fn subtree_asked_for(
         None => areas::on_day(conn, caller, moment.as_of, moment.known)?,
     };
     Ok(area.subtree())
+}
+
+/// Where a list looks, and as of which moment; as known last where none was asked for.
+pub struct View {
+    /// What the caller sees.
+    pub visible: Subtree,
+    /// The part of it that is asked about.
+    pub within: Subtree,
+    pub moment: Option<Moment>,
+}
+
+impl View {
+    /// What `caller` asks about: the area of `code`, or all of its own. Run it in one snapshot.
+    pub fn of(
+        conn: &mut AnyConnection,
+        caller: &Principal,
+        code: Option<&str>,
+        (times, today): (Times, NaiveDate),
+    ) -> Result<Self, ApiError> {
+        if times.are_asked_for() {
+            let moment = times.moment(conn, today)?;
+            return Ok(Self {
+                visible: subtree_asked_for(conn, caller.area, None, moment)?,
+                within: subtree_asked_for(conn, caller.area, code, moment)?,
+                moment: Some(moment),
+            });
+        }
+        Ok(Self {
+            visible: caller.visible.clone(),
+            within: match code {
+                Some(code) => areas::find(conn, &caller.visible, code)?.subtree(),
+                None => caller.visible.clone(),
+            },
+            moment: None,
+        })
+    }
 }

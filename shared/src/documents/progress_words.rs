@@ -66,6 +66,7 @@ const fn rule_kind(kind: RuleKind) -> &'static str {
     match kind {
         RuleKind::Establishment => "应建规则",
         RuleKind::Counting => "计数规则",
+        RuleKind::Reporting => "报送规则",
         RuleKind::Coverage => "覆盖规则",
         RuleKind::Light => "亮灯规则",
         RuleKind::Chase => "催办规则",

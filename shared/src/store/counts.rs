@@ -4,10 +4,10 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 use serde::Serialize;
 
-use super::StoreError;
-use super::StoreResult;
 use super::audit::Entry;
-use super::ledger::Recording;
+use super::ledger::{Recorded, Recording};
+use super::predicates::known_at;
+use super::{StoreError, StoreResult};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::area_counts;
@@ -133,12 +133,13 @@ pub fn record(recording: &mut Recording<'_, '_>, new: &NewCount, today: NaiveDat
 pub fn list(
     conn: &mut AnyConnection,
     area: AreaId,
+    known: Recorded,
     before: Option<NaiveDate>,
     limit: i64,
 ) -> QueryResult<Vec<CountRow>> {
     let mut query = area_counts::table
         .filter(area_counts::area_id.eq(area))
-        .filter(area_counts::superseded_seq.is_null())
+        .filter(known_at!(area_counts, known))
         .order(area_counts::counted_on.desc())
         .limit(limit)
         .select(CountRow::as_select())

@@ -81,13 +81,14 @@ pub struct ProgramOfIssuer {
     pub issuer_path: String,
 }
 
-/// Programmes as they are known to be now, with their issuers.
-macro_rules! heads_with_issuers {
-    () => {
+/// Programmes as they were known at a moment, with their issuers as they are now.
+macro_rules! versions_with_issuers {
+    ($known:expr) => {
         program_versions::table
             .inner_join(programs::table.on(programs::id.eq(program_versions::program_id)))
             .inner_join(last_area!(program_versions::issuer_area_id))
-            .filter(head!(program_versions))
+            .filter(program_versions::valid_to.is_null())
+            .filter(known_at!(program_versions, $known))
             .select((
                 ProgramVersion::as_select(),
                 programs::created_at,
@@ -107,12 +108,16 @@ macro_rules! known_versions {
     };
 }
 
-/// The programme of this id, with its issuer.
+/// The programme of this id as it was known at `known`, with its issuer.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], or the database's.
-pub fn find_with_issuer(conn: &mut AnyConnection, id: ProgramId) -> StoreResult<ProgramOfIssuer> {
-    heads_with_issuers!()
+pub fn find_with_issuer(
+    conn: &mut AnyConnection,
+    id: ProgramId,
+    known: Recorded,
+) -> StoreResult<ProgramOfIssuer> {
+    versions_with_issuers!(known)
         .filter(program_versions::program_id.eq(id))
         .first(conn)
         .optional()?
@@ -173,16 +178,17 @@ pub fn find_known_at(
         .ok_or(StoreError::NotFound("program"))
 }
 
-/// All programmes by id, after `after`, each with its issuer.
+/// All programmes that were known at `known`, by id, after `after`, each with its issuer.
 ///
 /// # Errors
 /// The database's.
 pub fn list(
     conn: &mut AnyConnection,
+    known: Recorded,
     after: Option<ProgramId>,
     limit: i64,
 ) -> QueryResult<Vec<ProgramOfIssuer>> {
-    let mut query = heads_with_issuers!()
+    let mut query = versions_with_issuers!(known)
         .order(program_versions::program_id)
         .limit(limit)
         .into_boxed();

@@ -1,5 +1,7 @@
 //! Versioned parameter sets: superseded, never edited.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -8,13 +10,14 @@ use super::areas::Subtree;
 use super::audit::Entry;
 use super::ledger::{Recorded, Recording};
 use super::{StoreError, StoreResult};
-use crate::clock::UtcTime;
+use crate::clock::{UtcTime, start_of_day_in_shanghai};
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, rules};
 use crate::digest::{canonical, digest_of};
 use crate::domain::establishment::EstablishmentParams;
+use crate::domain::period::Period;
 pub use crate::domain::rule::DEFAULT;
-use crate::domain::rule::{CountingParams, RuleKind};
+use crate::domain::rule::{CountingParams, ReportingParams, RuleKind};
 use crate::ids::{AreaId, RuleId};
 use crate::store::predicates::{area_on, known_at, last_area};
 
@@ -95,14 +98,18 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewRule) -> StoreResult<R
     Ok(row)
 }
 
-/// Every version of every rule, with the code of its area.
+/// Every version of every rule that was known at `known`, with the code of its area now.
 ///
 /// # Errors
 /// The database's.
-pub fn list(conn: &mut AnyConnection, kind: Option<RuleKind>) -> QueryResult<Vec<(RuleRow, String)>> {
+pub fn list(
+    conn: &mut AnyConnection,
+    kind: Option<RuleKind>,
+    known: Recorded,
+) -> QueryResult<Vec<(RuleRow, String)>> {
     let mut query = rules::table
         .inner_join(last_area!(rules::scope_area_id))
-        .filter(rules::superseded_seq.is_null())
+        .filter(known_at!(rules, known))
         .order((rules::kind, rules::name, rules::version))
         .select((RuleRow::as_select(), area_versions::code))
         .into_boxed();
@@ -110,6 +117,18 @@ pub fn list(conn: &mut AnyConnection, kind: Option<RuleKind>) -> QueryResult<Vec
         query = query.filter(rules::kind.eq(kind));
     }
     query.load(conn)
+}
+
+/// Of these versions those in force on a day: of each kind, name and area the newest that has come into force.
+pub fn only_in_force(rows: &mut Vec<(RuleRow, String)>, on: NaiveDate) {
+    let of = |row: &RuleRow| (row.kind, row.name.clone(), row.scope_area_id);
+    let newest = |row: &RuleRow| (row.effective_from, row.version);
+    let mut in_force: HashMap<_, (NaiveDate, i64)> = HashMap::new();
+    for (row, _) in rows.iter().filter(|(row, _)| row.effective_from <= on) {
+        let known = in_force.entry(of(row)).or_insert_with(|| newest(row));
+        *known = newest(row).max(*known);
+    }
+    rows.retain(|(row, _)| in_force.get(&of(row)) == Some(&newest(row)));
 }
 
 /// Whether a rule was recorded after a place in the ledger, up to a moment.
@@ -192,6 +211,33 @@ fn in_force(
         .load(conn)
 }
 
+/// From when on reports of a period come too late for its figures, by the reporting rule that binds the area of `path` on the period's last
+/// day, as known at `known`. None where no rule closes it.
+///
+/// # Errors
+/// The database's.
+pub fn closed_at(
+    conn: &mut AnyConnection,
+    path: &str,
+    period: Period,
+    known: Recorded,
+) -> StoreResult<Option<UtcTime>> {
+    let rows = in_force(conn, RuleKind::Reporting, DEFAULT, period.last_day(), known)?;
+    let Some(rule) = nearest(rows, path) else {
+        return Ok(None);
+    };
+    let params: ReportingParams = serde_json::from_str(&rule.params)?;
+    Ok(params.closed_from(period).map(start_of_day_in_shanghai))
+}
+
+/// Of these versions the one that binds the area of a path: the nearest scope at or above it, and there the newest.
+fn nearest(rows: Vec<(RuleRow, String)>, path: &str) -> Option<RuleRow> {
+    rows.into_iter()
+        .filter(|(_, scope)| Subtree::rooted_at(scope).contains(path))
+        .max_by_key(|(rule, scope)| (scope.len(), rule.effective_from, rule.version))
+        .map(|(rule, _)| rule)
+}
+
 /// The counting rule `name` that binds the area of `path` on `as_of`, as known at `known`: the nearest scope above it, and
 /// there the newest version in force. Where nothing is recorded, `default` version 0 counts from 成立.
 ///
@@ -205,12 +251,8 @@ pub fn counting(
     known: Recorded,
 ) -> StoreResult<(RuleRef, CountingParams)> {
     let candidates = in_force(conn, RuleKind::Counting, name, as_of, known)?;
-    let nearest = candidates
-        .into_iter()
-        .filter(|(_, scope)| Subtree::rooted_at(scope).contains(path))
-        .max_by_key(|(rule, scope)| (scope.len(), rule.effective_from, rule.version));
-    match nearest {
-        Some((rule, _)) => {
+    match nearest(candidates, path) {
+        Some(rule) => {
             let params = serde_json::from_str(&rule.params)?;
             Ok((
                 RuleRef {

@@ -61,7 +61,7 @@ async fn article_figures(db: &Db, rule: &'static str, to: NaiveDate) -> Vec<(i64
         snapshot(conn, |conn| {
             let known = ledger::known(conn)?;
             let province = areas::find(conn, &Subtree::everything(), "340000")?;
-            let program = programs::list(conn, None, 1)?.remove(0);
+            let program = programs::list(conn, known, None, 1)?.remove(0);
             let question = Question {
                 metrics: vec![Metric::Added, Metric::Growth],
                 within: province.subtree(),
@@ -135,7 +135,8 @@ async fn june(db: &Db) -> (Common, Own) {
             let everything = Subtree::everything();
             let issuer = areas::find(conn, &everything, "340000")?.area_id;
             let bengbu = areas::find(conn, &everything, "340300")?.area_id;
-            let program = programs::list(conn, None, 1)?.remove(0).program.program_id;
+            let known = ledger::known(conn)?;
+            let program = programs::list(conn, known, None, 1)?.remove(0).program.program_id;
             let key = BulletinKey {
                 issuer,
                 program,

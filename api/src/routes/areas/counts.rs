@@ -5,17 +5,16 @@ use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::ids::CountId;
-use qiaojian_shared::store::areas;
 use qiaojian_shared::store::counts::{self, CountRow, NewCount};
+use qiaojian_shared::store::{areas, ledger};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::{Body, Params, Segment};
 use crate::page::{self, Page, Window};
 use crate::problem::{ApiError, Problem};
-use crate::wire::PageParams;
 use crate::write::{Reply, Write};
 
 /// What a client says of a count.
@@ -81,11 +80,23 @@ fn check_level(caller: &Principal) -> Result<(), ApiError> {
 #[derive(Serialize, Deserialize)]
 struct CountedOn(#[serde(deserialize_with = "day::read")] NaiveDate);
 
+/// As of which moment.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListParams {
+    /// As known at that moment; now when left out.
+    known_at: Option<UtcTime>,
+    /// 1 to 200; 50 when left out.
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
+
 /// What was counted in an area of the caller's subtree, the latest day first. Only for callers at county level and below.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["counts:read"])),
-    params(("code" = String, Path, description = "The area's code"), PageParams),
+    params(("code" = String, Path, description = "The area's code"), ListParams),
     responses(
         (status = 200, description = "Part of the counts", body = Page<Count>),
         (status = 403, description = "The caller stands above county level", body = Problem),
@@ -98,16 +109,22 @@ pub async fn list(
     caller: Caller<needs::CountsRead>,
     code: Segment<String>,
     request: HttpRequest,
-    params: Params<PageParams>,
+    params: Params<ListParams>,
 ) -> Result<HttpResponse, ApiError> {
-    let window = Window::<CountedOn>::new(&request, params.limit, params.cursor.as_deref())?;
+    let ListParams {
+        known_at,
+        limit,
+        cursor,
+    } = params.0;
+    let window = Window::<CountedOn>::new(&request, limit, cursor.as_deref())?;
     let caller = caller.principal();
     let page = app
         .read(move |conn| {
             let area = areas::find(conn, &caller.visible, &code.0)?;
             check_level(&caller)?;
             let before = window.after.as_ref().map(|CountedOn(day)| *day);
-            let rows = counts::list(conn, area.area_id, before, window.fetch())?;
+            let known = ledger::known_at(conn, known_at)?.known;
+            let rows = counts::list(conn, area.area_id, known, before, window.fetch())?;
             window.page(
                 rows,
                 |row| CountedOn(row.counted_on),

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::AnyConnection;
 use qiaojian_shared::domain::dates::day;
+use qiaojian_shared::domain::period::Period;
 use qiaojian_shared::figures::{self, CohortChoice, Figure, GroupBy, GroupKey, MembersKind, Metric, Part};
 use qiaojian_shared::ids::ProgramId;
 use qiaojian_shared::store::rules::RuleRef;
@@ -42,6 +43,10 @@ pub struct FiguresParams {
     /// The date of the tree, the cohorts and the rules; `to` when left out.
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
+    /// A period, such as `2022-05`, in place of the days and of `known_at`: as known at its cut-off (截止), once that is past, where a reporting rule
+    /// has one.
+    #[param(value_type = Option<String>)]
+    period: Option<Period>,
     /// As the register was known at that moment; now when left out. A later one is clamped to the ledger clock.
     known_at: Option<UtcTime>,
     /// The name of a counting rule; `default` when left out.
@@ -62,6 +67,11 @@ pub struct FiguresScope {
     cohort: Option<String>,
     from: NaiveDate,
     to: NaiveDate,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period: Option<Period>,
+    /// From this moment on reports of the period come too late; left out where no rule closes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closed_at: Option<UtcTime>,
 }
 
 /// A figure with the links that open it.
@@ -149,10 +159,11 @@ pub async fn answer(
         known_at: params.known_at,
         basis: params.basis,
         group_by: params.group_by.0,
+        period: params.period,
     };
     let (caller, today) = (caller.principal(), app.today());
     // Only the newest knowledge is answered on the fast lane.
-    let slow = asked.known_at.is_some();
+    let slow = asked.known_at.is_some() || asked.period.is_some();
     let model = Arc::clone(&app.figures);
     let work = move |conn: &mut AnyConnection| {
         let (prepared, counted) = asked.answer(conn, &model, &caller, today, |prepared, facts| {
@@ -191,6 +202,8 @@ fn reply(counted: figures::Answer, prepared: &Prepared) -> FiguresReply {
             },
             from: prepared.question.from,
             to: prepared.question.to,
+            period: prepared.period.map(|(period, _)| period),
+            closed_at: prepared.period.and_then(|(_, closed_at)| closed_at),
         },
         items: show(counted.items),
         totals: show(counted.totals),

@@ -133,6 +133,7 @@ pub async fn members(
             .copied()
             .filter(|key| *key != GroupBy::Cohort)
             .collect(),
+        ..Asked::default()
     };
     let (caller, today) = (caller.principal(), app.today());
     let model = Arc::clone(&app.figures);

@@ -1,8 +1,9 @@
 //! From query parameters to a question with every default filled in, and back to a link that asks it again.
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::{AnyConnection, snapshot};
+use qiaojian_shared::domain::period::Period;
 use qiaojian_shared::domain::program::Cohort;
 use qiaojian_shared::domain::rule::CountingParams;
 use qiaojian_shared::figures::{
@@ -21,7 +22,7 @@ use crate::problem::ApiError;
 const TRIES: usize = 4;
 
 /// What the parameters say, before the defaults.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Asked {
     pub metrics: Vec<Metric>,
     pub area: Option<String>,
@@ -33,6 +34,8 @@ pub struct Asked {
     pub known_at: Option<UtcTime>,
     pub basis: Option<String>,
     pub group_by: Vec<GroupBy>,
+    /// In place of the days and of `known_at`.
+    pub period: Option<Period>,
 }
 
 /// A question with every default filled in.
@@ -45,6 +48,8 @@ pub struct Prepared {
     pub area_code: String,
     pub program: Option<ProgramId>,
     pub illustrative: bool,
+    /// The period it is about, and from when on reports of it come too late, where there is such a moment.
+    pub period: Option<(Period, Option<UtcTime>)>,
     /// Whether it is about the present knowledge, which the read model has.
     pub is_present: bool,
 }
@@ -88,6 +93,9 @@ impl Asked {
         caller: &Principal,
         today: NaiveDate,
     ) -> Result<Prepared, ApiError> {
+        if let Some(period) = self.period {
+            return self.prepare_period(conn, caller, today, period);
+        }
         let Knowing { known, is_present } = ledger::known_at(conn, self.known_at)?;
         let program = match self.program {
             Some(id) => Some(programs::find_known_at(conn, id, known)?),
@@ -152,8 +160,55 @@ impl Asked {
             area_code: area.code,
             program,
             illustrative,
+            period: None,
             is_present,
         })
+    }
+
+    /// The same about a period: its days, up to today, as known at its cut-off (截止) once that is past.
+    fn prepare_period(
+        &self,
+        conn: &mut AnyConnection,
+        caller: &Principal,
+        today: NaiveDate,
+        period: Period,
+    ) -> Result<Prepared, ApiError> {
+        let days = [self.from, self.to, self.as_of];
+        if days.iter().any(Option::is_some) || self.known_at.is_some() {
+            return Err(ApiError::bad_parameter(
+                "period",
+                "period 已含起止日期和截止时刻，不能与 from、to、as_of、known_at 同用。",
+                "period says the days and the moment; leave out from, to, as_of and known_at.",
+            ));
+        }
+        let first = period.first_day();
+        if first > today {
+            return Err(ApiError::bad_parameter(
+                "period",
+                format!("period 尚未开始（{first}）。"),
+                format!("The period has not begun; it does on {first}."),
+            ));
+        }
+        let asked = Self {
+            period: None,
+            from: first.pred_opt(),
+            to: Some(period.last_day().min(today)),
+            ..self.clone()
+        };
+        let prepared = asked.prepare(conn, caller, today)?;
+        let path = prepared.question.within.lower().to_owned();
+        let closed_at = rules::closed_at(conn, &path, period, prepared.known)?;
+        let period = Some((period, closed_at));
+        let asked = match closed_at.filter(|at| *at <= prepared.known.at) {
+            None => return Ok(Prepared { period, ..prepared }),
+            // What comes at that very moment is late.
+            Some(at) => Self {
+                known_at: Some(at.plus(-TimeDelta::microseconds(1))),
+                ..asked
+            },
+        };
+        let prepared = asked.prepare(conn, caller, today)?;
+        Ok(Prepared { period, ..prepared })
     }
 }
 

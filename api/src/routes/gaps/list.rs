@@ -10,6 +10,7 @@ use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::domain::area::Level;
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::establishment::Requirement;
+use qiaojian_shared::domain::period::Period;
 use qiaojian_shared::domain::program::Cohort;
 use qiaojian_shared::figures::{self, Gap, Metric, WantedGaps};
 use qiaojian_shared::ids::{AreaId, ProgramId};
@@ -45,6 +46,10 @@ pub struct ListParams {
     /// As of this day; today when left out.
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
+    /// A period, such as `2022-05`, in place of the days and of `known_at`: as known at its cut-off (截止), once that is past, where a reporting rule
+    /// has one.
+    #[param(value_type = Option<String>)]
+    period: Option<Period>,
     /// As the register was known at that moment. Give it for all pages of a list, so that they belong together.
     known_at: Option<UtcTime>,
     /// The name of a counting rule; `default` when left out.
@@ -140,12 +145,11 @@ pub async fn list(
         area: params.area,
         program: params.program,
         cohort: Some(params.cohort.unwrap_or_else(|| "all".to_owned())),
-        from: None,
-        to: None,
         as_of: params.as_of,
         known_at: params.known_at,
         basis: params.basis,
-        group_by: Vec::new(),
+        period: params.period,
+        ..Asked::default()
     };
     let (caller, today, model) = (caller.principal(), app.today(), Arc::clone(&app.figures));
     let page = app

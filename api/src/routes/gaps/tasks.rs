@@ -157,14 +157,9 @@ async fn selected(
     let asked = Asked {
         metrics: vec![Metric::Fulfilment],
         area: gaps.area,
-        program: None,
         cohort: Some(gaps.cohort.unwrap_or_else(|| "all".to_owned())),
-        from: None,
-        to: None,
-        as_of: None,
-        known_at: None,
         basis: gaps.basis,
-        group_by: Vec::new(),
+        ..Asked::default()
     };
     let (today, model, named) = (app.today(), Arc::clone(&app.figures), gaps.areas);
     app.read_slow(move |conn| {

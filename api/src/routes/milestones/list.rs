@@ -11,6 +11,7 @@ use qiaojian_shared::db::{AnyConnection, snapshot};
 use qiaojian_shared::domain::area::Level;
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::milestone::{MilestoneKind, MilestoneState};
+use qiaojian_shared::domain::period::Period;
 use qiaojian_shared::domain::program::Cohort;
 use qiaojian_shared::figures::{CohortChoice, Metric};
 use qiaojian_shared::ids::{AreaId, OrganizationId, ProgramId};
@@ -59,6 +60,10 @@ pub struct ListParams {
     /// As of this day; today when left out.
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
+    /// A period, such as `2022-05`, in place of the days and of `known_at`: as known at its cut-off (截止), once that is past, where a reporting rule
+    /// has one.
+    #[param(value_type = Option<String>)]
+    period: Option<Period>,
     /// As the register was known at that moment. Give it for all pages of a list, so that they belong together.
     known_at: Option<UtcTime>,
     /// The name of a counting rule; `default` when left out. Only what is reached by `default` is noted, and can be withdrawn.
@@ -143,7 +148,8 @@ pub async fn list(
         as_of: params.as_of,
         known_at: params.known_at,
         basis: params.basis,
-        group_by: Vec::new(),
+        period: params.period,
+        ..Asked::default()
     };
     let filter = Filter {
         kinds: params.kind.0,

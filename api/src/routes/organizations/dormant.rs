@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::{Months, NaiveDate};
+use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::snapshot;
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::ids::{AreaId, OrganizationId};
@@ -30,6 +31,8 @@ pub struct DormantParams {
     /// The day up to which a year has passed, in the tree of that day; today (Asia/Shanghai) when left out.
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
+    /// As the register was known at that moment. Give it for all pages of a list, so that they belong together.
+    known_at: Option<UtcTime>,
     /// 1 to 200; 50 when left out.
     limit: Option<i64>,
     cursor: Option<String>,
@@ -68,15 +71,13 @@ pub async fn dormant(
     let DormantParams {
         area,
         as_of,
+        known_at,
         limit,
         cursor,
     } = params.0;
     let window = Window::<(String, OrganizationId)>::new(&request, limit, cursor.as_deref())?;
     let (caller, today) = (caller.principal(), app.today());
-    let times = Times {
-        as_of,
-        known_at: None,
-    };
+    let times = Times { as_of, known_at };
     let page = app
         .read_slow(move |conn| {
             snapshot(conn, |conn| {
@@ -86,7 +87,7 @@ pub async fn dormant(
                 let (after, fetch) = (window.after.as_ref(), window.fetch());
                 let rows = organizations::dormant(conn, &within, moment, since, after, fetch)?;
                 let stood: Vec<AreaId> = rows.iter().map(|row| row.organization.area_id).collect();
-                let last = organizations::last_activities(conn, &stood, moment.as_of)?;
+                let last = organizations::last_activities(conn, &stood, moment)?;
                 let page = window.page(
                     rows,
                     |row| (row.area_path.clone(), row.organization.organization_id),

@@ -2,8 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::{Days, NaiveDate};
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::db::snapshot;
+use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::areas;
 use qiaojian_shared::store::organizations;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -12,6 +14,7 @@ use super::wire::Organization;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Params;
+use crate::moment::{Times, View};
 use crate::page::{self, Page, Window};
 use crate::problem::{ApiError, Problem};
 
@@ -27,8 +30,13 @@ const FURTHEST: u64 = 3660;
 pub struct RenewalParams {
     /// Only this area and all below it; the caller's own when left out.
     area: Option<String>,
-    /// Terms that end within so many days from today (Asia/Shanghai), or have ended: 0 to 3660; 180 when left out.
+    /// Terms that end within so many days from `as_of`, or have ended: 0 to 3660; 180 when left out.
     within_days: Option<u64>,
+    /// As it was on this day, in the tree of that day; today (Asia/Shanghai), as known last, when left out.
+    #[serde(default, deserialize_with = "day::read_optional")]
+    as_of: Option<NaiveDate>,
+    /// As the register was known at that moment. Give it for all pages of a list, so that they belong together.
+    known_at: Option<UtcTime>,
     /// 1 to 200; 50 when left out.
     limit: Option<i64>,
     cursor: Option<String>,
@@ -39,7 +47,7 @@ pub struct RenewalParams {
 pub struct Renewal {
     #[serde(flatten)]
     organization: Organization,
-    /// Days from today until the term ends; negative when it has ended.
+    /// Days from `as_of` until the term ends; negative when it has ended.
     days_left: i64,
 }
 
@@ -64,14 +72,17 @@ pub async fn renewals(
     let RenewalParams {
         area,
         within_days,
+        as_of,
+        known_at,
         limit,
         cursor,
     } = params.0;
     let window = Window::<(NaiveDate, OrganizationId)>::new(&request, limit, cursor.as_deref())?;
     let (caller, today) = (caller.principal(), app.today());
+    let (times, day) = (Times { as_of, known_at }, as_of.unwrap_or(today));
     let until = Some(within_days.unwrap_or(AHEAD))
         .filter(|days| *days <= FURTHEST)
-        .and_then(|days| today.checked_add_days(Days::new(days)));
+        .and_then(|days| day.checked_add_days(Days::new(days)));
     let until = until.ok_or_else(|| {
         ApiError::bad_parameter(
             "within_days",
@@ -81,26 +92,26 @@ pub async fn renewals(
     })?;
     let page = app
         .read_slow(move |conn| {
-            let within = match &area {
-                Some(code) => areas::find(conn, &caller.visible, code)?.subtree(),
-                None => caller.visible.clone(),
-            };
-            let (after, fetch) = (window.after.as_ref(), window.fetch());
-            let rows = organizations::renewals(conn, &within, until, after, fetch)?;
-            let ends = |row: &organizations::OrganizationInArea| {
-                row.organization.term_ends_on.unwrap_or(until) // all of these have one
-            };
-            let page = window.page(
-                rows,
-                |row| (ends(row), row.organization.organization_id),
-                |row| {
-                    Ok(Renewal {
-                        days_left: (ends(&row) - today).num_days(),
-                        organization: Organization::of(&row)?,
-                    })
-                },
-            )?;
-            page.transpose()?.write()
+            snapshot(conn, |conn| {
+                let view = View::of(conn, &caller, area.as_deref(), (times, today))?;
+                let (after, fetch) = (window.after.as_ref(), window.fetch());
+                let scope = (&view.within, view.moment);
+                let rows = organizations::renewals(conn, scope, until, after, fetch)?;
+                let ends = |row: &organizations::OrganizationInArea| {
+                    row.organization.term_ends_on.unwrap_or(until) // all of these have one
+                };
+                let page = window.page(
+                    rows,
+                    |row| (ends(row), row.organization.organization_id),
+                    |row| {
+                        Ok(Renewal {
+                            days_left: (ends(&row) - day).num_days(),
+                            organization: Organization::at(&row, view.moment)?,
+                        })
+                    },
+                )?;
+                page.transpose()?.write()
+            })
         })
         .await?;
     Ok(page::reply_written(&request, page))

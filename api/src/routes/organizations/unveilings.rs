@@ -2,10 +2,11 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
+use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::snapshot;
+use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::organization::{PreciseDate, Unveiling};
 use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::areas;
 use qiaojian_shared::store::organizations::{self, Checked};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -14,6 +15,7 @@ use super::wire::Organization;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
+use crate::moment::{Times, View};
 use crate::page::{self, Page, Window};
 use crate::problem::{ApiError, Problem};
 
@@ -29,6 +31,11 @@ pub struct UnveilingParams {
     #[serde(default)]
     #[param(value_type = Option<String>)]
     finding: List<Unveiling>,
+    /// As it was on this day, in the tree of that day; today (Asia/Shanghai), as known last, when left out.
+    #[serde(default, deserialize_with = "day::read_optional")]
+    as_of: Option<NaiveDate>,
+    /// As the register was known at that moment. Give it for all pages of a list, so that they belong together.
+    known_at: Option<UtcTime>,
     /// 1 to 200; 50 when left out.
     limit: Option<i64>,
     cursor: Option<String>,
@@ -68,6 +75,8 @@ pub async fn unveilings(
     let UnveilingParams {
         area,
         finding,
+        as_of,
+        known_at,
         limit,
         cursor,
     } = params.0;
@@ -77,23 +86,21 @@ pub async fn unveilings(
     } else {
         finding.0
     };
-    let caller = caller.principal();
+    let (caller, today) = (caller.principal(), app.today());
+    let times = Times { as_of, known_at };
     let page = app
         .read_slow(move |conn| {
             snapshot(conn, |conn| {
-                let within = match &area {
-                    Some(code) => areas::find(conn, &caller.visible, code)?.subtree(),
-                    None => caller.visible.clone(),
-                };
+                let view = View::of(conn, &caller, area.as_deref(), (times, today))?;
                 let (after, fetch) = (window.after.as_ref(), window.fetch());
-                let scope = (&caller.visible, &within);
+                let scope = (&view.visible, &view.within, view.moment);
                 let rows = organizations::unveilings(conn, scope, &findings, after, fetch)?;
                 let dates: Vec<PreciseDate> = rows.iter().filter_map(|row| row.unveiled).collect();
-                let together = organizations::unveiled_together(conn, &within, &dates)?;
+                let together = organizations::unveiled_together(conn, (&view.within, view.moment), &dates)?;
                 let page = window.page(rows, key_of, |row| {
                     let days = row.unveiled.map(|date| (date.earliest(), date.counts_from()));
                     Ok(UnveilingCheck {
-                        organization: Organization::of(&row.found)?,
+                        organization: Organization::at(&row.found, view.moment)?,
                         finding: row.finding,
                         parent_unveiled_on: row.parent_unveiled.map(|date| date.on),
                         unveiled_together: days.and_then(|days| together.get(&days).copied()).unwrap_or(0),

@@ -228,6 +228,14 @@ impl Organization {
         })
     }
 
+    /// As the row of a moment says, or the last one where none was asked for.
+    pub fn at(found: &OrganizationInArea, moment: Option<Moment>) -> Result<Self, ApiError> {
+        match moment {
+            Some(moment) => Self::on(found, moment),
+            None => Self::of(found),
+        }
+    }
+
     /// As the row says.
     pub fn of(found: &OrganizationInArea) -> Result<Self, ApiError> {
         let row = &found.organization;

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
+use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::snapshot;
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::ids::ProgramId;
@@ -24,6 +25,8 @@ pub struct CohortParams {
     /// On this day (Asia/Shanghai); today when left out.
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
+    /// As known at that moment; now when left out.
+    known_at: Option<UtcTime>,
     /// 1 to 200; 50 when left out.
     limit: Option<i64>,
     cursor: Option<String>,
@@ -47,14 +50,19 @@ pub async fn cohort(
     id: Segment<ProgramId>,
     params: Params<CohortParams>,
 ) -> Result<HttpResponse, ApiError> {
-    let CohortParams { as_of, limit, cursor } = params.0;
+    let CohortParams {
+        as_of,
+        known_at,
+        limit,
+        cursor,
+    } = params.0;
     let window = Window::<String>::new(&request, limit, cursor.as_deref())?;
     let as_of = as_of.unwrap_or_else(|| app.today());
     let page = app
         .read(move |conn| {
             let mut rows = snapshot(conn, |conn| {
-                programs::find(conn, id.0)?;
-                let known = ledger::known(conn)?;
+                let known = ledger::known_at(conn, known_at)?.known;
+                programs::find_known_at(conn, id.0, known)?;
                 Ok::<_, ApiError>(programs::cohorts(conn, id.0, as_of, known)?)
             })?;
             // A cohort is a few dozen areas: the whole of it is read, and a part shown.

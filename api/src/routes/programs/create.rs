@@ -54,7 +54,8 @@ pub async fn create(
             };
             let program = programs::create(recording, &new)?;
             let is_new = program.recorded_seq == recording.recorded().seq;
-            let shown = Program::of(programs::find_with_issuer(recording.conn(), id)?)?;
+            let known = recording.recorded();
+            let shown = Program::of(programs::find_with_issuer(recording.conn(), id, known)?)?;
             let reply = Reply::created(format!("/v1/programs/{id}"), shown.version, &shown)?;
             Ok(if is_new { reply } else { reply.made_before() })
         })

@@ -1,21 +1,33 @@
 //! One programme.
 
 use actix_web::{HttpResponse, get, web};
+use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::ids::ProgramId;
-use qiaojian_shared::store::programs;
+use qiaojian_shared::store::{ledger, programs};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::wire::Program;
 use crate::app::App;
 use crate::auth::{Caller, needs};
-use crate::extract::Segment;
+use crate::extract::{Params, Segment};
 use crate::problem::{ApiError, Problem};
 use crate::write::show;
+
+/// As of which moment.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct GetParams {
+    /// As known at that moment; now when left out.
+    known_at: Option<UtcTime>,
+}
 
 /// One programme.
 #[utoipa::path(
     tag = "programs",
     security(("oauth" = ["area:read"])),
-    params(("id" = uuid::Uuid, Path, description = "The programme")),
+    params(("id" = uuid::Uuid, Path, description = "The programme"), GetParams),
     responses((status = 200, description = "The programme", body = Program), (status = 404, description = "None", body = Problem))
 )]
 #[get("/programs/{id}")]
@@ -23,9 +35,14 @@ pub async fn get(
     app: web::Data<App>,
     _caller: Caller<needs::AreaRead>,
     id: Segment<ProgramId>,
+    params: Params<GetParams>,
 ) -> Result<HttpResponse, ApiError> {
+    let known_at = params.0.known_at;
     let found = app
-        .read(move |conn| Ok(programs::find_with_issuer(conn, id.0)?))
+        .read(move |conn| {
+            let known = ledger::known_at(conn, known_at)?.known;
+            Ok(programs::find_with_issuer(conn, id.0, known)?)
+        })
         .await?;
     Ok(show(found.program.version, &Program::of(found)?))
 }

@@ -1,8 +1,11 @@
 //! All programmes.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
+use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::ids::ProgramId;
-use qiaojian_shared::store::programs;
+use qiaojian_shared::store::{ledger, programs};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::wire::Program;
 use crate::app::App;
@@ -10,13 +13,24 @@ use crate::auth::{Caller, needs};
 use crate::extract::Params;
 use crate::page::{self, Page, Window};
 use crate::problem::ApiError;
-use crate::wire::PageParams;
+
+/// As of which moment.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListParams {
+    /// As known at that moment; now when left out.
+    known_at: Option<UtcTime>,
+    /// 1 to 200; 50 when left out.
+    limit: Option<i64>,
+    cursor: Option<String>,
+}
 
 /// All programmes, oldest first.
 #[utoipa::path(
     tag = "programs",
     security(("oauth" = ["area:read"])),
-    params(PageParams),
+    params(ListParams),
     responses((status = 200, description = "Part of the list", body = Page<Program>))
 )]
 #[get("/programs")]
@@ -24,12 +38,18 @@ pub async fn list(
     app: web::Data<App>,
     _caller: Caller<needs::AreaRead>,
     request: HttpRequest,
-    params: Params<PageParams>,
+    params: Params<ListParams>,
 ) -> Result<HttpResponse, ApiError> {
-    let window = Window::<ProgramId>::new(&request, params.limit, params.cursor.as_deref())?;
+    let ListParams {
+        known_at,
+        limit,
+        cursor,
+    } = params.0;
+    let window = Window::<ProgramId>::new(&request, limit, cursor.as_deref())?;
     let page = app
         .read(move |conn| {
-            let rows = programs::list(conn, window.after, window.fetch())?;
+            let known = ledger::known_at(conn, known_at)?.known;
+            let rows = programs::list(conn, known, window.after, window.fetch())?;
             window
                 .page(rows, |found| found.program.program_id, Program::of)?
                 .transpose()

@@ -42,7 +42,8 @@ pub async fn set_cohort(
     let caller = caller.principal();
     write
         .run(&app, &digest, move |recording| {
-            let found = programs::find_with_issuer(recording.conn(), id.0)?;
+            let known = recording.recorded();
+            let found = programs::find_with_issuer(recording.conn(), id.0, known)?;
             if !caller.visible.contains(&found.issuer_path) {
                 return Err(ApiError::not_yours(
                     "只有项目的发起地区及其上级可以调整分组。",

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use qiaojian_shared::domain::Violation;
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::establishment::EstablishmentParams;
-use qiaojian_shared::domain::rule::{CountingParams, RuleKind};
+use qiaojian_shared::domain::rule::{CountingParams, ReportingParams, RuleKind};
 use qiaojian_shared::domain::violation::{NAME_CHARS, TEXT_CHARS, check_text};
 use qiaojian_shared::ids::RuleId;
 use qiaojian_shared::store::rules::{self, NewRule};
@@ -24,7 +24,7 @@ use crate::write::{Reply, Write};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleInput {
-    /// In this version `counting` and `establishment`.
+    /// In this version `counting`, `establishment` and `reporting`.
     kind: RuleKind,
     /// What `basis` takes; `default` is used when none is asked for.
     #[schema(example = "verified_only", max_length = 100)]
@@ -37,7 +37,7 @@ pub struct RuleInput {
     effective_from: NaiveDate,
     /// `counting`: `counted_from` {approved, established, unveiled}, `cohorts`, `verified_only`. `establishment`: `levels` at which every
     /// area should have an organization, and `village` {`persons`, `households`}: from either number on an organization, below both a
-    /// liaison post.
+    /// liaison post. `reporting`: `cut_off_days` after a period's last day, up to whose end reports are taken into `period` figures.
     #[schema(value_type = Object, example = json!({"counted_from": "established", "verified_only": true}))]
     params: serde_json::Map<String, serde_json::Value>,
     /// Where it is written down.
@@ -50,20 +50,24 @@ impl RuleInput {
         let mut violations = Vec::new();
         check_text(&mut violations, "/name", &self.name, NAME_CHARS);
         check_text(&mut violations, "/source", &self.source, TEXT_CHARS);
-        if !matches!(self.kind, RuleKind::Counting | RuleKind::Establishment) {
+        let is_supported = matches!(
+            self.kind,
+            RuleKind::Counting | RuleKind::Establishment | RuleKind::Reporting
+        );
+        if !is_supported {
             violations.push(Violation::new(
                 "/kind",
                 "kind_not_supported",
-                "目前只支持 counting 和 establishment 规则。",
-                "Only counting and establishment rules can be recorded in this version.",
+                "目前只支持 counting、establishment 和 reporting 规则。",
+                "Only counting, establishment and reporting rules can be recorded in this version.",
             ));
         }
-        if self.kind == RuleKind::Establishment && self.name != rules::DEFAULT {
+        if self.kind != RuleKind::Counting && self.name != rules::DEFAULT {
             violations.push(Violation::new(
                 "/name",
                 "name_not_supported",
-                "应建标准只有一套，名称应为 default。",
-                "There is one establishment rule, and its name is `default`.",
+                "只有计数规则可以另起名称，其他规则的名称应为 default。",
+                "Only counting rules have names of their own; the name of another is `default`.",
             ));
         }
         if !violations.is_empty() {
@@ -73,6 +77,10 @@ impl RuleInput {
         let params = serde_json::Value::Object(self.params.clone());
         match self.kind {
             RuleKind::Establishment => fit::<EstablishmentParams>(params).map(drop),
+            RuleKind::Reporting => match fit::<ReportingParams>(params)?.violations() {
+                wrong if wrong.is_empty() => Ok(()),
+                wrong => Err(ApiError::invalid(wrong)),
+            },
             _ => fit::<CountingParams>(params).map(drop),
         }
     }

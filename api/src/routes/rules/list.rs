@@ -3,8 +3,10 @@
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::rule::RuleKind;
 use qiaojian_shared::ids::RuleId;
+use qiaojian_shared::store::ledger;
 use qiaojian_shared::store::rules::{self, RuleRow};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -22,6 +24,11 @@ use crate::problem::ApiError;
 pub struct ListParams {
     #[param(value_type = Option<String>)]
     kind: Option<RuleKind>,
+    /// Only the versions in force on this day (Asia/Shanghai); every version when left out.
+    #[serde(default, deserialize_with = "day::read_optional")]
+    as_of: Option<NaiveDate>,
+    /// As known at that moment; now when left out.
+    known_at: Option<UtcTime>,
     /// 1 to 200; 50 when left out.
     limit: Option<i64>,
     cursor: Option<String>,
@@ -70,7 +77,7 @@ fn key((row, _): &(RuleRow, String)) -> Key {
     (row.kind.to_string(), row.name.clone(), row.version, row.id)
 }
 
-/// Every version of every rule, by kind, name and version.
+/// Every version of every rule, or those in force on a day, by kind, name and version.
 #[utoipa::path(
     tag = "rules",
     security(("oauth" = ["rule:read"])),
@@ -84,12 +91,22 @@ pub async fn list(
     request: HttpRequest,
     params: Params<ListParams>,
 ) -> Result<HttpResponse, ApiError> {
-    let ListParams { kind, limit, cursor } = params.0;
+    let ListParams {
+        kind,
+        as_of,
+        known_at,
+        limit,
+        cursor,
+    } = params.0;
     let window = Window::<Key>::new(&request, limit, cursor.as_deref())?;
     let page = app
         .read(move |conn| {
+            let known = ledger::known_at(conn, known_at)?.known;
             // Rules are few: all are read, and a part shown.
-            let mut rows = rules::list(conn, kind)?;
+            let mut rows = rules::list(conn, kind, known)?;
+            if let Some(on) = as_of {
+                rules::only_in_force(&mut rows, on);
+            }
             rows.sort_by_cached_key(key);
             rows.retain(|row| window.after.as_ref().is_none_or(|after| key(row) > *after));
             window.page(rows, key, Rule::of)?.transpose()

@@ -10,7 +10,7 @@ use qiaojian_shared::store::organizations::{self, NewOrganization};
 use qiaojian_shared::store::programs::{self, NewProgram};
 use qiaojian_shared::store::rules::{self, NewRule};
 use qiaojian_shared::store::schedules::{self, NewSchedule, Recipients};
-use qiaojian_shared::store::{StoreError, Subtree};
+use qiaojian_shared::store::{StoreError, Subtree, ledger};
 
 use super::super::plan::{EndpointSpec, OrganizationSpec, ProgramSpec, RuleSpec, ScheduleSpec};
 use super::areas::Areas;
@@ -63,7 +63,10 @@ pub async fn rules<P: FnMut(Progress)>(
 ) -> anyhow::Result<()> {
     let present = writer
         .db
-        .read(|conn| rules::list(conn, None).map_err(StoreError::from))
+        .read(|conn| {
+            let known = ledger::known(conn)?;
+            rules::list(conn, None, known).map_err(StoreError::from)
+        })
         .await
         .context("cannot read the rules")?;
     let is_new = |spec: &&RuleSpec| {

@@ -7,15 +7,15 @@ use chrono::NaiveDate;
 use diesel::dsl::{count_star, exists, max, not};
 use diesel::prelude::*;
 
-use super::past::rows_of;
-use super::{Filter, OrganizationInArea, OrganizationVersion, by_ids, heads_in, list};
+use super::past::{list_on, rows_of};
+use super::{Filter, OrganizationInArea, OrganizationVersion, heads_in, list};
 use crate::db::AnyConnection;
 use crate::db::schema::{activity_areas, activity_versions, area_versions, organization_versions};
 use crate::domain::dates::{Precision, interval, latest_counting_by};
 use crate::domain::organization::{PreciseDate, Status, Unveiling};
 use crate::ids::{AreaId, OrganizationId};
 use crate::store::areas::Subtree;
-use crate::store::predicates::{area_on, current_area, head, true_on, within};
+use crate::store::predicates::{area_on, current_area, head, known_at, true_on, within};
 use crate::store::{Moment, StoreResult};
 
 /// Rows looked through at a time for those that a check finds something of.
@@ -33,31 +33,49 @@ macro_rules! counts_after {
     }};
 }
 
+/// Does the same with the organizations of a moment, in the tree of that moment, or with those known last where none is meant.
+macro_rules! with_rows {
+    ($within:expr, $moment:expr, |$rows:ident| $query:expr) => {
+        match $moment {
+            None => {
+                let $rows = heads_in!($within);
+                $query
+            }
+            Some(moment) => {
+                let $rows = rows_of!($within, moment);
+                $query
+            }
+        }
+    };
+}
+
 /// Established organizations of `within` whose term ends up to `until` or has ended, the earliest first, after `after` (a day and an
-/// id).
+/// id); of a moment, or as known last.
 ///
 /// # Errors
 /// The database's.
 pub fn renewals(
     conn: &mut AnyConnection,
-    within: &Subtree,
+    (within, moment): (&Subtree, Option<Moment>),
     until: NaiveDate,
     after: Option<&(NaiveDate, OrganizationId)>,
     limit: i64,
 ) -> QueryResult<Vec<OrganizationInArea>> {
     use organization_versions as o;
-    let mut query = heads_in!(within)
-        .filter(o::status.eq(Status::Established))
-        .filter(o::term_ends_on.le(until))
-        .order((o::term_ends_on, o::organization_id))
-        .limit(limit)
-        .into_boxed();
-    if let Some((day, id)) = after.copied() {
-        query = query
-            .filter(o::term_ends_on.ge(day))
-            .filter(o::term_ends_on.gt(day).or(o::organization_id.gt(id)));
-    }
-    query.load(conn)
+    with_rows!(within, moment, |rows| {
+        let mut query = rows
+            .filter(o::status.eq(Status::Established))
+            .filter(o::term_ends_on.le(until))
+            .order((o::term_ends_on, o::organization_id))
+            .limit(limit)
+            .into_boxed();
+        if let Some((day, id)) = after.copied() {
+            query = query
+                .filter(o::term_ends_on.ge(day))
+                .filter(o::term_ends_on.gt(day).or(o::organization_id.gt(id)));
+        }
+        query.load(conn)
+    })
 }
 
 /// Organizations of `within` (a path of the tree of that moment) that stood established on the day, of which and of whose area
@@ -77,7 +95,7 @@ pub fn dormant(
     use {activity_areas as t, activity_versions as v, organization_versions as o};
     let happened = || {
         v::table
-            .filter(head!(v))
+            .filter(known_at!(v, moment.known).and(v::valid_to.is_null()))
             .filter(v::on_date.le(moment.as_of))
             .filter(counts_after!(v::on_date, v::on_precision, since))
     };
@@ -119,18 +137,18 @@ pub fn dormant(
     query.load(conn)
 }
 
-/// The day of the last activity of each of these areas, or that touched it, up to `until`.
+/// The day of the last activity of each of these areas, or that touched it, up to the day of a moment, as known then.
 ///
 /// # Errors
 /// The database's.
 pub fn last_activities(
     conn: &mut AnyConnection,
     areas: &[AreaId],
-    until: NaiveDate,
+    Moment { as_of: until, known }: Moment,
 ) -> QueryResult<HashMap<AreaId, NaiveDate>> {
     use {activity_areas as t, activity_versions as v};
     let own: Vec<(AreaId, Option<NaiveDate>)> = v::table
-        .filter(head!(v))
+        .filter(known_at!(v, known).and(v::valid_to.is_null()))
         .filter(v::area_id.eq_any(areas))
         .filter(v::on_date.le(until))
         .group_by(v::area_id)
@@ -142,7 +160,7 @@ pub fn last_activities(
                 .eq(t::activity_id)
                 .and(v::recorded_seq.eq(t::recorded_seq))),
         )
-        .filter(head!(v))
+        .filter(known_at!(v, known).and(v::valid_to.is_null()))
         .filter(t::area_id.eq_any(areas))
         .filter(v::on_date.le(until))
         .group_by(t::area_id)
@@ -168,14 +186,14 @@ pub struct Checked {
     pub parent_unveiled: Option<PreciseDate>,
 }
 
-/// Established organizations of `within` of which the check finds one of `findings`, by area path and id, after `after`. An
-/// organization above them is looked at if it belongs to `visible`.
+/// Established organizations of `within` of which the check finds one of `findings`, by area path and id, after `after`; of a moment, or as
+/// known last. An organization above them is looked at if it belongs to `visible`.
 ///
 /// # Errors
 /// The database's.
 pub fn unveilings(
     conn: &mut AnyConnection,
-    (visible, within): (&Subtree, &Subtree),
+    (visible, within, moment): (&Subtree, &Subtree, Option<Moment>),
     findings: &[Unveiling],
     after: Option<&(String, OrganizationId)>,
     limit: i64,
@@ -188,12 +206,15 @@ pub fn unveilings(
     let mut after = after.cloned();
     let mut checked = Vec::new();
     loop {
-        let rows = list(conn, within, &established, after.as_ref(), CHUNK)?;
+        let rows = match moment {
+            None => list(conn, within, &established, after.as_ref(), CHUNK)?,
+            Some(moment) => list_on(conn, within, moment, &established, after.as_ref(), CHUNK)?,
+        };
         let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= CHUNK;
         after = rows
             .last()
             .map(|row| (row.area_path.clone(), row.organization.organization_id));
-        let of_chunk = check(conn, visible, rows)?;
+        let of_chunk = check(conn, (visible, moment), rows)?;
         checked.extend(of_chunk.into_iter().filter(|one| findings.contains(&one.finding)));
         if checked.len() >= wanted || !more {
             checked.truncate(wanted);
@@ -204,11 +225,15 @@ pub fn unveilings(
 
 fn check(
     conn: &mut AnyConnection,
-    visible: &Subtree,
+    (visible, moment): (&Subtree, Option<Moment>),
     rows: Vec<OrganizationInArea>,
 ) -> StoreResult<Vec<Checked>> {
+    use organization_versions as o;
     let above: Vec<OrganizationId> = rows.iter().filter_map(|row| row.organization.parent_id).collect();
-    let unveiled: HashMap<OrganizationId, Option<PreciseDate>> = by_ids(conn, visible, &above)?
+    let above: Vec<OrganizationInArea> = with_rows!(visible, moment, |rows| rows
+        .filter(o::organization_id.eq_any(&above))
+        .load(conn))?;
+    let unveiled: HashMap<OrganizationId, Option<PreciseDate>> = above
         .iter()
         .map(|found| {
             Ok((
@@ -237,13 +262,14 @@ fn check(
 /// The days a date may mean: the first and the last.
 type Days = (NaiveDate, NaiveDate);
 
-/// How many established organizations of `within` were unveiled on each of these days, or in the ten days or the month that is known.
+/// How many established organizations of `within` were unveiled on each of these days, or in the ten days or the month that is known; of a
+/// moment, or as known last.
 ///
 /// # Errors
 /// The database's.
 pub fn unveiled_together(
     conn: &mut AnyConnection,
-    within: &Subtree,
+    (within, moment): (&Subtree, Option<Moment>),
     dates: &[PreciseDate],
 ) -> QueryResult<HashMap<Days, i64>> {
     use organization_versions as o;
@@ -252,15 +278,25 @@ pub fn unveiled_together(
     let Some((first, last)) = first.zip(last) else {
         return Ok(HashMap::new());
     };
-    let groups: Vec<(Option<NaiveDate>, Option<Precision>, i64)> = o::table
-        .inner_join(current_area!(o::area_id))
-        .filter(head!(o))
-        .filter(within!(within))
-        .filter(o::status.eq(Status::Established))
-        .filter(o::unveiled_on.ge(first).and(o::unveiled_on.le(last)))
-        .group_by((o::unveiled_on, o::unveiled_precision))
-        .select((o::unveiled_on, o::unveiled_precision, count_star()))
-        .load(conn)?;
+    macro_rules! groups {
+        ($rows:expr) => {
+            $rows
+                .filter(within!(within))
+                .filter(o::status.eq(Status::Established))
+                .filter(o::unveiled_on.ge(first).and(o::unveiled_on.le(last)))
+                .group_by((o::unveiled_on, o::unveiled_precision))
+                .select((o::unveiled_on, o::unveiled_precision, count_star()))
+                .load(conn)?
+        };
+    }
+    let groups: Vec<(Option<NaiveDate>, Option<Precision>, i64)> = match moment {
+        None => groups!(o::table.inner_join(current_area!(o::area_id)).filter(head!(o))),
+        Some(Moment { as_of, known }) => groups!(
+            o::table
+                .inner_join(area_on!(o::area_id, as_of, known))
+                .filter(true_on!(o, as_of, known))
+        ),
+    };
     let mut counts = HashMap::new();
     for (on, precision, count) in groups {
         if let Some(on) = on {

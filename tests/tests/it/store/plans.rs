@@ -151,8 +151,14 @@ fn no_hot_query_reads_a_whole_table() {
                             let city = city.clone();
                             move |conn| {
                                 let seen = (date("2022-06-24"), OrganizationId(nobody));
-                                organizations::renewals(conn, &city, date("2022-12-21"), Some(&seen), 51)
-                                    .unwrap();
+                                organizations::renewals(
+                                    conn,
+                                    (&city, None),
+                                    date("2022-12-21"),
+                                    Some(&seen),
+                                    51,
+                                )
+                                .unwrap();
                             }
                         }),
                     ),
@@ -167,8 +173,7 @@ fn no_hot_query_reads_a_whole_table() {
                                 };
                                 let since = date("2021-06-24");
                                 organizations::dormant(conn, &city, moment, since, Some(&seen), 51).unwrap();
-                                organizations::last_activities(conn, &[AreaId(nobody)], moment.as_of)
-                                    .unwrap();
+                                organizations::last_activities(conn, &[AreaId(nobody)], moment).unwrap();
                             }
                         }),
                     ),
@@ -177,11 +182,11 @@ fn no_hot_query_reads_a_whole_table() {
                         Box::new({
                             let (city, seen) = (city.clone(), seen);
                             move |conn| {
-                                let scope = (&city, &city);
+                                let scope = (&city, &city, None);
                                 organizations::unveilings(conn, scope, Unveiling::ALL, Some(&seen), 51)
                                     .unwrap();
                                 let day = PreciseDate::day(date("2022-03-31"));
-                                organizations::unveiled_together(conn, &city, &[day]).unwrap();
+                                organizations::unveiled_together(conn, (&city, None), &[day]).unwrap();
                             }
                         }),
                     ),
