@@ -45,8 +45,9 @@ pub fn answer(question: &Question, basis: &Basis, facts: &Facts) -> Answer {
     });
     for (index, (metric, covered)) in question.metrics.iter().zip(&covered).enumerate() {
         if metric.counts_areas() {
+            let mut covered = covered.walk();
             each_area(question, basis, facts, |area| {
-                for part in area.parts(*metric, covered) {
+                for part in area.parts(*metric, &mut covered) {
                     if let Some(items) = &mut items {
                         items.add(index, part, &area.seen);
                     }
@@ -165,12 +166,44 @@ impl Covered {
         }
     }
 
-    fn has_organization(&self, place: Place) -> bool {
-        self.by_organizations.binary_search(&place).is_ok()
+    /// What is asked for areas one after the other.
+    pub(super) fn walk(&self) -> CoveredWalk<'_> {
+        CoveredWalk {
+            by_organizations: Walk(&self.by_organizations),
+            by_liaison_posts: Walk(&self.by_liaison_posts),
+        }
+    }
+}
+
+/// Places in their order, asked for in their order: each is looked at once.
+#[derive(Debug, Clone, Copy)]
+struct Walk<'a>(&'a [Place]);
+
+impl Walk<'_> {
+    fn has(&mut self, place: Place) -> bool {
+        while let [first, rest @ ..] = self.0
+            && *first < place
+        {
+            self.0 = rest;
+        }
+        self.0.first() == Some(&place)
+    }
+}
+
+/// Whether places have something of their own; they are asked for in their order.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CoveredWalk<'a> {
+    by_organizations: Walk<'a>,
+    by_liaison_posts: Walk<'a>,
+}
+
+impl CoveredWalk<'_> {
+    fn has_organization(&mut self, place: Place) -> bool {
+        self.by_organizations.has(place)
     }
 
-    fn has_anything(&self, place: Place) -> bool {
-        self.has_organization(place) || self.by_liaison_posts.binary_search(&place).is_ok()
+    fn has_anything(&mut self, place: Place) -> bool {
+        self.has_organization(place) || self.by_liaison_posts.has(place)
     }
 }
 
@@ -184,7 +217,7 @@ pub(super) struct Eligible {
 
 impl Eligible {
     /// Whether it has what its rule asks for; nobody knows, where that cannot be told.
-    pub(super) fn fulfils(&self, covered: &Covered) -> Option<bool> {
+    pub(super) fn fulfils(&self, covered: &mut CoveredWalk<'_>) -> Option<bool> {
         match self.required? {
             Requirement::Organization => Some(covered.has_organization(self.seen.place)),
             Requirement::LiaisonPost => Some(covered.has_anything(self.seen.place)),
@@ -193,7 +226,11 @@ impl Eligible {
     }
 
     /// The numbers of the metric that the area counts in.
-    pub(super) fn parts(&self, metric: Metric, covered: &Covered) -> impl Iterator<Item = Part> {
+    pub(super) fn parts(
+        &self,
+        metric: Metric,
+        covered: &mut CoveredWalk<'_>,
+    ) -> impl Iterator<Item = Part> + use<> {
         let place = self.seen.place;
         let (counts, part_of_whole) = match metric {
             Metric::OrganizationCoverage => (true, Some(covered.has_organization(place))),

@@ -53,13 +53,14 @@ pub fn gaps(
     let as_of = number_of(question.as_of);
     let mut covered = Covered::default();
     each_organization(question, basis, facts, |row| covered.note(row, as_of));
+    let mut covered = covered.walk();
     let mut found = Vec::new();
     each_area(question, basis, facts, |area| {
         let (place, level) = (area.seen.place, area.seen.level);
         let Some(required) = area.required.filter(|_| found.len() < limit) else {
             return;
         };
-        if !wanted.takes(level, required) || area.fulfils(&covered) == Some(true) {
+        if !wanted.takes(level, required) || area.fulfils(&mut covered) == Some(true) {
             return;
         }
         let path = tree.path(place);

@@ -1,6 +1,7 @@
 //! Which group a row belongs to. Rows come in the order of paths, so that most are in the group of the row before.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use chrono::{Datelike as _, Months, NaiveDate};
 
@@ -105,8 +106,8 @@ pub(super) struct Groups<'a> {
     values: Vec<Values>,
     /// The last group met at each level: most rows are in it.
     last: [Option<(Values, usize)>; Level::ALL.len()],
-    /// The places above the last place met.
-    above: Option<(Place, [Option<Place>; 3])>,
+    /// The places above the last place met, and which places have the same.
+    above: Option<(Range<Place>, [Option<Place>; 3])>,
 }
 
 impl<'a> Groups<'a> {
@@ -175,12 +176,14 @@ impl<'a> Groups<'a> {
     }
 
     fn places(&mut self, place: Place) -> [Option<Place>; 3] {
-        if let Some((known, places)) = self.above
-            && known == place
+        if let Some((alike, places)) = &self.above
+            && alike.contains(&place)
         {
-            return places;
+            return *places;
         }
         let mut places = [None; 3];
+        let lowest = self.by.places.iter().rposition(|asked| *asked);
+        let mut alike = place..place.saturating_add(1);
         for above in self.tree.upwards(place) {
             let at = match self.tree.level(above) {
                 Some(Level::City) => 0,
@@ -190,9 +193,13 @@ impl<'a> Groups<'a> {
             };
             if let (Some(true), Some(slot)) = (self.by.places.get(at), places.get_mut(at)) {
                 *slot = Some(above);
+                // Below the lowest that is asked for, all have the same above them.
+                if lowest == Some(at) {
+                    alike = self.tree.below(above);
+                }
             }
         }
-        self.above = Some((place, places));
+        self.above = Some((alike, places));
         places
     }
 
@@ -231,7 +238,7 @@ pub(super) struct Wanted(Values);
 
 impl Wanted {
     /// The group of this key; `None` when no row can be in it.
-    pub(super) fn of(tree: &Tree, places: std::ops::Range<Place>, key: &GroupKey) -> Option<Self> {
+    pub(super) fn of(tree: &Tree, places: Range<Place>, key: &GroupKey) -> Option<Self> {
         let mut values = Values::default();
         for (by, value) in key {
             let Some(value) = value.as_deref() else { continue };
@@ -252,7 +259,7 @@ impl Wanted {
 }
 
 /// The area of this level and code that is in the range, or above it.
-fn find(tree: &Tree, places: std::ops::Range<Place>, level: Level, code: &str) -> Option<Place> {
+fn find(tree: &Tree, places: Range<Place>, level: Level, code: &str) -> Option<Place> {
     let is_it = |place: &Place| tree.level(*place) == Some(level) && tree.code(*place) == code;
     let above = tree.upwards(places.start).find(is_it);
     above.or_else(|| places.clone().find(is_it))

@@ -79,9 +79,10 @@ pub fn members(
         });
     });
     if metric.counts_areas() {
+        let mut covered = covered.walk();
         each_area(question, basis, facts, |area| {
             let seen = &area.seen;
-            let counts = area.parts(metric, &covered).any(|counted| counted == part);
+            let counts = area.parts(metric, &mut covered).any(|counted| counted == part);
             if let Some(id) = tree
                 .id(seen.place)
                 .filter(|_| counts && groups.is_in(seen, &wanted))
