@@ -15,4 +15,5 @@ pub mod figures;
 pub mod files;
 pub mod ids;
 pub mod secrets;
+pub mod sheets;
 pub mod store;
