@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 pub use columns::{COLUMNS, DATA_SHEET, Field, NOTES, field_of};
 pub use read::{RegisterRow, Table, read};
-pub use show::{Shown, cells, differing};
+pub use show::{Shown, cells, differing, shown_cell};
 
 use crate::domain::organization::Facts;
 use crate::ids::OrganizationId;

@@ -73,8 +73,11 @@ pub struct SheetStyle {
 
 impl SheetStyle {
     /// A sheet of these columns.
-    pub fn of<F: std::fmt::Display>(name: &str, columns: &[Column<F>]) -> Self {
-        let columns = columns.iter().map(|column| {
+    pub fn of<'a, F: std::fmt::Display + 'a>(
+        name: &str,
+        columns: impl Iterator<Item = &'a Column<F>>,
+    ) -> Self {
+        let columns = columns.map(|column| {
             let choices = column.choices.iter().map(|(_, shown)| *shown).collect();
             (column.header(), column.width, choices)
         });

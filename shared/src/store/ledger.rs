@@ -137,16 +137,22 @@ impl<'a, 'tx> Recording<'a, 'tx> {
     /// # Errors
     /// The database's.
     pub fn audit(&mut self, entry: &audit::Entry<'_>) -> QueryResult<()> {
-        let hash = audit::append(
-            self.tx.conn,
-            self.recorded,
-            self.entries,
-            self.actor,
-            entry,
-            &self.audit_hash,
-        )?;
+        self.audit_all(std::slice::from_ref(entry))
+    }
+
+    /// The same for many, with few statements.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn audit_all(&mut self, entries: &[audit::Entry<'_>]) -> QueryResult<()> {
+        let first = audit::Place {
+            recorded: self.recorded,
+            ordinal: self.entries,
+            prev_hash: &self.audit_hash,
+        };
+        let hash = audit::append(self.tx.conn, &first, self.actor, entries)?;
         self.audit_hash = hash;
-        self.entries += 1;
+        self.entries += i16::try_from(entries.len()).unwrap_or(i16::MAX);
         Ok(())
     }
 }

@@ -26,7 +26,7 @@ pub fn cells(record: &Record, shown: Shown<'_>) -> impl Iterator<Item = String> 
                 .verification
                 .map(|verification| word(VERIFICATIONS, verification.as_str()))
                 .unwrap_or_default(),
-            field => cell(record, field),
+            field => shown_cell(record, field),
         })
 }
 
@@ -34,12 +34,13 @@ pub fn cells(record: &Record, shown: Shown<'_>) -> impl Iterator<Item = String> 
 pub fn differing(layout: &Layout<Field>, one: &Record, other: &Record) -> Vec<Field> {
     let differs = |field: &Field| {
         let looked_at = layout.place(*field).is_some() && !is_shown_only(*field) && *field != Field::Id;
-        looked_at && clean(&cell(one, *field)) != clean(&cell(other, *field))
+        looked_at && clean(&shown_cell(one, *field)) != clean(&shown_cell(other, *field))
     };
     Field::ALL.iter().copied().filter(differs).collect()
 }
 
-fn cell(record: &Record, field: Field) -> String {
+/// What a cell shows of an organization.
+pub fn shown_cell(record: &Record, field: Field) -> String {
     let facts = &record.facts;
     let (life, five, rules) = (&facts.life, &facts.five_have, &facts.standing_rules);
     match field {
