@@ -3,6 +3,11 @@
 use actix_web::http::header;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use qiaojian_shared::sheets::Format;
+use utoipa::ToSchema;
+
+/// The bytes of a workbook, for the contract.
+#[derive(ToSchema)]
+pub struct Workbook(#[schema(value_type = String, format = Binary)] pub Vec<u8>);
 
 /// A reply that is saved as `<name>.<format>`. The name is ours, plain ASCII.
 pub fn attachment(format: Format, name: &str) -> HttpResponseBuilder {

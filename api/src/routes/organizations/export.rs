@@ -21,7 +21,7 @@ use utoipa::IntoParams;
 
 use super::template::{columns, style};
 use crate::app::App;
-use crate::attachment::attachment;
+use crate::attachment::{Workbook, attachment};
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::{List, Params};
 use crate::moment::{Times, subtree_asked_for};
@@ -77,7 +77,7 @@ pub struct ExportParams {
     responses(
         (status = 200, description = "The file", content(
             (String = "text/csv"),
-            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+            (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
         )),
         (status = 400, description = "A parameter is wrong, or the workbook would be too large", body = Problem),
         (status = 404, description = "The area is none, or outside the caller's", body = Problem)

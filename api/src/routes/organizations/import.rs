@@ -16,6 +16,7 @@ use utoipa::IntoParams;
 
 use super::import_reply::{ImportReply, ReplyAs, handed_back, refusal};
 use crate::app::App;
+use crate::attachment::Workbook;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::{Params, TableFile};
 use crate::problem::{ApiError, Language, Problem};
@@ -51,7 +52,7 @@ pub struct ImportParams {
     ),
     request_body(description = "The file as it is, at most 8 MiB and 20,000 rows", content(
         (String = "text/csv"),
-        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     )),
     responses(
         (status = 200, description = "What became of the rows, or would", body = ImportReply),

@@ -6,7 +6,7 @@ use qiaojian_shared::sheets::{Column, CsvWriter, Format, SheetStyle, WriteError,
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::attachment::attachment;
+use crate::attachment::{Workbook, attachment};
 use crate::auth::{Caller, needs};
 use crate::extract::Params;
 use crate::problem::{ApiError, Problem};
@@ -27,7 +27,7 @@ pub struct TemplateParams {
     params(TemplateParams),
     responses(
         (status = 200, description = "The file", content(
-            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+            (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
             (String = "text/csv"),
         )),
         (status = 400, description = "A parameter is wrong", body = Problem)
