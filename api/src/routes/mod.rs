@@ -74,6 +74,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
                 .service(organizations::steps::abandon)
                 .service(areas::list::list)
                 .service(areas::create::create)
+                .service(areas::import::import)
                 .service(areas::get::get)
                 .service(areas::turns::rename)
                 .service(areas::turns::move_)

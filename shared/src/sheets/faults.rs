@@ -1,6 +1,6 @@
 //! What may be wrong with a file as a whole, each a sentence that says what to do.
 
-use super::{MOST_COLUMNS, MOST_ROWS, MOST_TEXT, MOST_UNPACKED};
+use super::{MOST_COLUMNS, MOST_TEXT, MOST_UNPACKED};
 use crate::domain::Violation;
 
 fn of_file(
@@ -69,11 +69,11 @@ pub(super) fn too_much_text() -> Violation {
     )
 }
 
-pub(super) fn too_many_rows() -> Violation {
+pub(super) fn too_many_rows(most: usize) -> Violation {
     of_file(
         "too_many_rows",
-        format!("最多 {MOST_ROWS} 行；请分成几个文件。"),
-        format!("At most {MOST_ROWS} rows. Part the file."),
+        format!("最多 {most} 行；请分成几个文件。"),
+        format!("At most {most} rows. Part the file."),
     )
 }
 

@@ -3,6 +3,7 @@
 //! A file is read as rows of text, each with the number that a person sees beside it. What a file may not be is refused before much of
 //! it is in memory; what is wrong with a row is left to whoever knows the columns.
 
+pub mod areas;
 mod cell;
 mod columns;
 mod csv;
@@ -11,6 +12,7 @@ mod encoding;
 mod faults;
 mod package;
 pub mod register;
+mod row;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -85,7 +87,20 @@ impl Sheet {
     /// # Errors
     /// What is wrong with the file as a whole, at the pointer "".
     pub fn read(bytes: &[u8]) -> Result<Self, Violation> {
-        let mut rows = Collector::default();
+        Self::read_up_to(bytes, MOST_ROWS)
+    }
+
+    /// The same with another number of rows at most.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_up_to(bytes: &[u8], most: usize) -> Result<Self, Violation> {
+        let mut rows = Collector {
+            most,
+            header: None,
+            rows: Vec::new(),
+            text: 0,
+        };
         let format = match bytes {
             [] => return Err(faults::no_header()),
             [b'P', b'K', 3 | 5, 4 | 6, ..] => {
@@ -107,8 +122,8 @@ impl Sheet {
 }
 
 /// Takes rows in their order, and refuses what is too much.
-#[derive(Default)]
 struct Collector {
+    most: usize,
     header: Option<(u32, Vec<String>)>,
     rows: Vec<SheetRow>,
     text: usize,
@@ -139,8 +154,8 @@ impl Collector {
             self.header = Some((number, header));
             return Ok(());
         }
-        if self.rows.len() == MOST_ROWS {
-            return Err(faults::too_many_rows());
+        if self.rows.len() == self.most {
+            return Err(faults::too_many_rows(self.most));
         }
         self.rows.push(SheetRow { number, cells });
         Ok(())

@@ -124,12 +124,3 @@ fn reopenings(all: &[Reopening]) -> String {
     let one = |one: &Reopening| format!("{}~{}", show_precise(one.closed()), show_precise(one.reopened()));
     all.iter().map(one).collect::<Vec<_>>().join("；")
 }
-
-/// The beginning of a text, for a sentence about it.
-pub(super) fn shortened(text: &str) -> String {
-    const MOST: usize = 30;
-    match text.char_indices().nth(MOST) {
-        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
-        None => text.to_owned(),
-    }
-}
