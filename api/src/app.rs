@@ -7,9 +7,13 @@ use qiaojian_shared::clock::{Clock, Entropy, UtcTime};
 use qiaojian_shared::db::Db;
 use qiaojian_shared::figures::ReadModel;
 use qiaojian_shared::secrets::SecretKey;
+use tokio::sync::Semaphore;
 
 use crate::auth::Authority;
 use crate::problem::ApiError;
+
+/// Tables that are read at a time; others wait.
+const IMPORTS: usize = 2;
 
 /// The service's parts. Cheap to clone.
 #[derive(Clone)]
@@ -20,6 +24,8 @@ pub struct App {
     pub(crate) secrets: SecretKey,
     pub(crate) authority: Arc<Authority>,
     pub(crate) figures: Arc<ReadModel>,
+    /// Who may have a table in memory.
+    pub(crate) imports: Arc<Semaphore>,
 }
 
 impl App {
@@ -41,6 +47,7 @@ impl App {
             secrets,
             authority,
             figures: Arc::default(),
+            imports: Arc::new(Semaphore::new(IMPORTS)),
         })
     }
 

@@ -1,5 +1,7 @@
 //! How a request is read: unknown fields and parameters are refused, and each refusal says where and what to do.
 
+mod file;
+
 use std::collections::HashSet;
 use std::future::{Ready, ready};
 use std::ops::Deref;
@@ -15,6 +17,8 @@ use qiaojian_shared::domain::Violation;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
+
+pub use file::TableFile;
 
 use crate::problem::ApiError;
 use crate::query::refuse_undeclared;
@@ -50,18 +54,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
             let mime = value.split(';').next().unwrap_or_default().trim();
             mime == "application/json" || mime == "application/merge-patch+json"
         });
-        let mut payload = payload.take();
+        let payload = payload.take();
         Box::pin(async move {
-            let mut bytes = BytesMut::new();
-            while let Some(chunk) = payload.next().await {
-                let chunk = chunk.map_err(|_| {
-                    ApiError::bad_parameter("", "正文未能完整接收。", "The body did not arrive whole.")
-                })?;
-                if bytes.len() + chunk.len() > BODY_LIMIT {
-                    return Err(ApiError::too_large(BODY_LIMIT));
-                }
-                bytes.extend_from_slice(&chunk);
-            }
+            let bytes = read_whole(payload, BODY_LIMIT).await?;
             if !bytes.is_empty() && !is_json {
                 return Err(ApiError::not_json());
             }
@@ -72,6 +67,21 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
             })
         })
     }
+}
+
+/// The bytes of a body, at most `limit` of them.
+async fn read_whole(mut payload: Payload, limit: usize) -> Result<BytesMut, ApiError> {
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| {
+            ApiError::bad_parameter("", "正文未能完整接收。", "The body did not arrive whole.")
+        })?;
+        if bytes.len() + chunk.len() > limit {
+            return Err(ApiError::too_large(limit));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
 }
 
 /// Reads JSON of a caller's and, when it does not fit, says where.

@@ -2,6 +2,7 @@
 //! answered. The whole URL table is in `routes/mod.rs`.
 
 mod app;
+mod attachment;
 mod auth;
 mod extract;
 mod middleware;

@@ -1,12 +1,11 @@
 //! Small types that several nouns' JSON shares.
 
-use std::borrow::Cow;
-
 use chrono::NaiveDate;
 use qiaojian_shared::clock::Entropy;
 use qiaojian_shared::db::AnyConnection;
 use qiaojian_shared::domain::Violation;
 use qiaojian_shared::domain::access::Post;
+pub use qiaojian_shared::domain::area::unknown_area;
 use qiaojian_shared::domain::dates::Precision;
 use qiaojian_shared::domain::organization::PreciseDate;
 use qiaojian_shared::store::areas::{self, AreaVersion};
@@ -90,16 +89,6 @@ pub struct PostRef {
     /// The area's code.
     pub area: String,
     pub post: Post,
-}
-
-/// The area named at `pointer` is none of the caller's.
-pub fn unknown_area(pointer: impl Into<Cow<'static, str>>) -> Violation {
-    Violation::new(
-        pointer,
-        "unknown_area",
-        "没有这个地区，或不在您的范围内。",
-        "There is no such area, or it is outside your area.",
-    )
 }
 
 /// What a body names at `pointer` is not there.

@@ -11,4 +11,5 @@ pub mod http;
 pub mod load;
 pub mod random;
 pub mod report;
+pub mod tables;
 pub mod yardstick;

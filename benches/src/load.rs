@@ -124,7 +124,11 @@ impl Contender {
         })
     }
 
-    async fn token(&self) -> anyhow::Result<Option<String>> {
+    /// A fresh access token; the yardstick has none.
+    ///
+    /// # Errors
+    /// When the service gives none.
+    pub async fn token(&self) -> anyhow::Result<Option<String>> {
         let Some(Credentials {
             client_id,
             client_secret,

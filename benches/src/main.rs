@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use qiaojian_benches::cases::Case;
 use qiaojian_benches::database::Databases;
 use qiaojian_benches::load::{Contender, Pace, check_same_answers, compare, program};
-use qiaojian_benches::{cpu, report, yardstick};
+use qiaojian_benches::{cpu, report, tables, yardstick};
 
 /// Load benchmark: starts the service and a minimal actix + diesel program on the same rows, and prints ratios.
 #[derive(Debug, Parser)]
@@ -44,6 +44,21 @@ enum Command {
         /// Organizations.
         #[arg(long, default_value_t = 20_000)]
         organizations: usize,
+    },
+    /// What a table of organizations costs to import and to export.
+    Tables {
+        /// The service's program; the one beside this by default.
+        #[arg(long)]
+        qiaojian: Option<PathBuf>,
+        /// Rows of the table, which is imported into an empty register.
+        #[arg(long, default_value_t = 20_000)]
+        rows: usize,
+        /// Make the database on this PostgreSQL server instead of in a file.
+        #[arg(long)]
+        postgres: Option<String>,
+        /// Where the files go: a real disk, not a memory file system.
+        #[arg(long)]
+        directory: Option<PathBuf>,
     },
     /// The minimal program itself; `run` and `lanes` start it.
     #[command(hide = true)]
@@ -97,6 +112,20 @@ async fn execute(command: Command) -> anyhow::Result<()> {
             place,
             pace,
         } => run(program(qiaojian)?, &place, &pace).await,
+        Command::Tables {
+            qiaojian,
+            rows,
+            postgres,
+            directory,
+        } => {
+            let place = Place {
+                organizations: 0,
+                postgres,
+                directory,
+            };
+            let (directory, databases) = prepare(&place).await?;
+            tables::run(&program(qiaojian)?, &databases, directory.path(), rows).await
+        }
         Command::Lanes { place, pace } => lanes(&place, &pace).await,
         Command::Fill {
             directory,

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
-use encoding_rs::{Encoding, GB18030, UTF_8};
+use anyhow::{Context as _, anyhow, bail};
+use qiaojian_shared::sheets;
 use serde::de::DeserializeOwned;
 
 /// Unpacked bytes at most. The whole country to village level takes 40 MB; a file beyond this is no area table.
@@ -62,25 +62,10 @@ fn unpack(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The text, by its byte order mark or else by what it can be: valid UTF-8 is UTF-8, and nothing but chance makes GB18030 text
-/// valid UTF-8.
 fn decode(bytes: &[u8]) -> anyhow::Result<Cow<'_, str>> {
-    let (encoding, mark) = Encoding::for_bom(bytes).unwrap_or_else(|| {
-        let encoding = if std::str::from_utf8(bytes).is_ok() {
-            UTF_8
-        } else {
-            GB18030
-        };
-        (encoding, 0)
-    });
-    encoding
-        .decode_without_bom_handling_and_without_replacement(bytes.get(mark..).unwrap_or_default())
-        .with_context(|| {
-            format!(
-                "it is neither UTF-8 nor GB18030 text (read as {}): save it as CSV in UTF-8",
-                encoding.name()
-            )
-        })
+    sheets::decode(bytes).map_err(|encoding| {
+        anyhow!("it is neither UTF-8 nor GB18030 text (read as {encoding}): save it as CSV in UTF-8")
+    })
 }
 
 fn rows<T: DeserializeOwned>(
@@ -140,6 +125,8 @@ fn or_none(names: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use encoding_rs::GB18030;
+
     use super::*;
 
     const COLUMNS: [&str; 2] = ["code", "name"];

@@ -16,4 +16,5 @@ pub mod files;
 pub mod ids;
 pub mod milestones;
 pub mod secrets;
+pub mod sheets;
 pub mod store;

@@ -184,6 +184,37 @@ impl ApiError {
         )
     }
 
+    /// 415: no table.
+    pub fn not_a_table() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not_a_table",
+            Text::new("内容类型不支持", "Unsupported media type"),
+            Text::new(
+                "请把 CSV 或 XLSX 文件本身作为正文发送（text/csv 或 XLSX 的类型），不用表单。",
+                "Send the CSV or XLSX file itself as the body (text/csv or the type of XLSX), not a form.",
+            ),
+        )
+    }
+
+    /// 422: rows of a table are wrong, `more` things besides those that are listed.
+    pub fn rows_refused(refused: usize, listed: Vec<Violation>, more: usize) -> Self {
+        let (zh, en) = if more == 0 {
+            (String::new(), String::new())
+        } else {
+            (
+                format!("另有 {more} 处未列出。"),
+                format!(" {more} more errors are not listed."),
+            )
+        };
+        let mut error = Self::invalid(listed);
+        error.0.detail = Text::new(
+            format!("有 {refused} 行有误，未登记任何一行；详见 errors。{zh}"),
+            format!("{refused} rows are wrong; none was recorded. See errors.{en}"),
+        );
+        error
+    }
+
     /// 428: a change without saying which version it changes.
     pub fn if_match_required() -> Self {
         Self::new(

@@ -40,18 +40,13 @@ impl AreaRow {
 
     /// The row as a row of the national list.
     pub fn listed(self) -> Listed {
-        let predecessors = self.predecessors.unwrap_or_default();
         Listed {
             code: self.code,
             level: self.level,
             parent: self.parent,
             name: self.name,
             kind: self.kind,
-            predecessors: predecessors
-                .split([';', '；', ' '])
-                .filter(|code| !code.is_empty())
-                .map(str::to_owned)
-                .collect(),
+            predecessors: Listed::codes(&self.predecessors.unwrap_or_default()),
             valid_from: self.valid_from,
         }
     }

@@ -106,6 +106,16 @@ pub fn path_under(parent_path: &str, code: &str) -> String {
     format!("{parent_path}{code}/")
 }
 
+/// The area named at `pointer` is none of the caller's, whether it exists elsewhere or not.
+pub fn unknown_area(pointer: impl Into<std::borrow::Cow<'static, str>>) -> super::Violation {
+    super::Violation::new(
+        pointer,
+        "unknown_area",
+        "没有这个地区，或不在您的范围内。",
+        "There is no such area, or it is outside your area.",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

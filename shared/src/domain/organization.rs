@@ -246,6 +246,19 @@ impl Status {
     }
 }
 
+/// What is recorded begins its life; a verb ends it later.
+pub fn later_status(status: Status) -> Option<Violation> {
+    let may_begin = matches!(status, Status::Preparing | Status::Approved | Status::Established);
+    (!may_begin).then(|| {
+        Violation::new(
+            "/status",
+            "status_not_allowed",
+            "新登记只能是 preparing、approved 或 established；之后用 close 等操作改变。",
+            "A new record is preparing, approved or established; a verb such as close changes it later.",
+        )
+    })
+}
+
 /// What is recorded of an organization, but for where it stands in the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {

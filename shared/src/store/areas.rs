@@ -2,6 +2,7 @@
 
 mod change;
 mod divide;
+mod edition;
 mod end;
 mod past;
 mod read;
@@ -13,6 +14,7 @@ mod update;
 
 pub use change::{Turn, move_under, rekind, rename};
 pub use divide::{NewPart, split};
+pub use edition::{Edition, ReadyStep, take_steps};
 pub use end::{close, merge};
 pub use past::{ancestors_on, find_on, list_on, resolve};
 pub use read::{
@@ -23,7 +25,6 @@ pub use record::{NewArea, create, set_up};
 pub use segments::refuse_days_before;
 pub use subtree::Subtree;
 pub use successions::{Succession, SuccessionKind, of_area as successions_of};
-pub use update::take_step;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -31,6 +32,7 @@ use serde::Serialize;
 
 use crate::clock::UtcTime;
 use crate::db::schema::area_versions;
+use crate::domain::area::update::Registered;
 use crate::domain::area::{AreaKind, Level, Standing};
 use crate::ids::AreaId;
 use crate::store::predicates::head;
@@ -70,6 +72,17 @@ impl AreaVersion {
     /// The area and all below it.
     pub fn subtree(&self) -> Subtree {
         Subtree::rooted_at(&self.path)
+    }
+
+    /// What a new edition of the list is compared with.
+    pub fn registered(&self) -> Registered {
+        Registered {
+            code: self.code.clone(),
+            level: self.level,
+            parent: self.ancestor_codes().last().map(|code| (*code).to_owned()),
+            name: self.name.clone(),
+            kind: self.kind,
+        }
     }
 
     /// The codes of the areas above it, from the province down.

@@ -4,9 +4,13 @@ use diesel::prelude::*;
 
 use super::ledger::Recorded;
 use crate::db::AnyConnection;
+use crate::db::dialect::on_either;
 use crate::db::schema::{audit_entries, ledger_clock};
 use crate::digest::sha256_hex;
 use crate::ids::{AreaId, TokenId};
+
+/// Rows in one statement; a database takes so many parameters and no more.
+const TOGETHER: usize = 500;
 
 /// Who acts.
 #[derive(Debug, Clone)]
@@ -46,7 +50,7 @@ pub struct Entry<'a> {
 
 /// One stored entry.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = audit_entries)]
+#[diesel(table_name = audit_entries, treat_none_as_default_value = false)]
 pub struct AuditEntry {
     pub seq: i64,
     pub ordinal: i16,
@@ -87,14 +91,19 @@ impl AuditEntry {
     }
 }
 
-pub(super) fn append(
-    conn: &mut AnyConnection,
-    recorded: Recorded,
-    ordinal: i16,
-    actor: &Actor,
-    entry: &Entry<'_>,
-    prev_hash: &str,
-) -> QueryResult<String> {
+/// Where an entry stands in the chain.
+pub(super) struct Place<'a> {
+    pub recorded: Recorded,
+    pub ordinal: i16,
+    pub prev_hash: &'a str,
+}
+
+fn chained(place: &Place<'_>, actor: &Actor, entry: &Entry<'_>) -> AuditEntry {
+    let Place {
+        recorded,
+        ordinal,
+        prev_hash,
+    } = *place;
     let mut row = AuditEntry {
         seq: recorded.seq,
         ordinal,
@@ -111,13 +120,47 @@ pub(super) fn append(
         hash: String::new(),
     };
     row.hash = row.expected_hash();
-    diesel::insert_into(audit_entries::table)
-        .values(&row)
-        .execute(conn)?;
+    row
+}
+
+/// Appends entries, and gives the hash of the last.
+pub(super) fn append(
+    conn: &mut AnyConnection,
+    first: &Place<'_>,
+    actor: &Actor,
+    entries: &[Entry<'_>],
+) -> QueryResult<String> {
+    let mut rows: Vec<AuditEntry> = Vec::with_capacity(entries.len());
+    for (ordinal, entry) in (first.ordinal..).zip(entries) {
+        let place = Place {
+            recorded: first.recorded,
+            ordinal,
+            prev_hash: rows.last().map_or(first.prev_hash, |row| &row.hash),
+        };
+        let row = chained(&place, actor, entry);
+        rows.push(row);
+    }
+    match rows.as_slice() {
+        [one] => {
+            diesel::insert_into(audit_entries::table)
+                .values(one)
+                .execute(conn)?;
+        }
+        many => {
+            for rows in many.chunks(TOGETHER) {
+                on_either!(conn, |conn| diesel::insert_into(audit_entries::table)
+                    .values(rows)
+                    .execute(conn))?;
+            }
+        }
+    }
+    let hash = rows
+        .pop()
+        .map_or_else(|| first.prev_hash.to_owned(), |row| row.hash);
     diesel::update(ledger_clock::table.find(1_i16))
-        .set(ledger_clock::audit_hash.eq(&row.hash))
+        .set(ledger_clock::audit_hash.eq(&hash))
         .execute(conn)?;
-    Ok(row.hash)
+    Ok(hash)
 }
 
 /// How the chain of entries holds.

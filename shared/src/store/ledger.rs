@@ -90,26 +90,24 @@ impl<'a, 'tx> Recording<'a, 'tx> {
     /// # Errors
     /// The database's.
     pub fn begin(tx: &'a mut Tx<'tx>, actor: &'a Actor) -> QueryResult<Self> {
-        let now = tx.now.micros();
-        let next = case_when(ledger_clock::at_us.lt(now), now.into_sql::<BigInt>())
-            .otherwise(ledger_clock::at_us + 1_i64);
-        let (seq, at, audit_hash): (i64, i64, String) = diesel::update(ledger_clock::table.find(1_i16))
-            .set((
-                ledger_clock::seq.eq(ledger_clock::seq + 1_i64),
-                ledger_clock::at_us.eq(next),
-            ))
-            .returning((ledger_clock::seq, ledger_clock::at_us, ledger_clock::audit_hash))
-            .get_result(tx.conn)?;
+        let (recorded, audit_hash) = next_tick(tx)?;
         Ok(Self {
             tx,
             actor,
-            recorded: Recorded {
-                seq,
-                at: UtcTime::from_micros(at),
-            },
+            recorded,
             audit_hash,
             entries: 0,
         })
+    }
+
+    /// Takes another tick in the same transaction, for what rewrites what was just written.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn tick(&mut self) -> QueryResult<()> {
+        (self.recorded, self.audit_hash) = next_tick(self.tx)?;
+        self.entries = 0;
+        Ok(())
     }
 
     /// The connection, inside the transaction.
@@ -137,16 +135,38 @@ impl<'a, 'tx> Recording<'a, 'tx> {
     /// # Errors
     /// The database's.
     pub fn audit(&mut self, entry: &audit::Entry<'_>) -> QueryResult<()> {
-        let hash = audit::append(
-            self.tx.conn,
-            self.recorded,
-            self.entries,
-            self.actor,
-            entry,
-            &self.audit_hash,
-        )?;
+        self.audit_all(std::slice::from_ref(entry))
+    }
+
+    /// The same for many, with few statements.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn audit_all(&mut self, entries: &[audit::Entry<'_>]) -> QueryResult<()> {
+        let first = audit::Place {
+            recorded: self.recorded,
+            ordinal: self.entries,
+            prev_hash: &self.audit_hash,
+        };
+        let hash = audit::append(self.tx.conn, &first, self.actor, entries)?;
         self.audit_hash = hash;
-        self.entries += 1;
+        self.entries += i16::try_from(entries.len()).unwrap_or(i16::MAX);
         Ok(())
     }
+}
+
+/// The next place in the ledger, and the end of the audit chain.
+fn next_tick(tx: &mut Tx<'_>) -> QueryResult<(Recorded, String)> {
+    let now = tx.now.micros();
+    let next = case_when(ledger_clock::at_us.lt(now), now.into_sql::<BigInt>())
+        .otherwise(ledger_clock::at_us + 1_i64);
+    let (seq, at, audit_hash): (i64, i64, String) = diesel::update(ledger_clock::table.find(1_i16))
+        .set((
+            ledger_clock::seq.eq(ledger_clock::seq + 1_i64),
+            ledger_clock::at_us.eq(next),
+        ))
+        .returning((ledger_clock::seq, ledger_clock::at_us, ledger_clock::audit_hash))
+        .get_result(tx.conn)?;
+    let at = UtcTime::from_micros(at);
+    Ok((Recorded { seq, at }, audit_hash))
 }

@@ -4,6 +4,8 @@ pub mod children;
 pub mod counts;
 pub mod create;
 pub mod get;
+pub mod import;
+mod import_reply;
 pub mod list;
 pub mod turns;
 pub mod wire;

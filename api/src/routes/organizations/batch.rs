@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, post, web};
 use qiaojian_shared::clock::{Clock, Entropy};
 use qiaojian_shared::digest::digest_of;
 use qiaojian_shared::domain::Violation;
+use qiaojian_shared::domain::organization::later_status;
 use qiaojian_shared::ids::OrganizationId;
 use qiaojian_shared::store::areas;
 use qiaojian_shared::store::organizations::{self, Created, Item};
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::create::{later_status, to_record};
+use super::create::to_record;
 use super::wire::{Organization, OrganizationInput};
 use crate::app::App;
 use crate::auth::{Caller, needs};
@@ -78,7 +79,7 @@ pub async fn batch(
             let items: Vec<Item> = wanted
                 .iter()
                 .map(|Wanted { id, digest, input }| {
-                    if let Some(violation) = later_status(input) {
+                    if let Some(violation) = later_status(input.status) {
                         return Err(vec![violation]);
                     }
                     let area = areas.get(&input.area);

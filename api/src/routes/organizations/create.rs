@@ -1,8 +1,7 @@
 //! An officer registers an organization.
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::organization::Status;
+use qiaojian_shared::domain::organization::later_status;
 use qiaojian_shared::ids::OrganizationId;
 use qiaojian_shared::store::areas::AreaVersion;
 use qiaojian_shared::store::organizations::{self, Created, NewOrganization};
@@ -38,7 +37,7 @@ pub async fn create(
     body: Body<OrganizationInput>,
 ) -> Result<HttpResponse, ApiError> {
     let Body { value: input, digest } = body;
-    if let Some(violation) = later_status(&input) {
+    if let Some(violation) = later_status(input.status) {
         return Err(ApiError::invalid(vec![violation]));
     }
     let id: OrganizationId = id_or_new(input.id, app.clock.as_ref(), app.entropy.as_ref())?;
@@ -59,22 +58,6 @@ pub async fn create(
             Ok(if before { reply.made_before() } else { reply })
         })
         .await
-}
-
-/// What is recorded begins its life; a verb ends it later.
-pub(super) fn later_status(input: &OrganizationInput) -> Option<Violation> {
-    let may_begin = matches!(
-        input.status,
-        Status::Preparing | Status::Approved | Status::Established
-    );
-    (!may_begin).then(|| {
-        Violation::new(
-            "/status",
-            "status_not_allowed",
-            "新登记只能是 preparing、approved 或 established；之后用 close 等操作改变。",
-            "A new record is preparing, approved or established; a verb such as close changes it later.",
-        )
-    })
 }
 
 /// The organization that a caller asks to record in an area of its subtree.

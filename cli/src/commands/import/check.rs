@@ -1,9 +1,8 @@
 //! What is wrong with an area table, and how it differs from the register: each with the line it is about.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::violation::NAME_CHARS;
+use qiaojian_shared::domain::area::update::{self, Listed};
 use qiaojian_shared::store::areas::AreaVersion;
 
 use crate::csv_file::Line;
@@ -11,43 +10,15 @@ use crate::demo::AreaRow;
 
 /// Everything that is wrong with the file.
 pub fn problems(lines: &[Line<AreaRow>], known: &HashMap<String, AreaVersion>) -> Vec<String> {
-    let levels: HashMap<&str, Level> = lines
+    let listed: Vec<Listed> = lines.iter().map(|line| line.row.clone().listed()).collect();
+    let registered = known
         .iter()
-        .map(|line| (line.row.code.as_str(), line.row.level))
-        .chain(known.values().map(|area| (area.code.as_str(), area.level)))
+        .map(|(code, area)| (code.as_str(), area.level))
         .collect();
-    let mut seen = HashSet::new();
-    lines
-        .iter()
-        .filter_map(|line| {
-            let what = if seen.insert(line.row.code.as_str()) {
-                problem(&line.row, &levels)
-            } else {
-                Some("the code stands there twice".to_owned())
-            };
-            what.map(|what| about(line, &what))
-        })
+    update::problems(&listed, &registered)
+        .into_iter()
+        .filter_map(|(place, problem)| Some(about(lines.get(place)?, &problem.en)))
         .collect()
-}
-
-fn problem(row: &AreaRow, levels: &HashMap<&str, Level>) -> Option<String> {
-    if Level::of_code(&row.code) != Some(row.level) {
-        return Some(format!("the code does not fit the level {}", row.level));
-    }
-    if row.name.trim().is_empty() || row.name.chars().count() > NAME_CHARS {
-        return Some(format!("the name must have 1 to {NAME_CHARS} characters"));
-    }
-    match (&row.parent, row.level) {
-        (None, Level::Province) => None,
-        (None, _) => Some("the parent is missing".to_owned()),
-        (Some(parent), level) => match levels.get(parent.as_str()) {
-            None => Some(format!("there is no parent {parent} in the file or the register")),
-            Some(above) if !level.may_stand_under(*above) => {
-                Some(format!("a {level} cannot stand under a {above}"))
-            }
-            Some(_) => None,
-        },
-    }
 }
 
 /// The rows whose area is in the register under the same code, but not as the file has it.
@@ -86,7 +57,7 @@ fn about(line: &Line<AreaRow>, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use qiaojian_shared::clock::UtcTime;
-    use qiaojian_shared::domain::area::{AreaKind, path_under};
+    use qiaojian_shared::domain::area::{AreaKind, Level, path_under};
     use qiaojian_shared::ids::AreaId;
 
     use super::*;
@@ -146,11 +117,11 @@ mod tests {
         assert_eq!(
             problems(&lines, &HashMap::new()),
             [
-                "line 4: 340300: the code stands there twice",
-                "line 5: 340304: a county cannot stand under a province",
-                "line 6: 340304001: there is no parent 340399 in the file or the register",
-                "line 7: 34030: the code does not fit the level county",
-                "line 8: 340305: the parent is missing",
+                "line 4: 340300: The code stands there twice.",
+                "line 5: 340304: A county cannot stand under a province.",
+                "line 6: 340304001: There is no parent 340399 in the file or the register.",
+                "line 7: 34030: The code does not fit the level county.",
+                "line 8: 340305: The parent is missing.",
             ]
         );
         assert!(problems(&lines[..2], &HashMap::new()).is_empty());

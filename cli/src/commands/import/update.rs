@@ -6,9 +6,9 @@ use std::path::Path;
 use anyhow::Context as _;
 use chrono::NaiveDate;
 use qiaojian_shared::db::{DbError, WriteError};
-use qiaojian_shared::domain::area::update::{DatedStep, Listed, Registered, Step, steps};
+use qiaojian_shared::domain::area::update::{Listed, Step};
 use qiaojian_shared::ids::AreaId;
-use qiaojian_shared::store::areas::{self, AreaVersion, Turn};
+use qiaojian_shared::store::areas::{self, AreaVersion, Edition, ReadyStep};
 use qiaojian_shared::store::{Actor, Recording, StoreError};
 
 use super::refuse_bad_rows;
@@ -32,11 +32,10 @@ pub async fn run(
     // Whoever moves may be in the register and not in the file, so only the file's own rows are looked at.
     refuse_bad_rows(&lines, &HashMap::new())?;
     let listed: Vec<Listed> = lines.into_iter().map(|line| line.row.listed()).collect();
-    let registered: Vec<Registered> = known.values().map(registered).collect();
-    let work = Work::new(parts, file, on, steps(&listed, &registered), listed);
+    let work = Work::new(parts, file, on, &listed, &known);
     let refused = work.try_all(parts).await?;
     for step in &work.steps {
-        say(told(&step.taken.step, &known));
+        say(told(&step.dated.step, &known));
     }
     let summary = summary(&work.steps);
     refused.iter().for_each(error);
@@ -55,27 +54,8 @@ pub async fn run(
     Ok(())
 }
 
-fn registered(area: &AreaVersion) -> Registered {
-    Registered {
-        code: area.code.clone(),
-        level: area.level,
-        parent: area.ancestor_codes().last().map(|code| (*code).to_owned()),
-        name: area.name.clone(),
-        kind: area.kind,
-    }
-}
-
-/// A step, with what it needs.
-#[derive(Clone)]
-struct Ready {
-    taken: DatedStep,
-    row: Option<Listed>,
-    id: AreaId,
-    turn: Turn,
-}
-
 struct Work {
-    steps: Vec<Ready>,
+    steps: Vec<ReadyStep>,
 }
 
 /// How trying ended: it always ends with nothing written.
@@ -100,23 +80,24 @@ impl WriteError for Tried {
 }
 
 impl Work {
-    fn new(parts: &Parts, file: &Path, on: NaiveDate, steps: Vec<DatedStep>, listed: Vec<Listed>) -> Self {
-        let rows: HashMap<String, Listed> = listed.into_iter().map(|row| (row.code.clone(), row)).collect();
-        let file = file.file_name().unwrap_or_default().to_string_lossy();
-        let today = parts.clock.today();
-        let ready = |taken: DatedStep| Ready {
-            row: rows.get(taken.step.code()).cloned(),
-            id: AreaId::generate(parts.clock.as_ref(), parts.entropy.as_ref()),
-            turn: Turn {
-                on: taken.on.unwrap_or(on),
-                reason: format!("区划代码更新：{file}"),
-                expected: None,
-                today,
-            },
-            taken,
+    fn new(
+        parts: &Parts,
+        file: &Path,
+        on: NaiveDate,
+        listed: &[Listed],
+        known: &HashMap<String, AreaVersion>,
+    ) -> Self {
+        let edition = Edition {
+            on,
+            reason: format!(
+                "区划代码更新：{}",
+                file.file_name().unwrap_or_default().to_string_lossy()
+            ),
+            today: parts.clock.today(),
         };
+        let new_id = || AreaId::generate(parts.clock.as_ref(), parts.entropy.as_ref());
         Self {
-            steps: steps.into_iter().map(ready).collect(),
+            steps: edition.steps(listed, known.values(), new_id),
         }
     }
 
@@ -127,16 +108,12 @@ impl Work {
             .db
             .write(move |tx| {
                 let actor = Actor::system("import areas");
-                let mut refused = Vec::new();
-                for step in &steps {
-                    let mut recording = Recording::begin(tx, &actor).map_err(DbError::from)?;
-                    match take(&mut recording, step) {
-                        Ok(()) => {}
-                        Err(StoreError::Db(error)) => return Err(Tried::Db(error)),
-                        Err(error) => refused.push(refusal(step, &error)),
-                    }
-                }
-                Err::<(), _>(Tried::Refused(refused))
+                let mut recording = Recording::begin(tx, &actor).map_err(DbError::from)?;
+                let refused = areas::take_steps(&mut recording, &steps).map_err(Tried::Db)?;
+                let told = refused
+                    .iter()
+                    .filter_map(|(place, error)| Some(refusal(steps.get(*place)?, error)));
+                Err::<(), _>(Tried::Refused(told.collect()))
             })
             .await;
         match tried {
@@ -155,11 +132,9 @@ impl Work {
                 .db
                 .write(move |tx| {
                     let actor = Actor::system("import areas");
-                    for step in &chunk {
-                        let mut recording = Recording::begin(tx, &actor)?;
-                        take(&mut recording, step)?;
-                    }
-                    Ok::<_, StoreError>(())
+                    let mut recording = Recording::begin(tx, &actor).map_err(StoreError::from)?;
+                    let refused = areas::take_steps(&mut recording, &chunk)?;
+                    refused.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
                 })
                 .await
                 .context("the update was cut short; run it again to finish it")?;
@@ -170,16 +145,7 @@ impl Work {
     }
 }
 
-fn take(recording: &mut Recording<'_, '_>, step: &Ready) -> Result<(), StoreError> {
-    areas::take_step(
-        recording,
-        &step.taken.step,
-        (step.row.as_ref(), step.id),
-        &step.turn,
-    )
-}
-
-fn refusal(step: &Ready, error: &StoreError) -> String {
+fn refusal(step: &ReadyStep, error: &StoreError) -> String {
     let why = match error {
         StoreError::Invalid(violations) => violations
             .iter()
@@ -189,7 +155,7 @@ fn refusal(step: &Ready, error: &StoreError) -> String {
         StoreError::Conflict(code) => qiaojian_api::conflict_text(code).1.to_owned(),
         other => other.to_string(),
     };
-    format!("{}: {why}", told(&step.taken.step, &HashMap::new()))
+    format!("{}: {why}", told(&step.dated.step, &HashMap::new()))
 }
 
 /// A step as a line, with the names of the register.
@@ -218,8 +184,8 @@ fn told(step: &Step, known: &HashMap<String, AreaVersion>) -> String {
     }
 }
 
-fn summary(steps: &[Ready]) -> String {
-    let count = |of: fn(&Step) -> bool| steps.iter().filter(|step| of(&step.taken.step)).count();
+fn summary(steps: &[ReadyStep]) -> String {
+    let count = |of: fn(&Step) -> bool| steps.iter().filter(|step| of(&step.dated.step)).count();
     format!(
         "{} added, {} renamed, {} of another kind, {} moved, {} merged, {} closed",
         count(|step| matches!(step, Step::Add { .. })),

@@ -1,8 +1,12 @@
 //! From the tree that is registered to the one a new edition of the national list shows: which steps lead there.
 
+mod check;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::NaiveDate;
+
+pub use check::problems;
 
 use super::{AreaKind, Level};
 
@@ -19,6 +23,16 @@ pub struct Listed {
     pub predecessors: Vec<String>,
     /// From when on it is so; the day of the whole update where it is not said.
     pub valid_from: Option<NaiveDate>,
+}
+
+impl Listed {
+    /// The codes of a cell that holds several, separated by `;` or spaces.
+    pub fn codes(text: &str) -> Vec<String> {
+        text.split([';', '；', ' '])
+            .filter(|code| !code.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
 }
 
 /// An area as it is registered.

@@ -84,7 +84,7 @@ struct Taken {
 impl Taken {
     fn of(recording: &mut Recording<'_, '_>, items: &[Item]) -> StoreResult<Self> {
         let areas = items.iter().flatten().map(|new| new.area.area_id);
-        let stand = taken_places(recording, areas)?;
+        let stand = taken_places(recording.conn(), areas)?;
         Ok(Self {
             ids: HashSet::new(),
             places: stand.into_iter().map(|place| (place, None)).collect(),
@@ -108,7 +108,7 @@ impl Taken {
     }
 }
 
-fn id_taken() -> Violation {
+pub(super) fn id_taken() -> Violation {
     Violation::new(
         "/id",
         "id_taken",
@@ -117,7 +117,7 @@ fn id_taken() -> Violation {
     )
 }
 
-fn exists() -> Violation {
+pub(super) fn exists() -> Violation {
     Violation::new(
         "/kind",
         "organization_exists",

@@ -33,7 +33,7 @@ pub fn follow_area(
             .map(|(_, kind)| *kind)
             .collect()
     };
-    let taken = taken_places(recording, [from, into])?;
+    let taken = taken_places(recording.conn(), [from, into])?;
     if !kinds_in(&taken, from).is_disjoint(&kinds_in(&taken, into)) {
         return Err(StoreError::Conflict("organizations_meet"));
     }

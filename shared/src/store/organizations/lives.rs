@@ -7,6 +7,8 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::{OrganizationInArea, OrganizationVersion};
+use crate::db::AnyConnection;
+use crate::db::dialect::on_either;
 use crate::db::schema::organization_versions;
 use crate::domain::organization::{Host, Kind, Status};
 use crate::ids::{AreaId, OrganizationId};
@@ -15,6 +17,9 @@ use crate::store::audit::Entry;
 use crate::store::ledger::Recording;
 use crate::store::predicates::head;
 use crate::store::{StoreError, StoreResult};
+
+/// Rows in one statement; a database takes so many parameters and no more.
+const TOGETHER: usize = 200;
 
 /// The row as one row per segment of its life.
 pub(super) fn segments_of(
@@ -183,7 +188,7 @@ pub(super) fn refuse_before_area(
 
 /// The areas among these that have an active organization of their own, with its kind.
 pub(super) fn taken_places(
-    recording: &mut Recording<'_, '_>,
+    conn: &mut AnyConnection,
     of: impl IntoIterator<Item = AreaId>,
 ) -> QueryResult<Vec<(AreaId, Kind)>> {
     use organization_versions as o;
@@ -194,7 +199,7 @@ pub(super) fn taken_places(
         .filter(o::host.eq(Host::Area))
         .filter(o::status.eq_any(Status::active()))
         .select((o::area_id, o::kind))
-        .load(recording.conn())
+        .load(conn)
 }
 
 /// Marks as superseded what is known of `id`, as far as it reaches beyond `beyond`.
@@ -237,6 +242,22 @@ pub(super) fn insert(recording: &mut Recording<'_, '_>, rows: &[OrganizationVers
     Ok(())
 }
 
+/// The same for many rows, with one statement for a part of them.
+pub(super) fn insert_many(
+    recording: &mut Recording<'_, '_>,
+    rows: &[OrganizationVersion],
+) -> StoreResult<()> {
+    for rows in rows.chunks(TOGETHER) {
+        on_either!(recording.conn(), |conn| diesel::insert_into(
+            organization_versions::table
+        )
+        .values(rows)
+        .execute(conn))
+        .map_err(|error| StoreError::from(error).or_conflict("organization_exists"))?;
+    }
+    Ok(())
+}
+
 pub(super) fn audit(
     recording: &mut Recording<'_, '_>,
     verb: &str,
@@ -260,6 +281,27 @@ pub(super) fn audit(
         before: before.as_deref(),
         after: after.as_deref(),
     })?;
+    Ok(())
+}
+
+/// The same of many that are new.
+pub(super) fn audit_new(recording: &mut Recording<'_, '_>, heads: &[OrganizationVersion]) -> StoreResult<()> {
+    let told = heads
+        .iter()
+        .map(|head| Ok((head.organization_id.to_string(), head.area_id, head.digest()?)))
+        .collect::<Result<Vec<_>, serde_json::Error>>()?;
+    let entries: Vec<Entry<'_>> = told
+        .iter()
+        .map(|(id, area, digest)| Entry {
+            verb: "create",
+            resource: "organization",
+            id,
+            area: Some(*area),
+            before: None,
+            after: Some(digest),
+        })
+        .collect();
+    recording.audit_all(&entries)?;
     Ok(())
 }
 

@@ -18,7 +18,7 @@ use crate::store::ledger::Recorded;
 
 /// One version of an organization: true from `valid_from` until `valid_to`, known from `recorded_*` until `superseded_*`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
-#[diesel(table_name = organization_versions)]
+#[diesel(table_name = organization_versions, treat_none_as_default_value = false)]
 pub struct OrganizationVersion {
     pub organization_id: OrganizationId,
     pub version: i64,

@@ -18,7 +18,7 @@ use crate::domain::organization::{Facts, Status, Verification};
 use crate::domain::violation::{TEXT_CHARS, check_optional_text};
 use crate::ids::OrganizationId;
 use crate::store::areas::{AreaVersion, Subtree, refuse_days_before};
-use crate::store::ledger::Recording;
+use crate::store::ledger::{Recorded, Recording};
 use crate::store::{StoreError, StoreResult, unless_stale};
 
 /// An organization to be recorded.
@@ -98,7 +98,7 @@ pub(super) fn admit(
     new: &NewOrganization,
     today: NaiveDate,
 ) -> StoreResult<()> {
-    check(&new.facts, &new.area, today)?;
+    refuse_unfit(&new.facts, &new.area, today)?;
     if let Some((first, _)) = new.facts.life.segments(today).first() {
         refuse_days_before(recording, &new.area, "/area", *first)?;
     }
@@ -120,6 +120,18 @@ pub(super) fn put(
             organizations::created_digest.eq(&new.digest),
         ))
         .execute(recording.conn())?;
+    let (segments, head) = version_rows(new, recorded, today)?;
+    insert(recording, &segments)?;
+    audit(recording, "create", None, Some(&head))?;
+    Ok(in_area(head, &new.area))
+}
+
+/// The rows of a new organization, and what is told of it: what is true at the end, from the day on which it is.
+pub(super) fn version_rows(
+    new: &NewOrganization,
+    recorded: Recorded,
+    today: NaiveDate,
+) -> Result<(Vec<OrganizationVersion>, OrganizationVersion), serde_json::Error> {
     let blank = OrganizationVersion::blank(new.id, new.area.area_id, &new.facts, recorded);
     let row = OrganizationVersion {
         parent_id: new.parent,
@@ -127,11 +139,8 @@ pub(super) fn put(
         ..blank.with_facts(&new.facts)?
     };
     let segments = segments_of(&row, today)?;
-    insert(recording, &segments)?;
-    // As it is told: what is true at the end, from the day on which it is.
-    let head = segments.into_iter().next_back().unwrap_or(row);
-    audit(recording, "create", None, Some(&head))?;
-    Ok(in_area(head, &new.area))
+    let head = segments.last().cloned().unwrap_or(row);
+    Ok((segments, head))
 }
 
 /// Says that an organization was never otherwise.
@@ -170,7 +179,7 @@ pub fn correct(
     if reason.is_none() && (moved || before.needs_reason(facts)) {
         return Err(reason_required().into());
     }
-    check(facts, area, today)?;
+    refuse_unfit(facts, area, today)?;
     // A parent that was named before may have gone meanwhile, or stand where the caller sees nothing: it is only looked at anew
     // when another is named.
     if head.parent_id != parent {
@@ -256,7 +265,7 @@ pub(super) fn find_at(
     Ok(found)
 }
 
-pub(super) fn check(facts: &Facts, area: &AreaVersion, today: NaiveDate) -> StoreResult<()> {
+pub(super) fn refuse_unfit(facts: &Facts, area: &AreaVersion, today: NaiveDate) -> StoreResult<()> {
     let mut violations = facts.violations(area.level, today);
     if area.kind != AreaKind::Administrative {
         violations.push(in_divisions_only());
@@ -276,26 +285,32 @@ pub(super) fn check_parent(
 ) -> StoreResult<()> {
     let Some(parent) = parent else { return Ok(()) };
     if parent == id {
-        return Err(Violation::new(
-            "/parent",
-            "own_parent",
-            "不能以自身为上级。",
-            "It cannot be its own parent.",
-        )
-        .into());
+        return Err(own_parent().into());
     }
     find_at_or_above(recording.conn(), visible, parent)
         .map(drop)
         .map_err(|error| match error {
-            StoreError::NotFound(_) => Violation::new(
-                "/parent",
-                "unknown_parent",
-                "找不到该上级组织。",
-                "There is no such parent organization.",
-            )
-            .into(),
+            StoreError::NotFound(_) => unknown_parent().into(),
             other => other,
         })
+}
+
+pub(super) fn own_parent() -> Violation {
+    Violation::new(
+        "/parent",
+        "own_parent",
+        "不能以自身为上级。",
+        "It cannot be its own parent.",
+    )
+}
+
+pub(super) fn unknown_parent() -> Violation {
+    Violation::new(
+        "/parent",
+        "unknown_parent",
+        "找不到该上级组织。",
+        "There is no such parent organization.",
+    )
 }
 
 fn merged_without_successor() -> Violation {

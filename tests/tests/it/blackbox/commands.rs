@@ -191,7 +191,7 @@ fn areas_are_checked_whole_before_the_first_is_written() {
         let refused = run(&test_db, &["import", "areas", path]);
         assert_eq!(refused.status.code(), Some(1));
         assert!(
-            text(&refused.stderr).contains("line 4: 340304: a county cannot stand under a province"),
+            text(&refused.stderr).contains("line 4: 340304: A county cannot stand under a province"),
             "{}",
             text(&refused.stderr)
         );

@@ -1,0 +1,38 @@
+//! Files that a browser saves.
+
+use std::borrow::Cow;
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use qiaojian_shared::sheets::Format;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+/// The bytes of a workbook, for the contract.
+pub struct Workbook;
+
+impl PartialSchema for Workbook {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+            .into()
+    }
+}
+
+impl ToSchema for Workbook {
+    fn name() -> Cow<'static, str> {
+        "Workbook".into()
+    }
+}
+
+/// A reply that is saved as `<name>.<format>`. The name is ours, plain ASCII.
+pub fn attachment(format: Format, name: &str) -> HttpResponseBuilder {
+    let mut reply = HttpResponse::Ok();
+    reply.content_type(format.media_type()).insert_header((
+        header::CONTENT_DISPOSITION,
+        format!("attachment; filename=\"{name}.{format}\""),
+    ));
+    reply
+}

@@ -1,0 +1,296 @@
+//! The yearly edition of the national list: what is new, named otherwise, moved, merged or gone.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, post, web};
+use chrono::NaiveDate;
+use qiaojian_shared::clock::{Clock, Entropy};
+use qiaojian_shared::db::{AnyConnection, DbError, WriteError, snapshot};
+use qiaojian_shared::domain::Violation;
+use qiaojian_shared::domain::area::update::{self, Listed};
+use qiaojian_shared::domain::area::{AreaKind, Level, unknown_area};
+use qiaojian_shared::domain::dates::day;
+use qiaojian_shared::ids::AreaId;
+use qiaojian_shared::sheets::{Sheet, areas as table};
+use qiaojian_shared::store::areas::{self, Edition, Filter, ReadyStep};
+use qiaojian_shared::store::{Actor, Recording, StoreError, ledger};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::import_reply::{AreaImportReply, Refused};
+use crate::app::App;
+use crate::attachment::Workbook;
+use crate::auth::{Caller, Principal, needs};
+use crate::extract::{Params, TableFile};
+use crate::problem::{ApiError, Language, Problem};
+use crate::write::{Reply, Write};
+
+/// Rows of a list at most: a province to village level has up to 60,000.
+const MOST_ROWS: usize = 100_000;
+/// Steps at most: they are taken in one transaction, and others wait for its end.
+const MOST_STEPS: usize = 500;
+
+/// How a list is taken.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AreaImportParams {
+    /// From this day on it is so, where a row says no other; not after today (Asia/Shanghai).
+    #[serde(deserialize_with = "day::read")]
+    on: NaiveDate,
+    /// Only says which steps would be taken.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Brings the areas of a province to a new edition of the national list, CSV or XLSX: all steps, or none.
+///
+/// The columns are `code`, `level`, `parent`, `name`, `kind`, and perhaps `predecessors` (codes of the edition before, separated by `;`)
+/// and `valid_from`. The list is complete for the province it names, and the caller's area is that province or above it. Parks and units
+/// under a local code are not in it and stay.
+#[utoipa::path(
+    tag = "areas",
+    security(("oauth" = ["area:write"])),
+    params(
+        AreaImportParams,
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and file: same answer for 24 h")
+    ),
+    request_body(description = "The file as it is, at most 8 MiB", content(
+        (String = "text/csv"),
+        (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    )),
+    responses(
+        (status = 200, description = "The steps that were taken, or would be", body = AreaImportReply),
+        (status = 413, description = "The file is too large", body = Problem),
+        (status = 422, description = "The file cannot be read, a row is wrong, or a step cannot be taken; nothing was changed", body = Problem)
+    )
+)]
+#[post("/areas/import")]
+pub async fn import(
+    app: web::Data<App>,
+    caller: Caller<needs::AreaWrite>,
+    request: HttpRequest,
+    write: Write,
+    params: Params<AreaImportParams>,
+    file: TableFile,
+) -> Result<HttpResponse, ApiError> {
+    let AreaImportParams { on, dry_run } = params.0;
+    let language = Language::of(request.headers().get(header::ACCEPT_LANGUAGE));
+    let _turn = app
+        .imports
+        .acquire()
+        .await
+        .map_err(|error| ApiError::internal(&error))?;
+    let rows = web::block(move || read(&file.bytes))
+        .await
+        .map_err(|error| ApiError::internal(&error))??;
+    let import = Arc::new(Import {
+        rows,
+        caller: caller.principal(),
+        edition: Edition {
+            on,
+            reason: format!("区划代码更新（{on}）"),
+            today: app.today(),
+        },
+        clock: Arc::clone(&app.clock),
+        entropy: Arc::clone(&app.entropy),
+    });
+    let planning = Arc::clone(&import);
+    let (known, steps) = app
+        .read_slow(move |conn| {
+            snapshot(conn, |conn| {
+                Ok::<_, ApiError>((ledger::known(conn)?, planning.plan(conn)?))
+            })
+        })
+        .await?;
+    if dry_run {
+        let told = import.try_all(&app, steps, language).await?;
+        return Ok(HttpResponse::Ok().json(told));
+    }
+    write
+        .run(&app, &file.digest, move |recording| {
+            let anew = if recording.recorded().seq == known.seq + 1 {
+                None
+            } else {
+                Some(import.plan(recording.conn())?)
+            };
+            let steps = anew.as_ref().unwrap_or(&steps);
+            let refused = import.take(recording, steps)?;
+            if !refused.is_empty() {
+                return Err(ApiError::invalid(
+                    refused.into_iter().map(Refused::pointed).collect(),
+                ));
+            }
+            Reply::plain(&AreaImportReply::of(
+                import.rows.len(),
+                (false, on),
+                steps,
+                &refused,
+                language,
+            ))
+        })
+        .await
+}
+
+/// Reads the list, each row with its number.
+fn read(bytes: &[u8]) -> Result<Vec<(u32, Listed)>, ApiError> {
+    let sheet = Sheet::read_up_to(bytes, MOST_ROWS).map_err(|wrong| ApiError::invalid(vec![wrong]))?;
+    let (mut rows, mut wrong) = (Vec::new(), Vec::new());
+    for (number, row) in table::read(&sheet).map_err(ApiError::invalid)? {
+        match row {
+            Ok(row) => rows.push((number, row)),
+            Err(violations) => {
+                wrong.extend(violations.into_iter().map(|violation| in_row(number, violation)))
+            }
+        }
+    }
+    if wrong.is_empty() {
+        let listed: Vec<Listed> = rows.iter().map(|(_, row)| row.clone()).collect();
+        // Whoever moves may be in the register and not in the list, so only the list's own rows are looked at.
+        wrong = update::problems(&listed, &HashMap::new())
+            .into_iter()
+            .filter_map(|(place, violation)| Some(in_row(rows.get(place)?.0, violation)))
+            .collect();
+    }
+    if wrong.is_empty() {
+        Ok(rows)
+    } else {
+        wrong.truncate(1000);
+        Err(ApiError::invalid(wrong))
+    }
+}
+
+fn in_row(number: u32, violation: Violation) -> Violation {
+    violation.under(&format!("/rows/{number}"))
+}
+
+struct Import {
+    rows: Vec<(u32, Listed)>,
+    caller: Arc<Principal>,
+    edition: Edition,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+/// A trial ends with nothing written, so its outcome is an error.
+enum Tried {
+    Failed(ApiError),
+    Done(Vec<Refused>),
+}
+
+impl From<DbError> for Tried {
+    fn from(error: DbError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl WriteError for Tried {
+    fn db_error(&self) -> Option<&DbError> {
+        match self {
+            Self::Failed(error) => error.db_error(),
+            Self::Done(_) => None,
+        }
+    }
+}
+
+impl Import {
+    /// The steps from the caller's areas to the list.
+    fn plan(&self, conn: &mut AnyConnection) -> Result<Vec<ReadyStep>, ApiError> {
+        let every_kind = Filter {
+            kinds: AreaKind::ALL.to_vec(),
+            ..Filter::default()
+        };
+        let registered = areas::list(conn, &self.caller.visible, &every_kind, None, i64::MAX)?;
+        let provinces = self.rows.iter().filter(|(_, row)| row.level == Level::Province);
+        let not_ours: Vec<Violation> = provinces
+            .filter(|(_, row)| !registered.iter().any(|area| area.code == row.code))
+            .map(|(number, _)| unknown_area(format!("/rows/{number}/code")))
+            .collect();
+        if !not_ours.is_empty() {
+            return Err(ApiError::invalid(not_ours));
+        }
+        let listed: Vec<Listed> = self.rows.iter().map(|(_, row)| row.clone()).collect();
+        let new_id = || AreaId::generate(self.clock.as_ref(), self.entropy.as_ref());
+        let steps = self.edition.steps(&listed, &registered, new_id);
+        if steps.len() > MOST_STEPS {
+            return Err(ApiError::invalid(vec![too_many_steps(steps.len())]));
+        }
+        Ok(steps)
+    }
+
+    fn take(&self, recording: &mut Recording<'_, '_>, steps: &[ReadyStep]) -> Result<Vec<Refused>, ApiError> {
+        let refused = areas::take_steps(recording, steps)?;
+        let told = refused.into_iter().filter_map(|(place, error)| {
+            let code = steps.get(place)?.dated.step.code().to_owned();
+            let row = self
+                .rows
+                .iter()
+                .find(|(_, row)| row.code == code)
+                .map(|(number, _)| *number);
+            Some(Refused::of(row, code, error))
+        });
+        told.collect()
+    }
+
+    /// Takes every step and takes all of it back.
+    async fn try_all(
+        self: Arc<Self>,
+        app: &App,
+        steps: Vec<ReadyStep>,
+        language: Language,
+    ) -> Result<AreaImportReply, ApiError> {
+        let (rows, on) = (self.rows.len(), self.edition.on);
+        let tried = steps.clone();
+        let outcome = app
+            .db
+            .write(move |tx| {
+                let actor = Actor::system("dry run");
+                let mut recording = Recording::begin(tx, &actor).map_err(DbError::from)?;
+                let refused = self.take(&mut recording, &tried).map_err(Tried::Failed)?;
+                Err::<(), _>(Tried::Done(refused))
+            })
+            .await;
+        match outcome {
+            Ok(()) => Err(ApiError::internal(&"a trial was committed")),
+            Err(Tried::Failed(error)) => Err(error),
+            Err(Tried::Done(refused)) => {
+                Ok(AreaImportReply::of(rows, (true, on), &steps, &refused, language))
+            }
+        }
+    }
+}
+
+fn too_many_steps(steps: usize) -> Violation {
+    Violation::new(
+        "",
+        "too_many_steps",
+        format!(
+            "与系统相差 {steps} 步，一次最多 {MOST_STEPS} 步；请由管理员用命令 qiaojian import areas 更新。"
+        ),
+        format!(
+            "It differs by {steps} steps; {MOST_STEPS} are taken at most. Use the command `qiaojian import areas`."
+        ),
+    )
+}
+
+impl Refused {
+    /// Why a step was refused.
+    fn of(row: Option<u32>, area: String, error: StoreError) -> Result<Self, ApiError> {
+        let violations = match error {
+            StoreError::Invalid(violations) => violations,
+            StoreError::Conflict(code) => {
+                let (zh, en) = crate::problem::conflict_text(code);
+                vec![Violation::new("", code, zh, en)]
+            }
+            StoreError::NotFound(_) => vec![unknown_area("")],
+            other => return Err(other.into()),
+        };
+        Ok(Self {
+            row,
+            area,
+            violations,
+        })
+    }
+}

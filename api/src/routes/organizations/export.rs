@@ -1,0 +1,275 @@
+//! The register as a file, which can be imported again.
+
+use std::sync::Arc;
+
+use actix_web::web::Bytes;
+use actix_web::{HttpResponse, get, web};
+use chrono::NaiveDate;
+use futures_util::stream::try_unfold;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::db::{AnyConnection, snapshot};
+use qiaojian_shared::domain::area::Level;
+use qiaojian_shared::domain::dates::day;
+use qiaojian_shared::domain::organization::{Kind, Status, Verification};
+use qiaojian_shared::ids::OrganizationId;
+use qiaojian_shared::sheets::register::{Shown, cells};
+use qiaojian_shared::sheets::{Column, CsvWriter, Format, XlsxWriter};
+use qiaojian_shared::store::organizations::{self, Filter, OrganizationInArea};
+use qiaojian_shared::store::{Moment, Subtree, areas, ledger};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::template::{columns, style};
+use crate::app::App;
+use crate::attachment::{Workbook, attachment};
+use crate::auth::{Caller, Principal, needs};
+use crate::extract::{List, Params};
+use crate::moment::{Times, subtree_asked_for};
+use crate::problem::{ApiError, Problem};
+
+/// Rows read at a time: what is in memory of a register, however large.
+const PAGE: i64 = 1000;
+/// Rows of a workbook, which is sent when it is whole.
+const MOST_IN_WORKBOOK: usize = 200_000;
+/// A day behind every other: what is true on it is what is known last. Of four digits, so that both databases agree on the order.
+const LAST_DAY: Option<NaiveDate> = NaiveDate::from_ymd_opt(9999, 12, 31);
+
+/// Which organizations to write, and how. List-valued parameters are comma-separated.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ExportParams {
+    /// `csv` when left out.
+    format: Option<Format>,
+    /// Only this area and all below it; the caller's own when left out.
+    area: Option<String>,
+    /// Levels of area.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    level: List<Level>,
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    kind: List<Kind>,
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    status: List<Status>,
+    /// How reports stand.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    verification: List<Verification>,
+    /// Part of the name.
+    q: Option<String>,
+    /// As it was on this day, in the tree of that day; today when only `known_at` is given.
+    #[serde(default, deserialize_with = "day::read_optional")]
+    as_of: Option<NaiveDate>,
+    /// As the register was known at that moment.
+    known_at: Option<UtcTime>,
+}
+
+/// The organizations of the caller's subtree as a file, by area and id, all as known at one moment (`x-known-at`).
+///
+/// The columns are those of the template, so the file can be imported again: every row is then `unchanged`. CSV is sent as it is read;
+/// a workbook holds 200,000 rows at most. A cell that a spreadsheet would take for a formula has a `'` before it.
+#[utoipa::path(
+    tag = "organizations",
+    security(("oauth" = ["org:read"])),
+    params(ExportParams),
+    responses(
+        (status = 200, description = "The file", content(
+            (String = "text/csv"),
+            (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        )),
+        (status = 400, description = "A parameter is wrong, or the workbook would be too large", body = Problem),
+        (status = 404, description = "The area is none, or outside the caller's", body = Problem)
+    )
+)]
+#[get("/organizations/export")]
+pub async fn export(
+    app: web::Data<App>,
+    caller: Caller<needs::OrgRead>,
+    params: Params<ExportParams>,
+) -> Result<HttpResponse, ApiError> {
+    let params = params.0;
+    let format = params.format.unwrap_or(Format::Csv);
+    let times = Times {
+        as_of: params.as_of,
+        known_at: params.known_at,
+    };
+    let filter = Filter {
+        levels: params.level.0,
+        kinds: params.kind.0,
+        statuses: params.status.0,
+        verifications: params.verification.0,
+        name_contains: params.q.filter(|q| !q.is_empty()),
+    };
+    let (caller, today) = (caller.principal(), app.today());
+    let name = format!(
+        "organizations-{}-{today}",
+        params.area.as_ref().unwrap_or(&caller.area_code)
+    );
+    let area = params.area;
+    let (within, moment) = app
+        .read_slow(move |conn| {
+            snapshot(conn, |conn| {
+                settle(conn, &caller, area.as_deref(), (times, today))
+            })
+        })
+        .await?;
+    let question = Arc::new(Question {
+        within,
+        moment,
+        filter,
+    });
+    let known_at = ("x-known-at", moment.known.at.to_string());
+    let app = app.into_inner();
+    let rows = Rows {
+        app,
+        question,
+        after: None,
+        more: true,
+    };
+    let mut reply = attachment(format, &name);
+    reply.insert_header(known_at);
+    match format {
+        Format::Csv => Ok(reply.streaming(try_unfold((rows, true), csv_part))),
+        Format::Xlsx => Ok(reply.body(workbook(rows).await?)),
+    }
+}
+
+/// The subtree and the moment that are asked for. Without a day it is what is known last.
+fn settle(
+    conn: &mut AnyConnection,
+    caller: &Principal,
+    area: Option<&str>,
+    (times, today): (Times, NaiveDate),
+) -> Result<(Subtree, Moment), ApiError> {
+    if times.are_asked_for() {
+        let moment = times.moment(conn, today)?;
+        return Ok((subtree_asked_for(conn, caller.area, area, moment)?, moment));
+    }
+    let within = match area {
+        Some(code) => areas::find(conn, &caller.visible, code)?.subtree(),
+        None => caller.visible.clone(),
+    };
+    let moment = Moment {
+        as_of: LAST_DAY.unwrap_or(NaiveDate::MAX),
+        known: ledger::known(conn)?,
+    };
+    Ok((within, moment))
+}
+
+struct Question {
+    within: Subtree,
+    moment: Moment,
+    filter: Filter,
+}
+
+/// The rows of a file, page by page.
+struct Rows {
+    app: Arc<App>,
+    question: Arc<Question>,
+    after: Option<(String, OrganizationId)>,
+    more: bool,
+}
+
+impl Rows {
+    /// The cells of the next page; nothing behind the last.
+    async fn next(&mut self) -> Result<Option<Vec<Vec<String>>>, ApiError> {
+        if !self.more {
+            return Ok(None);
+        }
+        let (question, after) = (Arc::clone(&self.question), self.after.take());
+        let (page, last) = self
+            .app
+            .read_slow(move |conn| snapshot(conn, |conn| read_page(conn, &question, after.as_ref())))
+            .await?;
+        self.more = page.len() == usize::try_from(PAGE).unwrap_or(usize::MAX);
+        self.after = last;
+        Ok(Some(page))
+    }
+}
+
+type PageOfRows = (Vec<Vec<String>>, Option<(String, OrganizationId)>);
+
+fn read_page(
+    conn: &mut AnyConnection,
+    question: &Question,
+    after: Option<&(String, OrganizationId)>,
+) -> Result<PageOfRows, ApiError> {
+    let Question {
+        within,
+        moment,
+        filter,
+    } = question;
+    let rows = organizations::list_on(conn, within, *moment, filter, after, PAGE)?;
+    let mut of: Vec<_> = rows.iter().map(|row| row.organization.area_id).collect();
+    of.dedup();
+    let names = areas::names_on(conn, &of, moment.as_of, moment.known)?;
+    let shown = |row: &OrganizationInArea| {
+        let record = organizations::record_of(row)?;
+        let shown = Shown {
+            area_name: names.get(&row.organization.area_id).map_or("", String::as_str),
+            verification: Some(row.organization.verification),
+        };
+        Ok::<_, ApiError>(cells(&record, shown).collect())
+    };
+    let cells = rows.iter().map(shown).collect::<Result<_, _>>()?;
+    let last = rows
+        .last()
+        .map(|row| (row.area_path.clone(), row.organization.organization_id));
+    Ok((cells, last))
+}
+
+/// The next part of a CSV file. What goes wrong after the first cuts the connection, so that nobody takes a part for the whole.
+async fn csv_part(
+    (mut rows, is_first): (Rows, bool),
+) -> Result<Option<(Bytes, (Rows, bool))>, actix_web::Error> {
+    let page = rows.next().await.inspect_err(|error| {
+        error.log("GET", "/v1/organizations/export", "");
+    })?;
+    let Some(page) = page else { return Ok(None) };
+    let mut file = if is_first {
+        let mut file = CsvWriter::default();
+        file.row(columns().map(Column::header));
+        file
+    } else {
+        CsvWriter::further()
+    };
+    for row in page {
+        file.row(row);
+    }
+    Ok(Some((file.finish().into(), (rows, false))))
+}
+
+async fn workbook(mut rows: Rows) -> Result<Vec<u8>, ApiError> {
+    let mut file = written(|| XlsxWriter::begin(&style(), 1)).await?;
+    let mut count = 0;
+    while let Some(page) = rows.next().await? {
+        count += page.len();
+        if count > MOST_IN_WORKBOOK {
+            return Err(ApiError::bad_parameter(
+                "format",
+                format!("超过 {MOST_IN_WORKBOOK} 行，请用 format=csv，或缩小范围。"),
+                format!("There are more than {MOST_IN_WORKBOOK} rows. Use format=csv, or ask for less."),
+            ));
+        }
+        file = written(move || {
+            for row in page {
+                file.row(row)?;
+            }
+            Ok(file)
+        })
+        .await?;
+    }
+    written(|| file.finish()).await
+}
+
+/// Writes on a thread that may wait for a disk.
+pub(super) async fn written<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, qiaojian_shared::sheets::WriteError> + Send + 'static,
+) -> Result<T, ApiError> {
+    web::block(work)
+        .await
+        .map_err(|error| ApiError::internal(&error))?
+        .map_err(|error| ApiError::internal(&error))
+}

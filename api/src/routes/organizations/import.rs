@@ -1,0 +1,190 @@
+//! An office brings its register as a table.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, http::header, post, web};
+use chrono::NaiveDate;
+use qiaojian_shared::db::{AnyConnection, snapshot};
+use qiaojian_shared::domain::Violation;
+use qiaojian_shared::ids::OrganizationId;
+use qiaojian_shared::sheets::Sheet;
+use qiaojian_shared::sheets::register::{self, Table};
+use qiaojian_shared::store::ledger;
+use qiaojian_shared::store::organizations::{self, Incoming, Judging, Verdict};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::import_reply::{ImportReply, ReplyAs, handed_back, refusal};
+use crate::app::App;
+use crate::attachment::Workbook;
+use crate::auth::{Caller, Principal, needs};
+use crate::extract::{Params, TableFile};
+use crate::problem::{ApiError, Language, Problem};
+use crate::wire::id_or_new;
+use crate::write::{Reply, Write};
+
+/// How a table is taken.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ImportParams {
+    /// Only says what would become of each row.
+    #[serde(default)]
+    dry_run: bool,
+    /// Records what can be, and leaves out what cannot. Without it one wrong row keeps all out.
+    #[serde(default)]
+    partial: bool,
+    /// `file`, with `dry_run` only: the same file with a column that says what is wrong.
+    #[serde(default)]
+    reply: ReplyAs,
+}
+
+/// Records the organizations of a table, CSV or XLSX, in the caller's subtree: all of them, or none if a row is wrong (unless `partial`).
+///
+/// Each row is checked as `POST /v1/organizations` checks it, against the register and the rows before it. A row whose `id` is registered
+/// with the same content is `unchanged`; with other content it is refused. What a dry run says is what the real run does.
+#[utoipa::path(
+    tag = "organizations",
+    security(("oauth" = ["org:write"])),
+    params(
+        ImportParams,
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and file: same answer for 24 h")
+    ),
+    request_body(description = "The file as it is, at most 8 MiB and 20,000 rows", content(
+        (String = "text/csv"),
+        (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    )),
+    responses(
+        (status = 200, description = "What became of the rows, or would", body = ImportReply),
+        (status = 413, description = "The file is too large", body = Problem),
+        (status = 422, description = "The file cannot be read, or a row is wrong; nothing was recorded", body = Problem)
+    )
+)]
+#[post("/organizations/import")]
+pub async fn import(
+    app: web::Data<App>,
+    caller: Caller<needs::OrgWrite>,
+    request: HttpRequest,
+    write: Write,
+    params: Params<ImportParams>,
+    file: TableFile,
+) -> Result<HttpResponse, ApiError> {
+    let ImportParams {
+        dry_run,
+        partial,
+        reply,
+    } = params.0;
+    if reply == ReplyAs::File && !dry_run {
+        return Err(ApiError::bad_parameter(
+            "reply",
+            "reply=file 只能与 dry_run=true 一起使用。",
+            "reply=file goes with dry_run=true only.",
+        ));
+    }
+    let language = Language::of(request.headers().get(header::ACCEPT_LANGUAGE));
+    // What a file becomes in memory is many times its size: one after another.
+    let _turn = app
+        .imports
+        .acquire()
+        .await
+        .map_err(|error| ApiError::internal(&error))?;
+    let (sheet, table) = read(file.bytes, reply).await?;
+    let import = Arc::new(Import::new(&app, caller.principal(), table)?);
+    let judging = Arc::clone(&import);
+    let (known, verdicts) = app
+        .read_slow(move |conn| {
+            snapshot(conn, |conn| {
+                Ok::<_, ApiError>((ledger::known(conn)?, judging.judge(conn)?))
+            })
+        })
+        .await?;
+    if dry_run {
+        if let Some(sheet) = sheet {
+            return handed_back(sheet, import, verdicts, language).await;
+        }
+        let told = ImportReply::of(&import.rows, &verdicts, (dry_run, partial), language);
+        return Ok(HttpResponse::Ok().json(told));
+    }
+    write
+        .run(&app, &file.digest, move |recording| {
+            // Nobody wrote in between, mostly: then what was judged outside the transaction, which is short so, still holds.
+            let anew = if recording.recorded().seq == known.seq + 1 {
+                None
+            } else {
+                Some(import.judge(recording.conn())?)
+            };
+            let verdicts = anew.as_ref().unwrap_or(&verdicts);
+            if !partial
+                && verdicts
+                    .iter()
+                    .any(|verdict| matches!(verdict, Verdict::Refused(_)))
+            {
+                return Err(refusal(&import.rows, verdicts));
+            }
+            let new: Vec<_> = verdicts
+                .iter()
+                .filter_map(|verdict| match verdict {
+                    Verdict::New(new) => Some(new.as_ref()),
+                    _ => None,
+                })
+                .collect();
+            organizations::record_all(recording, &new, import.today)?;
+            Reply::plain(&ImportReply::of(
+                &import.rows,
+                verdicts,
+                (dry_run, partial),
+                language,
+            ))
+        })
+        .await
+}
+
+/// Reads a file, on a thread of its own. The sheet itself is only kept when it is handed back.
+async fn read(bytes: web::Bytes, reply: ReplyAs) -> Result<(Option<Sheet>, Table), ApiError> {
+    let read = web::block(move || {
+        let sheet = Sheet::read(&bytes).map_err(|wrong| vec![wrong])?;
+        let table = register::read(&sheet)?;
+        Ok::<_, Vec<Violation>>(((reply == ReplyAs::File).then_some(sheet), table))
+    });
+    read.await
+        .map_err(|error| ApiError::internal(&error))?
+        .map_err(ApiError::invalid)
+}
+
+/// A table on its way into the register.
+pub(super) struct Import {
+    caller: Arc<Principal>,
+    pub(super) layout: qiaojian_shared::sheets::Layout<register::Field>,
+    pub(super) rows: Vec<Incoming>,
+    today: NaiveDate,
+}
+
+impl Import {
+    /// Gives every row that has none an id.
+    fn new(app: &App, caller: Arc<Principal>, table: Table) -> Result<Self, ApiError> {
+        let rows = table.rows.into_iter().map(|row| Incoming {
+            number: row.number,
+            content: row.record.and_then(|record| {
+                let id = id_or_new::<OrganizationId>(record.id, app.clock.as_ref(), app.entropy.as_ref());
+                id.map(|id| (id, record)).map_err(ApiError::into_violations)
+            }),
+        });
+        Ok(Self {
+            caller,
+            layout: table.layout,
+            rows: rows.collect(),
+            today: app.today(),
+        })
+    }
+
+    /// What becomes of each row: the same for a dry run and a real one.
+    fn judge(&self, conn: &mut AnyConnection) -> Result<Vec<Verdict>, ApiError> {
+        let judging = Judging {
+            visible: &self.caller.visible,
+            layout: &self.layout,
+            verification: &|area| self.caller.report_on(&[&area.path]),
+            today: self.today,
+        };
+        Ok(organizations::judge_rows(conn, &judging, &self.rows)?)
+    }
+}

@@ -1,0 +1,220 @@
+//! What is answered to a table: numbers and errors, or the table itself with a column of errors.
+
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use qiaojian_shared::domain::Violation;
+use qiaojian_shared::sheets::register::{COLUMNS, DATA_SHEET, Field, field_of};
+use qiaojian_shared::sheets::{Column, CsvWriter, Format, Sheet, SheetStyle, WriteError, XlsxWriter};
+use qiaojian_shared::store::organizations::{Incoming, Verdict};
+use qiaojian_shared::text_enum;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::export::written;
+use super::import::Import;
+use crate::attachment::attachment;
+use crate::problem::{ApiError, Language};
+
+/// Errors that are listed; the rest is counted.
+const LISTED: usize = 1000;
+
+text_enum! {
+    /// How the answer is given.
+    pub enum ReplyAs {
+        /// In JSON.
+        Json => "json",
+        /// As the file that was sent.
+        File => "file",
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "the macro declares the variants")]
+impl Default for ReplyAs {
+    fn default() -> Self {
+        Self::Json
+    }
+}
+
+/// What became of the rows of a table, or would.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ImportReply {
+    /// Whether nothing was done.
+    dry_run: bool,
+    /// Rows of the file that are not blank, without the header.
+    rows: usize,
+    /// Organizations that are recorded; in a dry run, that would be.
+    recorded: usize,
+    /// Rows that say what is registered.
+    unchanged: usize,
+    /// Rows that are not taken.
+    refused: usize,
+    /// What is wrong with them; 1,000 at most.
+    errors: Vec<RowError>,
+    /// How many more there are.
+    more_errors: usize,
+}
+
+/// One thing that is wrong with a row.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RowError {
+    /// As a spreadsheet counts, from 1.
+    row: u32,
+    /// The column's field, as in its header; empty for the whole row.
+    field: String,
+    /// Stable, for programs.
+    code: &'static str,
+    detail: String,
+}
+
+impl ImportReply {
+    pub(super) fn of(
+        rows: &[Incoming],
+        verdicts: &[Verdict],
+        (dry_run, partial): (bool, bool),
+        language: Language,
+    ) -> Self {
+        let count = |of: fn(&Verdict) -> bool| verdicts.iter().filter(|verdict| of(verdict)).count();
+        let refused = count(|verdict| matches!(verdict, Verdict::Refused(_)));
+        let recorded = if refused > 0 && !partial {
+            0
+        } else {
+            count(|verdict| matches!(verdict, Verdict::New(_)))
+        };
+        let listed = wrong(rows, verdicts)
+            .take(LISTED)
+            .map(|(row, violation)| RowError {
+                row,
+                field: field_of(&violation.pointer),
+                code: violation.code,
+                detail: sentence(violation, language).to_owned(),
+            });
+        Self {
+            dry_run,
+            rows: rows.len(),
+            recorded,
+            unchanged: count(|verdict| matches!(verdict, Verdict::Unchanged)),
+            refused,
+            errors: listed.collect(),
+            more_errors: wrong(rows, verdicts).skip(LISTED).count(),
+        }
+    }
+}
+
+/// 422: a row is wrong, so nothing was recorded.
+pub(super) fn refusal(rows: &[Incoming], verdicts: &[Verdict]) -> ApiError {
+    let refused = verdicts
+        .iter()
+        .filter(|verdict| matches!(verdict, Verdict::Refused(_)));
+    let listed = wrong(rows, verdicts)
+        .take(LISTED)
+        .map(|(row, violation)| Violation {
+            pointer: format!("/rows/{row}/{}", field_of(&violation.pointer)).into(),
+            ..violation.clone()
+        });
+    ApiError::rows_refused(
+        refused.count(),
+        listed.collect(),
+        wrong(rows, verdicts).skip(LISTED).count(),
+    )
+}
+
+fn wrong<'a>(rows: &'a [Incoming], verdicts: &'a [Verdict]) -> impl Iterator<Item = (u32, &'a Violation)> {
+    rows.iter().zip(verdicts).flat_map(|(row, verdict)| {
+        let violations = match verdict {
+            Verdict::Refused(violations) => violations.as_slice(),
+            Verdict::New(_) | Verdict::Unchanged => &[],
+        };
+        violations.iter().map(|violation| (row.number, violation))
+    })
+}
+
+fn sentence(violation: &Violation, language: Language) -> &str {
+    match language {
+        Language::Chinese => &violation.zh,
+        Language::English => &violation.en,
+    }
+}
+
+/// The file that was sent, each cell in its place, with a column that says what is wrong with its row.
+pub(super) async fn handed_back(
+    sheet: Sheet,
+    import: Arc<Import>,
+    verdicts: Vec<Verdict>,
+    language: Language,
+) -> Result<HttpResponse, ApiError> {
+    let format = sheet.format;
+    let bytes = written(move || {
+        let (mut header, place) = (sheet.header.clone(), import.layout.place(Field::Errors));
+        let errors = COLUMNS.iter().find(|column| column.field == Field::Errors);
+        let place = place.unwrap_or_else(|| {
+            header.extend(errors.map(Column::header));
+            header.len().saturating_sub(1)
+        });
+        let rows = sheet.rows.iter().zip(&verdicts).map(|(row, verdict)| {
+            let mut cells = vec![String::new(); header.len()];
+            for (column, cell) in &row.cells {
+                let column = usize::try_from(*column).unwrap_or(usize::MAX);
+                if cells.len() <= column {
+                    cells.resize(column + 1, String::new());
+                }
+                if let Some(place) = cells.get_mut(column) {
+                    cell.text().clone_into(place);
+                }
+            }
+            if let Some(place) = cells.get_mut(place) {
+                *place = told(verdict, language);
+            }
+            (row.number, cells)
+        });
+        match format {
+            Format::Csv => Ok(csv(&header, sheet.header_row, rows)),
+            Format::Xlsx => xlsx(&header, sheet.header_row, rows),
+        }
+    })
+    .await?;
+    Ok(attachment(format, "organizations-checked").body(bytes))
+}
+
+/// What is wrong with a row, by the names of its columns.
+fn told(verdict: &Verdict, language: Language) -> String {
+    let Verdict::Refused(violations) = verdict else {
+        return String::new();
+    };
+    let one = |violation: &Violation| {
+        let field = field_of(&violation.pointer);
+        let column = COLUMNS.iter().find(|column| column.field.as_str() == field);
+        match column {
+            Some(column) => format!("{}：{}", column.zh, sentence(violation, language)),
+            None => sentence(violation, language).to_owned(),
+        }
+    };
+    violations.iter().map(one).collect::<Vec<_>>().join(" ")
+}
+
+fn csv(header: &[String], header_row: u32, rows: impl Iterator<Item = (u32, Vec<String>)>) -> Vec<u8> {
+    let mut file = CsvWriter::default();
+    let mut at = 0;
+    for (number, cells) in std::iter::once((header_row, header.to_vec())).chain(rows) {
+        // Blank lines stay, so that every row keeps its number.
+        while at + 1 < number {
+            file.row::<&str>([]);
+            at += 1;
+        }
+        file.row(cells);
+        at = number;
+    }
+    file.finish().into_bytes()
+}
+
+fn xlsx(
+    header: &[String],
+    header_row: u32,
+    rows: impl Iterator<Item = (u32, Vec<String>)>,
+) -> Result<Vec<u8>, WriteError> {
+    let mut file = XlsxWriter::begin(&SheetStyle::plain(DATA_SHEET, header), header_row)?;
+    for (number, cells) in rows {
+        file.row_at(number, cells)?;
+    }
+    file.finish()
+}

@@ -1,0 +1,72 @@
+//! The blank table an office fills in.
+
+use actix_web::{HttpResponse, get, web};
+use qiaojian_shared::sheets::register::{COLUMNS, DATA_SHEET, Field, NOTES};
+use qiaojian_shared::sheets::{Column, CsvWriter, Format, SheetStyle, WriteError, XlsxWriter};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::attachment::{Workbook, attachment};
+use crate::auth::{Caller, needs};
+use crate::extract::Params;
+use crate::problem::{ApiError, Problem};
+
+/// How the template is written.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TemplateParams {
+    /// `xlsx` when left out.
+    format: Option<Format>,
+}
+
+/// A blank table of the register, with its columns explained, drop-downs, and columns that keep codes and dates as texts.
+#[utoipa::path(
+    tag = "organizations",
+    security(("oauth" = ["org:read"])),
+    params(TemplateParams),
+    responses(
+        (status = 200, description = "The file", content(
+            (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+            (String = "text/csv"),
+        )),
+        (status = 400, description = "A parameter is wrong", body = Problem)
+    )
+)]
+#[get("/organizations/template")]
+pub async fn template(
+    _: Caller<needs::OrgRead>,
+    params: Params<TemplateParams>,
+) -> Result<HttpResponse, ApiError> {
+    let format = params.format.unwrap_or(Format::Xlsx);
+    let bytes = web::block(move || match format {
+        Format::Csv => Ok(csv()),
+        Format::Xlsx => xlsx(),
+    })
+    .await
+    .map_err(|error| ApiError::internal(&error))?
+    .map_err(|error| ApiError::internal(&error))?;
+    Ok(attachment(format, "organizations-template").body(bytes))
+}
+
+/// The columns of a file that was not handed back.
+pub(super) fn columns() -> impl Iterator<Item = &'static Column<Field>> {
+    COLUMNS.iter().filter(|column| column.field != Field::Errors)
+}
+
+/// The look of the register's sheet.
+pub(super) fn style() -> SheetStyle {
+    SheetStyle::of(DATA_SHEET, columns())
+}
+
+fn csv() -> Vec<u8> {
+    let mut file = CsvWriter::default();
+    file.row(columns().map(Column::header));
+    file.finish().into_bytes()
+}
+
+fn xlsx() -> Result<Vec<u8>, WriteError> {
+    let mut file = XlsxWriter::begin(&style(), 1)?;
+    file.explain(COLUMNS, NOTES)?;
+    file.finish()
+}

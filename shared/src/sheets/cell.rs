@@ -1,0 +1,79 @@
+//! One cell: what it holds, and how its text is guarded and cleaned.
+
+use super::MOST_CHARS;
+
+/// What a cell holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell {
+    /// A text, or what a number or a date looks like as one.
+    Text(String),
+    /// A formula, with the value it showed last. Nobody typed that value in, so it is not taken.
+    Formula(String),
+    /// A text longer than any may be, with the number of its characters. It is not kept.
+    TooLong(usize),
+}
+
+impl Cell {
+    /// A text as it stands in a file.
+    pub(super) fn of(text: &str) -> Self {
+        let text = without_guard(text);
+        // A character has at most four bytes: most are short enough without counting.
+        if text.len() > MOST_CHARS {
+            let chars = text.chars().count();
+            if chars > MOST_CHARS {
+                return Self::TooLong(chars);
+            }
+        }
+        Self::Text(text.to_owned())
+    }
+
+    /// What it shows.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Text(text) | Self::Formula(text) => text,
+            Self::TooLong(_) => "",
+        }
+    }
+
+    pub(super) fn is_blank(&self) -> bool {
+        matches!(self, Self::Text(text) if clean(text).is_empty())
+    }
+}
+
+/// What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection), full-width forms included.
+fn begins_a_formula(text: &str) -> bool {
+    text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'])
+}
+
+/// The text with a `'` before it if a spreadsheet would take it for a formula, or for a text that we guarded.
+pub fn neutralise(text: &str) -> std::borrow::Cow<'_, str> {
+    if begins_a_formula(text.trim_start_matches('\'')) {
+        format!("'{text}").into()
+    } else {
+        text.into()
+    }
+}
+
+/// The text without the `'` that [`neutralise`] put before it.
+pub fn without_guard(text: &str) -> &str {
+    match text.strip_prefix('\'') {
+        Some(rest) if begins_a_formula(rest.trim_start_matches('\'')) => rest,
+        _ => text,
+    }
+}
+
+/// The text without what nobody sees around it: spaces of every width, and marks of no width.
+pub fn clean(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}'))
+}
+
+/// The text with its full-width letters, digits and signs in half width: for codes, numbers, dates and words, not for names.
+pub fn half_width(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+            '\u{3000}' => ' ',
+            other => other,
+        })
+        .collect()
+}

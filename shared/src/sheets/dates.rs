@@ -1,0 +1,67 @@
+//! Dates as people write them in a spreadsheet, and the one form in which we write them: `2022-03-01`, `2022-03下旬`, `2022-03`.
+
+use chrono::{Datelike as _, NaiveDate};
+
+use super::cell::{clean, half_width};
+use crate::domain::dates::{Precision, day, interval};
+use crate::domain::organization::PreciseDate;
+
+/// A day: `2022-03-01`, `2022/3/1`, `2022.3.1` or `2022年3月1日`.
+pub fn read_day(text: &str) -> Option<NaiveDate> {
+    read_precise(text)
+        .filter(|date| date.precision == Precision::Day)
+        .map(|date| date.on)
+}
+
+/// A day as above, a month (`2022-03`, `2022年3月`), or a part of it (`2022-03下旬`, `2022年3月下旬`). An imprecise date is written as the
+/// first day it may mean.
+pub fn read_precise(text: &str) -> Option<PreciseDate> {
+    let text: String = half_width(clean(text)).split_whitespace().collect();
+    let (text, part) = match text.char_indices().rev().nth(1) {
+        Some((at, '上' | '中' | '下')) if text.ends_with('旬') => {
+            let (text, part) = text.split_at(at);
+            (text.to_owned(), part.chars().next())
+        }
+        _ => (text, None),
+    };
+    let text = text.replace('年', "-").replace('月', "-").replace('日', "");
+    let text = text.strip_suffix('-').unwrap_or(&text);
+    let numbers: Vec<u32> = text
+        .split(['-', '/', '.'])
+        .map(|number| {
+            let is_number =
+                (1..=4).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+            number.parse().ok().filter(|_| is_number)
+        })
+        .collect::<Option<_>>()?;
+    let (year, month, of_month, precision) = match (numbers.as_slice(), part) {
+        ([year, month, day], None) => (year, month, *day, Precision::Day),
+        ([year, month], None) => (year, month, 1, Precision::Month),
+        ([year, month], Some('上')) => (year, month, 1, Precision::TenDay),
+        ([year, month], Some('中')) => (year, month, 11, Precision::TenDay),
+        ([year, month], Some(_)) => (year, month, 21, Precision::TenDay),
+        _ => return None,
+    };
+    let on = NaiveDate::from_ymd_opt(i32::try_from(*year).ok()?, *month, of_month)?;
+    // The same bounds as elsewhere.
+    day::parse(&on.to_string())
+        .ok()
+        .map(|on| PreciseDate { on, precision })
+}
+
+/// A date in our form.
+pub fn show_precise(date: PreciseDate) -> String {
+    let month = date.on.format("%Y-%m");
+    match date.precision {
+        Precision::Day => date.on.to_string(),
+        Precision::Month => month.to_string(),
+        Precision::TenDay => {
+            let part = match interval(date.on, date.precision).0.day() {
+                1 => '上',
+                11 => '中',
+                _ => '下',
+            };
+            format!("{month}{part}旬")
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The register as a table: one row for each organization.
+
+mod columns;
+mod read;
+mod show;
+#[cfg(test)]
+mod tests;
+
+use uuid::Uuid;
+
+pub use columns::{COLUMNS, DATA_SHEET, Field, NOTES, field_of};
+pub use read::{RegisterRow, Table, read};
+pub use show::{Shown, cells, differing, shown_cell};
+
+use crate::domain::organization::Facts;
+use crate::ids::OrganizationId;
+
+/// What a row says of an organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Which it is, where the file says so.
+    pub id: Option<Uuid>,
+    /// The code of the area it stands in.
+    pub area: String,
+    /// The organization above it.
+    pub parent: Option<OrganizationId>,
+    pub facts: Facts,
+}

@@ -1,0 +1,135 @@
+use super::*;
+use crate::domain::dates::Precision;
+use crate::domain::organization::{Kind, Status};
+use crate::sheets::{CsvWriter, Sheet};
+
+fn table(csv: &str) -> Table {
+    read(&Sheet::read(csv.as_bytes()).unwrap()).unwrap()
+}
+
+fn wrong(csv: &str) -> Vec<String> {
+    let rows = table(csv).rows.into_iter();
+    rows.flat_map(|row| row.record.err().unwrap_or_default())
+        .map(|wrong| format!("{} {}", wrong.pointer, wrong.code))
+        .collect()
+}
+
+#[test]
+fn headers_are_understood_by_either_name() {
+    for header in [
+        "地区代码,类别,名称",
+        "area,kind,name",
+        "*地区代码 area,＊类别 kind, *名称 NAME ",
+        "名称,area,类别kind",
+    ] {
+        assert_eq!(table(&format!("{header}\n")).rows.len(), 0, "{header}");
+    }
+    for (header, codes) in [
+        ("area,kind", vec!["column_missing"]),
+        ("area,kind,name,colour", vec!["unknown_column"]),
+        ("area,kind,name,名称,x", vec!["column_twice", "unknown_column"]),
+    ] {
+        let found = read(&Sheet::read(header.as_bytes()).unwrap()).unwrap_err();
+        let found: Vec<&str> = found.iter().map(|wrong| wrong.code).collect();
+        assert_eq!(found, codes, "{header}");
+    }
+}
+
+#[test]
+fn a_row_is_an_organization() {
+    let table = table(
+        "area,kind,name,status,established_on,approval.post,has_office,quota_posts,five_have.team,reopenings,错误信息\n\
+         ３４０３０４００１,侨联工作站,\u{3000}大庆 街道\u{a0},已成立,2022年3月下旬,党委,有,３,是;2022/3/1;皖侨；7号,2020-05～2021-3-1;2021-04-01~2021-05-01,旧的错误\n\
+         340304,FEDERATION,禹会区侨联,,,,,,,,\n",
+    );
+    let first = table.rows[0].record.as_ref().unwrap();
+    assert_eq!(
+        (first.area.as_str(), first.facts.name.as_str()),
+        ("340304001", "大庆 街道")
+    );
+    assert_eq!(
+        (first.facts.kind, first.facts.life.status),
+        (Kind::WorkStation, Status::Established)
+    );
+    let established = first.facts.life.established.unwrap();
+    assert_eq!(
+        (established.on.to_string().as_str(), established.precision),
+        ("2022-03-21", Precision::TenDay)
+    );
+    let team = first.facts.five_have.team.as_ref().unwrap();
+    assert_eq!((team.have, team.doc_no.as_deref()), (true, Some("皖侨；7号")));
+    assert_eq!(first.facts.life.reopenings.len(), 2);
+    assert!(first.facts.has_office && first.facts.quota_posts == Some(3));
+    let second = table.rows[1].record.as_ref().unwrap();
+    assert_eq!(
+        (second.facts.kind, second.facts.life.status),
+        (Kind::Federation, Status::Preparing)
+    );
+    // Written and read again they are the same.
+    let mut csv = CsvWriter::default();
+    csv.row(COLUMNS.iter().map(crate::sheets::Column::header));
+    for row in &table.rows {
+        csv.row(cells(row.record.as_ref().unwrap(), Shown::default()));
+    }
+    let again = read(&Sheet::read(csv.finish().as_bytes()).unwrap()).unwrap();
+    for (one, other) in table.rows.iter().zip(&again.rows) {
+        assert_eq!(one.record, other.record);
+        let (one, other) = (one.record.as_ref().unwrap(), other.record.as_ref().unwrap());
+        assert_eq!(differing(&again.layout, one, other), []);
+    }
+    let (one, other) = (first, second);
+    assert_eq!(
+        differing(&again.layout, one, other).first(),
+        Some(&Field::Area),
+        "they differ"
+    );
+}
+
+#[test]
+fn everything_wrong_with_a_row_is_told_at_its_column() {
+    let long = "长".repeat(2001);
+    let csv = format!(
+        "area,kind,name,id,parent,status,established_on,has_office,quota_posts,five_have.team,term_ends_on,note,,\n\
+         ,club,,x,y,已开张,2022-13,也许,三,是;昨天,2022-03,{long},,\n\
+         340304,侨联,禹会区侨联,,,,,,,,,,多余\n"
+    );
+    assert_eq!(
+        wrong(&csv),
+        [
+            "/note too_long",
+            "/id wrong_value",
+            "/area missing_field",
+            "/parent wrong_value",
+            "/kind wrong_value",
+            "/name missing_field",
+            "/status wrong_value",
+            "/established_on wrong_value",
+            "/has_office wrong_value",
+            "/quota_posts wrong_value",
+            "/five_have/team wrong_value",
+            "/term_ends_on wrong_value",
+            " outside_columns",
+        ]
+    );
+}
+
+#[test]
+fn a_pointer_names_the_column_that_shows_it() {
+    for (pointer, field) in [
+        ("/approval/on", "approval.on"),
+        ("/established_on", "established_on"),
+        ("/five_have/team/doc_no", "five_have.team"),
+        ("/reopenings/0/closed_on", "reopenings"),
+        ("/standing_rules/learning", "standing_rules.learning"),
+        ("/area", "area"),
+        ("", ""),
+    ] {
+        assert_eq!(field_of(pointer), field);
+    }
+    for column in COLUMNS {
+        assert_eq!(
+            field_of(&format!("/{}", column.field.as_str().replace('.', "/"))),
+            column.field.as_str()
+        );
+    }
+}

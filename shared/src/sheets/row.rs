@@ -1,0 +1,185 @@
+//! What the cells of one row say, column by column. Whatever cannot be read is noted at its column, so that all of it is told at once.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use chrono::NaiveDate;
+use uuid::Uuid;
+
+use super::cell::{Cell, clean, half_width};
+use super::columns::{Choices, Layout};
+use super::dates::{read_day, read_precise};
+use super::{MOST_CHARS, SheetRow};
+use crate::domain::Violation;
+use crate::domain::organization::PreciseDate;
+
+/// The cells of a row by column, and what is wrong with them so far.
+pub(super) struct RowReader<'a, F> {
+    cells: Vec<(F, &'a str)>,
+    wrong: Vec<Violation>,
+}
+
+impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
+    /// The cells but for those of columns that are not taken.
+    pub fn of(layout: &Layout<F>, row: &'a SheetRow, is_taken: impl Fn(F) -> bool) -> Self {
+        let (mut cells, mut wrong) = (Vec::with_capacity(row.cells.len()), Vec::new());
+        for (column, cell) in &row.cells {
+            match (layout.at(*column), cell) {
+                (None, _) => wrong.push(no_column(*column)),
+                (Some(field), _) if !is_taken(field) => {}
+                (Some(field), Cell::Text(text)) => cells.push((field, clean(text))),
+                (Some(field), Cell::Formula(_)) => wrong.push(formula(field)),
+                (Some(field), Cell::TooLong(chars)) => wrong.push(too_long(field, *chars)),
+            }
+        }
+        Self { cells, wrong }
+    }
+
+    /// The record, unless something is wrong with the row.
+    pub fn finish<T>(self, record: T) -> Result<T, Vec<Violation>> {
+        if self.wrong.is_empty() {
+            Ok(record)
+        } else {
+            Err(self.wrong)
+        }
+    }
+
+    fn cell(&self, field: F) -> Option<&'a str> {
+        self.cells
+            .iter()
+            .find(|(of, _)| *of == field)
+            .map(|(_, text)| *text)
+    }
+
+    /// What the cell says, unless it is blank; what cannot be read is noted.
+    pub fn read<T>(
+        &mut self,
+        field: F,
+        expected: (&str, &str),
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let text = self.cell(field)?;
+        let value = read(text);
+        if value.is_none() {
+            self.wrong.push(wrong_value(field, text, expected));
+        }
+        value
+    }
+
+    /// A text, its line breaks as `\n`.
+    pub fn text(&self, field: F) -> Option<String> {
+        self.cell(field)
+            .map(|text| text.replace("\r\n", "\n").replace('\r', "\n"))
+    }
+
+    /// A code: full-width digits and letters are taken for what they mean.
+    pub fn code(&self, field: F) -> Option<String> {
+        self.cell(field).map(|text| half_width(text).to_uppercase())
+    }
+
+    /// Notes that the cell is blank, unless something else was said of it.
+    pub fn require(&mut self, field: F) {
+        let pointer = pointer(field);
+        if self.cell(field).is_none() && !self.wrong.iter().any(|wrong| wrong.pointer == pointer) {
+            self.wrong.push(Violation::new(
+                pointer,
+                "missing_field",
+                "缺少必填内容。",
+                "This has to be filled in.",
+            ));
+        }
+    }
+
+    pub fn id(&mut self, field: F) -> Option<Uuid> {
+        self.read(field, ("系统编号（UUID）", "an id (UUID)"), |text| {
+            half_width(text).parse().ok()
+        })
+    }
+
+    /// One of a few words, as it is stored or as it is shown.
+    pub fn word<T: FromStr>(&mut self, field: F, choices: Choices) -> Option<T> {
+        let shown: Vec<&str> = choices.iter().map(|(_, shown)| *shown).collect();
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        self.read(field, (&shown.join("、"), &words.join(", ")), |text| {
+            chosen(choices, text)?.parse().ok()
+        })
+    }
+
+    pub fn number(&mut self, field: F) -> Option<i32> {
+        self.read(field, ("整数", "a whole number"), |text| {
+            half_width(text).parse().ok()
+        })
+    }
+
+    pub fn day(&mut self, field: F) -> Option<NaiveDate> {
+        let expected = ("日期，如 2022-03-01", "a date such as 2022-03-01");
+        self.read(field, expected, read_day)
+    }
+
+    pub fn date(&mut self, field: F) -> Option<PreciseDate> {
+        let expected = (
+            "日期，如 2022-03-01、2022-03下旬或 2022-03",
+            "a date such as 2022-03-01, 2022-03下旬 or 2022-03",
+        );
+        self.read(field, expected, read_precise)
+    }
+}
+
+/// The stored word of what a cell says.
+pub(super) fn chosen(choices: Choices, text: &str) -> Option<&'static str> {
+    let text = half_width(text);
+    let is_meant = |(word, shown): &&(&str, &str)| text.eq_ignore_ascii_case(word) || text == *shown;
+    choices.iter().find(is_meant).map(|(word, _)| *word)
+}
+
+/// Where a column's content stands in JSON.
+fn pointer(field: impl Display) -> String {
+    format!("/{}", field.to_string().replace('.', "/"))
+}
+
+/// The beginning of a text, for a sentence about it.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 30;
+    match text.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+fn wrong_value(field: impl Display, text: &str, (zh, en): (&str, &str)) -> Violation {
+    let text = shortened(text);
+    Violation::new(
+        pointer(field),
+        "wrong_value",
+        format!("“{text}”无法识别；应为{zh}。"),
+        format!("“{text}” cannot be read; expected {en}."),
+    )
+}
+
+fn formula(field: impl Display) -> Violation {
+    Violation::new(
+        pointer(field),
+        "formula",
+        "单元格是公式；请直接填写内容。",
+        "The cell is a formula. Type the value in.",
+    )
+}
+
+fn too_long(field: impl Display, chars: usize) -> Violation {
+    Violation::new(
+        pointer(field),
+        "too_long",
+        format!("最多 {MOST_CHARS} 个字，现有 {chars} 个。"),
+        format!("At most {MOST_CHARS} characters; there are {chars}."),
+    )
+}
+
+fn no_column(column: u32) -> Violation {
+    let column = column + 1;
+    Violation::new(
+        "",
+        "outside_columns",
+        format!("第 {column} 列没有表头，却有内容；请删除或移到正确的列。"),
+        format!("Column {column} has content and no header. Remove it, or move it to its column."),
+    )
+}

@@ -1,0 +1,229 @@
+//! Tables, written. A cell that a spreadsheet would take for a formula gets a `'` before it.
+
+use rust_xlsxwriter::{
+    DataValidation, DataValidationErrorStyle, Format as CellFormat, FormatAlign, Workbook, Worksheet,
+    XlsxError,
+};
+
+use super::MOST_ROWS;
+use super::cell::neutralise;
+use super::columns::{Column, Need};
+
+/// The sheet that explains the columns.
+pub const HELP_SHEET: &str = "填写说明";
+
+/// A workbook could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write a workbook: {0}")]
+pub struct WriteError(#[from] XlsxError);
+
+/// CSV in UTF-8 with a byte order mark, row by row.
+#[derive(Debug)]
+pub struct CsvWriter {
+    text: String,
+}
+
+impl Default for CsvWriter {
+    fn default() -> Self {
+        Self {
+            text: "\u{feff}".to_owned(),
+        }
+    }
+}
+
+impl CsvWriter {
+    /// Goes on where another left off: without a mark.
+    pub fn further() -> Self {
+        Self { text: String::new() }
+    }
+
+    /// Writes a row. One without cells is a blank line.
+    pub fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
+        for (place, cell) in cells.into_iter().enumerate() {
+            if place > 0 {
+                self.text.push(',');
+            }
+            let cell = neutralise(cell.as_ref());
+            let needs_quotes = cell.contains([',', '"', '\r', '\n'])
+                || cell.starts_with(char::is_whitespace)
+                || cell.ends_with(char::is_whitespace);
+            if needs_quotes {
+                self.text.push('"');
+                self.text.push_str(&cell.replace('"', "\"\""));
+                self.text.push('"');
+            } else {
+                self.text.push_str(&cell);
+            }
+        }
+        self.text.push_str("\r\n");
+    }
+
+    /// What was written.
+    pub fn finish(self) -> String {
+        self.text
+    }
+}
+
+/// How the sheet of data looks: the headers of its columns with their widths, and what they may hold.
+#[derive(Debug, Default)]
+pub struct SheetStyle {
+    name: String,
+    columns: Vec<(String, u16, Vec<&'static str>)>,
+}
+
+impl SheetStyle {
+    /// A sheet of these columns.
+    pub fn of<'a, F: std::fmt::Display + 'a>(
+        name: &str,
+        columns: impl Iterator<Item = &'a Column<F>>,
+    ) -> Self {
+        let columns = columns.map(|column| {
+            let choices = column.choices.iter().map(|(_, shown)| *shown).collect();
+            (column.header(), column.width, choices)
+        });
+        Self {
+            name: name.to_owned(),
+            columns: columns.collect(),
+        }
+    }
+
+    /// A sheet with a header of its own: a file that is handed back.
+    pub fn plain(name: &str, header: &[String]) -> Self {
+        let columns = header.iter().map(|header| (header.clone(), 16, Vec::new()));
+        Self {
+            name: name.to_owned(),
+            columns: columns.collect(),
+        }
+    }
+}
+
+/// A workbook, written row by row; what is written lies in a temporary file.
+pub struct XlsxWriter {
+    book: Workbook,
+    text: CellFormat,
+    next: u32,
+}
+
+impl XlsxWriter {
+    /// Begins a workbook: every column holds texts, so that no code loses a zero and no date is rewritten; the header, which stands in
+    /// row `header_row` (from 1), stays in sight.
+    ///
+    /// # Errors
+    /// When the temporary file cannot be written.
+    pub fn begin(style: &SheetStyle, header_row: u32) -> Result<Self, WriteError> {
+        let mut book = Workbook::new();
+        let text = CellFormat::new().set_num_format("@");
+        let heading = CellFormat::new()
+            .set_num_format("@")
+            .set_bold()
+            .set_align(FormatAlign::Top);
+        let sheet = book.add_worksheet_with_constant_memory()?;
+        sheet.set_name(&style.name)?;
+        for (place, (_, width, choices)) in (0_u16..).zip(&style.columns) {
+            sheet.set_column_width(place, f64::from(*width))?;
+            sheet.set_column_format(place, &text)?;
+            if !choices.is_empty() {
+                let one_of = DataValidation::new()
+                    .allow_list_strings(choices)?
+                    .set_error_style(DataValidationErrorStyle::Stop)
+                    .set_error_message("请从下拉列表中选择。")?;
+                let last = header_row.saturating_add(u32::try_from(MOST_ROWS).unwrap_or(u32::MAX)) - 1;
+                sheet.add_data_validation(header_row, place, last, place, &one_of)?;
+            }
+        }
+        sheet.set_freeze_panes(header_row, 0)?;
+        let at = header_row.saturating_sub(1);
+        for (place, (header, ..)) in (0_u16..).zip(&style.columns) {
+            sheet.write_string_with_format(at, place, neutralise(header), &heading)?;
+        }
+        Ok(Self {
+            book,
+            text,
+            next: header_row,
+        })
+    }
+
+    /// Writes a row below the last.
+    ///
+    /// # Errors
+    /// When the temporary file cannot be written, or the sheet is full.
+    pub fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) -> Result<(), WriteError> {
+        let next = self.next + 1;
+        self.row_at(next, cells)
+    }
+
+    /// Writes the row of this number, from 1: behind those written so far.
+    ///
+    /// # Errors
+    /// As [`Self::row`].
+    pub fn row_at<S: AsRef<str>>(
+        &mut self,
+        number: u32,
+        cells: impl IntoIterator<Item = S>,
+    ) -> Result<(), WriteError> {
+        let sheet = self.book.worksheet_from_index(0)?;
+        for (place, cell) in (0_u16..).zip(cells) {
+            if !cell.as_ref().is_empty() {
+                sheet.write_string_with_format(number - 1, place, neutralise(cell.as_ref()), &self.text)?;
+            }
+        }
+        self.next = number;
+        Ok(())
+    }
+
+    /// Adds the sheet that explains the columns.
+    ///
+    /// # Errors
+    /// As [`Self::row`].
+    pub fn explain<F: std::fmt::Display>(
+        &mut self,
+        columns: &[Column<F>],
+        notes: &[&str],
+    ) -> Result<(), WriteError> {
+        let bold = CellFormat::new().set_bold();
+        let wrapped = CellFormat::new().set_text_wrap().set_align(FormatAlign::Top);
+        let sheet: &mut Worksheet = self.book.add_worksheet();
+        sheet.set_name(HELP_SHEET)?;
+        for (place, width) in (0_u16..).zip([28.0, 8.0, 60.0, 36.0, 28.0]) {
+            sheet.set_column_width(place, width)?;
+        }
+        for (place, heading) in (0_u16..).zip(["列", "必填", "含义与写法", "可选内容", "示例"])
+        {
+            sheet.write_string_with_format(0, place, heading, &bold)?;
+        }
+        sheet.set_freeze_panes(1, 0)?;
+        let mut row = 1;
+        for column in columns {
+            let needed = match column.need {
+                Need::Required => "是",
+                Need::Optional => "否",
+                Need::Shown => "不填",
+            };
+            let choices: Vec<&str> = column.choices.iter().map(|(_, shown)| *shown).collect();
+            let cells = [
+                column.header(),
+                needed.to_owned(),
+                column.meaning.to_owned(),
+                choices.join("、"),
+                column.example.to_owned(),
+            ];
+            for (place, cell) in (0_u16..).zip(cells) {
+                sheet.write_string_with_format(row, place, cell, &wrapped)?;
+            }
+            row += 1;
+        }
+        for note in notes {
+            row += 1;
+            sheet.write_string(row, 0, *note)?;
+        }
+        Ok(())
+    }
+
+    /// The workbook's bytes.
+    ///
+    /// # Errors
+    /// When the temporary file cannot be read or written.
+    pub fn finish(mut self) -> Result<Vec<u8>, WriteError> {
+        Ok(self.book.save_to_buffer()?)
+    }
+}

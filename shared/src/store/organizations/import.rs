@@ -1,0 +1,418 @@
+//! A table of organizations: each row is judged as it would be alone, with a few statements for a thousand rows, and all that is new is
+//! written at one place in the ledger.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use chrono::NaiveDate;
+use diesel::dsl::min;
+use diesel::prelude::*;
+
+use super::batch::{exists, id_taken};
+use super::lives::{audit_new, insert_many, taken_places};
+use super::write::{NewOrganization, refuse_unfit, unknown_parent, version_rows};
+use super::{OrganizationInArea, by_ids};
+use crate::db::AnyConnection;
+use crate::db::dialect::on_either;
+use crate::db::schema::{area_versions, organizations};
+use crate::digest::digest_of;
+use crate::domain::Violation;
+use crate::domain::area::{not_there_yet, unknown_area};
+use crate::domain::organization::{Host, Kind, Verification, later_status};
+use crate::ids::{AreaId, OrganizationId};
+use crate::sheets::Layout;
+use crate::sheets::register::{Field, Record, Shown, cells, differing, shown_cell};
+use crate::store::areas::{self, AreaVersion, Subtree};
+use crate::store::ledger::Recording;
+use crate::store::{StoreError, StoreResult};
+
+/// Rows that are looked up together.
+const CHUNK: usize = 1000;
+/// Rows that are written together; a statement has so many parameters and no more.
+const WRITTEN: usize = 200;
+
+/// A row of the table, with the id it has or gets.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    /// As a spreadsheet counts.
+    pub number: u32,
+    /// What it says, or what cannot be read of it.
+    pub content: Result<(OrganizationId, Record), Vec<Violation>>,
+}
+
+/// What becomes of a row.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It is recorded.
+    New(Box<NewOrganization>),
+    /// It is registered just so.
+    Unchanged,
+    /// It is not taken.
+    Refused(Vec<Violation>),
+}
+
+/// By what rows are judged.
+pub struct Judging<'a> {
+    pub visible: &'a Subtree,
+    /// The columns the file has: what it leaves out is not compared.
+    pub layout: &'a Layout<Field>,
+    /// How a report about an area stands when this caller makes it.
+    pub verification: &'a dyn Fn(&AreaVersion) -> Verification,
+    pub today: NaiveDate,
+}
+
+/// Judges every row, against the register and against the rows before it. Nothing is written.
+///
+/// # Errors
+/// The database's.
+pub fn judge_rows(
+    conn: &mut AnyConnection,
+    judging: &Judging<'_>,
+    rows: &[Incoming],
+) -> StoreResult<Vec<Verdict>> {
+    let mut file = InFile::of(rows);
+    let mut verdicts = Vec::with_capacity(rows.len());
+    for chunk in rows.chunks(CHUNK) {
+        let register = Register::load(conn, judging, chunk)?;
+        file.places_taken(&register.taken);
+        for row in chunk {
+            verdicts.push(match &row.content {
+                Err(wrong) => Verdict::Refused(wrong.clone()),
+                Ok((id, record)) => judge(judging, &register, &mut file, (row.number, *id, record))
+                    .map_or_else(refused, Ok)?,
+            });
+        }
+    }
+    file.refuse_orphans(rows, &mut verdicts);
+    Ok(verdicts)
+}
+
+fn refused(error: StoreError) -> StoreResult<Verdict> {
+    match error {
+        StoreError::Invalid(wrong) => Ok(Verdict::Refused(wrong)),
+        other => Err(other),
+    }
+}
+
+fn judge(
+    judging: &Judging<'_>,
+    register: &Register,
+    file: &mut InFile,
+    (number, id, record): (u32, OrganizationId, &Record),
+) -> StoreResult<Verdict> {
+    if let Some(other) = file.numbers.insert(id, number) {
+        return Err(id_twice(other).into());
+    }
+    if register.known.contains(&id) {
+        return match register.registered.get(&id) {
+            Some(found) => compare(judging.layout, record, found),
+            // Voided, or out of sight.
+            None => Err(id_taken().into()),
+        };
+    }
+    if let Some(violation) = later_status(record.facts.life.status) {
+        return Err(violation.into());
+    }
+    let area = register
+        .areas
+        .get(&record.area)
+        .ok_or_else(|| unknown_area("/area"))?;
+    refuse_unfit(&record.facts, area, judging.today)?;
+    if let (Some(day), Some(since)) = (
+        first_day(record, judging.today),
+        register.since.get(&area.area_id),
+    ) && day < *since
+    {
+        return Err(not_there_yet("/area", *since).into());
+    }
+    match record.parent {
+        Some(parent) if parent == id => return Err(super::write::own_parent().into()),
+        Some(parent) if !register.parents.contains(&parent) => file.waits_for(number, parent)?,
+        _ => {}
+    }
+    if record.facts.host == Host::Area && record.facts.life.status.is_active() {
+        file.take(number, (area.area_id, record.facts.kind))?;
+    }
+    Ok(Verdict::New(Box::new(NewOrganization {
+        id,
+        digest: digest_of(&cells(record, Shown::default()).collect::<Vec<_>>())?,
+        area: area.clone(),
+        parent: record.parent,
+        facts: record.facts.clone(),
+        verification: (judging.verification)(area),
+    })))
+}
+
+fn first_day(record: &Record, today: NaiveDate) -> Option<NaiveDate> {
+    let segments = record.facts.life.segments(today);
+    segments.first().map(|(day, _)| *day)
+}
+
+/// A row whose id is registered changes nothing: it says what is known, or is refused.
+fn compare(layout: &Layout<Field>, record: &Record, found: &OrganizationInArea) -> StoreResult<Verdict> {
+    let known = record_of(found)?;
+    let wrong: Vec<Violation> = differing(layout, record, &known)
+        .into_iter()
+        .map(|field| differs(field, &shown_cell(&known, field)))
+        .collect();
+    if wrong.is_empty() {
+        Ok(Verdict::Unchanged)
+    } else {
+        Err(StoreError::Invalid(wrong))
+    }
+}
+
+/// An organization as a row of the table.
+///
+/// # Errors
+/// When a column does not hold what we wrote.
+pub fn record_of(found: &OrganizationInArea) -> Result<Record, serde_json::Error> {
+    let row = &found.organization;
+    Ok(Record {
+        id: Some(row.organization_id.0),
+        area: found.area_code.clone(),
+        parent: row.parent_id,
+        facts: row.facts()?,
+    })
+}
+
+/// What is registered around some rows.
+struct Register {
+    areas: HashMap<String, AreaVersion>,
+    /// Since when areas are there, of those that are newer than a row needs.
+    since: HashMap<AreaId, NaiveDate>,
+    /// Ids that are in use.
+    known: HashSet<OrganizationId>,
+    /// Those of them that the caller sees.
+    registered: HashMap<OrganizationId, OrganizationInArea>,
+    /// Organizations that may be named as superior.
+    parents: HashSet<OrganizationId>,
+    /// Areas that have an active organization of a kind.
+    taken: Vec<(AreaId, Kind)>,
+}
+
+impl Register {
+    fn load(conn: &mut AnyConnection, judging: &Judging<'_>, rows: &[Incoming]) -> StoreResult<Self> {
+        let records: Vec<&Record> = rows
+            .iter()
+            .filter_map(|row| row.content.as_ref().ok().map(|(_, record)| record))
+            .collect();
+        // An id that we have just made is in no row yet.
+        let ids: Vec<OrganizationId> = records
+            .iter()
+            .filter_map(|record| record.id.map(Into::into))
+            .collect();
+        let known: Vec<OrganizationId> = organizations::table
+            .filter(organizations::id.eq_any(&ids))
+            .select(organizations::id)
+            .load(conn)?;
+        let registered = by_ids(conn, judging.visible, &known)?;
+        let codes = records.iter().map(|record| record.area.as_str());
+        let areas = areas::by_codes(conn, judging.visible, codes)?;
+        let taken = taken_places(conn, areas.values().map(|area| area.area_id))?;
+        Ok(Self {
+            since: since(conn, &areas, &records, judging.today)?,
+            parents: parents(conn, judging.visible, &records)?,
+            known: known.into_iter().collect(),
+            registered: registered
+                .into_iter()
+                .map(|found| (found.organization.organization_id, found))
+                .collect(),
+            areas,
+            taken,
+        })
+    }
+}
+
+/// Since when the areas are there, of those whose present form is newer than a row needs.
+fn since(
+    conn: &mut AnyConnection,
+    areas: &HashMap<String, AreaVersion>,
+    records: &[&Record],
+    today: NaiveDate,
+) -> QueryResult<HashMap<AreaId, NaiveDate>> {
+    let asked: BTreeSet<AreaId> = records
+        .iter()
+        .filter_map(|record| {
+            let area = areas.get(&record.area)?;
+            (first_day(record, today)? < area.valid_from).then_some(area.area_id)
+        })
+        .collect();
+    if asked.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(AreaId, Option<NaiveDate>)> = area_versions::table
+        .filter(area_versions::area_id.eq_any(asked))
+        .filter(area_versions::superseded_seq.is_null())
+        .group_by(area_versions::area_id)
+        .select((area_versions::area_id, min(area_versions::valid_from)))
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|(id, since)| Some((id, since?)))
+        .collect())
+}
+
+/// The organizations that rows name as superior and may: of the caller's subtree, or above it.
+fn parents(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    records: &[&Record],
+) -> QueryResult<HashSet<OrganizationId>> {
+    let named: BTreeSet<OrganizationId> = records.iter().filter_map(|record| record.parent).collect();
+    let named: Vec<OrganizationId> = named.into_iter().collect();
+    let found = by_ids(conn, &Subtree::everything(), &named)?;
+    let may_be_named =
+        |found: &OrganizationInArea| visible.contains(&found.area_path) || visible.is_below(&found.area_path);
+    let ids = found.into_iter().filter(may_be_named);
+    Ok(ids.map(|found| found.organization.organization_id).collect())
+}
+
+/// What the rows of a file need of each other.
+struct InFile {
+    /// The ids the file gives.
+    ids: HashSet<OrganizationId>,
+    /// Of each id so far, its row.
+    numbers: HashMap<OrganizationId, u32>,
+    /// Areas that have an active organization of a kind: of the register, or the row of this number.
+    places: HashMap<(AreaId, Kind), Option<u32>>,
+    /// Rows whose superior has to be recorded by another row.
+    waiting: HashMap<u32, OrganizationId>,
+}
+
+impl InFile {
+    fn of(rows: &[Incoming]) -> Self {
+        let contents = rows.iter().filter_map(|row| row.content.as_ref().ok());
+        Self {
+            ids: contents
+                .filter(|(_, record)| record.id.is_some())
+                .map(|(id, _)| *id)
+                .collect(),
+            numbers: HashMap::new(),
+            places: HashMap::new(),
+            waiting: HashMap::new(),
+        }
+    }
+
+    fn places_taken(&mut self, taken: &[(AreaId, Kind)]) {
+        for place in taken {
+            self.places.entry(*place).or_insert(None);
+        }
+    }
+
+    fn take(&mut self, number: u32, place: (AreaId, Kind)) -> StoreResult<()> {
+        match self.places.get(&place) {
+            None => {
+                self.places.insert(place, Some(number));
+                Ok(())
+            }
+            Some(None) => Err(exists().into()),
+            Some(Some(other)) => Err(twice(*other).into()),
+        }
+    }
+
+    fn waits_for(&mut self, number: u32, parent: OrganizationId) -> StoreResult<()> {
+        if !self.ids.contains(&parent) {
+            return Err(unknown_parent().into());
+        }
+        self.waiting.insert(number, parent);
+        Ok(())
+    }
+
+    /// Refuses the rows whose superior was to be recorded by a row that is refused.
+    fn refuse_orphans(&self, rows: &[Incoming], verdicts: &mut [Verdict]) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let mut new: HashSet<OrganizationId> = verdicts
+            .iter()
+            .filter_map(|verdict| match verdict {
+                Verdict::New(new) => Some(new.id),
+                _ => None,
+            })
+            .collect();
+        loop {
+            let mut found = false;
+            for (row, verdict) in rows.iter().zip(verdicts.iter_mut()) {
+                let Verdict::New(one) = verdict else { continue };
+                let waits = self.waiting.get(&row.number);
+                if waits.is_some_and(|parent| !new.contains(parent)) {
+                    new.remove(&one.id);
+                    *verdict = Verdict::Refused(vec![unknown_parent()]);
+                    found = true;
+                }
+            }
+            if !found {
+                return;
+            }
+        }
+    }
+}
+
+/// Writes what was judged to be new, in one tick.
+///
+/// # Errors
+/// The database's.
+pub fn record_all(
+    recording: &mut Recording<'_, '_>,
+    new: &[&NewOrganization],
+    today: NaiveDate,
+) -> StoreResult<()> {
+    let recorded = recording.recorded();
+    // A superior may stand behind those that name it.
+    for part in new.chunks(WRITTEN) {
+        let identities: Vec<_> = part
+            .iter()
+            .map(|new| {
+                (
+                    organizations::id.eq(new.id),
+                    organizations::created_seq.eq(recorded.seq),
+                    organizations::created_at.eq(recorded.at),
+                    organizations::created_digest.eq(&new.digest),
+                )
+            })
+            .collect();
+        on_either!(recording.conn(), |conn| diesel::insert_into(organizations::table)
+            .values(&identities)
+            .execute(conn))?;
+    }
+    for part in new.chunks(WRITTEN) {
+        let mut rows = Vec::with_capacity(part.len() * 2);
+        let mut heads = Vec::with_capacity(part.len());
+        for new in part {
+            let (segments, head) = version_rows(new, recorded, today)?;
+            heads.push(head);
+            rows.extend(segments);
+        }
+        insert_many(recording, &rows)?;
+        audit_new(recording, &heads)?;
+    }
+    Ok(())
+}
+
+fn id_twice(other: u32) -> Violation {
+    Violation::new(
+        "/id",
+        "id_taken",
+        format!("与第 {other} 行的编号相同。"),
+        format!("Row {other} has this id."),
+    )
+}
+
+fn twice(other: u32) -> Violation {
+    Violation::new(
+        "/kind",
+        "organization_twice",
+        format!("与第 {other} 行的地区和类别相同；一个地区同类组织只能有一个。"),
+        format!("Row {other} has this area and kind. An area has one organization of a kind."),
+    )
+}
+
+fn differs(field: Field, known: &str) -> Violation {
+    let known = if known.is_empty() { "—" } else { known };
+    Violation::new(
+        format!("/{}", field.as_str().replace('.', "/")),
+        "differs",
+        format!("与已登记的内容（{known}）不同；请改用更正（PATCH）或变更操作。"),
+        format!("It is registered otherwise ({known}). Correct it by PATCH, or change it by a verb."),
+    )
+}

@@ -1,0 +1,192 @@
+//! `POST /v1/organizations/import`: files of every kind, good and bad.
+
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use qiaojian_shared::domain::access::Role;
+use qiaojian_shared::sheets::Sheet;
+use qiaojian_tests::api::with_api;
+use reqwest::Method;
+use rust_xlsxwriter::{ExcelDateTime, Format, Workbook, Worksheet};
+
+use super::import::{IMPORT, all, counts, errors, send};
+
+const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+
+/// A workbook with the required columns and a date, and what else is put in it.
+fn workbook(fill: impl FnOnce(&mut Workbook)) -> Vec<u8> {
+    let mut book = Workbook::new();
+    let sheet = book.add_worksheet();
+    let header = [
+        "*地区代码 area",
+        "*类别 kind",
+        "*名称 name",
+        "状态 status",
+        "成立日期 established_on",
+    ];
+    sheet.write_row(0, 0, header).unwrap();
+    fill(&mut book);
+    book.save_to_buffer().unwrap()
+}
+
+fn sheet(book: &mut Workbook) -> &mut Worksheet {
+    book.worksheet_from_index(0).unwrap()
+}
+
+#[test]
+fn a_workbook_as_an_office_fills_it_in() {
+    with_api(async |api| {
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let file = workbook(|book| {
+            let date = Format::new().set_num_format("yyyy\"年\"m\"月\"d\"日\"");
+            let day = ExcelDateTime::from_ymd(2022, 3, 1).unwrap();
+            let sheet = sheet(book);
+            sheet.write_number(1, 0, 340_304_001.0).unwrap();
+            sheet
+                .write_row(1, 1, ["侨联", "大庆街道侨联\u{a0}", "已成立"])
+                .unwrap();
+            sheet.write_datetime_with_format(1, 4, day, &date).unwrap();
+            sheet
+                .write_row(
+                    3,
+                    0,
+                    [
+                        "３４０３０４００２",
+                        "侨联",
+                        "张公山街道侨联",
+                        "已成立",
+                        "2022-03",
+                    ],
+                )
+                .unwrap();
+        });
+        let request = county.request(Method::POST, IMPORT).header("Content-Type", XLSX);
+        let done = county.send(request.body(file)).await.expect(200).json();
+        assert_eq!(counts(&done), [2, 2, 0, 0]);
+        let listed = all(&county).await;
+        assert_eq!(
+            (&listed[0]["name"], &listed[0]["established_on"]),
+            (&"大庆街道侨联".into(), &"2022-03-01".into())
+        );
+        assert_eq!(listed[1]["established_precision"], "month");
+    });
+}
+
+#[test]
+fn gb18030_is_understood() {
+    with_api(async |api| {
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let text = "地区代码,类别,名称,备注\n340304001,侨联,大庆街道侨联,㐀𠀀\n";
+        let file = encoding_rs::GB18030.encode(text).0.into_owned();
+        assert!(std::str::from_utf8(&file).is_err());
+        assert_eq!(
+            counts(&send(&county, "", file).await.expect(200).json()),
+            [1, 1, 0, 0]
+        );
+        assert_eq!(all(&county).await[0]["note"], "㐀𠀀");
+    });
+}
+
+#[test]
+fn formulas_are_refused_in_their_rows() {
+    with_api(async |api| {
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let file = workbook(|book| {
+            let sheet = sheet(book);
+            sheet.write_row(1, 0, ["340304001", "侨联"]).unwrap();
+            sheet.write_formula(1, 2, "=\"大庆街道\"&\"侨联\"").unwrap();
+            sheet
+                .write_row(2, 0, ["340304002", "侨联", "张公山街道侨联"])
+                .unwrap();
+            sheet.write_string(2, 7, "多余").unwrap();
+        });
+        let tried = send(&county, "?dry_run=true", file.clone())
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(errors(&tried), ["2 name formula", "3  outside_columns"]);
+        let back = county
+            .request(Method::POST, &format!("{IMPORT}?dry_run=true&reply=file"))
+            .body(file);
+        let back = back.send().await.unwrap();
+        assert_eq!(back.headers()["content-type"], XLSX);
+        let back = Sheet::read(&back.bytes().await.unwrap()).unwrap();
+        assert_eq!(back.header.last().unwrap(), "错误信息 errors");
+        let told = |row: usize, column: u32| {
+            let cells = &back.rows[row].cells;
+            cells
+                .iter()
+                .find(|(at, _)| *at == column)
+                .map(|(_, cell)| cell.text().to_owned())
+        };
+        assert_eq!(told(0, 5).unwrap(), "名称：单元格是公式；请直接填写内容。");
+        assert_eq!(told(1, 7).unwrap(), "多余", "every cell is in its place");
+    });
+}
+
+#[test]
+fn every_bad_file_is_told_apart_and_leaves_nothing() {
+    with_api(async |api| {
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let row = |sheet: &mut Worksheet| {
+            sheet
+                .write_row(1, 0, ["340304001", "侨联", "大庆街道侨联"])
+                .unwrap();
+        };
+        let merged = workbook(|book| {
+            row(sheet(book));
+            sheet(book)
+                .merge_range(0, 3, 0, 4, "状态", &Format::new())
+                .unwrap();
+        });
+        let other = |hidden: bool| {
+            workbook(|book| {
+                row(sheet(book));
+                row(book.add_worksheet().set_name("旧表").unwrap().set_hidden(hidden));
+            })
+        };
+        let mut bomb = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        bomb.start_file("xl/workbook.xml", zip::write::SimpleFileOptions::default())
+            .unwrap();
+        for _ in 0..80 {
+            bomb.write_all(&vec![b' '; 1024 * 1024]).unwrap();
+        }
+        let bomb = bomb.finish().unwrap().into_inner();
+        let header = "area,kind,name\n";
+        let million = format!("{header}{}", ",,x\n".repeat(1_000_000));
+        assert!(million.len() < 8 * 1024 * 1024);
+        for (file, code) in [
+            (Vec::new(), "no_header"),
+            (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1 WPS".to_vec(), "old_format"),
+            (b"PK\x03\x04 broken".to_vec(), "damaged_file"),
+            (b"%PDF-1.4".to_vec(), "unknown_format"),
+            (merged, "merged_header"),
+            (other(false), "several_sheets"),
+            (other(true), "hidden_sheet"),
+            (bomb, "unpacks_too_large"),
+            (million.into_bytes(), "too_many_rows"),
+            (b"area,kind,name,colour\n".to_vec(), "unknown_column"),
+            (b"area,kind\n".to_vec(), "column_missing"),
+            (
+                b"area,kind,name,\xE5\x90\x8D\xE7\xA7\xB0\n".to_vec(),
+                "column_twice",
+            ),
+        ] {
+            let began = Instant::now();
+            let refused = send(&county, "", file).await.expect(422).json();
+            assert_eq!(refused["errors"][0]["code"], code, "{refused}");
+            assert!(began.elapsed() < Duration::from_secs(20), "{code}");
+        }
+        let large = send(&county, "?dry_run=true", vec![b'x'; 8 * 1024 * 1024 + 1]).await;
+        assert_eq!(large.status, 413);
+        assert!(all(&county).await.is_empty());
+        // An ordinary body stays small.
+        let request = county
+            .request(Method::POST, "/v1/organizations")
+            .header("Content-Type", "application/json");
+        county
+            .send(request.body(vec![b' '; 300 * 1024]))
+            .await
+            .expect(413);
+    });
+}
