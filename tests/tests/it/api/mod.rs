@@ -1,5 +1,6 @@
 //! The HTTP contract, route by route.
 
+mod area_import;
 mod area_turns;
 mod areas;
 mod assignments;
