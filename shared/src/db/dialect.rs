@@ -1,5 +1,6 @@
 //! The few statements that the two databases do not share. Each has one arm per database and a test that runs on both.
 
+use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::BigInt;
@@ -45,6 +46,32 @@ macro_rules! on_either {
     };
 }
 pub(crate) use on_either;
+
+/// Has PostgreSQL plan anew what it planned for tables that have grown since within the transaction: the checks of foreign keys, planned
+/// when a table was empty, would read all of it for each row. SQLite plans nothing by size.
+///
+/// # Errors
+/// The database's.
+pub fn forget_plans(conn: &mut AnyConnection) -> QueryResult<()> {
+    match conn {
+        AnyConnection::Postgres(conn) => conn.batch_execute("DISCARD PLANS"),
+        AnyConnection::Sqlite(_) => Ok(()),
+    }
+}
+
+/// Has PostgreSQL look at the register after much was added to it at once; by itself it does so within a minute, and till then plans as
+/// for what was there before. SQLite plans nothing by size.
+///
+/// # Errors
+/// The database's.
+pub fn look_at_register(conn: &mut AnyConnection) -> QueryResult<()> {
+    match conn {
+        AnyConnection::Postgres(conn) => {
+            conn.batch_execute("ANALYZE organizations, organization_versions, audit_entries")
+        }
+        AnyConnection::Sqlite(_) => Ok(()),
+    }
+}
 
 /// Who claims deliveries, and how many.
 #[derive(Debug, Clone, Copy)]

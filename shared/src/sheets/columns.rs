@@ -80,7 +80,7 @@ impl<F: Copy + Eq + std::fmt::Display + 'static> Layout<F> {
             match found {
                 None if !name.is_empty() => wrong.push(faults::unknown_column(clean(header))),
                 Some(field) if places.contains(&Some(field)) => {
-                    wrong.push(faults::column_twice(clean(header)))
+                    wrong.push(faults::column_twice(clean(header)));
                 }
                 _ => {}
             }

@@ -24,7 +24,7 @@ pub fn read_precise(text: &str) -> Option<PreciseDate> {
         }
         _ => (text, None),
     };
-    let text = text.replace('年', "-").replace('月', "-").replace('日', "");
+    let text = text.replace(['年', '月'], "-").replace('日', "");
     let text = text.strip_suffix('-').unwrap_or(&text);
     let numbers: Vec<u32> = text
         .split(['-', '/', '.'])

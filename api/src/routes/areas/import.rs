@@ -142,7 +142,7 @@ fn read(bytes: &[u8]) -> Result<Vec<(u32, Listed)>, ApiError> {
         match row {
             Ok(row) => rows.push((number, row)),
             Err(violations) => {
-                wrong.extend(violations.into_iter().map(|violation| in_row(number, violation)))
+                wrong.extend(violations.into_iter().map(|violation| in_row(number, violation)));
             }
         }
     }

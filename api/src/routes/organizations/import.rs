@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, http::header, post, web};
 use chrono::NaiveDate;
+use qiaojian_shared::db::dialect::look_at_register;
 use qiaojian_shared::db::{AnyConnection, snapshot};
 use qiaojian_shared::domain::Violation;
 use qiaojian_shared::ids::OrganizationId;
@@ -22,6 +23,9 @@ use crate::extract::{Params, TableFile};
 use crate::problem::{ApiError, Language, Problem};
 use crate::wire::id_or_new;
 use crate::write::{Reply, Write};
+
+/// Rows from which on a table changes what the register looks like to the database.
+const LARGE: usize = 1000;
 
 /// How a table is taken.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -105,7 +109,8 @@ pub async fn import(
         let told = ImportReply::of(&import.rows, &verdicts, (dry_run, partial), language);
         return Ok(HttpResponse::Ok().json(told));
     }
-    write
+    let is_large = import.rows.len() >= LARGE;
+    let reply = write
         .run(&app, &file.digest, move |recording| {
             // Nobody wrote in between, mostly: then what was judged outside the transaction, which is short so, still holds.
             let anew = if recording.recorded().seq == known.seq + 1 {
@@ -136,7 +141,18 @@ pub async fn import(
                 language,
             ))
         })
-        .await
+        .await?;
+    if is_large {
+        // Plans for the register as it was cost time, nothing else: what was recorded stands.
+        let looked = app
+            .db
+            .write(|tx| look_at_register(tx.conn).map_err(ApiError::from))
+            .await;
+        if let Err(error) = looked {
+            tracing::warn!(%error, "The register's sizes were not looked at after an import.");
+        }
+    }
+    Ok(reply)
 }
 
 /// Reads a file, on a thread of its own. The sheet itself is only kept when it is handed back.

@@ -98,16 +98,16 @@ fn everything_wrong_with_a_row_is_told_at_its_column() {
         [
             "/note too_long",
             "/id wrong_value",
-            "/area missing_field",
             "/parent wrong_value",
             "/kind wrong_value",
-            "/name missing_field",
             "/status wrong_value",
             "/established_on wrong_value",
             "/has_office wrong_value",
             "/quota_posts wrong_value",
             "/five_have/team wrong_value",
             "/term_ends_on wrong_value",
+            "/area missing_field",
+            "/name missing_field",
             " outside_columns",
         ]
     );

@@ -12,7 +12,7 @@ use super::lives::{audit_new, insert_many, taken_places};
 use super::write::{NewOrganization, refuse_unfit, unknown_parent, version_rows};
 use super::{OrganizationInArea, by_ids};
 use crate::db::AnyConnection;
-use crate::db::dialect::on_either;
+use crate::db::dialect::{forget_plans, on_either};
 use crate::db::schema::{area_versions, organizations};
 use crate::digest::digest_of;
 use crate::domain::Violation;
@@ -374,6 +374,9 @@ pub fn record_all(
         on_either!(recording.conn(), |conn| diesel::insert_into(organizations::table)
             .values(&identities)
             .execute(conn))?;
+    }
+    if new.len() > WRITTEN {
+        forget_plans(recording.conn())?;
     }
     for part in new.chunks(WRITTEN) {
         let mut rows = Vec::with_capacity(part.len() * 2);
