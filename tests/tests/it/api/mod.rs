@@ -1,7 +1,7 @@
 //! The HTTP contract, route by route.
 
-mod area_kinds;
 mod area_import;
+mod area_kinds;
 mod area_turns;
 mod areas;
 mod assignments;
