@@ -24,6 +24,8 @@ pub use dates::{read_day, read_precise, show_precise};
 pub use encoding::decode;
 pub use write::{CsvWriter, HELP_SHEET, SheetStyle, WriteError, XlsxWriter};
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crate::domain::Violation;
 
 /// Bytes of a file at most.
@@ -104,7 +106,9 @@ impl Sheet {
         let format = match bytes {
             [] => return Err(faults::no_header()),
             [b'P', b'K', 3 | 5, 4 | 6, ..] => {
-                xlsx::read(bytes, &mut rows)?;
+                // Whoever reads other people's archives may stumble over one; then it is the file that is damaged.
+                catch_unwind(AssertUnwindSafe(|| xlsx::read(bytes, &mut rows)))
+                    .unwrap_or_else(|_| Err(faults::damaged()))?;
                 Format::Xlsx
             }
             [0xD0, 0xCF, 0x11, 0xE0, ..] => return Err(faults::old_format()),

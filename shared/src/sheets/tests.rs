@@ -286,6 +286,21 @@ fn any_cell() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
+    fn a_damaged_workbook_is_told_whatever_is_wrong_with_it(at in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
+        let mut bytes = workbook(|book| {
+            let sheet = book.worksheet_from_index(0).unwrap();
+            sheet.write_row(1, 0, ["340304", "侨联"]).unwrap();
+        });
+        for (at, byte) in at {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Err(fault) = Sheet::read(&bytes) {
+            prop_assert!(!fault.code.is_empty());
+        }
+    }
+
+    #[test]
     fn what_is_written_is_read_again(rows in prop::collection::vec(prop::collection::vec(any_cell(), 3), 1..6)) {
         let header = ["a", "b", "c"];
         let mut csv = CsvWriter::default();

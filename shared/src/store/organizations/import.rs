@@ -1,19 +1,22 @@
 //! A table of organizations: each row is judged as it would be alone, with a few statements for a thousand rows, and all that is new is
 //! written at one place in the ledger.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod lookup;
+
+use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
-use diesel::dsl::min;
 use diesel::prelude::*;
 
+use lookup::{Register, first_day};
+
+use super::OrganizationInArea;
 use super::batch::{exists, id_taken};
-use super::lives::{audit_new, insert_many, taken_places};
+use super::lives::{audit_new, insert_many};
 use super::write::{NewOrganization, refuse_unfit, unknown_parent, version_rows};
-use super::{OrganizationInArea, by_ids};
 use crate::db::AnyConnection;
 use crate::db::dialect::{forget_plans, on_either};
-use crate::db::schema::{area_versions, organizations};
+use crate::db::schema::organizations;
 use crate::digest::digest_of;
 use crate::domain::Violation;
 use crate::domain::area::{not_there_yet, unknown_area};
@@ -21,7 +24,7 @@ use crate::domain::organization::{Host, Kind, Verification, later_status};
 use crate::ids::{AreaId, OrganizationId};
 use crate::sheets::Layout;
 use crate::sheets::register::{Field, Record, Shown, cells, differing, shown_cell};
-use crate::store::areas::{self, AreaVersion, Subtree};
+use crate::store::areas::{AreaVersion, Subtree};
 use crate::store::ledger::Recording;
 use crate::store::{StoreError, StoreResult};
 
@@ -142,11 +145,6 @@ fn judge(
     })))
 }
 
-fn first_day(record: &Record, today: NaiveDate) -> Option<NaiveDate> {
-    let segments = record.facts.life.segments(today);
-    segments.first().map(|(day, _)| *day)
-}
-
 /// A row whose id is registered changes nothing: it says what is known, or is refused.
 fn compare(layout: &Layout<Field>, record: &Record, found: &OrganizationInArea) -> StoreResult<Verdict> {
     let known = record_of(found)?;
@@ -173,98 +171,6 @@ pub fn record_of(found: &OrganizationInArea) -> Result<Record, serde_json::Error
         parent: row.parent_id,
         facts: row.facts()?,
     })
-}
-
-/// What is registered around some rows.
-struct Register {
-    areas: HashMap<String, AreaVersion>,
-    /// Since when areas are there, of those that are newer than a row needs.
-    since: HashMap<AreaId, NaiveDate>,
-    /// Ids that are in use.
-    known: HashSet<OrganizationId>,
-    /// Those of them that the caller sees.
-    registered: HashMap<OrganizationId, OrganizationInArea>,
-    /// Organizations that may be named as superior.
-    parents: HashSet<OrganizationId>,
-    /// Areas that have an active organization of a kind.
-    taken: Vec<(AreaId, Kind)>,
-}
-
-impl Register {
-    fn load(conn: &mut AnyConnection, judging: &Judging<'_>, rows: &[Incoming]) -> StoreResult<Self> {
-        let records: Vec<&Record> = rows
-            .iter()
-            .filter_map(|row| row.content.as_ref().ok().map(|(_, record)| record))
-            .collect();
-        // An id that we have just made is in no row yet.
-        let ids: Vec<OrganizationId> = records
-            .iter()
-            .filter_map(|record| record.id.map(Into::into))
-            .collect();
-        let known: Vec<OrganizationId> = organizations::table
-            .filter(organizations::id.eq_any(&ids))
-            .select(organizations::id)
-            .load(conn)?;
-        let registered = by_ids(conn, judging.visible, &known)?;
-        let codes = records.iter().map(|record| record.area.as_str());
-        let areas = areas::by_codes(conn, judging.visible, codes)?;
-        let taken = taken_places(conn, areas.values().map(|area| area.area_id))?;
-        Ok(Self {
-            since: since(conn, &areas, &records, judging.today)?,
-            parents: parents(conn, judging.visible, &records)?,
-            known: known.into_iter().collect(),
-            registered: registered
-                .into_iter()
-                .map(|found| (found.organization.organization_id, found))
-                .collect(),
-            areas,
-            taken,
-        })
-    }
-}
-
-/// Since when the areas are there, of those whose present form is newer than a row needs.
-fn since(
-    conn: &mut AnyConnection,
-    areas: &HashMap<String, AreaVersion>,
-    records: &[&Record],
-    today: NaiveDate,
-) -> QueryResult<HashMap<AreaId, NaiveDate>> {
-    let asked: BTreeSet<AreaId> = records
-        .iter()
-        .filter_map(|record| {
-            let area = areas.get(&record.area)?;
-            (first_day(record, today)? < area.valid_from).then_some(area.area_id)
-        })
-        .collect();
-    if asked.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows: Vec<(AreaId, Option<NaiveDate>)> = area_versions::table
-        .filter(area_versions::area_id.eq_any(asked))
-        .filter(area_versions::superseded_seq.is_null())
-        .group_by(area_versions::area_id)
-        .select((area_versions::area_id, min(area_versions::valid_from)))
-        .load(conn)?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|(id, since)| Some((id, since?)))
-        .collect())
-}
-
-/// The organizations that rows name as superior and may: of the caller's subtree, or above it.
-fn parents(
-    conn: &mut AnyConnection,
-    visible: &Subtree,
-    records: &[&Record],
-) -> QueryResult<HashSet<OrganizationId>> {
-    let named: BTreeSet<OrganizationId> = records.iter().filter_map(|record| record.parent).collect();
-    let named: Vec<OrganizationId> = named.into_iter().collect();
-    let found = by_ids(conn, &Subtree::everything(), &named)?;
-    let may_be_named =
-        |found: &OrganizationInArea| visible.contains(&found.area_path) || visible.is_below(&found.area_path);
-    let ids = found.into_iter().filter(may_be_named);
-    Ok(ids.map(|found| found.organization.organization_id).collect())
 }
 
 /// What the rows of a file need of each other.

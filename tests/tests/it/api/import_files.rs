@@ -190,3 +190,34 @@ fn every_bad_file_is_told_apart_and_leaves_nothing() {
             .expect(413);
     });
 }
+
+#[test]
+fn a_large_table_goes_in_and_out_in_parts() {
+    with_api(async |api| {
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let rows: String = (0..1200)
+            .map(|number| format!("340304001,侨联工作站,第{number}个工作站,高校,已成立,2022-03,2022-03-31\n"))
+            .collect();
+        let file = format!("地区代码,类别,名称,依托,状态,成立日期,挂牌日期\n{rows}");
+        let done = send(&county, "", file.clone()).await.expect(200).json();
+        assert_eq!(counts(&done), [1200, 1200, 0, 0]);
+        let exported = county.get("/v1/organizations/export").await.expect(200).text;
+        assert_eq!(Sheet::read(exported.as_bytes()).unwrap().rows.len(), 1200);
+        let again = send(&county, "?dry_run=true", exported).await.expect(200).json();
+        assert_eq!(counts(&again), [1200, 0, 1200, 0]);
+
+        // What is wrong is listed up to a thousand, and the rest counted.
+        let wrong = send(&county, "?dry_run=true", file.replace("已成立", "开张")).await;
+        let wrong = wrong.expect(200).json();
+        assert_eq!((errors(&wrong).len(), &wrong["more_errors"]), (1000, &200.into()));
+        let refused = send(&county, "", file.replace("已成立", "开张"))
+            .await
+            .expect(422)
+            .json();
+        assert_eq!(refused["errors"].as_array().unwrap().len(), 1000);
+        assert!(
+            refused["detail"].as_str().unwrap().contains("另有 200 处未列出"),
+            "{refused}"
+        );
+    });
+}
