@@ -54,6 +54,7 @@ impl Operation {
 fn query(name: &str) -> &'static str {
     match name {
         "GET /v1/figures" | "GET /v1/figures/members" => "?metric=organizations",
+        "GET /v1/bulletins/{id}/members" => "?figure=/totals/organizations",
         _ if name.starts_with("DELETE ") => "?reason=test",
         _ => "",
     }
@@ -83,6 +84,7 @@ fn body(name: &str) -> Value {
         "POST /v1/bulletins" => json!({"program": id, "kind": "progress", "period": "2022-05"}),
         "POST /v1/endpoints" => json!({"area": "340300", "post": "federation", "channel": "inbox"}),
         "POST /v1/areas/{code}/counts" => json!({"persons": 1, "counted_on": "2022-06-01", "source": "x"}),
+        "POST /v1/areas/{code}/rekind" => json!({"kind": "statistical", "on": "2022-06-01", "reason": "x"}),
         "POST /v1/areas/{code}/rename" => json!({"name": "x", "on": "2022-06-01", "reason": "x"}),
         "POST /v1/areas/{code}/move" => json!({"parent": "341800", "on": "2022-06-01", "reason": "x"}),
         "POST /v1/areas/{code}/close" => json!({"on": "2022-06-01", "reason": "x"}),

@@ -133,10 +133,10 @@ fn an_edition_of_the_list_brings_the_register_to_it() {
         let dry = [&edition[..], &["--dry-run"]].concat();
         let steps = "rename 340304 禹会区 to 340305\nadd 340305003\nmerge 340304001 大庆街道 into 340305003\n\
                      merge 340304002 张公山街道 into 340305003\nclose 340322 五河县\n";
-        let summary = "5 steps: 1 added, 1 renamed, 0 moved, 2 merged, 1 closed\n";
+        let summary = "5 steps: 1 added, 1 renamed, 0 of another kind, 0 moved, 2 merged, 1 closed\n";
         assert_eq!(outcome(&dry, 0).0, format!("{steps}would take {summary}"));
         assert_eq!(outcome(&edition, 0).0, format!("{steps}took {summary}"));
-        let nothing = "0 steps: 0 added, 0 renamed, 0 moved, 0 merged, 0 closed\n";
+        let nothing = "0 steps: 0 added, 0 renamed, 0 of another kind, 0 moved, 0 merged, 0 closed\n";
         assert_eq!(outcome(&edition, 0).0, format!("took {nothing}"));
 
         // A day to come: each step says why it is refused, and nothing is written.
