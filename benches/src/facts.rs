@@ -43,6 +43,7 @@ pub fn facts(count: usize) -> Facts {
         let place = tree.range(&Subtree::rooted_at(&path)).start;
         organizations.add(id, &[(place, version)]);
     }
+    organizations.pack();
     Facts {
         tree,
         organizations,

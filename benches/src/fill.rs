@@ -123,6 +123,7 @@ fn facts(random: &mut Random, area: &AreaVersion, kind: Kind) -> Facts {
         on,
         precision: Precision::Day,
     });
+    let quota = i32::try_from(random.below(5)).unwrap_or(0);
     Facts {
         host: Host::Area,
         kind,
@@ -145,8 +146,8 @@ fn facts(random: &mut Random, area: &AreaVersion, kind: Kind) -> Facts {
         replaces: None,
         has_office: random.below(2) == 0,
         affiliation: None,
-        quota_posts: Some(i32::try_from(random.below(5)).unwrap_or(0)),
-        posts_filled: Some(1),
+        quota_posts: Some(quota),
+        posts_filled: Some(quota.min(1)),
         five_have: Default::default(),
         standing_rules: Default::default(),
         term_ends_on: None,

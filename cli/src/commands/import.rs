@@ -150,7 +150,9 @@ async fn write(
                 })
                 .await?;
             bar.inc(u64::try_from(added.len()).unwrap_or(0));
-            known.extend(added.into_iter().map(|area| (area.code.clone(), area)));
+            // Nothing stands under a village or a park, and of the country's areas nine of ten are such.
+            let above = added.into_iter().filter(|area| area.level.has_below());
+            known.extend(above.map(|area| (area.code.clone(), area)));
         }
     }
     bar.finish_and_clear();

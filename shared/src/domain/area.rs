@@ -61,6 +61,11 @@ impl Level {
         }
     }
 
+    /// Whether anything may stand under an area of this level.
+    pub const fn has_below(self) -> bool {
+        !matches!(self, Self::Village | Self::Park)
+    }
+
     /// The level directly below it; a park has none, nor has a village.
     const fn below(self) -> Option<Self> {
         match self {

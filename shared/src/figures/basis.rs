@@ -119,9 +119,13 @@ pub(super) struct Nearest<'a, T> {
 }
 
 impl<'a, T> Nearest<'a, T> {
-    pub(super) fn of(tree: &Tree, bindings: &'a [(Subtree, T)]) -> Self {
+    /// For the places of `within`: what binds elsewhere is not looked up.
+    pub(super) fn of(tree: &Tree, within: &Subtree, bindings: &'a [(Subtree, T)]) -> Self {
+        let has_a_say =
+            |binding: &Subtree| within.contains(binding.lower()) || binding.contains(within.lower());
         let mut ranges: Vec<_> = bindings
             .iter()
+            .filter(|(binding, _)| has_a_say(binding))
             .map(|(within, what)| (tree.range(within), what))
             .filter(|(range, _)| !range.is_empty())
             .collect();

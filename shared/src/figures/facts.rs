@@ -56,6 +56,7 @@ impl Facts {
                 break;
             }
         }
+        organizations.pack();
         let counts = load_counts(conn, &tree, within, as_of, known)?;
         Ok(Self {
             tree,

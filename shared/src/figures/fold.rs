@@ -122,7 +122,7 @@ pub(super) fn each_organization<'a>(
 ) {
     let tree = &facts.tree;
     let as_of = number_of(question.as_of);
-    let mut cohorts = Nearest::of(tree, &basis.cohorts);
+    let mut cohorts = Nearest::of(tree, &question.within, &basis.cohorts);
     for (place, id, stretch, breaks) in facts.organizations.within(tree.range(&question.within)) {
         if !stretch.holds_on(as_of) || !basis.trusts(stretch) {
             continue;
@@ -253,8 +253,8 @@ impl Eligible {
 pub(super) fn each_area(question: &Question, basis: &Basis, facts: &Facts, mut visit: impl FnMut(&Eligible)) {
     let tree = &facts.tree;
     let as_of = number_of(question.as_of);
-    let mut cohorts = Nearest::of(tree, &basis.cohorts);
-    let mut rules = Nearest::of(tree, &basis.establishment);
+    let mut cohorts = Nearest::of(tree, &question.within, &basis.cohorts);
+    let mut rules = Nearest::of(tree, &question.within, &basis.establishment);
     for place in tree.range(&question.within) {
         let cohort = cohorts.at(place).copied();
         let level = tree.level(place).filter(|level| {

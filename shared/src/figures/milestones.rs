@@ -44,9 +44,9 @@ impl Reached {
 /// What the areas of `within` reached in an era, the earliest day of each goal. `facts` are those of the era's last day.
 pub fn reached(facts: &Facts, basis: &Basis, within: &Subtree, era: Era) -> Vec<Reached> {
     let places = facts.tree.range(within);
-    let spans = spans(facts, basis, places.clone(), era);
+    let spans = spans(facts, basis, within, era);
     let mut found = firsts(&facts.tree, &places, &spans);
-    found.extend(coverages(&facts.tree, basis, &places, &spans));
+    found.extend(coverages((&facts.tree, basis), within, &places, &spans));
     found
 }
 
@@ -64,12 +64,12 @@ struct Span {
 }
 
 /// The days of the era on which organizations count, by place. Liaison posts are none.
-fn spans(facts: &Facts, basis: &Basis, places: Range<Place>, era: Era) -> Vec<Span> {
+fn spans(facts: &Facts, basis: &Basis, within: &Subtree, era: Era) -> Vec<Span> {
     let tree = &facts.tree;
-    let mut cohorts = Nearest::of(tree, &basis.cohorts);
+    let mut cohorts = Nearest::of(tree, within, &basis.cohorts);
     let (first, end) = (number_of(era.from), number_of(era.to).saturating_add(1));
     let mut spans = Vec::new();
-    for (place, id, stretch, breaks) in facts.organizations.within(places) {
+    for (place, id, stretch, breaks) in facts.organizations.within(tree.range(within)) {
         if !stretch.kind.is_organization() || !basis.trusts(stretch) {
             continue;
         }
@@ -183,9 +183,14 @@ fn parts<'a>(
     })
 }
 
-fn coverages(tree: &Tree, basis: &Basis, places: &Range<Place>, spans: &[Span]) -> Vec<Reached> {
+fn coverages(
+    (tree, basis): (&Tree, &Basis),
+    within: &Subtree,
+    places: &Range<Place>,
+    spans: &[Span],
+) -> Vec<Reached> {
     let mut covers: BTreeMap<Covering, Cover> = BTreeMap::new();
-    let mut cohorts = Nearest::of(tree, &basis.cohorts);
+    let mut cohorts = Nearest::of(tree, within, &basis.cohorts);
     let mut rest = spans;
     for place in places.clone() {
         let ahead = rest.iter().take_while(|span| span.place == place).count();

@@ -38,12 +38,12 @@ pub struct BulletinMembers {
     pub members_kind: MembersKind,
     /// The number, as it is published.
     pub number: i64,
-    /// How many of its rows stand outside the caller's subtree, and are not shown.
+    /// How many of its rows are not shown: they stand outside the caller's subtree, or it may not read organizations (`org:read`).
     pub withheld: usize,
 }
 
 /// The rows behind one number of a bulletin's common figures, as they were and were known when it was composed, by area and id. Those outside
-/// the caller's subtree are counted as `withheld`: with them they are exactly as many as the number says. It needs `org:read` too.
+/// the caller's subtree are counted as `withheld`: with them they are exactly as many as the number says. Without `org:read` all are withheld.
 #[utoipa::path(
     tag = "bulletins",
     security(("oauth" = ["bulletin:read"])),
@@ -64,9 +64,6 @@ pub async fn members(
 ) -> Result<HttpResponse, ApiError> {
     let window = Window::<uuid::Uuid>::new(&request, params.limit, params.cursor.as_deref())?;
     let (caller, pointer) = (caller.principal(), params.0.figure);
-    if !caller.scopes.contains(&Scope::OrgRead) {
-        return Err(ApiError::scope_missing(Scope::OrgRead));
-    }
     let reply = app
         .read_slow(move |conn| {
             snapshot(conn, |conn| {
@@ -76,7 +73,11 @@ pub async fn members(
                 let common: Common = serde_json::from_value(figures)?;
                 let opened = composition::opened(&common, &pointer);
                 let (number, opened) = number.zip(opened).ok_or_else(no_number)?;
-                let found = composition::behind(conn, &bulletin, (&common, &opened), caller.area)?;
+                let mut found = composition::behind(conn, &bulletin, (&common, &opened), caller.area)?;
+                // Who may not read organizations sees the numbers, and no row behind them.
+                if !caller.scopes.contains(&Scope::OrgRead) {
+                    found.withheld += std::mem::take(&mut found.rows).len();
+                }
                 let rest = match window.after {
                     None => found.rows.as_slice(),
                     Some(after) => behind(&found.rows, after)?,
