@@ -22,13 +22,13 @@ use crate::domain::period::Period;
 use crate::domain::program::Cohort;
 use crate::domain::rule::CountedFrom;
 use crate::figures::{Answer, Basis, CohortChoice, Facts, GroupBy, Metric, Place, Question, answer};
-use crate::ids::{AreaId, ProgramId};
+use crate::ids::AreaId;
 use crate::store::bulletins::{BulletinKey, ComposedBulletin, ComposedNotice};
 use crate::store::programs::ProgramVersion;
 use crate::store::rules::{self, RuleRef};
 use crate::store::schedules::Recipients;
 use crate::store::task_standing::{self, Standing};
-use crate::store::{Recorded, StoreError, StoreResult, Subtree, areas, ledger, programs};
+use crate::store::{Moment, Recorded, StoreError, StoreResult, Subtree, areas, ledger, programs};
 
 /// Composes the bulletin of `key` for the recipients of a cohort. Run it in one snapshot (`db::snapshot`). `as_of` is the last day
 /// of the period, or `today` (Asia/Shanghai) while the period is not over. Where a reporting rule closes the period and its cut-off is past,
@@ -84,7 +84,9 @@ pub fn compose_as_known(
     let issuer = areas::on_day(conn, key.issuer, as_of, known)?;
     let within = issuer.subtree();
     let facts = Facts::load(conn, &within, as_of, known)?;
-    let (rule, basis) = basis(conn, (&issuer.path, key.program), as_of, known)?;
+    let moment = Moment { as_of, known };
+    let rule = (&*issuer.path, rules::DEFAULT);
+    let (rule, basis) = Basis::load(conn, rule, Some(key.program), moment)?;
     let scene = Scene {
         program: &program,
         period: key.period,
@@ -136,26 +138,6 @@ pub fn compose_as_known(
         figures,
         notices,
     })
-}
-
-/// By which rule, and for which cohorts of its programme, a bulletin of the area of this path counts.
-fn basis(
-    conn: &mut AnyConnection,
-    (issuer, program): (&str, ProgramId),
-    as_of: NaiveDate,
-    known: Recorded,
-) -> StoreResult<(RuleRef, Basis)> {
-    let (rule, counting) = rules::counting(conn, issuer, rules::DEFAULT, as_of, known)?;
-    let cohorts = programs::cohorts(conn, program, as_of, known)?;
-    let basis = Basis {
-        counting,
-        cohorts: cohorts
-            .into_iter()
-            .map(|(row, area)| (area.subtree(), row.cohort))
-            .collect(),
-        establishment: Vec::new(),
-    };
-    Ok((rule, basis))
 }
 
 /// The names of the areas a bulletin speaks of: cities and counties.
@@ -226,7 +208,7 @@ impl Scene<'_> {
                 closed_since_baseline: total(Metric::Closed),
                 growth,
             },
-            added_in_period: self.added(all, self.before_period()),
+            added_in_period: self.added(all, self.period.eve()),
             added_since_baseline: self.added(all, self.program.baseline_on),
             coverage: [Level::City, Level::County, Level::Township, Level::Village]
                 .into_iter()
@@ -269,7 +251,7 @@ impl Scene<'_> {
         };
         Own {
             figures: self.city(city),
-            added_in_period: self.added(&within, self.before_period()),
+            added_in_period: self.added(&within, self.period.eve()),
             added_since_baseline: self.added(&within, self.program.baseline_on),
             gaps: self.gaps(city),
             tasks: Tasks {
@@ -302,7 +284,7 @@ impl Scene<'_> {
             &[Metric::Organizations, Metric::Growth],
             &[],
         );
-        let in_period = self.ask(&within, self.before_period(), &[Metric::Added], &[]);
+        let in_period = self.ask(&within, self.period.eve(), &[Metric::Added], &[]);
         let growth = ratio(&since_baseline.totals, Metric::Growth);
         let coverage = self.coverage(&within);
         CityFigures {
@@ -381,12 +363,6 @@ impl Scene<'_> {
             group_by: group_by.to_vec(),
         };
         answer(&question, self.basis, self.facts)
-    }
-
-    /// The day before the period: what was established *in* it began to count after that day.
-    fn before_period(&self) -> NaiveDate {
-        let first = self.period.first_day();
-        first.pred_opt().unwrap_or(first)
     }
 
     fn subtree(&self, place: Place) -> Subtree {

@@ -16,8 +16,8 @@ use crate::figures::{Basis, Era, Facts, Goal, Held, Reached, ReadModel, Tree, re
 use crate::ids::{AreaId, OrganizationId, ProgramId};
 use crate::store::areas::AreaVersion;
 use crate::store::milestones::{self, Named, Once};
-use crate::store::rules::{self, RuleRef};
-use crate::store::{Moment, Recorded, StoreResult, Subtree, areas, programs};
+use crate::store::rules::RuleRef;
+use crate::store::{Moment, Recorded, StoreError, StoreResult, Subtree, areas};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -121,7 +121,6 @@ fn computed(
     let Asked { as_of, known, .. } = *asked;
     let moment = Moment { as_of, known };
     let province = province_of(conn, &asked.within, moment)?;
-    let rule = rules::counting(conn, &province.path, &asked.basis, as_of, known)?.0;
     let days = milestones::turning_days(conn, &province.subtree(), &asked.basis, as_of, known)?;
     let mut reached_by: BTreeMap<Goal, Reached> = BTreeMap::new();
     let mut from = NaiveDate::MIN;
@@ -129,18 +128,14 @@ fn computed(
     for day in days {
         let Some(to) = day.pred_opt() else { continue };
         let moment = Moment { as_of: to, known };
-        if let Ok(then) = areas::on_day(conn, province.area_id, to, known) {
-            let basis = basis(conn, asked, &then.path, moment)?;
-            let within = then.subtree();
+        let era = Era { from, to };
+        if let Some((within, basis)) = there(scene(conn, asked, province.area_id, moment))? {
             let facts = Facts::load(conn, &within, to, known)?;
-            take_in(
-                &mut reached_by,
-                reached(&facts, &basis, &within, Era { from, to }),
-            );
+            take_in(&mut reached_by, reached(&facts, &basis, &within, era));
         }
         from = day;
     }
-    let basis = basis(conn, asked, &province.path, moment)?;
+    let (rule, basis) = Basis::load(conn, (&province.path, &asked.basis), asked.program, moment)?;
     let era = Era { from, to: as_of };
     let within = &asked.within;
     let fold = |facts: &Facts| {
@@ -165,22 +160,25 @@ fn province_of(conn: &mut AnyConnection, within: &Subtree, moment: Moment) -> St
     areas::find_on(conn, &Subtree::rooted_at(&format!("{code}/")), code, moment)
 }
 
-/// By which rule organizations count on a day.
-fn basis(conn: &mut AnyConnection, asked: &Asked, province: &str, moment: Moment) -> StoreResult<Basis> {
-    let Moment { as_of, known } = moment;
-    let (_, counting) = rules::counting(conn, province, &asked.basis, as_of, known)?;
-    let cohorts = match asked.program.filter(|_| counting.cohorts.is_some()) {
-        Some(program) => programs::cohorts(conn, program, as_of, known)?,
-        None => Vec::new(),
-    };
-    Ok(Basis {
-        counting,
-        cohorts: cohorts
-            .into_iter()
-            .map(|(row, area)| (area.subtree(), row.cohort))
-            .collect(),
-        establishment: Vec::new(),
-    })
+/// The province on the last day of an era, and by what organizations counted in it.
+fn scene(
+    conn: &mut AnyConnection,
+    asked: &Asked,
+    province: AreaId,
+    moment: Moment,
+) -> StoreResult<(Subtree, Basis)> {
+    let then = areas::on_day(conn, province, moment.as_of, moment.known)?;
+    let (_, basis) = Basis::load(conn, (&then.path, &asked.basis), asked.program, moment)?;
+    Ok((then.subtree(), basis))
+}
+
+/// Nothing counted in an era in which the province, or the rule, was not there yet.
+fn there<T>(found: StoreResult<T>) -> StoreResult<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(StoreError::NotFound(_)) => Ok(None),
+        Err(other) => Err(other),
+    }
 }
 
 /// Eras come in order: what was reached in an earlier one is not reached again.

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use super::basis;
 use crate::db::AnyConnection;
 use crate::documents::progress::{Added, Common};
 use crate::domain::area::Level;
-use crate::figures::{CohortChoice, Facts, GroupBy, GroupKey, Member, Metric, Part, Question, members};
+use crate::domain::dates::day_before;
+use crate::figures::{
+    Basis, CohortChoice, Facts, GroupBy, GroupKey, Member, Metric, Part, Question, members,
+};
 use crate::ids::AreaId;
 use crate::store::bulletins::BulletinRow;
-use crate::store::{Recorded, StoreError, StoreResult, Subtree, areas, ledger};
+use crate::store::{Moment, Recorded, StoreError, StoreResult, Subtree, areas, ledger, rules};
 
 /// Which figure stands at a place of a bulletin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +36,7 @@ pub fn opened(common: &Common, pointer: &str) -> Option<Opened> {
         ["totals", rest @ ..] => total(common, scope, rest),
         ["added_in_period", rest @ ..] => added(
             scope,
-            before(common.period.first_day),
+            day_before(common.period.first_day),
             &common.added_in_period,
             rest,
         ),
@@ -85,7 +87,7 @@ fn of_city(common: &Common, city: &str, place: &[&str]) -> Option<Opened> {
     match place {
         ["organizations"] | ["growth", _] => total(common, city, place),
         ["added_in_period"] => {
-            let from = before(common.period.first_day);
+            let from = day_before(common.period.first_day);
             Some(figure(city, from, Metric::Added, Part::Numerator))
         }
         ["added_since_baseline"] => Some(figure(city, common.baseline_on, Metric::Added, Part::Numerator)),
@@ -125,10 +127,6 @@ fn item<'a, T>(rows: &'a [T], number: &str) -> Option<&'a T> {
     rows.get(number.parse::<usize>().ok()?)
 }
 
-fn before(day: NaiveDate) -> NaiveDate {
-    day.pred_opt().unwrap_or(day)
-}
-
 /// The rows behind a number: those a reader may see, and how many it may not.
 #[derive(Debug, Clone)]
 pub struct Behind {
@@ -152,14 +150,11 @@ pub fn behind(
     let as_of = bulletin.as_of;
     let known = ledger::known_at(conn, Some(bulletin.known_at))?.known;
     let issuer = areas::on_day(conn, bulletin.issuer_area_id, as_of, known)?;
-    let (_, basis) = basis(conn, (&issuer.path, bulletin.program_id), as_of, known)?;
-    let facts = Facts::load(conn, &issuer.subtree(), as_of, known)?;
-    let place = facts
-        .tree
-        .all()
-        .find(|place| facts.tree.code(*place) == opened.area);
-    let area = place.map(|place| facts.tree.path(place));
-    let area = area.ok_or(StoreError::NotFound("area"))?;
+    let moment = Moment { as_of, known };
+    let area = areas::find_on(conn, &issuer.subtree(), &opened.area, moment)?.path;
+    let rule = (&*issuer.path, rules::DEFAULT);
+    let (_, basis) = Basis::load(conn, rule, Some(bulletin.program_id), moment)?;
+    let facts = Facts::load(conn, &Subtree::rooted_at(&area), as_of, known)?;
     let rows = |within: &str| {
         let question = Question {
             metrics: vec![opened.metric],

@@ -35,6 +35,11 @@ pub fn interval(on: NaiveDate, precision: Precision) -> (NaiveDate, NaiveDate) {
     }
 }
 
+/// The day before.
+pub fn day_before(day: NaiveDate) -> NaiveDate {
+    day.pred_opt().unwrap_or(day)
+}
+
 /// The day from which an event of this date counts: the last of its interval.
 pub fn counts_from(on: NaiveDate, precision: Precision) -> NaiveDate {
     interval(on, precision).1
@@ -43,11 +48,7 @@ pub fn counts_from(on: NaiveDate, precision: Precision) -> NaiveDate {
 /// The latest date of this precision that counts by `day`.
 pub fn latest_counting_by(day: NaiveDate, precision: Precision) -> NaiveDate {
     let (first, last) = interval(day, precision);
-    if last == day {
-        day
-    } else {
-        first.pred_opt().unwrap_or(first)
-    }
+    if last == day { day } else { day_before(first) }
 }
 
 /// A date as text: exactly `YYYY-MM-DD`, of a year from 1900 on. Anything else is a slip of the finger, and beyond four digits the two

@@ -7,6 +7,8 @@ use std::fmt;
 use chrono::{Datelike as _, Days, NaiveDate, Weekday};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::dates::day_before;
+
 text_enum! {
     /// How long a period is.
     pub enum PeriodUnit {
@@ -75,6 +77,11 @@ impl Period {
     /// Its first day.
     pub const fn first_day(self) -> NaiveDate {
         self.first_day
+    }
+
+    /// The day before it: what was established *in* it began to count after that day.
+    pub fn eve(self) -> NaiveDate {
+        day_before(self.first_day)
     }
 
     /// Its last day.

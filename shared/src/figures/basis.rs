@@ -3,11 +3,14 @@
 use super::rows::{Break, DayNumber, Stretch};
 use super::tree::{Place, Tree};
 use super::{CohortChoice, Question};
+use crate::db::AnyConnection;
 use crate::domain::establishment::EstablishmentParams;
 use crate::domain::organization::{Host, Verification};
 use crate::domain::program::Cohort;
 use crate::domain::rule::CountingParams;
-use crate::store::Subtree;
+use crate::ids::ProgramId;
+use crate::store::rules::{self, RuleRef};
+use crate::store::{Moment, StoreResult, Subtree, programs};
 
 /// What a question is answered by, besides the facts.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +24,32 @@ pub struct Basis {
 }
 
 impl Basis {
+    /// By the counting rule `name` that binds the area of a path, for the cohorts of a programme; with the rule.
+    ///
+    /// # Errors
+    /// [`crate::store::StoreError::NotFound`] for a name nobody recorded, or the database's.
+    pub fn load(
+        conn: &mut AnyConnection,
+        (path, name): (&str, &str),
+        program: Option<ProgramId>,
+        Moment { as_of, known }: Moment,
+    ) -> StoreResult<(RuleRef, Self)> {
+        let (rule, counting) = rules::counting(conn, path, name, as_of, known)?;
+        let cohorts = match program {
+            Some(program) => programs::cohorts(conn, program, as_of, known)?,
+            None => Vec::new(),
+        };
+        let basis = Self {
+            counting,
+            cohorts: cohorts
+                .into_iter()
+                .map(|(row, area)| (area.subtree(), row.cohort))
+                .collect(),
+            establishment: Vec::new(),
+        };
+        Ok((rule, basis))
+    }
+
     /// Whether the report of this stretch is trusted enough to count.
     pub(super) fn trusts(&self, stretch: &Stretch) -> bool {
         match stretch.verification {

@@ -17,7 +17,7 @@ use qiaojian_shared::domain::program::Cohort;
 use qiaojian_shared::figures::{self, Basis, CohortChoice, Facts, GroupBy, Metric, Question};
 use qiaojian_shared::store::bulletins::BulletinKey;
 use qiaojian_shared::store::schedules::Recipients;
-use qiaojian_shared::store::{StoreError, Subtree, areas, ledger, organizations, programs, rules, tasks};
+use qiaojian_shared::store::{Moment, StoreError, Subtree, areas, ledger, organizations, programs, tasks};
 use qiaojian_tests::api::TestApi;
 use qiaojian_tests::both_databases;
 use qiaojian_tests::fixtures::{article_clock, date};
@@ -72,16 +72,9 @@ async fn article_figures(db: &Db, rule: &'static str, to: NaiveDate) -> Vec<(i64
                 cohort: CohortChoice::All,
                 group_by: Vec::<GroupBy>::new(),
             };
-            let (_, params) = rules::counting(conn, &province.path, rule, to, known)?;
-            let cohorts = programs::cohorts(conn, program.program.program_id, to, known)?;
-            let basis = Basis {
-                counting: params,
-                cohorts: cohorts
-                    .into_iter()
-                    .map(|(row, area)| (area.subtree(), row.cohort))
-                    .collect(),
-                ..Basis::default()
-            };
+            let moment = Moment { as_of: to, known };
+            let program = Some(program.program.program_id);
+            let (_, basis) = Basis::load(conn, (&province.path, rule), program, moment)?;
             let facts = Facts::load(conn, &question.within, to, known)?;
             let totals = figures::answer(&question, &basis, &facts).totals;
             Ok::<_, StoreError>(

@@ -5,7 +5,6 @@ use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::{AnyConnection, snapshot};
 use qiaojian_shared::domain::period::Period;
 use qiaojian_shared::domain::program::Cohort;
-use qiaojian_shared::domain::rule::CountingParams;
 use qiaojian_shared::figures::{
     Basis, CohortChoice, Facts, Figure, GroupBy, Held, Metric, Part, Question, ReadModel,
 };
@@ -121,8 +120,11 @@ impl Asked {
             return Err(ApiError::bad_request(violations));
         }
         let name = self.basis.as_deref().unwrap_or(rules::DEFAULT);
-        let (rule, counting): (RuleRef, CountingParams) =
-            rules::counting(conn, &area.path, name, as_of, known).map_err(|error| match error {
+        let illustrative = program.as_ref().is_some_and(|program| program.illustrative);
+        let program = program.map(|program| program.program_id);
+        let moment = Moment { as_of, known };
+        let (rule, mut basis) =
+            Basis::load(conn, (&area.path, name), program, moment).map_err(|error| match error {
                 StoreError::NotFound(_) => ApiError::bad_parameter(
                     "basis",
                     format!("没有名为 {name} 的计数规则，请查阅 /v1/rules。"),
@@ -131,30 +133,15 @@ impl Asked {
                 other => other.into(),
             })?;
         let mut used = vec![rule];
-        let mut establishment = Vec::new();
         if self.metrics.contains(&Metric::Fulfilment) {
             for found in rules::establishment(conn, &question.within, as_of, known)? {
                 used.push(found.rule);
-                establishment.push((found.scope, found.params));
+                basis.establishment.push((found.scope, found.params));
             }
         }
-        let illustrative = program.as_ref().is_some_and(|program| program.illustrative);
-        let program = program.map(|program| program.program_id);
-        let cohorts = match program {
-            Some(program) => programs::cohorts(conn, program, as_of, known)?,
-            None => Vec::new(),
-        };
-        let cohorts = cohorts
-            .into_iter()
-            .map(|(row, area)| (area.subtree(), row.cohort))
-            .collect();
         Ok(Prepared {
             question,
-            basis: Basis {
-                counting,
-                cohorts,
-                establishment,
-            },
+            basis,
             rules: used,
             known,
             area_code: area.code,
