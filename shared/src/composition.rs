@@ -5,7 +5,7 @@ mod parts;
 
 use std::collections::HashMap;
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::NaiveDate;
 
 pub use opening::{Behind, Opened, behind, opened};
 use parts::{ByLevel, basis_note, missing, number, ratio, rows, span, word};
@@ -28,7 +28,7 @@ use crate::store::programs::ProgramVersion;
 use crate::store::rules::{self, RuleRef};
 use crate::store::schedules::Recipients;
 use crate::store::task_standing::{self, Standing};
-use crate::store::{Moment, Recorded, StoreError, StoreResult, Subtree, areas, ledger, programs};
+use crate::store::{Moment, Recorded, StoreError, StoreResult, Subtree, areas, closing, ledger, programs};
 
 /// Composes the bulletin of `key` for the recipients of a cohort. Run it in one snapshot (`db::snapshot`). `as_of` is the last day
 /// of the period, or `today` (Asia/Shanghai) while the period is not over. Where a reporting rule closes the period and its cut-off is past,
@@ -43,27 +43,10 @@ pub fn compose(
     recipients: &Recipients,
     today: NaiveDate,
 ) -> StoreResult<ComposedBulletin> {
-    let known = known_for(conn, key)?;
-    compose_as_known(conn, key, recipients, key.period.last_day().min(today), known)
-}
-
-/// What a bulletin is composed by: what is known now, or was at the period's cut-off. A period that closed before the programme was recorded is
-/// not closed: everything of it is late.
-fn known_for(conn: &mut AnyConnection, key: &BulletinKey) -> StoreResult<Recorded> {
     let now = ledger::known(conn)?;
-    let issuer = areas::by_id(conn, key.issuer)?;
-    let closed_at = rules::closed_at(conn, &issuer.path, key.period, now)?;
-    let Some(closed_at) = closed_at.filter(|at| *at <= now.at) else {
-        return Ok(now);
-    };
-    // What comes at that very moment is late.
-    let last = closed_at.plus(-TimeDelta::microseconds(1));
-    let then = ledger::known_at(conn, Some(last))?.known;
-    match programs::find_known_at(conn, key.program, then) {
-        Ok(_) => Ok(then),
-        Err(StoreError::NotFound(_)) => Ok(now),
-        Err(other) => Err(other),
-    }
+    let of = (key.issuer, Some(key.program));
+    let known = closing::of_period(conn, of, key.period, now)?.known;
+    compose_as_known(conn, key, recipients, key.period.last_day().min(today), known)
 }
 
 /// Composes a bulletin as it was, or would have been, composed for `as_of` when the ledger stood at `known`.

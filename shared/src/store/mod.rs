@@ -7,6 +7,7 @@ pub mod assignments;
 pub mod audit;
 pub mod bulletins;
 pub mod changes;
+pub mod closing;
 pub mod counts;
 pub mod deliveries;
 pub mod endpoints;

@@ -1,6 +1,6 @@
 //! From query parameters to a question with every default filled in, and back to a link that asks it again.
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::{AnyConnection, snapshot};
 use qiaojian_shared::domain::period::Period;
@@ -8,8 +8,9 @@ use qiaojian_shared::domain::program::Cohort;
 use qiaojian_shared::figures::{
     Basis, CohortChoice, Facts, Figure, GroupBy, Held, Metric, Part, Question, ReadModel,
 };
-use qiaojian_shared::ids::ProgramId;
+use qiaojian_shared::ids::{AreaId, ProgramId};
 use qiaojian_shared::store::areas::{self, AreaVersion};
+use qiaojian_shared::store::closing::{self, Closing};
 use qiaojian_shared::store::ledger::Knowing;
 use qiaojian_shared::store::rules::{self, RuleRef};
 use qiaojian_shared::store::{Moment, Recorded, StoreError, ledger, programs};
@@ -44,6 +45,7 @@ pub struct Prepared {
     /// The counting rule first, then the establishment rules, where they are asked for.
     pub rules: Vec<RuleRef>,
     pub known: Recorded,
+    pub area: AreaId,
     pub area_code: String,
     pub program: Option<ProgramId>,
     pub illustrative: bool,
@@ -144,6 +146,7 @@ impl Asked {
             basis,
             rules: used,
             known,
+            area: area.area_id,
             area_code: area.code,
             program,
             illustrative,
@@ -178,21 +181,20 @@ impl Asked {
         }
         let asked = Self {
             period: None,
-            from: first.pred_opt(),
+            from: Some(period.eve()),
             to: Some(period.last_day().min(today)),
             ..self.clone()
         };
         let prepared = asked.prepare(conn, caller, today)?;
-        let path = prepared.question.within.lower().to_owned();
-        let closed_at = rules::closed_at(conn, &path, period, prepared.known)?;
+        let of = (prepared.area, prepared.program);
+        let Closing { closed_at, known } = closing::of_period(conn, of, period, prepared.known)?;
         let period = Some((period, closed_at));
-        let asked = match closed_at.filter(|at| *at <= prepared.known.at) {
-            None => return Ok(Prepared { period, ..prepared }),
-            // What comes at that very moment is late.
-            Some(at) => Self {
-                known_at: Some(at.plus(-TimeDelta::microseconds(1))),
-                ..asked
-            },
+        if known == prepared.known {
+            return Ok(Prepared { period, ..prepared });
+        }
+        let asked = Self {
+            known_at: Some(known.at),
+            ..asked
         };
         let prepared = asked.prepare(conn, caller, today)?;
         Ok(Prepared { period, ..prepared })

@@ -155,7 +155,6 @@ pub async fn list(
         kinds: params.kind.0,
         levels: params.level.0,
         states: params.state.0,
-        after: params.from,
     };
     let (caller, today, model) = (caller.principal(), app.today(), Arc::clone(&app.figures));
     let page = app
@@ -171,7 +170,7 @@ pub async fn list(
                 };
                 let model = prepared.is_present.then_some(&*model);
                 let (_, mut all) = milestones::standing(conn, &question, model)?;
-                all.retain(|one| filter.takes(one, &prepared));
+                all.retain(|one| filter.takes(one, (params.from, &prepared)));
                 let after = window.after.as_ref();
                 let rest = all
                     .into_iter()
@@ -191,12 +190,13 @@ struct Filter {
     kinds: Vec<MilestoneKind>,
     levels: Vec<Level>,
     states: Vec<MilestoneState>,
-    after: Option<NaiveDate>,
 }
 
 impl Filter {
-    fn takes(&self, one: &Milestone, prepared: &Prepared) -> bool {
+    /// Without a first day asked for, what was reached before the programme is told too.
+    fn takes(&self, one: &Milestone, (from, prepared): (Option<NaiveDate>, &Prepared)) -> bool {
         let question = &prepared.question;
+        let after = from.or(prepared.period.map(|_| question.from));
         let of_cohort = match question.cohort {
             CohortChoice::Only(only) => prepared.basis.cohort_of(&one.path) == Some(only),
             CohortChoice::Each | CohortChoice::All => true,
@@ -205,7 +205,7 @@ impl Filter {
             && (self.kinds.is_empty() || self.kinds.contains(&one.kind))
             && (self.levels.is_empty() || one.level.is_some_and(|level| self.levels.contains(&level)))
             && (self.states.is_empty() || self.states.contains(&one.state))
-            && self.after.is_none_or(|after| after < one.reached_on)
+            && after.is_none_or(|after| after < one.reached_on)
             && one.reached_on <= question.to
     }
 }

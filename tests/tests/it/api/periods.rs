@@ -99,6 +99,70 @@ fn what_comes_after_the_cut_off_is_not_in_the_period() {
 }
 
 #[test]
+fn a_period_tells_what_was_reached_in_it() {
+    with_api(async |api| {
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        found(&office, "340304", "2022-04-10").await;
+        found(&office, "340322", "2022-05-10").await;
+        found(&office, "340322100", "2022-06-10").await;
+        let days = async |query: &str| {
+            let page = office
+                .get(&format!("/v1/milestones?area=340300&kind=first_at_level&{query}"))
+                .await
+                .expect(200)
+                .json();
+            let items = page["items"].as_array().unwrap().clone();
+            items
+                .iter()
+                .map(|one| one["reached_on"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            days("period=2022-05").await,
+            ["2022-05-10"],
+            "340322's own county level"
+        );
+        assert_eq!(days("period=2022-Q2").await.len(), 5);
+        assert_eq!(days("").await.len(), 5);
+    });
+}
+
+#[test]
+fn a_period_that_closed_before_anything_was_recorded_is_open() {
+    with_api(async |api| {
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        office.post("/v1/rules", &closing("340000", 3)).await.expect(201);
+        found(&office, "340304", "2022-04-10").await;
+        // The areas came in June: nothing was known at the end of April's reporting.
+        let (number, scope) = added(&office, "period=2022-04").await;
+        assert_eq!((number, scope.get("closed_at")), (json!(1), None));
+
+        // Areas and organizations were known then, the programme was not.
+        api.clock.advance(TimeDelta::days(20));
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        found(&office, "340322", "2022-06-10").await;
+        assert_eq!(added(&office, "period=2022-06").await.0, 0, "it came too late");
+        let program = campaign(api).await;
+        let asked = format!("period=2022-06&program={program}");
+        let (number, scope) = added(&office, &asked).await;
+        assert_eq!(
+            (number, scope.get("closed_at")),
+            (json!(1), None),
+            "all of the programme is late"
+        );
+        let composed = office
+            .post("/v1/bulletins", &of_month(program, "2022-06"))
+            .await
+            .expect(201)
+            .json();
+        assert_eq!(
+            composed["figures"]["added_in_period"]["total"], 1,
+            "the bulletin says the same"
+        );
+    });
+}
+
+#[test]
 fn without_a_rule_a_period_is_its_days_and_what_cannot_be_is_refused() {
     with_api(async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
