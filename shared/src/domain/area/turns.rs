@@ -57,6 +57,14 @@ impl Standing<'_> {
                 "The area above must not be the area itself or one below it.",
             )];
         }
+        if self.province() != parent.province() {
+            return vec![Violation::new(
+                "/parent",
+                "across_provinces",
+                "不能跨省改隶。",
+                "An area cannot move to another province.",
+            )];
+        }
         parent.may_take(self.level)
     }
 
@@ -169,6 +177,7 @@ mod tests {
             ("340000/340300/340304/340304001/", Some("cycle")),
             ("340000/", Some("wrong_level")),
             ("340000/340300/340322/", Some("wrong_level")),
+            ("320000/320100/", Some("across_provinces")),
         ] {
             let found = standing(county).may_move_under(&standing(parent));
             assert_eq!(codes(&found), Vec::from_iter(refused), "{parent}");
