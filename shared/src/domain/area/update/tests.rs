@@ -1,0 +1,179 @@
+//! From one edition to the next.
+
+use super::*;
+
+fn parent_of(code: &str) -> Option<String> {
+    let above = match code.len() {
+        6 if code.ends_with("0000") => return None,
+        6 if code.ends_with("00") => format!("{}0000", &code[..2]),
+        6 => format!("{}00", &code[..4]),
+        9 => code[..6].to_owned(),
+        12 => code[..9].to_owned(),
+        _ => code.rsplit_once('-').unwrap().0.to_owned(),
+    };
+    Some(above)
+}
+
+fn registered(rows: &[(&str, &str)]) -> Vec<Registered> {
+    rows.iter()
+        .map(|(code, name)| Registered {
+            code: (*code).to_owned(),
+            level: Level::of_code(code).unwrap(),
+            parent: parent_of(code),
+            name: (*name).to_owned(),
+            kind: AreaKind::Administrative,
+        })
+        .collect()
+}
+
+/// Code, name, predecessors.
+fn listed(rows: &[(&str, &str, &[&str])]) -> Vec<Listed> {
+    rows.iter()
+        .map(|(code, name, predecessors)| Listed {
+            code: (*code).to_owned(),
+            level: Level::of_code(code).unwrap(),
+            parent: parent_of(code),
+            name: (*name).to_owned(),
+            kind: AreaKind::Administrative,
+            predecessors: predecessors.iter().map(|code| (*code).to_owned()).collect(),
+            valid_from: None,
+        })
+        .collect()
+}
+
+fn told(listed: &[Listed], registered: &[Registered]) -> Vec<String> {
+    let tell = |step: &Step| match step {
+        Step::Add { code, came_out_of } => format!("add {code} {}", came_out_of.join("+")),
+        Step::Rename { code, name, new_code } => format!(
+            "rename {code} {} {}",
+            name.as_deref().unwrap_or("-"),
+            new_code.as_deref().unwrap_or("-")
+        ),
+        Step::Rekind { code, kind } => format!("rekind {code} {kind}"),
+        Step::Move { code, parent } => format!("move {code} {parent}"),
+        Step::Merge { code, into } => format!("merge {code} {into}"),
+        Step::Close { code } => format!("close {code}"),
+    };
+    steps(listed, registered)
+        .iter()
+        .map(|dated| tell(&dated.step))
+        .collect()
+}
+
+const BEFORE: &[(&str, &str)] = &[
+    ("340000", "安徽省"),
+    ("340300", "蚌埠市"),
+    ("340304", "禹会区"),
+    ("340304001", "大庆街道"),
+    ("340304001001", "燕山社区"),
+    ("340304002", "张公山街道"),
+    ("340304-P01", "产业园"),
+    ("340322", "五河县"),
+    ("320000", "江苏省"),
+];
+
+#[test]
+fn the_same_list_again_changes_nothing() {
+    let same = listed(&[
+        ("340000", "安徽省", &[]),
+        ("340300", "蚌埠市", &[]),
+        ("340304", "禹会区", &[]),
+        ("340304001", "大庆街道", &[]),
+        ("340304001001", "燕山社区", &[]),
+        ("340304002", "张公山街道", &[]),
+        ("340322", "五河县", &[]),
+    ]);
+    assert_eq!(
+        told(&same, &registered(BEFORE)),
+        [""; 0],
+        "parks and other provinces stay"
+    );
+}
+
+#[test]
+fn what_is_new_otherwise_or_gone_is_a_step_in_an_order_that_can_be_taken() {
+    let list = listed(&[
+        ("340000", "安徽省", &[]),
+        ("340300", "蚌埠市", &[]),
+        // The county has a new code, and one street under another name.
+        ("340305", "禹会区", &["340304"]),
+        ("340305001", "大庆镇", &["340304001"]),
+        ("340305001001", "燕山社区", &["340304001001"]),
+        // A new town.
+        ("340305003", "新镇", &[]),
+    ]);
+    assert_eq!(
+        told(&list, &registered(BEFORE)),
+        [
+            "rename 340304 - 340305",
+            "rename 340304001 大庆镇 340305001",
+            "add 340305003 ",
+            "rename 340304001001 - 340305001001",
+            "close 340304002",
+            "close 340322",
+        ]
+    );
+}
+
+#[test]
+fn a_zone_becomes_a_county() {
+    let mut list = listed(&[
+        ("340000", "安徽省", &[]),
+        ("340300", "蚌埠市", &[]),
+        ("340304", "禹会区", &[]),
+        ("340304001", "大庆街道", &[]),
+        ("340304001001", "燕山社区", &[]),
+        ("340304002", "张公山街道", &[]),
+        ("340323", "五河新区", &["340322"]),
+    ]);
+    let mut before = registered(BEFORE);
+    before[7].kind = AreaKind::Statistical;
+    list[5].kind = AreaKind::Statistical;
+    assert_eq!(
+        told(&list, &before),
+        [
+            "rename 340322 五河新区 340323",
+            "rekind 340323 administrative",
+            "rekind 340304002 statistical",
+        ]
+    );
+}
+
+#[test]
+fn several_become_one_and_one_becomes_several() {
+    let list = listed(&[
+        ("340000", "安徽省", &[]),
+        ("340300", "蚌埠市", &[]),
+        ("340304", "禹会区", &[]),
+        ("340304003", "合并街道", &["340304001", "340304002"]),
+        ("340304001001", "燕山社区", &[]),
+        ("340322", "五河县", &[]),
+        ("340323", "固镇县", &["340322"]),
+    ]);
+    let mut list = list;
+    list[4].parent = Some("340304003".to_owned());
+    assert_eq!(
+        told(&list, &registered(BEFORE)),
+        [
+            "add 340323 340322",
+            "add 340304003 ",
+            "move 340304001001 340304003",
+            "merge 340304001 340304003",
+            "merge 340304002 340304003",
+        ]
+    );
+    let divided = listed(&[
+        ("340000", "安徽省", &[]),
+        ("340300", "蚌埠市", &[]),
+        ("340304", "禹会区", &[]),
+        ("340304001", "大庆街道", &[]),
+        ("340304001001", "燕山社区", &[]),
+        ("340304002", "张公山街道", &[]),
+        ("340324", "五河北县", &["340322"]),
+        ("340325", "五河南县", &["340322"]),
+    ]);
+    assert_eq!(
+        told(&divided, &registered(BEFORE)),
+        ["add 340324 340322", "add 340325 340322", "close 340322"]
+    );
+}
