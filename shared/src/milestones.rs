@@ -3,9 +3,10 @@
 
 mod noting;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
+use diesel::QueryResult;
 
 pub use noting::{are_noted, note, to_look_at, unnoted};
 
@@ -15,9 +16,9 @@ use crate::domain::milestone::{MilestoneKind, MilestoneState};
 use crate::figures::{Basis, Era, Facts, Goal, Held, Reached, ReadModel, Tree, reached};
 use crate::ids::{AreaId, OrganizationId, ProgramId};
 use crate::store::areas::AreaVersion;
-use crate::store::milestones::{self, Named, Once};
-use crate::store::rules::RuleRef;
-use crate::store::{Moment, Recorded, StoreError, StoreResult, Subtree, areas};
+use crate::store::milestones::{self, MOST_NAMED, Named, Once};
+use crate::store::rules::{self, RuleRef};
+use crate::store::{Moment, Recorded, StoreError, StoreResult, Subtree, areas, programs};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -56,6 +57,33 @@ pub enum Evidence {
     Computed(Vec<OrganizationId>),
     /// Of one that is withdrawn: those that were noted, and how many they were.
     Noted(Vec<Named>, i64),
+}
+
+/// The organizations that reached each of these, by the names they had on its day, [`MOST_NAMED`] at most; and how many they are.
+///
+/// # Errors
+/// The database's.
+pub fn named(
+    conn: &mut AnyConnection,
+    found: &[Milestone],
+    known: Recorded,
+) -> QueryResult<Vec<(Vec<Named>, i64)>> {
+    let mut wanted = Vec::new();
+    for one in found {
+        if let Evidence::Computed(ids) = &one.evidence {
+            wanted.extend(ids.iter().take(MOST_NAMED).map(|id| (*id, one.reached_on)));
+        }
+    }
+    let mut names = milestones::names(conn, &wanted, known)?.into_iter();
+    let mut evidence = |one: &Milestone| match &one.evidence {
+        Evidence::Noted(named, count) => (named.clone(), *count),
+        Evidence::Computed(ids) => {
+            let named = ids.iter().take(MOST_NAMED).zip(&mut names);
+            let named = named.map(|(id, name)| Named { id: *id, name });
+            (named.collect(), i64::try_from(ids.len()).unwrap_or(i64::MAX))
+        }
+    };
+    Ok(found.iter().map(&mut evidence).collect())
 }
 
 impl Milestone {
@@ -121,7 +149,7 @@ fn computed(
     let Asked { as_of, known, .. } = *asked;
     let moment = Moment { as_of, known };
     let province = province_of(conn, &asked.within, moment)?;
-    let days = milestones::turning_days(conn, &province.subtree(), &asked.basis, as_of, known)?;
+    let days = turning_days(conn, asked, &province)?;
     let mut reached_by: BTreeMap<Goal, Reached> = BTreeMap::new();
     let mut from = NaiveDate::MIN;
     // What an area reached where it belonged to another one before is its own: earlier trees are looked at as a whole.
@@ -158,6 +186,25 @@ fn computed(
 fn province_of(conn: &mut AnyConnection, within: &Subtree, moment: Moment) -> StoreResult<AreaVersion> {
     let code = within.lower().split('/').next().unwrap_or_default();
     areas::find_on(conn, &Subtree::rooted_at(&format!("{code}/")), code, moment)
+}
+
+/// The days up to `as_of` on which the shape of the province's tree changed, another version of the counting rule came into force, or where the
+/// rule counts some cohorts only, an area changed sides.
+fn turning_days(
+    conn: &mut AnyConnection,
+    asked: &Asked,
+    province: &AreaVersion,
+) -> StoreResult<BTreeSet<NaiveDate>> {
+    let Asked { as_of, known, .. } = *asked;
+    let mut days = milestones::shape_days(conn, &province.subtree(), as_of, known)?;
+    let versions = rules::counting_versions(conn, (&province.path, &asked.basis), as_of, known)?;
+    let by_cohort = versions.iter().any(|(_, params)| params.cohorts.is_some());
+    days.extend(versions.into_iter().map(|(day, _)| day));
+    if let Some(program) = asked.program.filter(|_| by_cohort) {
+        days.extend(programs::cohort_days(conn, program, known)?);
+    }
+    days.retain(|day| *day <= as_of);
+    Ok(days)
 }
 
 /// The province on the last day of an era, and by what organizations counted in it.

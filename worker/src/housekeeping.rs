@@ -47,7 +47,6 @@ impl Worker {
 pub(crate) async fn keep_house(worker: Worker, stop: CancellationToken, done: CancellationToken) {
     bounded(&done, note_skew(&worker)).await;
     let mut forgot_at: Option<Instant> = None;
-    let mut noted_at: Option<Instant> = None;
     loop {
         let draining = stop.is_cancelled();
         bounded(&done, beat(&worker, draining)).await;
@@ -55,17 +54,25 @@ pub(crate) async fn keep_house(worker: Worker, stop: CancellationToken, done: Ca
             forgot_at = Some(Instant::now());
             while bounded(&stop, forget(&worker)).await.unwrap_or(false) {}
         }
-        if !draining && noted_at.is_none_or(|at| at.elapsed() >= NOTE_EVERY) {
-            noted_at = Some(Instant::now());
-            while bounded(&stop, note(&worker)).await.unwrap_or(false) {
-                bounded(&done, beat(&worker, draining)).await;
-            }
-        }
         tokio::select! {
             () = sleep(HEARTBEAT) => {}
             () = stop.cancelled(), if !draining => {}
             () = done.cancelled() => return,
         }
+    }
+}
+
+/// Notes what was reached until `stop`. On its own, because a look at a large province takes longer than a step of the housekeeping may.
+pub(crate) async fn keep_noting(worker: Worker, stop: CancellationToken) {
+    let look = async {
+        loop {
+            while note(&worker).await {}
+            sleep(NOTE_EVERY).await;
+        }
+    };
+    tokio::select! {
+        () = look => {}
+        () = stop.cancelled() => {}
     }
 }
 

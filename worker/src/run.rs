@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::sync::CancellationToken;
 
-use crate::housekeeping::{beat, keep_house};
+use crate::housekeeping::{beat, keep_house, keep_noting};
 use crate::passes::PassError;
 use crate::worker::Worker;
 
@@ -31,6 +31,7 @@ pub async fn run(worker: Worker, stop: CancellationToken) -> Result<(), PassErro
     }
     let done = CancellationToken::new();
     let house = tokio::spawn(keep_house(worker.clone(), stop.clone(), done.clone()));
+    let noting = tokio::spawn(keep_noting(worker.clone(), stop.clone()));
     let nudger = nudge(&worker).await;
     let ended = passes(&worker, &stop).await;
     if let Some(mut nudger) = nudger
@@ -39,6 +40,9 @@ pub async fn run(worker: Worker, stop: CancellationToken) -> Result<(), PassErro
         tracing::debug!(%error, "The timer did not stop.");
     }
     done.cancel();
+    // It ends by `stop`; a worker that dies as a test asks was not told to.
+    noting.abort();
+    let _ = noting.await;
     if house.await.is_err() {
         tracing::error!("The housekeeping panicked.");
     }

@@ -11,7 +11,7 @@ CREATE TABLE milestones (
     -- The name of the counting rule.
     basis TEXT COLLATE "C" NOT NULL,
     reached_on DATE NOT NULL,
-    -- Those that began to count on that day, 20 at most; canonical JSON, [{id, name}].
+    -- Those it was reached with, 20 at most; canonical JSON, [{id, name}].
     organizations TEXT COLLATE "C" NOT NULL,
     organizations_count BIGINT NOT NULL
 );

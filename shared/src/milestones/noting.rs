@@ -4,26 +4,22 @@ use std::collections::{BTreeSet, HashSet};
 
 use chrono::NaiveDate;
 
-use super::{Asked, Evidence, Milestone, standing};
+use super::{Asked, Milestone, named, standing};
 use crate::clock::{Clock, Entropy};
 use crate::db::AnyConnection;
 use crate::domain::area::{AreaKind, Level};
 use crate::ids::{AreaId, MilestoneId};
-use crate::store::areas::{self, AreaVersion, Filter};
+use crate::store::areas::{self, Filter};
 use crate::store::ledger::Recording;
-use crate::store::milestones::{self, MOST_NAMED, Named, NewMilestone};
-use crate::store::{Recorded, StoreResult, Subtree, fact_rows, rules};
+use crate::store::milestones::{self, NewMilestone};
+use crate::store::{Recorded, StoreResult, Subtree, fact_rows, programs, rules};
 
 /// The provinces in which something may have been reached since a place in the ledger: those whose organizations changed, or all of them
-/// where the tree or a counting rule did, or where nothing is known of before.
+/// where the tree, a rule or a cohort did, or where nothing is known of before.
 ///
 /// # Errors
 /// The database's.
-pub fn to_look_at(
-    conn: &mut AnyConnection,
-    since: Option<i64>,
-    known: Recorded,
-) -> StoreResult<Vec<AreaVersion>> {
+pub fn to_look_at(conn: &mut AnyConnection, since: Option<i64>, known: Recorded) -> StoreResult<Vec<AreaId>> {
     let every_province = Filter {
         levels: vec![Level::Province],
         kinds: AreaKind::ALL.to_vec(),
@@ -33,6 +29,7 @@ pub fn to_look_at(
     if let Some(since) = since
         && !fact_rows::tree_changed(conn, since, known)?
         && !rules::changed(conn, since, known)?
+        && !programs::cohorts_changed(conn, since, known)?
     {
         let mut touched = BTreeSet::new();
         for ids in fact_rows::changed_organizations(conn, since, known)?.chunks(500) {
@@ -50,54 +47,42 @@ pub fn to_look_at(
         }
         provinces.retain(|province| touched.contains(&province.code));
     }
-    Ok(provinces)
+    Ok(provinces.into_iter().map(|province| province.area_id).collect())
 }
 
-/// What a province has reached by today and nobody has noted yet, by the counting rule `default`. Run it in one snapshot.
+/// What a province has reached by today and nobody has noted yet, by the counting rule `default`, and where that counts
+/// some cohorts only, those of the only programme. Run it in one snapshot.
 ///
 /// # Errors
 /// The database's.
 pub fn unnoted(
     conn: &mut AnyConnection,
-    province: &AreaVersion,
+    province: AreaId,
     today: NaiveDate,
     known: Recorded,
 ) -> StoreResult<Vec<NewMilestone>> {
+    let province = areas::on_day(conn, province, today, known)?;
     let asked = Asked {
         within: province.subtree(),
         as_of: today,
         known,
         basis: rules::DEFAULT.to_owned(),
-        program: None,
+        program: programs::only_known(conn, known)?.map(|program| program.program_id),
     };
     let (_, found) = standing(conn, &asked, None)?;
     let new: Vec<Milestone> = found.into_iter().filter(|one| one.noted.is_none()).collect();
-    let mut wanted = Vec::new();
-    for one in &new {
-        if let Evidence::Computed(ids) = &one.evidence {
-            wanted.extend(ids.iter().take(MOST_NAMED).map(|id| (*id, one.reached_on)));
-        }
-    }
-    let mut names = milestones::names(conn, &wanted, known)?.into_iter();
-    let to_note = new.into_iter().map(|one| {
-        let ids = match one.evidence {
-            Evidence::Computed(ids) => ids,
-            Evidence::Noted(..) => Vec::new(),
-        };
-        NewMilestone {
+    let evidence = named(conn, &new, known)?;
+    let to_note = new
+        .into_iter()
+        .zip(evidence)
+        .map(|(one, (organizations, count))| NewMilestone {
             kind: one.kind,
             area: one.area,
             level: one.level,
             reached_on: one.reached_on,
-            organizations_count: i64::try_from(ids.len()).unwrap_or(i64::MAX),
-            organizations: ids
-                .into_iter()
-                .take(MOST_NAMED)
-                .zip(&mut names)
-                .map(|(id, name)| Named { id, name })
-                .collect(),
-        }
-    });
+            organizations,
+            organizations_count: count,
+        });
     Ok(to_note.collect())
 }
 

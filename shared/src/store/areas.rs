@@ -16,7 +16,7 @@ pub use change::{Turn, move_under, rekind, rename};
 pub use divide::{NewPart, split};
 pub use edition::{Edition, ReadyStep, take_steps};
 pub use end::{close, merge};
-pub use past::{ancestors_on, find_on, list_on, resolve};
+pub use past::{Stood, ancestors_on, find_on, list_on, paths_ever, resolve};
 pub use read::{
     ancestors, as_last_known, by_codes, by_id, by_ids, codes, contains_pattern, count, created_at, find,
     find_anywhere, find_or_ancestor, last_change, list, names_on, on_day, paths,

@@ -1,4 +1,4 @@
-//! Milestones that were noted, and the days on which what they are judged by changed.
+//! Milestones that were noted, and the days on which the tree they are judged by changed.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -13,11 +13,10 @@ use super::{StoreResult, Subtree};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::dialect::on_either;
-use crate::db::schema::{area_versions, milestones, organization_versions, rules};
+use crate::db::schema::{area_versions, milestones, organization_versions};
 use crate::digest::{canonical, digest_of};
 use crate::domain::area::{AreaKind, Level};
 use crate::domain::milestone::MilestoneKind;
-use crate::domain::rule::RuleKind;
 use crate::ids::{AreaId, MilestoneId, OrganizationId};
 use crate::store::predicates::{area_on, known_at, within};
 
@@ -115,7 +114,7 @@ pub fn noted(
 }
 
 /// Notes those of these milestones that are not noted yet. How many were new. Take no tick of the ledger for nothing: ask
-/// [`unnoted`] before.
+/// [`noted_of`] before.
 ///
 /// # Errors
 /// The database's.
@@ -170,15 +169,14 @@ pub fn noted_of(conn: &mut AnyConnection, areas: &[AreaId], basis: &str) -> Quer
     Ok(rows.iter().map(MilestoneRow::once).collect())
 }
 
-/// The days after the first one and up to `as_of` on which the tree of `within` changed its shape, or another version of the counting rule
-/// `basis` came into force. A name or a code is no shape.
+/// The days after the first one and up to `as_of` on which the tree of `within` changed its shape. A name or a code is no shape; what is new and
+/// neither administrative nor anything's former place changes none of what is counted before.
 ///
 /// # Errors
 /// The database's.
-pub fn turning_days(
+pub fn shape_days(
     conn: &mut AnyConnection,
     within: &Subtree,
-    basis: &str,
     as_of: NaiveDate,
     known: Recorded,
 ) -> QueryResult<BTreeSet<NaiveDate>> {
@@ -191,30 +189,30 @@ pub fn turning_days(
     let Some(first) = first else {
         return Ok(BTreeSet::new());
     };
-    let begun: Vec<Shape> = on_either!(conn, |conn| a::table
+    let begun: Vec<(Level, Shape)> = on_either!(conn, |conn| a::table
         .filter(within!(within).and(known_at!(a, known)))
         .filter(a::valid_from.gt(first).and(a::valid_from.le(as_of)))
-        .select((a::area_id, a::parent_id, a::kind, a::valid_from))
+        .select((a::level, (a::area_id, a::parent_id, a::kind, a::valid_from)))
         .load(conn))?;
     let ended: Vec<Shape> = on_either!(conn, |conn| a::table
         .filter(within!(within).and(known_at!(a, known)))
         .filter(a::valid_to.is_not_null().and(a::valid_to.le(as_of)))
         .select((a::area_id, a::parent_id, a::kind, a::valid_to.assume_not_null()))
         .load(conn))?;
-    let (begun, ended): (HashSet<Shape>, HashSet<Shape>) =
-        (begun.into_iter().collect(), ended.into_iter().collect());
-    let shapes = begun.symmetric_difference(&ended).map(|(.., day)| *day);
-    let ruled: Vec<NaiveDate> = rules::table
-        .filter(rules::kind.eq(RuleKind::Counting).and(rules::name.eq(basis)))
-        .filter(known_at!(rules, known))
-        .filter(
-            rules::effective_from
-                .gt(first)
-                .and(rules::effective_from.le(as_of)),
-        )
-        .select(rules::effective_from)
-        .load(conn)?;
-    Ok(shapes.chain(ruled).collect())
+    let ended: HashSet<Shape> = ended.into_iter().collect();
+    let same: HashSet<&Shape> = begun.iter().map(|(_, shape)| shape).collect();
+    // A new park is no division to be covered, and nothing stood in it before.
+    let is_to_be_covered =
+        |level: Level, kind: AreaKind| level != Level::Park && kind == AreaKind::Administrative;
+    let new = begun
+        .iter()
+        .filter(|(level, shape)| is_to_be_covered(*level, shape.2) && !ended.contains(shape));
+    let new = new.map(|(_, (.., day))| *day);
+    let gone = ended
+        .iter()
+        .filter(|shape| !same.contains(shape))
+        .map(|(.., day)| *day);
+    Ok(new.chain(gone).collect())
 }
 
 /// What these organizations are called on a day each, as known at `known`, in the order given.

@@ -342,6 +342,48 @@ pub fn set_cohort(
     Ok(row)
 }
 
+/// The only programme that was known at `known`; none where there are several, or none.
+///
+/// # Errors
+/// The database's.
+pub fn only_known(conn: &mut AnyConnection, known: Recorded) -> QueryResult<Option<ProgramVersion>> {
+    let mut two = known_at(conn, known, 2)?;
+    let first = two.pop();
+    Ok(first.filter(|_| two.is_empty()))
+}
+
+/// Whether an area was put in a cohort after a place in the ledger, up to a moment.
+///
+/// # Errors
+/// The database's.
+pub fn cohorts_changed(conn: &mut AnyConnection, since: i64, known: Recorded) -> QueryResult<bool> {
+    let recorded = program_cohorts::recorded_seq
+        .gt(since)
+        .and(program_cohorts::recorded_seq.le(known.seq));
+    diesel::select(diesel::dsl::exists(program_cohorts::table.filter(recorded))).get_result(conn)
+}
+
+/// The days on which an area joined a cohort of a programme or left it, as known at `known`.
+///
+/// # Errors
+/// The database's.
+pub fn cohort_days(
+    conn: &mut AnyConnection,
+    program: ProgramId,
+    known: Recorded,
+) -> QueryResult<Vec<NaiveDate>> {
+    let rows: Vec<(NaiveDate, Option<NaiveDate>)> = program_cohorts::table
+        .filter(program_cohorts::program_id.eq(program))
+        .filter(known_at!(program_cohorts, known))
+        .select((program_cohorts::valid_from, program_cohorts::valid_to))
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .flat_map(|(from, to)| [Some(from), to])
+        .flatten()
+        .collect())
+}
+
 /// The cohorts of a programme on `as_of`, as known at `known`, each with its area, by path.
 ///
 /// # Errors

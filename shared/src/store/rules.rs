@@ -1,7 +1,5 @@
 //! Versioned parameter sets: superseded, never edited.
 
-use std::collections::HashMap;
-
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -119,16 +117,40 @@ pub fn list(
     query.load(conn)
 }
 
-/// Of these versions those in force on a day: of each kind, name and area the newest that has come into force.
-pub fn only_in_force(rows: &mut Vec<(RuleRow, String)>, on: NaiveDate) {
-    let of = |row: &RuleRow| (row.kind, row.name.clone(), row.scope_area_id);
-    let newest = |row: &RuleRow| (row.effective_from, row.version);
-    let mut in_force: HashMap<_, (NaiveDate, i64)> = HashMap::new();
-    for (row, _) in rows.iter().filter(|(row, _)| row.effective_from <= on) {
-        let known = in_force.entry(of(row)).or_insert_with(|| newest(row));
-        *known = newest(row).max(*known);
+/// The versions in force on a day, as known at `known`: of each kind, name and area that was there the newest that had come into force, with the
+/// code the area had.
+///
+/// # Errors
+/// The database's.
+pub fn list_in_force(
+    conn: &mut AnyConnection,
+    kind: Option<RuleKind>,
+    on: NaiveDate,
+    known: Recorded,
+) -> QueryResult<Vec<(RuleRow, String)>> {
+    let mut query = rules::table
+        .inner_join(area_on!(rules::scope_area_id, on, known))
+        .filter(rules::effective_from.le(on))
+        .filter(known_at!(rules, known))
+        .select((RuleRow::as_select(), area_versions::code))
+        .into_boxed();
+    if let Some(kind) = kind {
+        query = query.filter(rules::kind.eq(kind));
     }
-    rows.retain(|(row, _)| in_force.get(&of(row)) == Some(&newest(row)));
+    Ok(newest_of_each(query.load(conn)?))
+}
+
+/// Of each kind, name and area the newest of these versions.
+fn newest_of_each<T>(mut rows: Vec<(RuleRow, T)>) -> Vec<(RuleRow, T)> {
+    fn of(row: &RuleRow) -> (RuleKind, &str, AreaId) {
+        (row.kind, &row.name, row.scope_area_id)
+    }
+    rows.sort_by(|(one, _), (other, _)| {
+        let newest_first = (other.effective_from, other.version).cmp(&(one.effective_from, one.version));
+        of(one).cmp(&of(other)).then(newest_first)
+    });
+    rows.dedup_by(|(later, _), (kept, _)| of(later) == of(kept));
+    rows
 }
 
 /// Whether a rule was recorded after a place in the ledger, up to a moment.
@@ -136,14 +158,10 @@ pub fn only_in_force(rows: &mut Vec<(RuleRow, String)>, on: NaiveDate) {
 /// # Errors
 /// The database's.
 pub fn changed(conn: &mut AnyConnection, since: i64, known: Recorded) -> QueryResult<bool> {
-    let recorded = rules::table
-        .filter(
-            rules::recorded_seq
-                .gt(since)
-                .and(rules::recorded_seq.le(known.seq)),
-        )
-        .count();
-    Ok(recorded.get_result::<i64>(conn)? > 0)
+    let recorded = rules::recorded_seq
+        .gt(since)
+        .and(rules::recorded_seq.le(known.seq));
+    diesel::select(diesel::dsl::exists(rules::table.filter(recorded))).get_result(conn)
 }
 
 /// Which rule an answer was made by.
@@ -173,11 +191,8 @@ pub fn establishment(
     as_of: NaiveDate,
     known: Recorded,
 ) -> StoreResult<Vec<Establishment>> {
-    let mut rows = in_force(conn, RuleKind::Establishment, DEFAULT, as_of, known)?;
-    rows.sort_by(|(one, one_scope), (other, other_scope)| {
-        (one_scope, other.effective_from, other.version).cmp(&(other_scope, one.effective_from, one.version))
-    });
-    rows.dedup_by(|(_, later), (_, kept)| later == kept);
+    let mut rows = newest_of_each(in_force(conn, RuleKind::Establishment, DEFAULT, as_of, known)?);
+    rows.sort_by(|(_, one), (_, other)| one.cmp(other));
     rows.into_iter()
         .filter(|(_, scope)| within.contains(scope) || Subtree::rooted_at(scope).contains(within.lower()))
         .map(|(row, scope)| {
@@ -236,6 +251,37 @@ fn nearest(rows: Vec<(RuleRow, String)>, path: &str) -> Option<RuleRow> {
         .filter(|(_, scope)| Subtree::rooted_at(scope).contains(path))
         .max_by_key(|(rule, scope)| (scope.len(), rule.effective_from, rule.version))
         .map(|(rule, _)| rule)
+}
+
+/// The days up to `as_of` from which on versions of the counting rule `name` bind the area of a path, with what they say.
+///
+/// # Errors
+/// The database's.
+pub fn counting_versions(
+    conn: &mut AnyConnection,
+    (path, name): (&str, &str),
+    as_of: NaiveDate,
+    known: Recorded,
+) -> StoreResult<Vec<(NaiveDate, CountingParams)>> {
+    in_force(conn, RuleKind::Counting, name, as_of, known)?
+        .into_iter()
+        .filter(|(_, scope)| Subtree::rooted_at(scope).contains(path))
+        .map(|(rule, _)| Ok((rule.effective_from, serde_json::from_str(&rule.params)?)))
+        .collect()
+}
+
+/// The subtrees that versions of the counting rule `name` are recorded for, in force on `as_of`.
+///
+/// # Errors
+/// The database's.
+pub fn counting_scopes(
+    conn: &mut AnyConnection,
+    name: &str,
+    as_of: NaiveDate,
+    known: Recorded,
+) -> QueryResult<Vec<Subtree>> {
+    let rows = in_force(conn, RuleKind::Counting, name, as_of, known)?;
+    Ok(rows.iter().map(|(_, scope)| Subtree::rooted_at(scope)).collect())
 }
 
 /// The counting rule `name` that binds the area of `path` on `as_of`, as known at `known`: the nearest scope above it, and

@@ -1,11 +1,12 @@
 //! From the ledger to milestones: what was reached is noted once, so that it is still told when a correction undoes it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 use qiaojian_shared::db::snapshot;
+use qiaojian_shared::ids::AreaId;
 use qiaojian_shared::milestones;
-use qiaojian_shared::store::areas::AreaVersion;
 use qiaojian_shared::store::milestones::NewMilestone;
 use qiaojian_shared::store::{Actor, Recording, StoreError, ledger};
 
@@ -20,8 +21,8 @@ const CHUNK: usize = 100;
 pub struct Looked {
     /// Up to which place in the ledger, and on which day.
     up_to: Option<(i64, NaiveDate)>,
-    /// The provinces still to be looked at.
-    waiting: Vec<AreaVersion>,
+    /// The provinces still to be looked at, the next one first.
+    waiting: VecDeque<AreaId>,
 }
 
 /// What a pass noted.
@@ -38,39 +39,23 @@ impl Worker {
     /// workers may look: what another has noted is not noted again.
     ///
     /// # Errors
-    /// When the database fails. The next pass looks again.
+    /// When the database fails, or a row of the province is not as it should be. The province then waits until the others have had their turn.
     pub async fn note_milestones(&self) -> Result<Noted, PassError> {
         let inner = &self.inner;
         let today = inner.clock.now().date_in_shanghai();
         let mut looked = inner.looked.lock().await;
-        if looked.waiting.is_empty() {
-            let before = looked.up_to;
-            let (seq, provinces) = inner
-                .db
-                .read_slow(move |conn| {
-                    snapshot(conn, |conn| {
-                        let known = ledger::known(conn)?;
-                        if before == Some((known.seq, today)) {
-                            return Ok::<_, StoreError>((known.seq, Vec::new()));
-                        }
-                        // A date that is not known to the day counts from its last day on: a new day is a new look.
-                        let since = before.filter(|(_, day)| *day == today).map(|(seq, _)| seq);
-                        Ok((known.seq, milestones::to_look_at(conn, since, known)?))
-                    })
-                })
-                .await?;
-            looked.waiting = provinces;
-            looked.up_to = Some((seq, today));
-        }
-        let Some(province) = looked.waiting.last().cloned() else {
+        self.look_for_changes(&mut looked, today).await?;
+        let Some(province) = looked.waiting.front().copied() else {
             return Ok(Noted::default());
         };
+        // To the end of the queue now, so that one that fails, or takes too long, keeps none of the others waiting.
+        looked.waiting.rotate_left(1);
         let found = inner
             .db
             .read_slow(move |conn| {
                 snapshot(conn, |conn| {
                     let known = ledger::known(conn)?;
-                    milestones::unnoted(conn, &province, today, known)
+                    milestones::unnoted(conn, province, today, known)
                 })
             })
             .await?;
@@ -78,10 +63,33 @@ impl Worker {
         for chunk in found.chunks(CHUNK) {
             noted.milestones += self.note(chunk.to_vec()).await?;
         }
-        // Only now: a province that could not be noted is looked at again.
-        looked.waiting.pop();
+        looked.waiting.retain(|waiting| *waiting != province);
         noted.more = !looked.waiting.is_empty();
         Ok(noted)
+    }
+
+    /// Puts the provinces in the queue in which something changed since the last look.
+    async fn look_for_changes(&self, looked: &mut Looked, today: NaiveDate) -> Result<(), PassError> {
+        let before = looked.up_to;
+        let changed = self.inner.db.read_slow(move |conn| {
+            snapshot(conn, |conn| {
+                let known = ledger::known(conn)?;
+                if before == Some((known.seq, today)) {
+                    return Ok::<_, StoreError>((known.seq, Vec::new()));
+                }
+                // A date that is not known to the day counts from its last day on: a new day is a new look.
+                let since = before.filter(|(_, day)| *day == today).map(|(seq, _)| seq);
+                Ok((known.seq, milestones::to_look_at(conn, since, known)?))
+            })
+        });
+        let (seq, provinces) = changed.await?;
+        for province in provinces {
+            if !looked.waiting.contains(&province) {
+                looked.waiting.push_back(province);
+            }
+        }
+        looked.up_to = Some((seq, today));
+        Ok(())
     }
 
     async fn note(&self, found: Vec<NewMilestone>) -> Result<usize, PassError> {

@@ -255,6 +255,12 @@ fn read_cohort(word: Option<&str>) -> Result<CohortChoice, ApiError> {
     }
 }
 
+/// A value as it stands in a link: names of rules are in any script.
+pub fn encoded(value: &str) -> String {
+    let pair = serde_urlencoded::to_string([("v", value)]).unwrap_or_default();
+    pair.strip_prefix("v=").unwrap_or_default().to_owned()
+}
+
 impl Prepared {
     /// The link that opens one number of a figure to exactly its rows, at the moment the figure was computed.
     pub fn members_link(&self, figure: &Figure, part: Part) -> String {
@@ -281,7 +287,7 @@ impl Prepared {
         add("as_of", &self.question.as_of.to_string());
         add("known_at", &self.known.at.to_string());
         if let Some(counting) = self.rules.first() {
-            add("basis", &counting.name);
+            add("basis", &encoded(&counting.name));
         }
         let group: Vec<String> = figure
             .group

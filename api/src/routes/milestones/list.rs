@@ -14,10 +14,11 @@ use qiaojian_shared::domain::milestone::{MilestoneKind, MilestoneState};
 use qiaojian_shared::domain::period::Period;
 use qiaojian_shared::domain::program::Cohort;
 use qiaojian_shared::figures::{CohortChoice, Metric};
-use qiaojian_shared::ids::{AreaId, OrganizationId, ProgramId};
-use qiaojian_shared::milestones::{self, Evidence, Milestone};
-use qiaojian_shared::store::milestones::{MOST_NAMED, Named, names};
-use qiaojian_shared::store::{areas, rules};
+use qiaojian_shared::ids::{AreaId, ProgramId};
+use qiaojian_shared::milestones::{self, Milestone};
+use qiaojian_shared::store::areas::{self, Stood};
+use qiaojian_shared::store::milestones::Named;
+use qiaojian_shared::store::{Subtree, rules};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -26,7 +27,7 @@ use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
 use crate::page::{self, Page, Window};
 use crate::problem::{ApiError, Language, Problem};
-use crate::routes::figures::question::{Asked, Prepared};
+use crate::routes::figures::question::{Asked, Prepared, encoded};
 
 /// Which milestones to list. List-valued parameters are comma-separated.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -98,12 +99,13 @@ pub struct MilestoneReply {
 /// What a milestone rests on.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EvidenceReply {
-    /// Those that began to count on that day; 20 at most.
+    /// Those it was reached with: they count there from that day on. 20 at most, and none where the tree alone made it so.
     pub organizations: Vec<Named>,
     /// How many they are.
     pub organizations_count: i64,
-    /// The figure of that day, as it was known then.
-    pub figure: String,
+    /// The figure of that day, as known now, or for one that is withdrawn as known when it was noted; `null` where the caller could not ask for
+    /// it on that day, or a nearer rule than the province's would answer.
+    pub figure: Option<String>,
 }
 
 type Key = (NaiveDate, String, MilestoneKind, Option<Level>, MilestoneState);
@@ -177,8 +179,14 @@ pub async fn list(
                     .filter(|one| after.is_none_or(|after| key_of(one) > *after));
                 let most = usize::try_from(window.fetch()).unwrap_or(usize::MAX);
                 let rows: Vec<Milestone> = rest.take(most).collect();
-                let names = Names::of(conn, &prepared, &rows)?;
-                window.page(rows, key_of, |one| names.show(one, &prepared, language))
+                let told = Told::of(conn, &prepared, caller.area, &rows)?;
+                let evidence = milestones::named(conn, &rows, prepared.known)?;
+                let rows: Vec<_> = rows.into_iter().zip(evidence).collect();
+                window.page(
+                    rows,
+                    |(one, _)| key_of(one),
+                    |(one, evidence)| told.show(one, evidence, (&prepared, language)),
+                )
             })
         })
         .await?;
@@ -210,63 +218,83 @@ impl Filter {
     }
 }
 
-/// What the areas and organizations of a page are called.
-struct Names {
+/// What is told of the milestones of a page besides themselves.
+struct Told {
     areas: HashMap<AreaId, String>,
-    organizations: HashMap<(OrganizationId, NaiveDate), String>,
+    /// Where the areas of the milestones, and the caller's, stood at any time.
+    stood: HashMap<AreaId, Vec<Stood>>,
+    /// Where a rule of another area than the province may bind.
+    scopes: Vec<Subtree>,
+    caller: AreaId,
 }
 
-impl Names {
-    fn of(conn: &mut AnyConnection, prepared: &Prepared, rows: &[Milestone]) -> Result<Self, ApiError> {
-        let ids: Vec<AreaId> = rows.iter().map(|one| one.area).collect();
-        let mut wanted = Vec::new();
-        for one in rows {
-            if let Evidence::Computed(ids) = &one.evidence {
-                wanted.extend(ids.iter().take(MOST_NAMED).map(|id| (*id, one.reached_on)));
-            }
-        }
-        let organizations = names(conn, &wanted, prepared.known)?;
+impl Told {
+    fn of(
+        conn: &mut AnyConnection,
+        prepared: &Prepared,
+        caller: AreaId,
+        rows: &[Milestone],
+    ) -> Result<Self, ApiError> {
+        let (as_of, known) = (prepared.question.as_of, prepared.known);
+        let mut ids: Vec<AreaId> = rows.iter().map(|one| one.area).collect();
+        let areas = areas::names_on(conn, &ids, as_of, known)?;
+        ids.push(caller);
         Ok(Self {
-            areas: areas::names_on(conn, &ids, prepared.question.as_of, prepared.known)?,
-            organizations: wanted.into_iter().zip(organizations).collect(),
+            areas,
+            stood: areas::paths_ever(conn, &ids, known)?,
+            scopes: match prepared.rules.first() {
+                Some(rule) => rules::counting_scopes(conn, &rule.name, as_of, known)?,
+                None => Vec::new(),
+            },
+            caller,
         })
     }
 
-    fn show(&self, one: Milestone, prepared: &Prepared, language: Language) -> MilestoneReply {
+    fn path_on(&self, area: AreaId, day: NaiveDate) -> Option<&str> {
+        let mut stood = self.stood.get(&area)?.iter();
+        let is_on = |(from, to, _): &&Stood| *from <= day && to.is_none_or(|to| day < to);
+        stood.find(is_on).map(|(.., path)| path.as_str())
+    }
+
+    /// Whether the caller, asking for that day's figure, gets the one the milestone was judged by.
+    fn has_figure(&self, one: &Milestone) -> bool {
+        let own = self.path_on(self.caller, one.reached_on);
+        let stood = self.path_on(one.area, one.reached_on);
+        let Some((own, stood)) = own.zip(stood) else {
+            return false;
+        };
+        // Milestones are judged by the province's rule, a figure by the nearest.
+        let mut nearer = self.scopes.iter().filter(|scope| scope.contains(stood));
+        stood.starts_with(own) && nearer.all(|scope| scope.lower().matches('/').count() == 1)
+    }
+
+    fn show(
+        &self,
+        one: Milestone,
+        (organizations, organizations_count): (Vec<Named>, i64),
+        (prepared, language): (&Prepared, Language),
+    ) -> MilestoneReply {
         let name = self.areas.get(&one.area).cloned().unwrap_or_default();
-        let what = match language {
+        let text = match language {
             Language::Chinese => format!("{name}：{}。", one.kind.chinese(one.level)),
             Language::English => format!("{name}: {}.", one.kind.english(one.level)),
         };
-        let figure = figure(&one, prepared);
-        let (organizations, organizations_count) = match one.evidence {
-            Evidence::Noted(named, count) => (named, count),
-            Evidence::Computed(ids) => {
-                let count = i64::try_from(ids.len()).unwrap_or(i64::MAX);
-                let name = |id: &OrganizationId| self.organizations.get(&(*id, one.reached_on)).cloned();
-                let named = ids.iter().take(MOST_NAMED).map(|id| Named {
-                    id: *id,
-                    name: name(id).unwrap_or_default(),
-                });
-                (named.collect(), count)
-            }
-        };
         MilestoneReply {
+            evidence: EvidenceReply {
+                organizations,
+                organizations_count,
+                figure: self.has_figure(&one).then(|| figure(&one, prepared)),
+            },
             kind: one.kind,
-            area: one.code,
             name,
             area_level: one.area_level,
             level: one.level,
             cohort: prepared.basis.cohort_of(&one.path),
+            area: one.code,
             reached_on: one.reached_on,
             state: one.state,
             noted_at: one.noted.map(|noted| noted.at),
-            text: what,
-            evidence: EvidenceReply {
-                organizations,
-                organizations_count,
-                figure,
-            },
+            text,
         }
     }
 }
@@ -290,7 +318,7 @@ fn figure(one: &Milestone, prepared: &Prepared) -> String {
         link.push_str(&format!("&program={program}"));
     }
     if let Some(counting) = prepared.rules.first() {
-        link.push_str(&format!("&basis={}", counting.name));
+        link.push_str(&format!("&basis={}", encoded(&counting.name)));
     }
     link
 }

@@ -103,10 +103,10 @@ pub async fn list(
         .read(move |conn| {
             let known = ledger::known_at(conn, known_at)?.known;
             // Rules are few: all are read, and a part shown.
-            let mut rows = rules::list(conn, kind, known)?;
-            if let Some(on) = as_of {
-                rules::only_in_force(&mut rows, on);
-            }
+            let mut rows = match as_of {
+                None => rules::list(conn, kind, known)?,
+                Some(on) => rules::list_in_force(conn, kind, on, known)?,
+            };
             rows.sort_by_cached_key(key);
             rows.retain(|row| window.after.as_ref().is_none_or(|after| key(row) > *after));
             window.page(rows, key, Rule::of)?.transpose()

@@ -1,5 +1,8 @@
 //! The tree of another day, or as it was known at another moment.
 
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::read::part_of_list;
@@ -7,8 +10,8 @@ use super::{AreaVersion, Filter, Subtree, find_anywhere, on_day};
 use crate::db::AnyConnection;
 use crate::db::schema::area_versions;
 use crate::ids::AreaId;
-use crate::store::predicates::{true_on, within};
-use crate::store::{Moment, StoreError, StoreResult};
+use crate::store::predicates::{known_at, true_on, within};
+use crate::store::{Moment, Recorded, StoreError, StoreResult};
 
 /// The area that had this code at that moment, if it belonged to `within`, a path of the tree of that moment.
 ///
@@ -54,6 +57,31 @@ pub fn resolve(
         }
         found => found,
     }
+}
+
+/// Where an area stood, from a day until another.
+pub type Stood = (NaiveDate, Option<NaiveDate>, String);
+
+/// Where these areas stood at any time, as known at `known`: their paths.
+///
+/// # Errors
+/// The database's.
+pub fn paths_ever(
+    conn: &mut AnyConnection,
+    ids: &[AreaId],
+    known: Recorded,
+) -> QueryResult<HashMap<AreaId, Vec<Stood>>> {
+    use area_versions as a;
+    let rows: Vec<(AreaId, Stood)> = a::table
+        .filter(a::area_id.eq_any(ids))
+        .filter(known_at!(a, known))
+        .select((a::area_id, (a::valid_from, a::valid_to, a::path)))
+        .load(conn)?;
+    let mut stood: HashMap<AreaId, Vec<Stood>> = HashMap::new();
+    for (area, row) in rows {
+        stood.entry(area).or_default().push(row);
+    }
+    Ok(stood)
 }
 
 /// Areas of that moment in `within`, a path of the tree of that moment, by path, after `after`.

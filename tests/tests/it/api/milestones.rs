@@ -157,3 +157,92 @@ fn a_new_village_or_another_city_takes_nothing_back() {
         );
     });
 }
+
+#[test]
+fn a_rule_that_came_into_force_later_counts_from_that_day_on() {
+    with_api(async |api| {
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        found(&office, "340322", "2022-02-01").await;
+        let rule = json!({"kind": "counting", "name": "严格 & 审核", "scope_area": "340000", "effective_from": "2022-03-01",
+            "params": {"counted_from": "established"}, "source": "x"});
+        office.post("/v1/rules", &rule).await.expect(201);
+        let basis = "basis=%E4%B8%A5%E6%A0%BC%20%26%20%E5%AE%A1%E6%A0%B8";
+        assert_eq!(
+            reached(&office, &format!("?area=340322&{basis}")).await,
+            ["first_at_level 340322 county 2022-03-01 reached"]
+        );
+        let page = office
+            .get(&format!("/v1/milestones?area=340322&{basis}"))
+            .await
+            .expect(200)
+            .json();
+        let figure = page["items"][0]["evidence"]["figure"].as_str().unwrap();
+        let figure = office.get(figure).await.expect(200).json();
+        assert_eq!(figure["rules"][0]["name"], "严格 & 审核");
+    });
+}
+
+#[test]
+fn what_the_tree_alone_completed_names_nobody() {
+    with_api(async |api| {
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        found(&office, "340304001", "2022-02-01").await;
+        let merged = json!({"into": "340304001", "on": "2022-06-01", "reason": "并街道"});
+        office
+            .post("/v1/areas/340304002/merge", &merged)
+            .await
+            .expect(200);
+        let page = office
+            .get("/v1/milestones?area=340304&kind=full_coverage")
+            .await
+            .expect(200)
+            .json();
+        let whole = &page["items"][0];
+        assert_eq!(
+            (&whole["level"], &whole["reached_on"]),
+            (&json!("township"), &json!("2022-06-01"))
+        );
+        assert_eq!(
+            (
+                &whole["evidence"]["organizations"],
+                &whole["evidence"]["organizations_count"]
+            ),
+            (&json!([]), &json!(0))
+        );
+    });
+}
+
+#[test]
+fn a_figure_is_named_only_where_it_says_the_same() {
+    with_api(async |api| {
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        found(&office, "340322", "2022-02-01").await;
+        let turn = json!({"parent": "341800", "on": "2022-06-01", "reason": "区划调整"});
+        office.post("/v1/areas/340322/move", &turn).await.expect(200);
+        let figure = async |caller: &Client| {
+            let page = caller.get("/v1/milestones?area=340322").await.expect(200).json();
+            page["items"][0]["evidence"]["figure"].clone()
+        };
+        let city = api.caller("341800", Role::CityReporter).await;
+        assert_eq!(
+            figure(&city).await,
+            Value::Null,
+            "it was another city's on that day"
+        );
+        let link = figure(&office).await;
+        office.get(link.as_str().unwrap()).await.expect(200);
+        let nearer = json!({"kind": "counting", "name": "default", "scope_area": "340300", "effective_from": "2022-01-01",
+            "params": {"counted_from": "unveiled"}, "source": "x"});
+        office.post("/v1/rules", &nearer).await.expect(201);
+        assert_eq!(
+            figure(&office).await,
+            Value::Null,
+            "its city counted by another rule"
+        );
+        assert_eq!(
+            reached(&office, "?area=340322").await.len(),
+            1,
+            "the province's rule judges"
+        );
+    });
+}

@@ -3,16 +3,22 @@
 use chrono::TimeDelta;
 use diesel::prelude::*;
 use qiaojian_shared::clock::{Clock as _, OsEntropy};
-use qiaojian_shared::db::schema::milestones as rows;
+use qiaojian_shared::db::schema::{milestones as rows, organization_versions};
 use qiaojian_shared::db::snapshot;
+use qiaojian_shared::domain::area::{AreaKind, Level};
 use qiaojian_shared::domain::dates::Precision;
 use qiaojian_shared::domain::milestone::MilestoneState;
 use qiaojian_shared::domain::organization::{PreciseDate, Status, Verification};
-use qiaojian_shared::ids::OrganizationId;
+use qiaojian_shared::domain::program::Cohort;
+use qiaojian_shared::domain::rule::RuleKind;
+use qiaojian_shared::ids::{AreaId, CohortId, OrganizationId, RuleId};
 use qiaojian_shared::milestones::{self, Asked, Evidence, Milestone};
+use qiaojian_shared::store::areas::NewArea;
 use qiaojian_shared::store::organizations::{self, Created, NewOrganization};
-use qiaojian_shared::store::{Recorded, StoreError, Subtree, areas, ledger};
-use qiaojian_tests::fixtures::date;
+use qiaojian_shared::store::rules::NewRule;
+use qiaojian_shared::store::{Recorded, StoreError, Subtree, areas, ledger, programs, rules};
+use qiaojian_tests::fixtures::{beginning, date};
+use uuid::Uuid;
 
 use super::office::{Office, with_office};
 use crate::store::organizations::preparing;
@@ -60,6 +66,7 @@ async fn void(office: &Office, id: OrganizationId) {
 
 /// All that is told of 五河县, as known at a moment or now.
 async fn told(office: &Office, known: Option<Recorded>) -> (Recorded, Vec<Milestone>) {
+    let program = Some(office.program);
     office
         .db
         .read_slow(move |conn| {
@@ -73,7 +80,7 @@ async fn told(office: &Office, known: Option<Recorded>) -> (Recorded, Vec<Milest
                     as_of: date("2022-06-24"),
                     known,
                     basis: "default".to_owned(),
-                    program: None,
+                    program,
                 };
                 let (_, found) = milestones::standing(conn, &asked, None)?;
                 Ok::<_, StoreError>((known, found))
@@ -173,5 +180,104 @@ fn a_date_that_counts_from_its_last_day_is_reached_when_that_day_comes() {
         );
         office.advance(TimeDelta::days(6));
         assert_eq!(worker.note_milestones().await.unwrap().milestones, 3);
+    });
+}
+
+#[test]
+fn a_rule_that_counts_pilots_only_is_judged_by_the_only_programme() {
+    with_office(async |office| {
+        let (program, province) = (office.program, office.province);
+        office
+            .record(move |recording| {
+                let city =
+                    areas::find_anywhere(recording.conn(), "340300")?.ok_or(StoreError::NotFound("area"))?;
+                let cohort = CohortId(Uuid::from_u128(1));
+                programs::set_cohort(
+                    recording,
+                    cohort,
+                    program,
+                    city.area_id,
+                    Cohort::Pilot,
+                    date("2022-05-01"),
+                )?;
+                let rule = NewRule {
+                    id: RuleId(Uuid::from_u128(1)),
+                    kind: RuleKind::Counting,
+                    name: "default".to_owned(),
+                    scope_area: province,
+                    effective_from: date("2021-11-01"),
+                    params: serde_json::json!({"counted_from": "established", "cohorts": ["pilot"]}),
+                    source: "x".to_owned(),
+                };
+                rules::create(recording, &rule)?;
+                Ok(())
+            })
+            .await
+            .unwrap();
+        found(office, "340322", "2022-03-01").await;
+        found(office, "341802", "2022-03-01").await;
+        let worker = office.worker();
+        // The city's and the county's first, on the day the city became a pilot; 宣城 is none.
+        assert_eq!(worker.note_milestones().await.unwrap().milestones, 2);
+        let (_, reached) = told(office, None).await;
+        assert_eq!(
+            states(&reached),
+            [("first_at_level 2022-05-01".to_owned(), MilestoneState::Reached)]
+        );
+        assert!(reached[0].noted.is_some());
+    });
+}
+
+#[test]
+fn a_province_that_cannot_be_read_keeps_no_other_waiting() {
+    with_office(async |office| {
+        let (clock, beginning) = (office.clock.clone(), beginning());
+        office
+            .record(move |recording| {
+                for (code, name) in [("110000", "北京市"), ("320000", "江苏省")] {
+                    let new = NewArea {
+                        id: AreaId::generate(clock.as_ref(), &OsEntropy),
+                        code: code.to_owned(),
+                        name: name.to_owned(),
+                        level: Level::Province,
+                        kind: AreaKind::Administrative,
+                        parent: None,
+                        valid_from: beginning,
+                    };
+                    areas::create(recording, &new)?;
+                }
+                Ok(())
+            })
+            .await
+            .unwrap();
+        let worker = office.worker();
+        while worker.note_milestones().await.unwrap().more {}
+        found(office, "340322100", "2022-05-24").await;
+        let broken = found(office, "110000", "2022-01-01").await;
+        office
+            .record(move |recording| {
+                diesel::update(
+                    organization_versions::table.filter(organization_versions::organization_id.eq(broken)),
+                )
+                .set(organization_versions::five_have.eq("nonsense"))
+                .execute(recording.conn())?;
+                Ok(())
+            })
+            .await
+            .unwrap();
+        for _ in 0..4 {
+            let _ = worker.note_milestones().await;
+        }
+        assert!(
+            worker.note_milestones().await.is_err(),
+            "it is tried again and again"
+        );
+        assert_eq!(noted(office).await, 3, "and 安徽 had its turn");
+        // What comes meanwhile has its turn too.
+        found(office, "341802", "2022-06-01").await;
+        for _ in 0..3 {
+            let _ = worker.note_milestones().await;
+        }
+        assert!(noted(office).await > 3);
     });
 }
