@@ -5,7 +5,7 @@ use qiaojian_shared::composition;
 use qiaojian_shared::db::snapshot;
 use qiaojian_shared::documents::progress::Common;
 use qiaojian_shared::domain::access::Scope;
-use qiaojian_shared::figures::{Member, MembersKind};
+use qiaojian_shared::figures::MembersKind;
 use qiaojian_shared::ids::BulletinId;
 use qiaojian_shared::store::bulletins;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::auth::{Caller, needs};
 use crate::extract::{Params, Segment};
 use crate::page::{self, Page, Window};
 use crate::problem::{ApiError, Problem};
-use crate::routes::figures::members::{MemberReply, Names, behind};
+use crate::routes::figures::members::{MemberReply, page_of};
 
 /// Which number to open.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -78,15 +78,8 @@ pub async fn members(
                 if !caller.scopes.contains(&Scope::OrgRead) {
                     found.withheld += std::mem::take(&mut found.rows).len();
                 }
-                let rest = match window.after {
-                    None => found.rows.as_slice(),
-                    Some(after) => behind(&found.rows, after)?,
-                };
-                let most = usize::try_from(window.fetch()).unwrap_or(usize::MAX);
-                let rows: Vec<Member> = rest.iter().take(most).cloned().collect();
-                let names = Names::of(conn, (bulletin.as_of, found.known), &rows)?;
                 Ok::<_, ApiError>(BulletinMembers {
-                    page: window.page(rows, Member::id, |member| names.show(member))?,
+                    page: page_of(conn, &window, &found.rows, (bulletin.as_of, found.known))?,
                     members_kind: opened.metric.members_kind(),
                     number,
                     withheld: found.withheld,

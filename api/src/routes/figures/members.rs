@@ -142,21 +142,31 @@ pub async fn members(
             let (prepared, all) = asked.answer(conn, &model, &caller, today, |prepared, facts| {
                 figures::members(&prepared.question, &prepared.basis, facts, (metric, part), &group)
             })?;
-            let rest = match window.after {
-                None => all.as_slice(),
-                Some(after) => behind(&all, after)?,
-            };
-            let most = usize::try_from(window.fetch()).unwrap_or(usize::MAX);
-            let rows: Vec<Member> = rest.iter().take(most).cloned().collect();
-            let names = Names::of(conn, (prepared.question.as_of, prepared.known), &rows)?;
-            window.page(rows, Member::id, |member| names.show(member))
+            page_of(conn, &window, &all, (prepared.question.as_of, prepared.known))
         })
         .await?;
     Ok(page::reply(&request, &page))
 }
 
+/// The part of a number's rows that was asked for, by the names of its day.
+pub fn page_of(
+    conn: &mut AnyConnection,
+    window: &Window<uuid::Uuid>,
+    all: &[Member],
+    (as_of, known): (NaiveDate, Recorded),
+) -> Result<Page<MemberReply>, ApiError> {
+    let rest = match window.after {
+        None => all,
+        Some(after) => behind(all, after)?,
+    };
+    let most = usize::try_from(window.fetch()).unwrap_or(usize::MAX);
+    let rows: Vec<Member> = rest.iter().take(most).cloned().collect();
+    let names = Names::of(conn, (as_of, known), &rows)?;
+    window.page(rows, Member::id, |member| names.show(member))
+}
+
 /// The rows behind the last one seen. The rows of one figure never change (`known_at` is in the link), so it is among them.
-pub fn behind(all: &[Member], after: uuid::Uuid) -> Result<&[Member], ApiError> {
+fn behind(all: &[Member], after: uuid::Uuid) -> Result<&[Member], ApiError> {
     let seen = all
         .iter()
         .position(|member| member.id() == after)
@@ -171,14 +181,13 @@ pub fn behind(all: &[Member], after: uuid::Uuid) -> Result<&[Member], ApiError> 
 }
 
 /// What the rows of a page were called on the figure's day.
-pub struct Names {
+struct Names {
     organizations: HashMap<OrganizationId, String>,
     areas: HashMap<AreaId, String>,
 }
 
 impl Names {
-    /// Of these rows.
-    pub fn of(
+    fn of(
         conn: &mut AnyConnection,
         (as_of, known): (NaiveDate, Recorded),
         rows: &[Member],
@@ -197,8 +206,7 @@ impl Names {
         })
     }
 
-    /// A row, shown.
-    pub fn show(&self, member: Member) -> MemberReply {
+    fn show(&self, member: Member) -> MemberReply {
         match member {
             Member::Organization {
                 id,
