@@ -7,22 +7,24 @@ use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use qiaojian_shared::check::{self, Check};
-use qiaojian_shared::db::snapshot;
+use qiaojian_shared::db::{AnyConnection, snapshot};
 use qiaojian_shared::domain::area::Level;
 use qiaojian_shared::domain::establishment::{EstablishmentParams, Threshold};
 use qiaojian_shared::domain::milestone::MilestoneKind;
 use qiaojian_shared::domain::organization::{self as domain, Kind, PreciseDate, Status, Verb, Verification};
 use qiaojian_shared::domain::program::Cohort;
+use qiaojian_shared::domain::rule::{CountedFrom, RuleKind};
 use qiaojian_shared::figures::{
     self, Answer, Basis, CohortChoice, Facts, GroupBy, Held, Metric, Part, Question, ReadModel,
 };
-use qiaojian_shared::ids::{ChangeId, CountId, OrganizationId};
+use qiaojian_shared::ids::{ChangeId, CountId, OrganizationId, RuleId};
 use qiaojian_shared::milestones;
 use qiaojian_shared::store::counts::{self, NewCount};
 use qiaojian_shared::store::organizations::{
     self, Correction, Merging, NewOrganization, Splitting, Step, Turn, Turned,
 };
-use qiaojian_shared::store::{Recorded, StoreError, Subtree, areas, ledger};
+use qiaojian_shared::store::rules::{self, NewRule};
+use qiaojian_shared::store::{Moment, Recorded, StoreError, StoreResult, Subtree, areas, ledger};
 use qiaojian_tests::fixtures::{AREAS, date};
 use uuid::Uuid;
 
@@ -35,7 +37,7 @@ type Act = (u8, u8, u8, u16);
 const ORGANIZATIONS: u8 = 6;
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
-    prop::collection::vec((0_u8..18, 0..ORGANIZATIONS, any::<u8>(), any::<u16>()), 1..24)
+    prop::collection::vec((0_u8..19, 0..ORGANIZATIONS, any::<u8>(), any::<u16>()), 1..24)
 }
 
 /// A day between the baseline and the article.
@@ -43,8 +45,23 @@ fn some_day(number: u16) -> NaiveDate {
     date("2021-10-01") + Days::new(u64::from(number) % 260)
 }
 
-/// What the organizations are known to be now, kept by hand.
-type Known = BTreeMap<u8, (&'static str, domain::Facts)>;
+/// What the organizations are known to be now, and the versions of the counting rule with their days, kept by hand.
+#[derive(Default)]
+struct Known {
+    organizations: BTreeMap<u8, (&'static str, domain::Facts)>,
+    rules: Vec<(NaiveDate, CountedFrom)>,
+}
+
+impl Known {
+    /// By which dates organizations count on a day: of the versions in force the one that came into force last, and of those of one day the
+    /// newest.
+    fn counted_from(&self, on: NaiveDate) -> CountedFrom {
+        let in_force = self.rules.iter().filter(|(from, _)| *from <= on);
+        in_force
+            .max_by_key(|(from, _)| *from)
+            .map_or(CountedFrom::Established, |(_, counted)| *counted)
+    }
+}
 
 fn area(number: u8) -> &'static str {
     let townships_and_up: Vec<&str> = AREAS.iter().map(|(code, _)| *code).collect();
@@ -91,7 +108,7 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
                 .write(move |recording| organizations::create(recording, &Subtree::everything(), &new, today))
                 .await;
             if matches!(made, Ok(organizations::Created::New(_))) {
-                known.insert(which, (code, facts));
+                known.organizations.insert(which, (code, facts));
             }
         }
         3..=6 | 12 => {
@@ -116,13 +133,13 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
                 })
                 .await;
             if let Ok(done) = done
-                && let Some((_, facts)) = known.get_mut(&which)
+                && let Some((_, facts)) = known.organizations.get_mut(&which)
             {
                 facts.life = done.organization.life().unwrap();
             }
         }
         7 => {
-            let Some((code, before)) = known.get(&which).cloned() else {
+            let Some((code, before)) = known.organizations.get(&which).cloned() else {
                 return;
             };
             let facts = domain::Facts {
@@ -151,7 +168,7 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
                 })
                 .await;
             if done.is_ok() {
-                known.insert(which, (code, facts));
+                known.organizations.insert(which, (code, facts));
             }
         }
         8 => {
@@ -161,7 +178,7 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
             };
             let turn = Turn::Move(Box::new(to));
             let done = turn_round(register, organization, turn, day).await;
-            if done && let Some((stands, _)) = known.get_mut(&which) {
+            if done && let Some((stands, _)) = known.organizations.get_mut(&which) {
                 *stands = code;
             }
         }
@@ -172,7 +189,7 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
                 Kind::WorkStation
             };
             let done = turn_round(register, organization, Turn::Rekind { kind, name: None }, day).await;
-            if done && let Some((_, facts)) = known.get_mut(&which) {
+            if done && let Some((_, facts)) = known.organizations.get_mut(&which) {
                 facts.kind = kind;
             }
         }
@@ -198,7 +215,11 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
         15 => {
             let (from, into) = (street(which), street(place));
             if merge_streets(register, from, into, day).await {
-                for (stands, _) in known.values_mut().filter(|(stands, _)| *stands == from) {
+                for (stands, _) in known
+                    .organizations
+                    .values_mut()
+                    .filter(|(stands, _)| *stands == from)
+                {
                     *stands = into;
                 }
             }
@@ -210,6 +231,24 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
         17 => {
             let city = ["340300", "341800"][usize::from(place) % 2];
             move_area(register, ["340304", "340322"][usize::from(which) % 2], city, day).await;
+        }
+        18 => {
+            let counted = CountedFrom::ALL[usize::from(which) % CountedFrom::ALL.len()];
+            let scope = register.area("340000").await.area_id;
+            let new = NewRule {
+                id: RuleId(Uuid::from_u128(u128::try_from(known.rules.len()).unwrap() + 1)),
+                kind: RuleKind::Counting,
+                name: "default".to_owned(),
+                scope_area: scope,
+                effective_from: day,
+                params: serde_json::json!({"counted_from": counted}),
+                source: "方案".to_owned(),
+            };
+            register
+                .write(move |recording| rules::create(recording, &new))
+                .await
+                .unwrap();
+            known.rules.push((day, counted));
         }
         13 => {
             let merging = Merging {
@@ -227,7 +266,7 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
                 })
                 .await;
             if let Ok(done) = done
-                && let Some((_, facts)) = known.get_mut(&which)
+                && let Some((_, facts)) = known.organizations.get_mut(&which)
             {
                 facts.life = done.organization.life().unwrap();
             }
@@ -263,7 +302,7 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
             if let Ok((_, made)) = made
                 && matches!(made.first(), Some(organizations::Created::New(_)))
             {
-                known.insert(part, (code, facts));
+                known.organizations.insert(part, (code, facts));
             }
         }
         _ => {
@@ -273,7 +312,7 @@ async fn perform(register: &Register, known: &mut Known, (what, which, place, wh
                 })
                 .await;
             if done.is_ok() {
-                known.remove(&which);
+                known.organizations.remove(&which);
             }
         }
     }
@@ -348,7 +387,8 @@ fn question(as_of: NaiveDate) -> Question {
     }
 }
 
-fn basis() -> Basis {
+/// By the rule that binds the province on a day, as known at a moment.
+fn basis(conn: &mut AnyConnection, as_of: NaiveDate, known: Recorded) -> StoreResult<Basis> {
     let rule = EstablishmentParams {
         levels: vec![Level::County, Level::Township],
         village: Some(Threshold {
@@ -356,19 +396,27 @@ fn basis() -> Basis {
             households: 3,
         }),
     };
-    Basis {
+    let (_, basis) = Basis::load(conn, ("340000/", "default"), None, Moment { as_of, known })?;
+    Ok(Basis {
         cohorts: vec![(Subtree::rooted_at("340000/340300/"), Cohort::Pilot)],
         establishment: vec![(Subtree::rooted_at("340000/"), rule)],
-        ..Basis::default()
-    }
+        ..basis
+    })
 }
 
 /// Numerators of `organizations`, `added` and `closed`, reckoned by hand, day by day.
 fn by_hand(known: &Known, question: &Question) -> [i64; 3] {
     let mut counts = [0; 3];
-    for (_, facts) in known.values() {
+    let counted_from = known.counted_from(question.as_of);
+    for (_, facts) in known.organizations.values() {
         let day = |date: Option<PreciseDate>| date.map(PreciseDate::counts_from);
-        let Some(began) = day(facts.life.established) else {
+        let life = &facts.life;
+        let began = match counted_from {
+            CountedFrom::Approved => life.approved.or(life.established),
+            CountedFrom::Established => life.established,
+            CountedFrom::Unveiled => life.unveiled,
+        };
+        let Some(began) = day(began) else {
             continue;
         };
         let ended = day(facts.life.closed);
@@ -397,16 +445,17 @@ async fn both(register: &Register, model: &Arc<ReadModel>, asked: Question) -> (
             snapshot(conn, |conn| {
                 let known = ledger::known(conn)?;
                 let rows = Facts::load(conn, &asked.within, asked.as_of, known)?;
+                let basis = basis(conn, asked.as_of, known)?;
                 let held = model.with(conn, &asked.within, asked.as_of, known, |facts| {
-                    figures::answer(&asked, &basis(), facts)
+                    figures::answer(&asked, &basis, facts)
                 })?;
                 let Held::Answer(held) = held else {
                     return Err(StoreError::Conflict("nobody else moves the model"));
                 };
-                let answer = figures::answer(&asked, &basis(), &rows);
+                let answer = figures::answer(&asked, &basis, &rows);
                 for figure in answer.items.iter().chain(&answer.totals) {
                     let part = (figure.metric, Part::Numerator);
-                    let members = figures::members(&asked, &basis(), &rows, part, &figure.group);
+                    let members = figures::members(&asked, &basis, &rows, part, &figure.group);
                     assert_eq!(
                         i64::try_from(members.len()).unwrap(),
                         figure.numerator,
@@ -424,7 +473,8 @@ async fn replay(register: &Register, asked: Question, known: Recorded) -> Answer
     register
         .read(move |conn| {
             let rows = Facts::load(conn, &asked.within, asked.as_of, known)?;
-            Ok(figures::answer(&asked, &basis(), &rows))
+            let basis = basis(conn, asked.as_of, known)?;
+            Ok(figures::answer(&asked, &basis, &rows))
         })
         .await
         .unwrap()
@@ -455,7 +505,7 @@ fn model_rows_and_reckoning_agree_over_random_histories_and_past_answers_stay() 
         .run(&acts(), |acts| {
             with_register(async |register| {
                 let model = built(register).await;
-                let mut known = Known::new();
+                let mut known = Known::default();
                 let mut told = Vec::new();
                 for act in &acts {
                     perform(register, &mut known, *act).await;
@@ -534,7 +584,8 @@ async fn milestones_by_days(register: &Register) -> Reached {
                     ..question(day)
                 };
                 let facts = Facts::load(conn, &asked.within, day, known)?;
-                Ok(figures::answer(&asked, &Basis::default(), &facts))
+                let basis = basis(conn, day, known)?;
+                Ok(figures::answer(&asked, &basis, &facts))
             })
             .await
             .unwrap();
@@ -591,7 +642,7 @@ fn a_reader_behind_the_model_is_told_to_look_again() {
     with_register(async |register| {
         let model = built(register).await;
         let before = register.read(|conn| Ok(ledger::known(conn)?)).await.unwrap();
-        let mut known = Known::new();
+        let mut known = Known::default();
         perform(register, &mut known, (2, 0, 3, 100)).await;
         let asked = question(register.today());
         let (held, rows, _) = both(register, &model, asked.clone()).await;
