@@ -9,35 +9,32 @@ pub enum Cell {
     Text(String),
     /// A formula, with the value it showed last. Nobody typed that value in, so it is not taken.
     Formula(String),
-    /// A text longer than any may be, with the number of its characters. It is not kept.
-    TooLong(usize),
+    /// A text longer than any may be, kept to be handed back.
+    TooLong(String),
 }
 
 impl Cell {
     /// A text as it stands in a file.
     pub(super) fn of(text: &str) -> Self {
-        let text = without_guard(text);
-        // A character has at most four bytes: most are short enough without counting.
-        if text.len() > MOST_CHARS {
-            let chars = text.chars().count();
-            if chars > MOST_CHARS {
-                return Self::TooLong(chars);
-            }
+        let text = without_guard(text).to_owned();
+        if has_more_chars(&text, MOST_CHARS) {
+            Self::TooLong(text)
+        } else {
+            Self::Text(text)
         }
-        Self::Text(text.to_owned())
     }
 
     /// What it shows.
     pub fn text(&self) -> &str {
         match self {
-            Self::Text(text) | Self::Formula(text) => text,
-            Self::TooLong(_) => "",
+            Self::Text(text) | Self::Formula(text) | Self::TooLong(text) => text,
         }
     }
+}
 
-    pub(super) fn is_blank(&self) -> bool {
-        matches!(self, Self::Text(text) if clean(text).is_empty())
-    }
+/// Whether a text has more characters than `most`. A character has a byte at least: most texts are short enough without counting.
+pub(super) fn has_more_chars(text: &str, most: usize) -> bool {
+    text.len() > most && text.chars().nth(most).is_some()
 }
 
 /// What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection), full-width forms included.
@@ -76,4 +73,13 @@ pub fn half_width(text: &str) -> String {
             other => other,
         })
         .collect()
+}
+
+/// The beginning of a text, for a sentence about it.
+pub(super) fn shortened(text: &str) -> String {
+    const MOST: usize = 30;
+    match text.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }

@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 
-use super::cell::Cell;
 use super::{Collector, faults};
 use crate::domain::Violation;
 
@@ -22,9 +21,7 @@ pub(super) fn read(text: &str, rows: &mut Collector) -> Result<(), Violation> {
     let (mut rest, mut number) = (text, 0);
     while !rest.is_empty() {
         number += 1;
-        let mut cells = Vec::new();
-        rest = row(rest, delimiter, number, &mut cells)?;
-        rows.push(number, cells)?;
+        rest = row(rest, delimiter, number, rows)?;
     }
     Ok(())
 }
@@ -34,14 +31,12 @@ fn row<'a>(
     mut rest: &'a str,
     delimiter: char,
     number: u32,
-    cells: &mut Vec<(u32, Cell)>,
+    rows: &mut Collector,
 ) -> Result<&'a str, Violation> {
     let mut column = 0;
     loop {
         let (field, behind) = field(rest, delimiter).ok_or_else(|| faults::open_quote(number))?;
-        if !field.is_empty() {
-            cells.push((column, Cell::of(&field)));
-        }
+        rows.take((number, column), &field, false)?;
         match behind.strip_prefix(delimiter) {
             Some(next) => (rest, column) = (next, column + 1),
             None => {

@@ -1,6 +1,7 @@
 //! What may be wrong with a file as a whole, each a sentence that says what to do.
 
-use super::{MOST_COLUMNS, MOST_TEXT, MOST_UNPACKED};
+use super::cell::shortened;
+use super::{MOST_CELLS, MOST_COLUMNS, MOST_KEPT_CHARS, MOST_SHEETS, MOST_TEXT, MOST_UNPACKED};
 use crate::domain::Violation;
 
 fn of_file(
@@ -60,6 +61,38 @@ pub(super) fn too_large_unpacked() -> Violation {
     )
 }
 
+pub(super) fn too_many_formats() -> Violation {
+    of_file(
+        "too_many_formats",
+        "工作簿的单元格格式过多或过长；请只将数据粘贴（选择性粘贴为数值）到新的文件。",
+        "The workbook has too many formats of cells, or one that is too long. Paste the values alone into a new file.",
+    )
+}
+
+pub(super) fn too_many_sheets() -> Violation {
+    of_file(
+        "too_many_sheets",
+        format!("最多 {MOST_SHEETS} 个工作表；请只保留数据表。"),
+        format!("At most {MOST_SHEETS} sheets. Keep the sheet of data alone."),
+    )
+}
+
+pub(super) fn too_many_cells() -> Violation {
+    of_file(
+        "too_many_cells",
+        format!("填写的单元格超过 {MOST_CELLS} 个；请分成几个文件。"),
+        format!("More than {MOST_CELLS} cells are filled in. Part the file."),
+    )
+}
+
+pub(super) fn cell_too_long(row: u32) -> Violation {
+    of_file(
+        "cell_too_long",
+        format!("第 {row} 行有单元格超过 {MOST_KEPT_CHARS} 个字；请改短。"),
+        format!("A cell in row {row} has more than {MOST_KEPT_CHARS} characters. Shorten it."),
+    )
+}
+
 pub(super) fn too_much_text() -> Violation {
     let mib = MOST_TEXT / 1024 / 1024;
     of_file(
@@ -112,6 +145,7 @@ pub(super) fn merged_cells(range: &str, is_header: bool) -> Violation {
 }
 
 pub(super) fn hidden_sheet(name: &str) -> Violation {
+    let name = shortened(name);
     of_file(
         "hidden_sheet",
         format!("隐藏的工作表“{name}”中有内容，不会导入；请删除，或另存为单独的文件。"),
@@ -122,6 +156,7 @@ pub(super) fn hidden_sheet(name: &str) -> Violation {
 }
 
 pub(super) fn several_sheets(name: &str) -> Violation {
+    let name = shortened(name);
     of_file(
         "several_sheets",
         format!("不止一个工作表有内容：“{name}”不会导入；请每个文件只留一个数据表，放在最前面。"),
@@ -140,6 +175,7 @@ pub(super) fn help_first() -> Violation {
 }
 
 pub(super) fn unknown_column(header: &str) -> Violation {
+    let header = shortened(header);
     of_file(
         "unknown_column",
         format!("表头“{header}”不是任何一列；请改用模板的表头，或删除此列。"),
@@ -148,6 +184,7 @@ pub(super) fn unknown_column(header: &str) -> Violation {
 }
 
 pub(super) fn column_twice(header: &str) -> Violation {
+    let header = shortened(header);
     of_file(
         "column_twice",
         format!("“{header}”列出现了不止一次。"),

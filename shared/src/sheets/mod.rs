@@ -27,6 +27,7 @@ pub use write::{CsvWriter, HELP_SHEET, SheetStyle, WriteError, XlsxWriter};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::domain::Violation;
+use cell::has_more_chars;
 
 /// Bytes of a file at most.
 pub const MOST_BYTES: usize = 8 * 1024 * 1024;
@@ -38,8 +39,16 @@ const MOST_TEXT: usize = 64 * 1024 * 1024;
 pub const MOST_ROWS: usize = 20_000;
 /// Columns at most.
 const MOST_COLUMNS: u32 = 100;
+/// Cells at most that are not blank: each takes more memory than its text.
+const MOST_CELLS: usize = 1_000_000;
+/// Sheets of a workbook at most, since each is looked into.
+const MOST_SHEETS: usize = 20;
 /// Characters of a cell at most.
 pub const MOST_CHARS: usize = 2000;
+/// Characters of a cell at most that is handed back, longer than it may be; a spreadsheet's holds 32,767.
+const MOST_KEPT_CHARS: usize = 32_000;
+/// Rows of a spreadsheet's sheet.
+const SHEET_ROWS: u32 = 1_048_576;
 
 text_enum! {
     /// How a table is written.
@@ -84,6 +93,15 @@ pub struct Sheet {
 }
 
 impl Sheet {
+    /// How many columns it has, those without a header included.
+    pub fn width(&self) -> usize {
+        let last = |row: &SheetRow| row.cells.last().map_or(0, |(column, _)| column + 1);
+        let widest = self.rows.iter().map(last).max().unwrap_or(0);
+        self.header
+            .len()
+            .max(usize::try_from(widest).unwrap_or(usize::MAX))
+    }
+
     /// Reads a file. What it is, is told by its bytes.
     ///
     /// # Errors
@@ -99,9 +117,7 @@ impl Sheet {
     pub fn read_up_to(bytes: &[u8], most: usize) -> Result<Self, Violation> {
         let mut rows = Collector {
             most,
-            header: None,
-            rows: Vec::new(),
-            text: 0,
+            ..Collector::default()
         };
         let format = match bytes {
             [] => return Err(faults::no_header()),
@@ -125,26 +141,55 @@ impl Sheet {
     }
 }
 
-/// Takes rows in their order, and refuses what is too much.
+/// Takes cells in their order, and refuses what is too much.
+#[derive(Default)]
 struct Collector {
     most: usize,
     header: Option<(u32, Vec<String>)>,
     rows: Vec<SheetRow>,
+    row: (u32, Vec<(u32, Cell)>),
+    cells: usize,
     text: usize,
 }
 
 impl Collector {
-    fn push(&mut self, number: u32, cells: Vec<(u32, Cell)>) -> Result<(), Violation> {
-        let cells: Vec<(u32, Cell)> = cells.into_iter().filter(|(_, cell)| !cell.is_blank()).collect();
-        if cells.is_empty() {
+    /// Takes the text of a cell, unless it is blank. A row is that of the cell before, or one below.
+    fn take(&mut self, (row, column): (u32, u32), text: &str, is_formula: bool) -> Result<(), Violation> {
+        if !is_formula && clean(text).is_empty() {
             return Ok(());
         }
-        if cells.iter().any(|(column, _)| *column >= MOST_COLUMNS) {
+        if column >= MOST_COLUMNS {
             return Err(faults::too_many_columns());
         }
-        self.text += cells.iter().map(|(_, cell)| cell.text().len()).sum::<usize>();
+        if has_more_chars(text, MOST_KEPT_CHARS) {
+            return Err(faults::cell_too_long(row));
+        }
+        self.cells += 1;
+        if self.cells > MOST_CELLS {
+            return Err(faults::too_many_cells());
+        }
+        self.text += text.len();
         if self.text > MOST_TEXT {
             return Err(faults::too_much_text());
+        }
+        if row != self.row.0 {
+            self.end_row()?;
+            self.row.0 = row;
+        }
+        self.row.1.push((
+            column,
+            match Cell::of(text) {
+                cell if is_formula => Cell::Formula(cell.text().to_owned()),
+                cell => cell,
+            },
+        ));
+        Ok(())
+    }
+
+    fn end_row(&mut self) -> Result<(), Violation> {
+        let (number, cells) = (self.row.0, std::mem::take(&mut self.row.1));
+        if cells.is_empty() {
+            return Ok(());
         }
         if self.header.is_none() {
             let mut header: Vec<String> = Vec::new();
@@ -165,7 +210,8 @@ impl Collector {
         Ok(())
     }
 
-    fn finish(self, format: Format) -> Result<Sheet, Violation> {
+    fn finish(mut self, format: Format) -> Result<Sheet, Violation> {
+        self.end_row()?;
         let (header_row, header) = self.header.ok_or_else(faults::no_header)?;
         Ok(Sheet {
             format,

@@ -2,6 +2,7 @@
 
 use std::io::{Cursor, Read, sink};
 
+use quick_xml::events::Event;
 use zip::ZipArchive;
 
 use super::{MOST_UNPACKED, faults};
@@ -15,6 +16,12 @@ const MOST_STRINGS: u64 = 4_000_000;
 const STRINGS: &str = "sharedstrings.xml";
 /// What it claims to hold.
 const CLAIM: &[u8] = b"uniqueCount";
+/// The formats of cells. Each of them repeats in memory what it refers to, so that few bytes become many.
+const STYLES: &str = "styles.xml";
+/// Formats of cells at most; a spreadsheet has a hundred, and one that grew for years some thousand.
+const MOST_CELL_FORMATS: usize = 20_000;
+/// Bytes of one tag among them at most; the text of a number format has 255 characters.
+const MOST_TAG_BYTES: usize = 2048;
 
 /// Refuses what would fill the memory.
 pub(super) fn check(bytes: &[u8]) -> Result<(), Violation> {
@@ -26,10 +33,15 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Violation> {
     for index in 0..archive.len() {
         let part = archive.by_index(index).map_err(|_| faults::damaged())?;
         let name = part.name().map_err(|_| faults::damaged())?;
-        let holds_strings = name.to_ascii_lowercase().ends_with(STRINGS);
+        let name = name.to_ascii_lowercase();
+        let check_text: Option<fn(&[u8]) -> Result<(), Violation>> = match name.as_str() {
+            name if name.ends_with(STRINGS) => Some(check_claim),
+            name if name.ends_with(STYLES) => Some(check_styles),
+            _ => None,
+        };
         let mut part = part.take(left + 1);
         let mut text = Vec::new();
-        let read = if holds_strings {
+        let read = if check_text.is_some() {
             part.read_to_end(&mut text)
                 .map(|read| u64::try_from(read).unwrap_or(u64::MAX))
         } else {
@@ -37,20 +49,44 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Violation> {
         };
         let read = read.map_err(|_| faults::damaged())?;
         left = left.checked_sub(read).ok_or_else(faults::too_large_unpacked)?;
-        if holds_strings {
-            check_claim(&text)?;
+        if let Some(check_text) = check_text {
+            check_text(&text)?;
         }
     }
     Ok(())
 }
 
-/// The number of texts is believed by whoever reads them, so it has to be one that can be believed. Texts in an encoding that could hide
-/// it are refused: spreadsheets write UTF-8.
-fn check_claim(text: &[u8]) -> Result<(), Violation> {
+/// The text, unless its encoding could hide what it says: spreadsheets write UTF-8.
+fn check_plain(text: &[u8]) -> Result<&str, Violation> {
     let is_plain = |byte: &u8| *byte >= b' ' || matches!(byte, b'\t' | b'\r' | b'\n');
-    if std::str::from_utf8(text).is_err() || !text.iter().all(is_plain) {
-        return Err(faults::damaged());
+    std::str::from_utf8(text)
+        .ok()
+        .filter(|_| text.iter().all(is_plain))
+        .ok_or_else(faults::damaged)
+}
+
+/// Refuses formats that no spreadsheet writes: too many, or one that is long.
+fn check_styles(text: &[u8]) -> Result<(), Violation> {
+    let mut reader = quick_xml::Reader::from_str(check_plain(text)?);
+    reader.config_mut().check_end_names = false;
+    let mut formats = 0;
+    loop {
+        match reader.read_event().map_err(|_| faults::damaged())? {
+            Event::Start(tag) | Event::Empty(tag) => {
+                formats += usize::from(tag.local_name().as_ref() == "xf");
+                if tag.len() > MOST_TAG_BYTES || formats > MOST_CELL_FORMATS {
+                    return Err(faults::too_many_formats());
+                }
+            }
+            Event::Eof => return Ok(()),
+            _ => {}
+        }
     }
+}
+
+/// The number of texts is believed by whoever reads them, so it has to be one that can be believed.
+fn check_claim(text: &[u8]) -> Result<(), Violation> {
+    check_plain(text)?;
     let mut rest = text;
     while let Some(at) = rest.windows(CLAIM.len()).position(|window| window == CLAIM) {
         rest = rest.get(at + CLAIM.len()..).unwrap_or_default();
@@ -88,5 +124,26 @@ mod tests {
             assert_eq!(check_claim(text.as_bytes()).is_err(), refused, "{text}");
         }
         assert!(check_claim(&[0xFF, 0xFE, b'<', 0]).is_err());
+    }
+
+    #[test]
+    fn formats_that_would_fill_the_memory_are_refused() {
+        let styles = |formats: usize, code: &str| {
+            format!(
+                "<styleSheet><numFmts><numFmt numFmtId=\"165\" formatCode=\"{code}\"/></numFmts><cellXfs>{}</cellXfs></styleSheet>",
+                "<x:xf numFmtId='165'/>".repeat(formats)
+            )
+        };
+        for (text, code) in [
+            (styles(MOST_CELL_FORMATS, "yyyy\\/m\\/d"), None),
+            (styles(MOST_CELL_FORMATS + 1, "0"), Some("too_many_formats")),
+            // A tag ends behind its quotes, whatever stands in them.
+            (styles(1, &"<0>'".repeat(600)), Some("too_many_formats")),
+            ("<styleSheet><numFmt".to_owned(), Some("damaged_file")),
+            ("<sty\u{1b}leSheet/>".to_owned(), Some("damaged_file")),
+        ] {
+            let found = check_styles(text.as_bytes()).err().map(|fault| fault.code);
+            assert_eq!(found, code, "{}", &text[..20]);
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use chrono::NaiveDate;
 use uuid::Uuid;
 
-use super::cell::{Cell, clean, half_width};
+use super::cell::{Cell, clean, half_width, shortened};
 use super::columns::{Choices, Layout};
 use super::dates::{read_day, read_precise};
 use super::{MOST_CHARS, SheetRow};
@@ -29,7 +29,7 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
                 (Some(field), _) if !is_taken(field) => {}
                 (Some(field), Cell::Text(text)) => cells.push((field, clean(text))),
                 (Some(field), Cell::Formula(_)) => wrong.push(formula(field)),
-                (Some(field), Cell::TooLong(chars)) => wrong.push(too_long(field, *chars)),
+                (Some(field), Cell::TooLong(text)) => wrong.push(too_long(field, text.chars().count())),
             }
         }
         Self { cells, wrong }
@@ -135,15 +135,6 @@ pub(super) fn chosen(choices: Choices, text: &str) -> Option<&'static str> {
 /// Where a column's content stands in JSON.
 fn pointer(field: impl Display) -> String {
     format!("/{}", field.to_string().replace('.', "/"))
-}
-
-/// The beginning of a text, for a sentence about it.
-fn shortened(text: &str) -> String {
-    const MOST: usize = 30;
-    match text.char_indices().nth(MOST) {
-        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
-        None => text.to_owned(),
-    }
 }
 
 fn wrong_value(field: impl Display, text: &str, (zh, en): (&str, &str)) -> Violation {

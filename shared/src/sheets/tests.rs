@@ -88,6 +88,18 @@ fn what_is_no_table_is_told_apart() {
             format!("a\n{}x\n", ",".repeat(100)).into_bytes(),
             "too_many_columns",
         ),
+        (
+            format!("a\n{}\n", "x".repeat(MOST_KEPT_CHARS + 1)).into_bytes(),
+            "cell_too_long",
+        ),
+        (
+            format!(
+                "a\n{}",
+                format!("{}x\n", "x,".repeat(99)).repeat(MOST_CELLS / 100)
+            )
+            .into_bytes(),
+            "too_many_cells",
+        ),
     ] {
         assert_eq!(
             fault(&bytes),
@@ -100,8 +112,12 @@ fn what_is_no_table_is_told_apart() {
         Sheet::read(rows(MOST_ROWS).as_bytes()).unwrap().rows.len(),
         MOST_ROWS
     );
-    let long = Sheet::read(format!("a\n{}\n", "长".repeat(2001)).as_bytes()).unwrap();
-    assert_eq!(long.rows[0].cells, [(0, Cell::TooLong(2001))]);
+    let long = "长".repeat(MOST_CHARS + 1);
+    let read = Sheet::read(format!("a\n{long}\n").as_bytes()).unwrap();
+    assert_eq!(read.rows[0].cells, [(0, Cell::TooLong(long))]);
+    // Whatever is blank may stand anywhere, and costs nothing.
+    let wide = format!("a\n1{}\n", ", ".repeat(1_000_000));
+    assert_eq!(read_text(wide.as_bytes()), [(2, vec![(0, text("1"))])]);
 }
 
 #[test]
@@ -165,11 +181,24 @@ fn what_a_workbook_may_not_be() {
             .unwrap();
     });
     assert_eq!(fault(&help), "help_sheet_first");
-    let far = workbook(|book| {
-        let sheet = book.worksheet_from_index(0).unwrap();
-        sheet.write_string(1_048_575, 16_383, "x").unwrap();
+    let at = |row: u32, column: u16| {
+        workbook(|book| {
+            let sheet = book.worksheet_from_index(0).unwrap();
+            sheet.write_string(row, column, "x").unwrap();
+        })
+    };
+    assert_eq!(fault(&at(SHEET_ROWS - 2, 16_383)), "too_many_columns");
+    assert_eq!(fault(&at(SHEET_ROWS - 1, 0)), "damaged_file");
+    assert_eq!(
+        read_text(&at(SHEET_ROWS - 2, 1)),
+        [(SHEET_ROWS - 1, vec![(1, text("x"))])]
+    );
+    let many = workbook(|book| {
+        for _ in 0..MOST_SHEETS {
+            book.add_worksheet();
+        }
     });
-    assert_eq!(fault(&far), "too_many_columns");
+    assert_eq!(fault(&many), "too_many_sheets");
 }
 
 /// A zip of these parts.

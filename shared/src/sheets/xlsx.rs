@@ -4,8 +4,7 @@ use std::io::Cursor;
 
 use calamine::{DataRef, Dimensions, Reader as _, SheetType, SheetVisible, Xlsx, XlsxError};
 
-use super::cell::Cell;
-use super::{Collector, HELP_SHEET, faults, package};
+use super::{Collector, HELP_SHEET, MOST_SHEETS, SHEET_ROWS, clean, faults, package};
 use crate::domain::Violation;
 
 type Book<'a> = Xlsx<Cursor<&'a [u8]>>;
@@ -16,6 +15,7 @@ pub(super) fn read(bytes: &[u8], rows: &mut Collector) -> Result<(), Violation> 
     let mut book: Book<'_> = Xlsx::new(Cursor::new(bytes)).map_err(damaged)?;
     let name = sheet_of_data(&mut book)?;
     read_rows(&mut book, &name, rows)?;
+    rows.end_row()?;
     let header_row = rows.header.as_ref().map_or(0, |(row, _)| *row);
     let merged = book.merge_cells_by_sheet_name(&name).map_err(damaged)?;
     let touches_header = |range: &&Dimensions| range.start.0 < header_row && range.end.0 + 1 >= header_row;
@@ -32,6 +32,9 @@ fn damaged(_: XlsxError) -> Violation {
 /// The first sheet that can be seen. Nothing may stand on another, but for our explanation: it would be left out silently.
 fn sheet_of_data(book: &mut Book<'_>) -> Result<String, Violation> {
     let sheets = book.sheets_metadata().to_vec();
+    if sheets.len() > MOST_SHEETS {
+        return Err(faults::too_many_sheets());
+    }
     let mut data = None;
     for sheet in sheets.iter().filter(|sheet| sheet.typ == SheetType::WorkSheet) {
         let is_visible = sheet.visible == SheetVisible::Visible;
@@ -50,7 +53,7 @@ fn sheet_of_data(book: &mut Book<'_>) -> Result<String, Violation> {
 fn has_content(book: &mut Book<'_>, sheet: &str) -> Result<bool, Violation> {
     let mut cells = book.worksheet_cells_reader(sheet).map_err(damaged)?;
     while let Some(cell) = cells.next_cell().map_err(damaged)? {
-        if !Cell::of(&shown(cell.get_value())).is_blank() {
+        if !clean(&shown(cell.get_value())).is_empty() {
             return Ok(true);
         }
     }
@@ -59,31 +62,21 @@ fn has_content(book: &mut Book<'_>, sheet: &str) -> Result<bool, Violation> {
 
 fn read_rows(book: &mut Book<'_>, sheet: &str, rows: &mut Collector) -> Result<(), Violation> {
     let mut cells = book.worksheet_cells_reader(sheet).map_err(damaged)?;
-    let (mut at, mut row): (u32, Vec<(u32, Cell)>) = (0, Vec::new());
+    let mut last = None;
     while let Some(record) = cells.next_cell_with_formula_metadata().map_err(damaged)? {
-        let (number, column) = (record.pos.0.saturating_add(1), record.pos.1);
-        if number != at {
-            rows.push(at, std::mem::take(&mut row))?;
-        }
-        // A spreadsheet writes rows and cells in order, and each once.
-        let behind = row.last().is_none_or(|(last, _)| *last < column);
-        if number < at || !behind {
-            return Err(faults::damaged());
-        }
-        at = number;
-        if record.formula.is_none() && matches!(record.value, DataRef::Empty) {
+        let is_formula = record.formula.is_some();
+        if !is_formula && matches!(record.value, DataRef::Empty) {
             continue;
         }
-        let cell = Cell::of(&shown(&record.value));
-        row.push((
-            column,
-            match (record.formula, cell) {
-                (Some(_), cell) => Cell::Formula(cell.text().to_owned()),
-                (None, cell) => cell,
-            },
-        ));
+        // A spreadsheet writes rows and cells in order, each once, and has so many rows; nothing of ours stands in its last.
+        let place = (record.pos.0.saturating_add(1), record.pos.1);
+        if last.is_some_and(|last| place <= last) || place.0 >= SHEET_ROWS {
+            return Err(faults::damaged());
+        }
+        last = Some(place);
+        rows.take(place, &shown(&record.value), is_formula)?;
     }
-    rows.push(at, row)
+    Ok(())
 }
 
 /// The value as text, dates as `2022-03-01`.

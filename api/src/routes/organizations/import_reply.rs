@@ -145,19 +145,19 @@ pub(super) async fn handed_back(
 ) -> Result<HttpResponse, ApiError> {
     let format = sheet.format;
     let bytes = written(move || {
-        let (mut header, place) = (sheet.header.clone(), import.layout.place(Field::Errors));
-        let errors = COLUMNS.iter().find(|column| column.field == Field::Errors);
-        let place = place.unwrap_or_else(|| {
+        let (mut header, known) = (sheet.header.clone(), import.layout.place(Field::Errors));
+        // Behind whatever stands there: a cell without a header is one of the errors.
+        let width = sheet.width();
+        let place = known.unwrap_or(width);
+        if known.is_none() {
+            header.resize(place, String::new());
+            let errors = COLUMNS.iter().find(|column| column.field == Field::Errors);
             header.extend(errors.map(Column::header));
-            header.len().saturating_sub(1)
-        });
+        }
         let rows = sheet.rows.iter().zip(&verdicts).map(|(row, verdict)| {
-            let mut cells = vec![String::new(); header.len()];
+            let mut cells = vec![String::new(); header.len().max(width)];
             for (column, cell) in &row.cells {
                 let column = usize::try_from(*column).unwrap_or(usize::MAX);
-                if cells.len() <= column {
-                    cells.resize(column + 1, String::new());
-                }
                 if let Some(place) = cells.get_mut(column) {
                     cell.text().clone_into(place);
                 }

@@ -113,10 +113,11 @@ fn item(item: Option<&ChecklistItem>) -> String {
         return String::new();
     };
     let (have, on) = (yes_no(item.have), day(item.on));
-    match &item.doc_no {
-        Some(doc_no) => format!("{have}；{on}；{doc_no}"),
-        None if on.is_empty() => have,
-        None => format!("{have}；{on}"),
+    // As it is read again: without what nobody sees around it.
+    match item.doc_no.as_deref().map(clean) {
+        Some(doc_no) if !doc_no.is_empty() => format!("{have}；{on}；{doc_no}"),
+        _ if on.is_empty() => have,
+        _ => format!("{have}；{on}"),
     }
 }
 

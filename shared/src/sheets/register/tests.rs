@@ -77,6 +77,23 @@ fn a_row_is_an_organization() {
         let (one, other) = (one.record.as_ref().unwrap(), other.record.as_ref().unwrap());
         assert_eq!(differing(&again.layout, one, other), []);
     }
+    // What nobody sees around the number of a document makes no difference either.
+    let mut spaced = first.clone();
+    let doc_no = |number: &str| {
+        let team = first.facts.five_have.team.clone().unwrap();
+        Some(crate::domain::organization::ChecklistItem {
+            doc_no: Some(number.to_owned()),
+            ..team
+        })
+    };
+    spaced.facts.five_have.team = doc_no(" \u{3000}皖侨；7号 ");
+    assert_eq!(
+        shown_cell(&spaced, Field::FiveTeam),
+        shown_cell(first, Field::FiveTeam)
+    );
+    assert_eq!(differing(&again.layout, first, &spaced), []);
+    spaced.facts.five_have.team = doc_no("\u{200b}");
+    assert_eq!(shown_cell(&spaced, Field::FiveTeam), "是；2022-03-01");
     let (one, other) = (first, second);
     assert_eq!(
         differing(&again.layout, one, other).first(),

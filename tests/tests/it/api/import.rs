@@ -234,6 +234,82 @@ fn a_file_is_handed_back_with_what_is_wrong_and_can_be_sent_again() {
     });
 }
 
+/// `a` is named by `b`, and `b` by `c`; `d` and `e` name each other.
+const WAITING: &str = "id,parent,area,kind,name\n\
+    0190a000-0000-7000-8000-00000000000c,0190a000-0000-7000-8000-00000000000b,340304001001,侨联工作联络员,c\n\
+    0190a000-0000-7000-8000-00000000000b,0190a000-0000-7000-8000-00000000000a,340304001,侨联,b\n\
+    ,,340304001001,侨联工作联络员,又一个 c\n\
+    0190a000-0000-7000-8000-00000000000d,0190a000-0000-7000-8000-00000000000e,340304002,侨联,d\n\
+    0190a000-0000-7000-8000-00000000000e,0190a000-0000-7000-8000-00000000000d,340304-P01,侨联,e\n\
+    ,,340304002,侨联,又一个 d\n\
+    0190a000-0000-7000-8000-00000000000a,,340304,侨联,a\n";
+
+#[test]
+fn rows_that_wait_for_each_other_are_recorded_together_or_not_at_all() {
+    with_api(async |api| {
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let tried = send(&county, "?dry_run=true&partial=true", WAITING).await;
+        let tried = tried.expect(200).json();
+        // Neither of a circle takes a place from who could have it; who waits comes behind who does not.
+        assert_eq!(
+            errors(&tried),
+            [
+                "2 kind organization_twice",
+                "5 parent unknown_parent",
+                "6 parent unknown_parent"
+            ]
+        );
+        let done = send(&county, "?partial=true", WAITING).await.expect(200).json();
+        assert_eq!(counts(&done), [7, 4, 0, 3]);
+        let listed = all(&county).await;
+        let mut names: Vec<&str> = listed.iter().map(|one| one["name"].as_str().unwrap()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["a", "b", "又一个 c", "又一个 d"]);
+    });
+    with_api(async |api| {
+        let county = api.caller("340304", Role::CountyReporter).await;
+        // Without the one above them all, nobody whose superior waits for it is taken.
+        let headless = WAITING.replace("340304,侨联,a", "999999,侨联,a");
+        let tried = send(&county, "?dry_run=true&partial=true", headless).await;
+        let refused = ["2 parent unknown_parent", "3 parent unknown_parent"];
+        assert_eq!(errors(&tried.expect(200).json())[..2], refused);
+    });
+}
+
+#[test]
+fn a_file_handed_back_has_lost_nothing() {
+    with_api(async |api| {
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let long = "长".repeat(3000);
+        let file = format!("名称,地区代码,类别,备注\n大庆街道侨联,340304001,侨联,{long},多余,还有\n");
+        let back = send(&county, "?dry_run=true&reply=file", file)
+            .await
+            .expect(200)
+            .text;
+        let sheet = Sheet::read(back.as_bytes()).unwrap();
+        assert_eq!(
+            sheet.header,
+            ["名称", "地区代码", "类别", "备注", "", "", "错误信息 errors"]
+        );
+        let cells: Vec<&str> = sheet.rows[0].cells.iter().map(|(_, cell)| cell.text()).collect();
+        assert_eq!(
+            cells[..6],
+            ["大庆街道侨联", "340304001", "侨联", &*long, "多余", "还有"]
+        );
+        assert!(
+            cells[6].contains("现有 3000 个") && cells[6].contains("第 5 列没有表头"),
+            "{}",
+            cells[6]
+        );
+        // Mended and sent again, it goes in.
+        let mended = back.replace(&long, "短").replace("多余,还有", ",");
+        assert_eq!(
+            counts(&send(&county, "", mended).await.expect(200).json()),
+            [1, 1, 0, 0]
+        );
+    });
+}
+
 #[test]
 fn a_repeated_import_is_done_once() {
     with_api(async |api| {

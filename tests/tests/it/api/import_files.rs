@@ -119,7 +119,7 @@ fn formulas_are_refused_in_their_rows() {
                 .find(|(at, _)| *at == column)
                 .map(|(_, cell)| cell.text().to_owned())
         };
-        assert_eq!(told(0, 5).unwrap(), "名称：单元格是公式；请直接填写内容。");
+        assert_eq!(told(0, 8).unwrap(), "名称：单元格是公式；请直接填写内容。");
         assert_eq!(told(1, 7).unwrap(), "多余", "every cell is in its place");
     });
 }
