@@ -22,7 +22,7 @@ pub use read::{
     find_anywhere, find_or_ancestor, last_change, list, names_on, on_day, paths,
 };
 pub use record::{NewArea, create, set_up};
-pub use segments::refuse_days_before;
+pub use segments::{first_days, refuse_days_before};
 pub use subtree::Subtree;
 pub use successions::{Succession, SuccessionKind, of_area as successions_of};
 

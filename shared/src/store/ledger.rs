@@ -141,8 +141,14 @@ impl<'a, 'tx> Recording<'a, 'tx> {
     /// The same for many, with few statements.
     ///
     /// # Errors
-    /// The database's.
+    /// The database's, or that a tick has no room for so many: it holds 32,767.
     pub fn audit_all(&mut self, entries: &[audit::Entry<'_>]) -> QueryResult<()> {
+        let entries_then = i16::try_from(entries.len())
+            .ok()
+            .and_then(|more| self.entries.checked_add(more))
+            .ok_or_else(|| {
+                diesel::result::Error::QueryBuilderError("too many audit entries for one tick".into())
+            })?;
         let first = audit::Place {
             recorded: self.recorded,
             ordinal: self.entries,
@@ -150,7 +156,7 @@ impl<'a, 'tx> Recording<'a, 'tx> {
         };
         let hash = audit::append(self.tx.conn, &first, self.actor, entries)?;
         self.audit_hash = hash;
-        self.entries += i16::try_from(entries.len()).unwrap_or(i16::MAX);
+        self.entries = entries_then;
         Ok(())
     }
 }

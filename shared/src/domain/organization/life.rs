@@ -232,6 +232,11 @@ impl Life {
         }
     }
 
+    /// The first day this life tells of.
+    pub fn first_day(&self, today: NaiveDate) -> Option<NaiveDate> {
+        self.segments(today).first().map(|(day, _)| *day)
+    }
+
     /// The lives this organization led, in order: each status from a date until the next. `first_day` is when a preparation
     /// of unknown date is taken to have begun.
     pub fn segments(&self, first_day: NaiveDate) -> Vec<(NaiveDate, Self)> {

@@ -42,7 +42,7 @@ pub fn find_anywhere(conn: &mut AnyConnection, code: &str) -> QueryResult<Option
 /// [`StoreError::NotFound`], or the database's.
 pub fn find_or_ancestor(conn: &mut AnyConnection, visible: &Subtree, code: &str) -> StoreResult<AreaVersion> {
     find_anywhere(conn, code)?
-        .filter(|area| visible.contains(&area.path) || visible.is_below(&area.path))
+        .filter(|area| visible.reaches(&area.path))
         .ok_or(StoreError::NotFound("area"))
 }
 

@@ -1,12 +1,13 @@
 //! What is known of areas from a day on, and how it is rewritten: nothing is overwritten, the rows that are replaced stay, superseded.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 use diesel::dsl::min;
 use diesel::prelude::*;
 
 use super::{AreaVersion, Subtree};
+use crate::db::AnyConnection;
 use crate::db::dialect::on_either;
 use crate::db::schema::area_versions;
 use crate::domain::Violation;
@@ -85,15 +86,34 @@ pub fn refuse_days_before(
     if area.valid_from <= day {
         return Ok(());
     }
-    let since: Option<NaiveDate> = area_versions::table
-        .filter(area_versions::area_id.eq(area.area_id))
-        .filter(area_versions::superseded_seq.is_null())
-        .select(min(area_versions::valid_from))
-        .first(recording.conn())?;
-    match since {
-        Some(since) if since > day => Err(not_there_yet(pointer, since).into()),
+    match first_days(recording.conn(), [area.area_id])?.get(&area.area_id) {
+        Some(since) if *since > day => Err(not_there_yet(pointer, *since).into()),
         _ => Ok(()),
     }
+}
+
+/// Since when these areas are there, as is known now.
+///
+/// # Errors
+/// The database's.
+pub fn first_days(
+    conn: &mut AnyConnection,
+    of: impl IntoIterator<Item = AreaId>,
+) -> QueryResult<HashMap<AreaId, NaiveDate>> {
+    let of: BTreeSet<AreaId> = of.into_iter().collect();
+    if of.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(AreaId, Option<NaiveDate>)> = area_versions::table
+        .filter(area_versions::area_id.eq_any(of))
+        .filter(area_versions::superseded_seq.is_null())
+        .group_by(area_versions::area_id)
+        .select((area_versions::area_id, min(area_versions::valid_from)))
+        .load(conn)?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|(id, since)| Some((id, since?)))
+        .collect())
 }
 
 /// From `day` on, the rows are as `change` makes them; what was true before stays true before.

@@ -36,6 +36,11 @@ impl Subtree {
         path.starts_with(&self.path)
     }
 
+    /// Whether an area of this path belongs to it or stands above its root: what a caller may name, if not change.
+    pub fn reaches(&self, path: &str) -> bool {
+        self.contains(path) || self.is_below(path)
+    }
+
     /// Whether an area of this path stands above its root.
     pub fn is_below(&self, path: &str) -> bool {
         self.path.len() > path.len() && self.path.starts_with(path)
@@ -60,7 +65,8 @@ mod tests {
             assert_eq!(city.contains(path), inside, "{path}");
             assert_eq!((city.lower()..&*city.upper()).contains(&path), inside, "{path}");
         }
-        assert!(city.is_below("340000/"));
+        assert!(city.is_below("340000/") && city.reaches("340000/") && city.reaches("340000/340300/340304/"));
+        assert!(!city.reaches("341000/"));
         assert!(!city.is_below("340000/340300/") && !city.is_below("341000/"));
         let all = Subtree::everything();
         assert!((all.lower()..&*all.upper()).contains(&"340000/"));

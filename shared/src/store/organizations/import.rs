@@ -3,16 +3,16 @@
 
 mod lookup;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use lookup::{Register, first_day};
+use lookup::Register;
 
 use super::OrganizationInArea;
 use super::batch::{exists, id_taken};
-use super::lives::{audit_new, insert_many};
+use super::lives::{TOGETHER, audit_all, insert};
 use super::write::{NewOrganization, refuse_unfit, unknown_parent, version_rows};
 use crate::db::AnyConnection;
 use crate::db::dialect::{forget_plans, on_either};
@@ -20,7 +20,7 @@ use crate::db::schema::organizations;
 use crate::digest::digest_of;
 use crate::domain::Violation;
 use crate::domain::area::{not_there_yet, unknown_area};
-use crate::domain::organization::{Host, Kind, Verification, later_status};
+use crate::domain::organization::{Facts, Host, Kind, Verification, later_status};
 use crate::ids::{AreaId, OrganizationId};
 use crate::sheets::Layout;
 use crate::sheets::register::{Field, Record, Shown, cells, differing, shown_cell};
@@ -30,8 +30,6 @@ use crate::store::{StoreError, StoreResult};
 
 /// Rows that are looked up together.
 const CHUNK: usize = 1000;
-/// Rows that are written together; a statement has so many parameters and no more.
-const WRITTEN: usize = 200;
 
 /// A row of the table, with the id it has or gets.
 #[derive(Debug, Clone)]
@@ -76,7 +74,6 @@ pub fn judge_rows(
     let mut verdicts = Vec::with_capacity(rows.len());
     for chunk in rows.chunks(CHUNK) {
         let register = Register::load(conn, judging, chunk)?;
-        file.places_taken(&register.taken);
         for row in chunk {
             verdicts.push(match &row.content {
                 Err(wrong) => Verdict::Refused(wrong.clone()),
@@ -85,7 +82,7 @@ pub fn judge_rows(
             });
         }
     }
-    file.refuse_orphans(rows, &mut verdicts);
+    settle(&file, rows, &mut verdicts);
     Ok(verdicts)
 }
 
@@ -121,7 +118,7 @@ fn judge(
         .ok_or_else(|| unknown_area("/area"))?;
     refuse_unfit(&record.facts, area, judging.today)?;
     if let (Some(day), Some(since)) = (
-        first_day(record, judging.today),
+        record.facts.life.first_day(judging.today),
         register.since.get(&area.area_id),
     ) && day < *since
     {
@@ -129,11 +126,11 @@ fn judge(
     }
     match record.parent {
         Some(parent) if parent == id => return Err(super::write::own_parent().into()),
-        Some(parent) if !register.parents.contains(&parent) => file.waits_for(number, parent)?,
+        Some(parent) if !register.parents.contains(&parent) => file.waits_for(id, parent)?,
         _ => {}
     }
-    if record.facts.host == Host::Area && record.facts.life.status.is_active() {
-        file.take(number, (area.area_id, record.facts.kind))?;
+    if place_of(area, &record.facts).is_some_and(|place| register.taken.contains(&place)) {
+        return Err(exists().into());
     }
     Ok(Verdict::New(Box::new(NewOrganization {
         id,
@@ -173,16 +170,20 @@ pub fn record_of(found: &OrganizationInArea) -> Result<Record, serde_json::Error
     })
 }
 
-/// What the rows of a file need of each other.
+/// What nothing else may be: an area has one active organization of a kind of its own.
+fn place_of(area: &AreaVersion, facts: &Facts) -> Option<(AreaId, Kind)> {
+    let has_one = facts.host == Host::Area && facts.life.status.is_active();
+    has_one.then_some((area.area_id, facts.kind))
+}
+
+/// What the rows of a file say of each other.
 struct InFile {
     /// The ids the file gives.
     ids: HashSet<OrganizationId>,
     /// Of each id so far, its row.
     numbers: HashMap<OrganizationId, u32>,
-    /// Areas that have an active organization of a kind: of the register, or the row of this number.
-    places: HashMap<(AreaId, Kind), Option<u32>>,
-    /// Rows whose superior has to be recorded by another row.
-    waiting: HashMap<u32, OrganizationId>,
+    /// Of the organizations whose superior has to be recorded by another row, that superior.
+    waiting: HashMap<OrganizationId, OrganizationId>,
 }
 
 impl InFile {
@@ -194,62 +195,46 @@ impl InFile {
                 .map(|(id, _)| *id)
                 .collect(),
             numbers: HashMap::new(),
-            places: HashMap::new(),
             waiting: HashMap::new(),
         }
     }
 
-    fn places_taken(&mut self, taken: &[(AreaId, Kind)]) {
-        for place in taken {
-            self.places.entry(*place).or_insert(None);
-        }
-    }
-
-    fn take(&mut self, number: u32, place: (AreaId, Kind)) -> StoreResult<()> {
-        match self.places.get(&place) {
-            None => {
-                self.places.insert(place, Some(number));
-                Ok(())
-            }
-            Some(None) => Err(exists().into()),
-            Some(Some(other)) => Err(twice(*other).into()),
-        }
-    }
-
-    fn waits_for(&mut self, number: u32, parent: OrganizationId) -> StoreResult<()> {
+    fn waits_for(&mut self, id: OrganizationId, parent: OrganizationId) -> StoreResult<()> {
         if !self.ids.contains(&parent) {
             return Err(unknown_parent().into());
         }
-        self.waiting.insert(number, parent);
+        self.waiting.insert(id, parent);
         Ok(())
     }
+}
 
-    /// Refuses the rows whose superior was to be recorded by a row that is refused.
-    fn refuse_orphans(&self, rows: &[Incoming], verdicts: &mut [Verdict]) {
-        if self.waiting.is_empty() {
-            return;
+/// Of the rows that could be recorded alone, refuses those that cannot be together: what is taken grows from the rows that wait for none,
+/// first come, first served, each with those that waited for it. Who is never reached waits for a row that is refused, or for itself.
+fn settle(file: &InFile, rows: &[Incoming], verdicts: &mut [Verdict]) {
+    let mut waiting: HashMap<OrganizationId, Vec<usize>> = HashMap::new();
+    let mut ready = BTreeSet::new();
+    for (at, verdict) in verdicts.iter().enumerate() {
+        let Verdict::New(new) = verdict else { continue };
+        match file.waiting.get(&new.id) {
+            Some(parent) => waiting.entry(*parent).or_default().push(at),
+            None => drop(ready.insert(at)),
         }
-        let mut new: HashSet<OrganizationId> = verdicts
-            .iter()
-            .filter_map(|verdict| match verdict {
-                Verdict::New(new) => Some(new.id),
-                _ => None,
-            })
-            .collect();
-        loop {
-            let mut found = false;
-            for (row, verdict) in rows.iter().zip(verdicts.iter_mut()) {
-                let Verdict::New(one) = verdict else { continue };
-                let waits = self.waiting.get(&row.number);
-                if waits.is_some_and(|parent| !new.contains(parent)) {
-                    new.remove(&one.id);
-                    *verdict = Verdict::Refused(vec![unknown_parent()]);
-                    found = true;
-                }
-            }
-            if !found {
-                return;
-            }
+    }
+    let mut places: HashMap<(AreaId, Kind), u32> = HashMap::new();
+    while let Some(at) = ready.pop_first() {
+        let (Some(row), Some(verdict)) = (rows.get(at), verdicts.get_mut(at)) else {
+            continue;
+        };
+        let Verdict::New(new) = verdict else { continue };
+        let first = place_of(&new.area, &new.facts).map(|place| *places.entry(place).or_insert(row.number));
+        match first {
+            Some(first) if first != row.number => *verdict = Verdict::Refused(vec![twice(first)]),
+            _ => ready.extend(waiting.remove(&new.id).unwrap_or_default()),
+        }
+    }
+    for at in waiting.into_values().flatten() {
+        if let Some(verdict) = verdicts.get_mut(at) {
+            *verdict = Verdict::Refused(vec![parent_refused()]);
         }
     }
 }
@@ -265,7 +250,7 @@ pub fn record_all(
 ) -> StoreResult<()> {
     let recorded = recording.recorded();
     // A superior may stand behind those that name it.
-    for part in new.chunks(WRITTEN) {
+    for part in new.chunks(TOGETHER) {
         let identities: Vec<_> = part
             .iter()
             .map(|new| {
@@ -281,10 +266,10 @@ pub fn record_all(
             .values(&identities)
             .execute(conn))?;
     }
-    if new.len() > WRITTEN {
+    if new.len() > TOGETHER {
         forget_plans(recording.conn())?;
     }
-    for part in new.chunks(WRITTEN) {
+    for part in new.chunks(TOGETHER) {
         let mut rows = Vec::with_capacity(part.len() * 2);
         let mut heads = Vec::with_capacity(part.len());
         for new in part {
@@ -292,8 +277,9 @@ pub fn record_all(
             heads.push(head);
             rows.extend(segments);
         }
-        insert_many(recording, &rows)?;
-        audit_new(recording, &heads)?;
+        insert(recording, &rows)?;
+        let made: Vec<_> = heads.iter().map(|head| (None, Some(head))).collect();
+        audit_all(recording, "create", &made)?;
     }
     Ok(())
 }
@@ -313,6 +299,15 @@ fn twice(other: u32) -> Violation {
         "organization_twice",
         format!("与第 {other} 行的地区和类别相同；一个地区同类组织只能有一个。"),
         format!("Row {other} has this area and kind. An area has one organization of a kind."),
+    )
+}
+
+fn parent_refused() -> Violation {
+    Violation::new(
+        "/parent",
+        "unknown_parent",
+        "上级组织在本表中，但其所在行不能登记，或上下级互相循环。",
+        "The superior is in this file, but its row cannot be recorded, or the rows stand above each other in a circle.",
     )
 }
 

@@ -19,7 +19,7 @@ use crate::store::predicates::head;
 use crate::store::{StoreError, StoreResult};
 
 /// Rows in one statement; a database takes so many parameters and no more.
-const TOGETHER: usize = 200;
+pub(super) const TOGETHER: usize = 200;
 
 /// The row as one row per segment of its life.
 pub(super) fn segments_of(
@@ -233,29 +233,19 @@ pub(super) fn supersede(
 }
 
 pub(super) fn insert(recording: &mut Recording<'_, '_>, rows: &[OrganizationVersion]) -> StoreResult<()> {
-    for row in rows {
-        diesel::insert_into(organization_versions::table)
-            .values(row)
-            .execute(recording.conn())
-            .map_err(|error| StoreError::from(error).or_conflict("organization_exists"))?;
-    }
-    Ok(())
-}
-
-/// The same for many rows, with one statement for a part of them.
-pub(super) fn insert_many(
-    recording: &mut Recording<'_, '_>,
-    rows: &[OrganizationVersion],
-) -> StoreResult<()> {
-    for rows in rows.chunks(TOGETHER) {
-        on_either!(recording.conn(), |conn| diesel::insert_into(
-            organization_versions::table
-        )
-        .values(rows)
-        .execute(conn))
-        .map_err(|error| StoreError::from(error).or_conflict("organization_exists"))?;
-    }
-    Ok(())
+    use organization_versions as o;
+    let conn = recording.conn();
+    let inserted = match rows {
+        // A statement that is prepared once.
+        [one] => diesel::insert_into(o::table).values(one).execute(conn).map(drop),
+        many => many.chunks(TOGETHER).try_for_each(|rows| {
+            on_either!(conn, |conn| diesel::insert_into(o::table)
+                .values(rows)
+                .execute(conn))
+            .map(drop)
+        }),
+    };
+    inserted.map_err(|error| StoreError::from(error).or_conflict("organization_exists"))
 }
 
 pub(super) fn audit(
@@ -264,41 +254,33 @@ pub(super) fn audit(
     before: Option<&OrganizationVersion>,
     after: Option<&OrganizationVersion>,
 ) -> StoreResult<()> {
-    let Some(row) = after.or(before) else {
-        return Ok(());
-    };
-    let id = row.organization_id.to_string();
-    let area = Some(row.area_id);
-    let (before, after) = (
-        before.map(OrganizationVersion::digest).transpose()?,
-        after.map(OrganizationVersion::digest).transpose()?,
-    );
-    recording.audit(&Entry {
-        verb,
-        resource: "organization",
-        id: &id,
-        area,
-        before: before.as_deref(),
-        after: after.as_deref(),
-    })?;
-    Ok(())
+    audit_all(recording, verb, &[(before, after)])
 }
 
-/// The same of many that are new.
-pub(super) fn audit_new(recording: &mut Recording<'_, '_>, heads: &[OrganizationVersion]) -> StoreResult<()> {
-    let told = heads
+/// The same of many, each as it was before and after.
+pub(super) fn audit_all(
+    recording: &mut Recording<'_, '_>,
+    verb: &str,
+    turns: &[(Option<&OrganizationVersion>, Option<&OrganizationVersion>)],
+) -> StoreResult<()> {
+    let digest = |row: Option<&OrganizationVersion>| row.map(OrganizationVersion::digest).transpose();
+    let told = turns
         .iter()
-        .map(|head| Ok((head.organization_id.to_string(), head.area_id, head.digest()?)))
+        .filter_map(|(before, after)| Some((after.or(*before)?, before, after)))
+        .map(|(row, before, after)| {
+            let id = row.organization_id.to_string();
+            Ok((id, row.area_id, digest(*before)?, digest(*after)?))
+        })
         .collect::<Result<Vec<_>, serde_json::Error>>()?;
     let entries: Vec<Entry<'_>> = told
         .iter()
-        .map(|(id, area, digest)| Entry {
-            verb: "create",
+        .map(|(id, area, before, after)| Entry {
+            verb,
             resource: "organization",
             id,
             area: Some(*area),
-            before: None,
-            after: Some(digest),
+            before: before.as_deref(),
+            after: after.as_deref(),
         })
         .collect();
     recording.audit_all(&entries)?;

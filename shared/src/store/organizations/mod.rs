@@ -99,7 +99,7 @@ pub fn find_at_or_above(
     id: OrganizationId,
 ) -> StoreResult<OrganizationInArea> {
     find(conn, &Subtree::everything(), id).and_then(|found| {
-        if visible.contains(&found.area_path) || visible.is_below(&found.area_path) {
+        if visible.reaches(&found.area_path) {
             Ok(found)
         } else {
             Err(StoreError::NotFound("organization"))

@@ -99,8 +99,8 @@ pub(super) fn admit(
     today: NaiveDate,
 ) -> StoreResult<()> {
     refuse_unfit(&new.facts, &new.area, today)?;
-    if let Some((first, _)) = new.facts.life.segments(today).first() {
-        refuse_days_before(recording, &new.area, "/area", *first)?;
+    if let Some(first) = new.facts.life.first_day(today) {
+        refuse_days_before(recording, &new.area, "/area", first)?;
     }
     check_parent(recording, visible, new.id, new.parent)
 }

@@ -3,12 +3,11 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::NaiveDate;
-use diesel::dsl::min;
 use diesel::prelude::*;
 
 use super::{Incoming, Judging};
 use crate::db::AnyConnection;
-use crate::db::schema::{area_versions, organizations};
+use crate::db::schema::organizations;
 use crate::domain::organization::Kind;
 use crate::ids::{AreaId, OrganizationId};
 use crate::sheets::register::Record;
@@ -29,7 +28,7 @@ pub(super) struct Register {
     /// Organizations that may be named as superior.
     pub parents: HashSet<OrganizationId>,
     /// Areas that have an active organization of a kind.
-    pub taken: Vec<(AreaId, Kind)>,
+    pub taken: HashSet<(AreaId, Kind)>,
 }
 
 impl Register {
@@ -60,7 +59,7 @@ impl Register {
                 .map(|found| (found.organization.organization_id, found))
                 .collect(),
             areas,
-            taken,
+            taken: taken.into_iter().collect(),
         })
     }
 }
@@ -72,26 +71,11 @@ fn since(
     records: &[&Record],
     today: NaiveDate,
 ) -> QueryResult<HashMap<AreaId, NaiveDate>> {
-    let asked: BTreeSet<AreaId> = records
-        .iter()
-        .filter_map(|record| {
-            let area = areas.get(&record.area)?;
-            (first_day(record, today)? < area.valid_from).then_some(area.area_id)
-        })
-        .collect();
-    if asked.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows: Vec<(AreaId, Option<NaiveDate>)> = area_versions::table
-        .filter(area_versions::area_id.eq_any(asked))
-        .filter(area_versions::superseded_seq.is_null())
-        .group_by(area_versions::area_id)
-        .select((area_versions::area_id, min(area_versions::valid_from)))
-        .load(conn)?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|(id, since)| Some((id, since?)))
-        .collect())
+    let asked = records.iter().filter_map(|record| {
+        let area = areas.get(&record.area)?;
+        (record.facts.life.first_day(today)? < area.valid_from).then_some(area.area_id)
+    });
+    areas::first_days(conn, asked)
 }
 
 /// The organizations that rows name as superior and may: of the caller's subtree, or above it.
@@ -103,14 +87,8 @@ fn parents(
     let named: BTreeSet<OrganizationId> = records.iter().filter_map(|record| record.parent).collect();
     let named: Vec<OrganizationId> = named.into_iter().collect();
     let found = by_ids(conn, &Subtree::everything(), &named)?;
-    let may_be_named =
-        |found: &OrganizationInArea| visible.contains(&found.area_path) || visible.is_below(&found.area_path);
-    let ids = found.into_iter().filter(may_be_named);
+    let ids = found
+        .into_iter()
+        .filter(|found| visible.reaches(&found.area_path));
     Ok(ids.map(|found| found.organization.organization_id).collect())
-}
-
-/// The first day a row tells of.
-pub(super) fn first_day(record: &Record, today: NaiveDate) -> Option<NaiveDate> {
-    let segments = record.facts.life.segments(today);
-    segments.first().map(|(day, _)| *day)
 }
