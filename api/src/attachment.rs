@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 
 use actix_web::http::header;
-use actix_web::{HttpResponse, HttpResponseBuilder};
-use qiaojian_shared::sheets::Format;
+use actix_web::{HttpResponse, HttpResponseBuilder, web};
+use qiaojian_shared::sheets::{Format, WriteError};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
+
+use crate::problem::ApiError;
 
 /// The bytes of a workbook, for the contract.
 pub struct Workbook;
@@ -35,4 +37,14 @@ pub fn attachment(format: Format, name: &str) -> HttpResponseBuilder {
         format!("attachment; filename=\"{name}.{format}\""),
     ));
     reply
+}
+
+/// Writes on a thread that may wait for a disk.
+pub async fn written<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, WriteError> + Send + 'static,
+) -> Result<T, ApiError> {
+    web::block(work)
+        .await
+        .map_err(|error| ApiError::internal(&error))?
+        .map_err(|error| ApiError::internal(&error))
 }

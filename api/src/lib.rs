@@ -20,5 +20,5 @@ mod write;
 
 pub use app::App;
 pub use openapi::document as openapi_document;
-pub use problem::conflict_text;
+pub use problem::why_refused;
 pub use server::{Listening, listen, serve};

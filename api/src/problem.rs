@@ -7,7 +7,7 @@ mod texts;
 
 pub use language::Language;
 use language::Text;
-pub use texts::conflict_text;
+pub use refusals::{MOST_LISTED, why_refused};
 
 use std::fmt;
 
@@ -96,10 +96,6 @@ impl ApiError {
     /// The problem in the caller's language.
     pub fn problem(&self, language: Language, request_id: &str) -> Problem {
         let inner = &self.0;
-        let sentence = |violation: &Violation| match language {
-            Language::Chinese => violation.zh.to_string(),
-            Language::English => violation.en.to_string(),
-        };
         Problem {
             r#type: format!("/problems/{}", inner.code),
             title: inner.title.in_language(language).to_owned(),
@@ -112,7 +108,7 @@ impl ApiError {
                 .map(|violation| FieldProblem {
                     pointer: violation.pointer.to_string(),
                     code: violation.code,
-                    detail: sentence(violation),
+                    detail: language.sentence(violation).to_owned(),
                 })
                 .collect(),
         }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use actix_web::http::header::HeaderValue;
+use qiaojian_shared::domain::Violation;
 
 /// The language of a reply's sentences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,14 @@ impl Language {
             Self::English
         } else {
             Self::Chinese
+        }
+    }
+
+    /// What is wrong, in this language.
+    pub fn sentence(self, violation: &Violation) -> &str {
+        match self {
+            Self::Chinese => &violation.zh,
+            Self::English => &violation.en,
         }
     }
 }

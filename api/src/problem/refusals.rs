@@ -6,11 +6,32 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use qiaojian_shared::db::DbError;
 use qiaojian_shared::domain::access::Scope;
+use qiaojian_shared::domain::area::unknown_area;
 use qiaojian_shared::domain::{RefusedTransition, Violation};
+use qiaojian_shared::store::StoreError;
 
 use super::ApiError;
 use super::language::Text;
 use super::texts::{chinese_noun, conflict_text};
+
+/// What is listed at most of all that is wrong with a table; the rest is counted.
+pub const MOST_LISTED: usize = 1000;
+
+/// What is wrong with one of several things that are done together, which another answer tells of.
+///
+/// # Errors
+/// The failure, where nothing is wrong with what was asked.
+pub fn why_refused(error: StoreError) -> Result<Vec<Violation>, StoreError> {
+    match error {
+        StoreError::Invalid(violations) => Ok(violations),
+        StoreError::Conflict(code) => {
+            let (zh, en) = conflict_text(code);
+            Ok(vec![Violation::new("", code, zh, en)])
+        }
+        StoreError::NotFound("area") => Ok(vec![unknown_area("")]),
+        other => Err(other),
+    }
+}
 
 impl ApiError {
     fn unauthorized(code: &'static str, detail: Text) -> Self {
@@ -197,8 +218,11 @@ impl ApiError {
         )
     }
 
-    /// 422: rows of a table are wrong, `more` things besides those that are listed.
-    pub fn rows_refused(refused: usize, listed: Vec<Violation>, more: usize) -> Self {
+    /// 422: so many rows of a table are wrong. What is wrong with them is listed up to [`MOST_LISTED`], the rest counted.
+    pub fn rows_refused(refused: usize, wrong: impl Iterator<Item = Violation>) -> Self {
+        let mut wrong = wrong;
+        let listed: Vec<Violation> = wrong.by_ref().take(MOST_LISTED).collect();
+        let more = wrong.count();
         let (zh, en) = if more == 0 {
             (String::new(), String::new())
         } else {

@@ -20,7 +20,7 @@ pub(super) fn chinese_noun(noun: &str) -> &str {
 }
 
 /// What a conflict means and what to do, in Chinese and English.
-pub fn conflict_text(code: &str) -> (&'static str, &'static str) {
+pub(super) fn conflict_text(code: &str) -> (&'static str, &'static str) {
     match code {
         "organization_exists" => (
             "该地区已有同类的在册组织；请更新原有记录，或先撤销。",

@@ -14,7 +14,7 @@ mod update;
 
 pub use change::{Turn, move_under, rekind, rename};
 pub use divide::{NewPart, split};
-pub use edition::{Edition, ReadyStep, take_steps};
+pub use edition::{Edition, ReadyStep, registered_of, take_steps, try_steps};
 pub use end::{close, merge};
 pub use past::{Stood, ancestors_on, find_on, list_on, paths_ever, resolve};
 pub use read::{

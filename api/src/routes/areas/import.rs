@@ -1,21 +1,21 @@
 //! The yearly edition of the national list: what is new, named otherwise, moved, merged or gone.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use chrono::NaiveDate;
 use qiaojian_shared::clock::{Clock, Entropy};
-use qiaojian_shared::db::{AnyConnection, DbError, WriteError, snapshot};
+use qiaojian_shared::db::AnyConnection;
 use qiaojian_shared::domain::Violation;
 use qiaojian_shared::domain::area::update::{self, Listed};
-use qiaojian_shared::domain::area::{AreaKind, Level, unknown_area};
+use qiaojian_shared::domain::area::{Level, unknown_area};
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::ids::AreaId;
 use qiaojian_shared::sheets::{Sheet, areas as table};
-use qiaojian_shared::store::areas::{self, Edition, Filter, ReadyStep};
-use qiaojian_shared::store::{Actor, Recording, StoreError, ledger};
+use qiaojian_shared::store::areas::{self, Edition, ReadyStep};
+use qiaojian_shared::store::{Foreseen, StoreError};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -24,7 +24,7 @@ use crate::app::App;
 use crate::attachment::Workbook;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::{Params, TableFile};
-use crate::problem::{ApiError, Language, Problem};
+use crate::problem::{ApiError, Language, Problem, why_refused};
 use crate::write::{Reply, Write};
 
 /// Rows of a list at most: a province to village level has up to 60,000.
@@ -98,38 +98,25 @@ pub async fn import(
         entropy: Arc::clone(&app.entropy),
     });
     let planning = Arc::clone(&import);
-    let (known, steps) = app
-        .read_slow(move |conn| {
-            snapshot(conn, |conn| {
-                Ok::<_, ApiError>((ledger::known(conn)?, planning.plan(conn)?))
-            })
-        })
-        .await?;
+    let mut planned = Foreseen::read(&app.db, move |conn| planning.plan(conn)).await?;
     if dry_run {
-        let told = import.try_all(&app, steps, language).await?;
+        let steps = planned.found();
+        let refused = import.told(&steps, areas::try_steps(&app.db, Arc::clone(&steps)).await?)?;
+        let rows = import.rows.len();
+        let told = AreaImportReply::of(rows, (dry_run, on), &steps, &refused, language);
         return Ok(HttpResponse::Ok().json(told));
     }
     write
         .run(&app, &file.digest, move |recording| {
-            let anew = if recording.recorded().seq == known.seq + 1 {
-                None
-            } else {
-                Some(import.plan(recording.conn())?)
-            };
-            let steps = anew.as_ref().unwrap_or(&steps);
-            let refused = import.take(recording, steps)?;
+            let steps = planned.at(recording)?;
+            let refused = import.told(steps, areas::take_steps(recording, steps)?)?;
             if !refused.is_empty() {
                 return Err(ApiError::invalid(
                     refused.into_iter().map(Refused::pointed).collect(),
                 ));
             }
-            Reply::plain(&AreaImportReply::of(
-                import.rows.len(),
-                (false, on),
-                steps,
-                &refused,
-                language,
-            ))
+            let rows = import.rows.len();
+            Reply::plain(&AreaImportReply::of(rows, (dry_run, on), steps, &[], language))
         })
         .await
 }
@@ -141,9 +128,7 @@ fn read(bytes: &[u8]) -> Result<Vec<(u32, Listed)>, ApiError> {
     for (number, row) in table::read(&sheet).map_err(ApiError::invalid)? {
         match row {
             Ok(row) => rows.push((number, row)),
-            Err(violations) => {
-                wrong.extend(violations.into_iter().map(|violation| in_row(number, violation)));
-            }
+            Err(violations) => wrong.extend(violations.into_iter().map(|violation| (number, violation))),
         }
     }
     if wrong.is_empty() {
@@ -151,19 +136,17 @@ fn read(bytes: &[u8]) -> Result<Vec<(u32, Listed)>, ApiError> {
         // Whoever moves may be in the register and not in the list, so only the list's own rows are looked at.
         wrong = update::problems(&listed, &HashMap::new())
             .into_iter()
-            .filter_map(|(place, violation)| Some(in_row(rows.get(place)?.0, violation)))
+            .filter_map(|(place, violation)| Some((rows.get(place)?.0, violation)))
             .collect();
     }
     if wrong.is_empty() {
-        Ok(rows)
-    } else {
-        wrong.truncate(1000);
-        Err(ApiError::invalid(wrong))
+        return Ok(rows);
     }
-}
-
-fn in_row(number: u32, violation: Violation) -> Violation {
-    violation.under(&format!("/rows/{number}"))
+    let refused: BTreeSet<u32> = wrong.iter().map(|(number, _)| *number).collect();
+    let told = wrong
+        .into_iter()
+        .map(|(number, violation)| violation.under(&format!("/rows/{number}")));
+    Err(ApiError::rows_refused(refused.len(), told))
 }
 
 struct Import {
@@ -174,35 +157,11 @@ struct Import {
     entropy: Arc<dyn Entropy>,
 }
 
-/// A trial ends with nothing written, so its outcome is an error.
-enum Tried {
-    Failed(ApiError),
-    Done(Vec<Refused>),
-}
-
-impl From<DbError> for Tried {
-    fn from(error: DbError) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-impl WriteError for Tried {
-    fn db_error(&self) -> Option<&DbError> {
-        match self {
-            Self::Failed(error) => error.db_error(),
-            Self::Done(_) => None,
-        }
-    }
-}
-
 impl Import {
-    /// The steps from the caller's areas to the list.
-    fn plan(&self, conn: &mut AnyConnection) -> Result<Vec<ReadyStep>, ApiError> {
-        let every_kind = Filter {
-            kinds: AreaKind::ALL.to_vec(),
-            ..Filter::default()
-        };
-        let registered = areas::list(conn, &self.caller.visible, &every_kind, None, i64::MAX)?;
+    /// The steps from the areas of its provinces to the list.
+    fn plan(&self, conn: &mut AnyConnection) -> Result<Arc<[ReadyStep]>, ApiError> {
+        let listed: Vec<Listed> = self.rows.iter().map(|(_, row)| row.clone()).collect();
+        let registered = areas::registered_of(conn, &self.caller.visible, &listed)?;
         let provinces = self.rows.iter().filter(|(_, row)| row.level == Level::Province);
         let not_ours: Vec<Violation> = provinces
             .filter(|(_, row)| !registered.iter().any(|area| area.code == row.code))
@@ -211,54 +170,26 @@ impl Import {
         if !not_ours.is_empty() {
             return Err(ApiError::invalid(not_ours));
         }
-        let listed: Vec<Listed> = self.rows.iter().map(|(_, row)| row.clone()).collect();
         let new_id = || AreaId::generate(self.clock.as_ref(), self.entropy.as_ref());
         let steps = self.edition.steps(&listed, &registered, new_id);
         if steps.len() > MOST_STEPS {
             return Err(ApiError::invalid(vec![too_many_steps(steps.len())]));
         }
-        Ok(steps)
+        Ok(steps.into())
     }
 
-    fn take(&self, recording: &mut Recording<'_, '_>, steps: &[ReadyStep]) -> Result<Vec<Refused>, ApiError> {
-        let refused = areas::take_steps(recording, steps)?;
+    /// Which steps were refused, and why, each at its row.
+    fn told(&self, steps: &[ReadyStep], refused: Vec<(usize, StoreError)>) -> Result<Vec<Refused>, ApiError> {
         let told = refused.into_iter().filter_map(|(place, error)| {
-            let code = steps.get(place)?.dated.step.code().to_owned();
-            let row = self
-                .rows
-                .iter()
-                .find(|(_, row)| row.code == code)
-                .map(|(number, _)| *number);
-            Some(Refused::of(row, code, error))
+            let code = steps.get(place)?.dated.step.code();
+            let row = self.rows.iter().find(|(_, row)| row.code == code);
+            Some(why_refused(error).map(|violations| Refused {
+                row: row.map(|(number, _)| *number),
+                area: code.to_owned(),
+                violations,
+            }))
         });
-        told.collect()
-    }
-
-    /// Takes every step and takes all of it back.
-    async fn try_all(
-        self: Arc<Self>,
-        app: &App,
-        steps: Vec<ReadyStep>,
-        language: Language,
-    ) -> Result<AreaImportReply, ApiError> {
-        let (rows, on) = (self.rows.len(), self.edition.on);
-        let tried = steps.clone();
-        let outcome = app
-            .db
-            .write(move |tx| {
-                let actor = Actor::system("dry run");
-                let mut recording = Recording::begin(tx, &actor).map_err(DbError::from)?;
-                let refused = self.take(&mut recording, &tried).map_err(Tried::Failed)?;
-                Err::<(), _>(Tried::Done(refused))
-            })
-            .await;
-        match outcome {
-            Ok(()) => Err(ApiError::internal(&"a trial was committed")),
-            Err(Tried::Failed(error)) => Err(error),
-            Err(Tried::Done(refused)) => {
-                Ok(AreaImportReply::of(rows, (true, on), &steps, &refused, language))
-            }
-        }
+        Ok(told.collect::<Result<_, StoreError>>()?)
     }
 }
 
@@ -273,24 +204,4 @@ fn too_many_steps(steps: usize) -> Violation {
             "It differs by {steps} steps; {MOST_STEPS} are taken at most. Use the command `qiaojian import areas`."
         ),
     )
-}
-
-impl Refused {
-    /// Why a step was refused.
-    fn of(row: Option<u32>, area: String, error: StoreError) -> Result<Self, ApiError> {
-        let violations = match error {
-            StoreError::Invalid(violations) => violations,
-            StoreError::Conflict(code) => {
-                let (zh, en) = crate::problem::conflict_text(code);
-                vec![Violation::new("", code, zh, en)]
-            }
-            StoreError::NotFound(_) => vec![unknown_area("")],
-            other => return Err(other.into()),
-        };
-        Ok(Self {
-            row,
-            area,
-            violations,
-        })
-    }
 }

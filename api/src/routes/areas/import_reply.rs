@@ -113,10 +113,7 @@ impl AreaImportReply {
                 row: refused.row,
                 area: refused.area.clone(),
                 code: violation.code,
-                detail: match language {
-                    Language::Chinese => violation.zh.to_string(),
-                    Language::English => violation.en.to_string(),
-                },
+                detail: language.sentence(violation).to_owned(),
             })
         });
         Self {

@@ -21,10 +21,10 @@ use utoipa::IntoParams;
 
 use super::template::{columns, style};
 use crate::app::App;
-use crate::attachment::{Workbook, attachment};
-use crate::auth::{Caller, Principal, needs};
+use crate::attachment::{Workbook, attachment, written};
+use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
-use crate::moment::{Times, subtree_asked_for};
+use crate::moment::{Times, View};
 use crate::problem::{ApiError, Problem};
 
 /// Rows read at a time: what is in memory of a register, however large.
@@ -114,7 +114,14 @@ pub async fn export(
     let (within, moment) = app
         .read_slow(move |conn| {
             snapshot(conn, |conn| {
-                settle(conn, &caller, area.as_deref(), (times, today))
+                let view = View::of(conn, &caller, area.as_deref(), (times, today))?;
+                let last = || {
+                    Ok::<_, ApiError>(Moment {
+                        as_of: last_day(),
+                        known: ledger::known(conn)?,
+                    })
+                };
+                Ok::<_, ApiError>((view.within, view.moment.map_or_else(last, Ok)?))
             })
         })
         .await?;
@@ -137,28 +144,6 @@ pub async fn export(
         Format::Csv => Ok(reply.streaming(try_unfold((rows, true), csv_part))),
         Format::Xlsx => Ok(reply.body(workbook(rows).await?)),
     }
-}
-
-/// The subtree and the moment that are asked for. Without a day it is what is known last.
-fn settle(
-    conn: &mut AnyConnection,
-    caller: &Principal,
-    area: Option<&str>,
-    (times, today): (Times, NaiveDate),
-) -> Result<(Subtree, Moment), ApiError> {
-    if times.are_asked_for() {
-        let moment = times.moment(conn, today)?;
-        return Ok((subtree_asked_for(conn, caller.area, area, moment)?, moment));
-    }
-    let within = match area {
-        Some(code) => areas::find(conn, &caller.visible, code)?.subtree(),
-        None => caller.visible.clone(),
-    };
-    let moment = Moment {
-        as_of: last_day(),
-        known: ledger::known(conn)?,
-    };
-    Ok((within, moment))
 }
 
 struct Question {
@@ -271,14 +256,4 @@ async fn workbook(mut rows: Rows) -> Result<Vec<u8>, ApiError> {
         .await?;
     }
     written(|| file.finish()).await
-}
-
-/// Writes on a thread that may wait for a disk.
-pub(super) async fn written<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, qiaojian_shared::sheets::WriteError> + Send + 'static,
-) -> Result<T, ApiError> {
-    web::block(work)
-        .await
-        .map_err(|error| ApiError::internal(&error))?
-        .map_err(|error| ApiError::internal(&error))
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, http::header, post, web};
 use chrono::NaiveDate;
+use qiaojian_shared::db::AnyConnection;
 use qiaojian_shared::db::dialect::look_at_register;
-use qiaojian_shared::db::{AnyConnection, snapshot};
 use qiaojian_shared::domain::Violation;
 use qiaojian_shared::ids::OrganizationId;
 use qiaojian_shared::sheets::Sheet;
 use qiaojian_shared::sheets::register::{self, Table};
-use qiaojian_shared::store::ledger;
+use qiaojian_shared::store::Foreseen;
 use qiaojian_shared::store::organizations::{self, Incoming, Judging, Verdict};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -95,14 +95,9 @@ pub async fn import(
     let (sheet, table) = read(file.bytes, reply).await?;
     let import = Arc::new(Import::new(&app, caller.principal(), table)?);
     let judging = Arc::clone(&import);
-    let (known, verdicts) = app
-        .read_slow(move |conn| {
-            snapshot(conn, |conn| {
-                Ok::<_, ApiError>((ledger::known(conn)?, judging.judge(conn)?))
-            })
-        })
-        .await?;
+    let mut judged = Foreseen::read(&app.db, move |conn| judging.judge(conn)).await?;
     if dry_run {
+        let verdicts = judged.found();
         if let Some(sheet) = sheet {
             return handed_back(sheet, import, verdicts, language).await;
         }
@@ -112,13 +107,7 @@ pub async fn import(
     let is_large = import.rows.len() >= LARGE;
     let reply = write
         .run(&app, &file.digest, move |recording| {
-            // Nobody wrote in between, mostly: then what was judged outside the transaction, which is short so, still holds.
-            let anew = if recording.recorded().seq == known.seq + 1 {
-                None
-            } else {
-                Some(import.judge(recording.conn())?)
-            };
-            let verdicts = anew.as_ref().unwrap_or(&verdicts);
+            let verdicts = judged.at(recording)?;
             if !partial
                 && verdicts
                     .iter()

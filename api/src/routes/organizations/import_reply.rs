@@ -11,13 +11,9 @@ use qiaojian_shared::text_enum;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::export::written;
 use super::import::Import;
-use crate::attachment::attachment;
-use crate::problem::{ApiError, Language};
-
-/// Errors that are listed; the rest is counted.
-const LISTED: usize = 1000;
+use crate::attachment::{attachment, written};
+use crate::problem::{ApiError, Language, MOST_LISTED};
 
 text_enum! {
     /// How the answer is given.
@@ -82,12 +78,12 @@ impl ImportReply {
             count(|verdict| matches!(verdict, Verdict::New(_)))
         };
         let listed = wrong(rows, verdicts)
-            .take(LISTED)
+            .take(MOST_LISTED)
             .map(|(row, violation)| RowError {
                 row,
                 field: field_of(&violation.pointer),
                 code: violation.code,
-                detail: sentence(violation, language).to_owned(),
+                detail: language.sentence(violation).to_owned(),
             });
         Self {
             dry_run,
@@ -96,7 +92,7 @@ impl ImportReply {
             unchanged: count(|verdict| matches!(verdict, Verdict::Unchanged)),
             refused,
             errors: listed.collect(),
-            more_errors: wrong(rows, verdicts).skip(LISTED).count(),
+            more_errors: wrong(rows, verdicts).skip(MOST_LISTED).count(),
         }
     }
 }
@@ -106,17 +102,11 @@ pub(super) fn refusal(rows: &[Incoming], verdicts: &[Verdict]) -> ApiError {
     let refused = verdicts
         .iter()
         .filter(|verdict| matches!(verdict, Verdict::Refused(_)));
-    let listed = wrong(rows, verdicts)
-        .take(LISTED)
-        .map(|(row, violation)| Violation {
-            pointer: format!("/rows/{row}/{}", field_of(&violation.pointer)).into(),
-            ..violation.clone()
-        });
-    ApiError::rows_refused(
-        refused.count(),
-        listed.collect(),
-        wrong(rows, verdicts).skip(LISTED).count(),
-    )
+    let told = wrong(rows, verdicts).map(|(row, violation)| Violation {
+        pointer: format!("/rows/{row}/{}", field_of(&violation.pointer)).into(),
+        ..violation.clone()
+    });
+    ApiError::rows_refused(refused.count(), told)
 }
 
 fn wrong<'a>(rows: &'a [Incoming], verdicts: &'a [Verdict]) -> impl Iterator<Item = (u32, &'a Violation)> {
@@ -127,13 +117,6 @@ fn wrong<'a>(rows: &'a [Incoming], verdicts: &'a [Verdict]) -> impl Iterator<Ite
         };
         violations.iter().map(|violation| (row.number, violation))
     })
-}
-
-fn sentence(violation: &Violation, language: Language) -> &str {
-    match language {
-        Language::Chinese => &violation.zh,
-        Language::English => &violation.en,
-    }
 }
 
 /// The file that was sent, each cell in its place, with a column that says what is wrong with its row.
@@ -185,8 +168,8 @@ fn told(verdict: &Verdict, language: Language) -> String {
         let field = field_of(&violation.pointer);
         let column = COLUMNS.iter().find(|column| column.field.as_str() == field);
         match column {
-            Some(column) => format!("{}：{}", column.zh, sentence(violation, language)),
-            None => sentence(violation, language).to_owned(),
+            Some(column) => format!("{}：{}", column.zh, language.sentence(violation)),
+            None => language.sentence(violation).to_owned(),
         }
     };
     violations.iter().map(one).collect::<Vec<_>>().join(" ")

@@ -1,12 +1,12 @@
 //! The blank table an office fills in.
 
-use actix_web::{HttpResponse, get, web};
+use actix_web::{HttpResponse, get};
 use qiaojian_shared::sheets::register::{COLUMNS, DATA_SHEET, Field, NOTES};
 use qiaojian_shared::sheets::{Column, CsvWriter, Format, SheetStyle, WriteError, XlsxWriter};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::attachment::{Workbook, attachment};
+use crate::attachment::{Workbook, attachment, written};
 use crate::auth::{Caller, needs};
 use crate::extract::Params;
 use crate::problem::{ApiError, Problem};
@@ -39,13 +39,11 @@ pub async fn template(
     params: Params<TemplateParams>,
 ) -> Result<HttpResponse, ApiError> {
     let format = params.format.unwrap_or(Format::Xlsx);
-    let bytes = web::block(move || match format {
+    let bytes = written(move || match format {
         Format::Csv => Ok(csv()),
         Format::Xlsx => xlsx(),
     })
-    .await
-    .map_err(|error| ApiError::internal(&error))?
-    .map_err(|error| ApiError::internal(&error))?;
+    .await?;
     Ok(attachment(format, "organizations-template").body(bytes))
 }
 

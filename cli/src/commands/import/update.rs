@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use chrono::NaiveDate;
-use qiaojian_shared::db::{DbError, WriteError};
+use qiaojian_api::why_refused;
+use qiaojian_shared::domain::Violation;
 use qiaojian_shared::domain::area::update::{Listed, Step};
 use qiaojian_shared::ids::AreaId;
 use qiaojian_shared::store::areas::{self, AreaVersion, Edition, ReadyStep};
@@ -34,7 +36,7 @@ pub async fn run(
     let listed: Vec<Listed> = lines.into_iter().map(|line| line.row.listed()).collect();
     let work = Work::new(parts, file, on, &listed, &known);
     let refused = work.try_all(parts).await?;
-    for step in &work.steps {
+    for step in work.steps.iter() {
         say(told(&step.dated.step, &known));
     }
     let summary = summary(&work.steps);
@@ -55,28 +57,7 @@ pub async fn run(
 }
 
 struct Work {
-    steps: Vec<ReadyStep>,
-}
-
-/// How trying ended: it always ends with nothing written.
-enum Tried {
-    Db(DbError),
-    Refused(Vec<String>),
-}
-
-impl From<DbError> for Tried {
-    fn from(error: DbError) -> Self {
-        Self::Db(error)
-    }
-}
-
-impl WriteError for Tried {
-    fn db_error(&self) -> Option<&DbError> {
-        match self {
-            Self::Db(error) => Some(error),
-            Self::Refused(_) => None,
-        }
-    }
+    steps: Arc<[ReadyStep]>,
 }
 
 impl Work {
@@ -97,30 +78,18 @@ impl Work {
         };
         let new_id = || AreaId::generate(parts.clock.as_ref(), parts.entropy.as_ref());
         Self {
-            steps: edition.steps(listed, known.values(), new_id),
+            steps: edition.steps(listed, known.values(), new_id).into(),
         }
     }
 
-    /// Takes every step in one transaction and takes all of it back. Gives what was refused.
+    /// Tries every step. Gives what was refused, in sentences.
     async fn try_all(&self, parts: &Parts) -> anyhow::Result<Vec<String>> {
-        let steps = self.steps.clone();
-        let tried = parts
-            .db
-            .write(move |tx| {
-                let actor = Actor::system("import areas");
-                let mut recording = Recording::begin(tx, &actor).map_err(DbError::from)?;
-                let refused = areas::take_steps(&mut recording, &steps).map_err(Tried::Db)?;
-                let told = refused
-                    .iter()
-                    .filter_map(|(place, error)| Some(refusal(steps.get(*place)?, error)));
-                Err::<(), _>(Tried::Refused(told.collect()))
-            })
-            .await;
-        match tried {
-            Ok(()) => Ok(Vec::new()),
-            Err(Tried::Refused(refused)) => Ok(refused),
-            Err(Tried::Db(error)) => Err(error.into()),
-        }
+        let refused = areas::try_steps(&parts.db, Arc::clone(&self.steps)).await?;
+        let told = refused.into_iter().filter_map(|(place, error)| {
+            let step = self.steps.get(place)?;
+            Some(why_refused(error).map(|violations| refusal(step, &violations)))
+        });
+        Ok(told.collect::<Result<_, _>>()?)
     }
 
     async fn take_all(&self, parts: &Parts) -> anyhow::Result<()> {
@@ -145,17 +114,9 @@ impl Work {
     }
 }
 
-fn refusal(step: &ReadyStep, error: &StoreError) -> String {
-    let why = match error {
-        StoreError::Invalid(violations) => violations
-            .iter()
-            .map(|violation| violation.en.as_ref())
-            .collect::<Vec<_>>()
-            .join(" "),
-        StoreError::Conflict(code) => qiaojian_api::conflict_text(code).1.to_owned(),
-        other => other.to_string(),
-    };
-    format!("{}: {why}", told(&step.dated.step, &HashMap::new()))
+fn refusal(step: &ReadyStep, violations: &[Violation]) -> String {
+    let why: Vec<&str> = violations.iter().map(|violation| &*violation.en).collect();
+    format!("{}: {}", told(&step.dated.step, &HashMap::new()), why.join(" "))
 }
 
 /// A step as a line, with the names of the register.

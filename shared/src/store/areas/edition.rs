@@ -1,17 +1,21 @@
 //! A new edition of the national list: the steps that lead to it, and how they are taken.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use super::AreaVersion;
 use super::change::Turn;
+use super::read::{by_codes, list};
 use super::update::take_step;
-use crate::db::DbError;
+use super::{AreaVersion, Filter, Subtree};
+use crate::db::{AnyConnection, Db, DbError, WriteError};
 use crate::domain::area::update::{DatedStep, Listed, Registered, steps};
+use crate::domain::area::{AreaKind, Level};
 use crate::ids::AreaId;
-use crate::store::StoreError;
 use crate::store::ledger::Recording;
+use crate::store::{Actor, StoreError, StoreResult};
 
 /// A step of an update, with what it needs.
 #[derive(Debug, Clone)]
@@ -55,6 +59,70 @@ impl Edition {
             dated,
         };
         steps(listed, &registered).into_iter().map(ready).collect()
+    }
+}
+
+/// What is registered and visible of the provinces that a list names: the list is complete for them, and says nothing of others.
+///
+/// # Errors
+/// The database's.
+pub fn registered_of(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    listed: &[Listed],
+) -> StoreResult<Vec<AreaVersion>> {
+    let every_kind = Filter {
+        kinds: AreaKind::ALL.to_vec(),
+        ..Filter::default()
+    };
+    let codes = listed
+        .iter()
+        .filter(|row| row.level == Level::Province)
+        .map(|row| row.code.as_str());
+    let mut registered = Vec::new();
+    for province in by_codes(conn, visible, codes)?.into_values() {
+        registered.extend(list(conn, &province.subtree(), &every_kind, None, i64::MAX)?);
+    }
+    Ok(registered)
+}
+
+/// How a trial ended: it always ends with nothing written.
+enum Tried {
+    Failed(DbError),
+    Refused(Vec<(usize, StoreError)>),
+}
+
+impl From<DbError> for Tried {
+    fn from(error: DbError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl WriteError for Tried {
+    fn db_error(&self) -> Option<&DbError> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::Refused(_) => None,
+        }
+    }
+}
+
+/// Takes every step in one transaction, which others wait for, and takes all of it back. Gives those that were refused, each with its
+/// place.
+///
+/// # Errors
+/// The database's.
+pub async fn try_steps(db: &Db, steps: Arc<[ReadyStep]>) -> Result<Vec<(usize, StoreError)>, DbError> {
+    let tried = db.write(move |tx| {
+        let actor = Actor::system("dry run");
+        let mut recording = Recording::begin(tx, &actor).map_err(DbError::from)?;
+        let refused = take_steps(&mut recording, &steps)?;
+        Err::<Infallible, _>(Tried::Refused(refused))
+    });
+    match tried.await {
+        Ok(never) => match never {},
+        Err(Tried::Failed(error)) => Err(error),
+        Err(Tried::Refused(refused)) => Ok(refused),
     }
 }
 

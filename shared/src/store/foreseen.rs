@@ -1,0 +1,57 @@
+//! What is looked up before it is written, outside of the transaction, so that the writer is held for the writing alone.
+
+use std::sync::Arc;
+
+use super::ledger::{self, Recording};
+use crate::db::{AnyConnection, Db, WriteError, snapshot};
+
+/// What was found in the register at some place of its ledger, and how to find it anew.
+pub struct Foreseen<T, F> {
+    /// Everything up to here was known to it.
+    seq: i64,
+    found: T,
+    find: Arc<F>,
+}
+
+impl<T, E, F> Foreseen<T, F>
+where
+    T: Send + 'static,
+    E: WriteError + From<diesel::result::Error>,
+    F: Fn(&mut AnyConnection) -> Result<T, E> + Send + Sync + 'static,
+{
+    /// Finds it, in one snapshot.
+    ///
+    /// # Errors
+    /// Those of `find`, or the database's.
+    pub async fn read(db: &Db, find: F) -> Result<Self, E> {
+        let find = Arc::new(find);
+        let finding = Arc::clone(&find);
+        let (seq, found) = db
+            .read_slow(move |conn| {
+                snapshot(conn, |conn| {
+                    Ok::<_, E>((ledger::known(conn)?.seq, finding(conn)?))
+                })
+            })
+            .await?;
+        Ok(Self { seq, found, find })
+    }
+
+    /// What was found.
+    pub fn found(self) -> T {
+        self.found
+    }
+
+    /// What stands when it is written: mostly nobody wrote in between, and what was found holds; else it is found anew. It is asked
+    /// before anything is written.
+    ///
+    /// # Errors
+    /// Those of `find`.
+    pub fn at(&mut self, recording: &mut Recording<'_, '_>) -> Result<&T, E> {
+        let before = recording.recorded().seq - 1;
+        if self.seq != before {
+            self.found = (self.find)(recording.conn())?;
+            self.seq = before;
+        }
+        Ok(&self.found)
+    }
+}
