@@ -4,6 +4,7 @@ mod areas;
 mod assignments;
 mod changes;
 mod figures;
+mod foreseen;
 mod histories;
 mod ledger;
 pub mod organizations;
