@@ -1,39 +1,36 @@
-//! Tables in files: CSV, plain or packed with zstd, in UTF-8 or, as spreadsheets in China save it, in GB18030.
+//! Tables of areas in files: what `POST /v1/areas/import` takes, or CSV of any size, plain or packed with zstd.
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
-use qiaojian_shared::sheets;
-use serde::de::DeserializeOwned;
+use qiaojian_shared::domain::Violation;
+use qiaojian_shared::sheets::areas::{self, ListedRow};
 
 /// Unpacked bytes at most. The whole country to village level takes 40 MB; a file beyond this is no area table.
 const MOST_BYTES: u64 = 512 * 1024 * 1024;
 
-/// A row, and where in the file it begins.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Line<T> {
-    /// From 1, as an editor counts.
-    pub number: u64,
-    pub row: T,
-}
-
-/// The rows of the file, which must have these columns, may have the `optional` ones, and has no others, in any order.
+/// The rows of the file, each with its number as a spreadsheet counts, or with what cannot be read of it.
 ///
 /// # Errors
-/// When the file cannot be opened, is damaged, is in no known encoding, or has other columns or a row that does not fit. Each names
-/// the file, and the row by its line.
-pub fn read<T: DeserializeOwned>(
-    path: &Path,
-    columns: &[&str],
-    optional: &[&str],
-) -> anyhow::Result<Vec<Line<T>>> {
-    let name = path.display();
+/// When the file cannot be opened or is no table of areas. Each names the file.
+pub fn read(path: &Path) -> anyhow::Result<Vec<ListedRow>> {
     let bytes = unpack(path)?;
-    let text = decode(&bytes).with_context(|| format!("cannot read {name}"))?;
-    rows(&text, columns, optional).with_context(|| format!("cannot read {name}"))
+    areas::read_trusted(&bytes)
+        .map_err(|wrong| anyhow!(in_a_line(&wrong)))
+        .with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// What is wrong, one sentence after another, each behind its field.
+pub fn in_a_line(wrong: &[Violation]) -> String {
+    let sentences = wrong
+        .iter()
+        .map(|violation| match violation.pointer.trim_start_matches('/') {
+            "" => violation.en.to_string(),
+            field => format!("{field}: {}", violation.en),
+        });
+    sentences.collect::<Vec<_>>().join(" ")
 }
 
 fn unpack(path: &Path) -> anyhow::Result<Vec<u8>> {
@@ -62,114 +59,28 @@ fn unpack(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn decode(bytes: &[u8]) -> anyhow::Result<Cow<'_, str>> {
-    sheets::decode(bytes).map_err(|encoding| {
-        anyhow!("it is neither UTF-8 nor GB18030 text (read as {encoding}): save it as CSV in UTF-8")
-    })
-}
-
-fn rows<T: DeserializeOwned>(
-    text: &str,
-    columns: &[&str],
-    optional: &[&str],
-) -> anyhow::Result<Vec<Line<T>>> {
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::Headers)
-        .from_reader(text.as_bytes());
-    let header = reader.headers()?.clone();
-    let missing: Vec<_> = columns
-        .iter()
-        .copied()
-        .filter(|column| !header.iter().any(|it| it == *column))
-        .collect();
-    let unknown: Vec<_> = header
-        .iter()
-        .filter(|it| !columns.contains(it) && !optional.contains(it))
-        .collect();
-    let is_twice = |(place, it): (usize, &str)| header.iter().take(place).any(|before| before == it);
-    if !missing.is_empty() || !unknown.is_empty() || header.iter().enumerate().any(is_twice) {
-        bail!(
-            "the first line must name the columns {}, each once; missing: {}; unknown: {}",
-            columns.join(", "),
-            or_none(&missing),
-            or_none(&unknown)
-        );
-    }
-    let mut rows = Vec::new();
-    let mut row = csv::StringRecord::new();
-    loop {
-        let line = reader.position().line();
-        let more = reader
-            .read_record(&mut row)
-            .with_context(|| format!("after line {line}"))?;
-        if !more {
-            return Ok(rows);
-        }
-        let number = row.position().map_or(line, csv::Position::line);
-        rows.push(Line {
-            number,
-            row: row
-                .deserialize(Some(&header))
-                .with_context(|| format!("line {number}"))?,
-        });
-    }
-}
-
-fn or_none(names: &[&str]) -> String {
-    if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(", ")
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use encoding_rs::GB18030;
-
     use super::*;
 
-    const COLUMNS: [&str; 2] = ["code", "name"];
-
-    fn read_bytes(bytes: &[u8]) -> anyhow::Result<Vec<Line<(String, String)>>> {
-        rows(&decode(bytes)?, &COLUMNS, &[])
-    }
-
-    fn sentence(bytes: &[u8]) -> String {
-        format!("{:#}", read_bytes(bytes).unwrap_err())
-    }
-
     #[test]
-    fn every_encoding_a_spreadsheet_saves_gives_the_same_rows() {
-        let text = "code,name\n340304,禹会区\n340302,龙子湖区\n";
-        let expected =
-            [(2, "340304", "禹会区"), (3, "340302", "龙子湖区")].map(|(number, code, name)| Line {
-                number,
-                row: (code.to_owned(), name.to_owned()),
-            });
-        let gb = GB18030.encode(text).0;
-        assert_ne!(gb, text.as_bytes());
-        let utf16: Vec<u8> = [0xFF, 0xFE]
-            .into_iter()
-            .chain(text.encode_utf16().flat_map(u16::to_le_bytes))
-            .collect();
-        let marked = ["\u{feff}", text].concat();
-        for bytes in [text.as_bytes(), marked.as_bytes(), &gb, &utf16] {
-            assert_eq!(read_bytes(bytes).unwrap(), expected);
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_a_sentence() {
-        assert!(sentence(b"code,name\n1,\xFF\xFF\n").contains("neither UTF-8 nor GB18030"));
-        for (header, says) in [
-            ("code\n", "missing: name; unknown: none"),
-            ("code,name,colour\n", "missing: none; unknown: colour"),
-            ("code,name,name\n", "each once"),
-            ("", "missing: code, name"),
+    fn what_is_no_table_of_areas_is_a_sentence() {
+        let sentence = |bytes| in_a_line(&areas::read_trusted(bytes).unwrap_err());
+        for (bytes, says) in [
+            (
+                &b"code,level,parent,name,kind\n1,\xFF\xFF\n"[..],
+                "neither UTF-8 nor GB18030",
+            ),
+            (b"code,level,parent,name\n", "The column “*性质 kind” is missing."),
+            (b"code,level,parent,name,kind,colour\n", "“colour” is no column."),
+            (
+                b"code,code,level,parent,name,kind\n",
+                "The column “code” stands there more than once.",
+            ),
+            (b"", "The file has no header."),
+            (b"PK\x03\x04", "damaged"),
         ] {
-            assert!(sentence(header.as_bytes()).contains(says), "{header:?}");
+            assert!(sentence(bytes).contains(says), "{} | {says}", sentence(bytes));
         }
-        assert!(sentence(b"code,name\n1,a\n2\n").contains("line 3"));
     }
 }

@@ -1,9 +1,9 @@
 //! The `qiaojian` command: it composes API and worker, and does what an administrator needs at a terminal.
 
+mod area_file;
 mod args;
 mod commands;
 mod credentials;
-mod csv_file;
 pub mod demo;
 mod files;
 mod log;

@@ -9,13 +9,14 @@ use anyhow::Context as _;
 use chrono::NaiveDate;
 use qiaojian_shared::clock::{Clock, Entropy};
 use qiaojian_shared::domain::area::AreaKind;
+use qiaojian_shared::domain::area::update::Listed;
 use qiaojian_shared::ids::AreaId;
+use qiaojian_shared::sheets::areas::ListedRow;
 use qiaojian_shared::store::areas::{self, AreaVersion, Filter, NewArea};
 use qiaojian_shared::store::{Actor, Recording, StoreError, Subtree};
 
+use crate::area_file::{self, in_a_line};
 use crate::args::{Import, ImportWhat, Settings};
-use crate::csv_file::{self, Line};
-use crate::demo::AreaRow;
 use crate::settings::{Parts, Schema};
 use crate::terminal::{error, progress, say};
 
@@ -26,7 +27,10 @@ const SHOWN: usize = 20;
 /// From when on imported areas are valid: before anything that is recorded.
 const BEGINNING: Option<NaiveDate> = NaiveDate::from_ymd_opt(1949, 10, 1);
 
-/// Loads areas from a CSV file, or says what would be loaded.
+/// A row of the file with its number, as a spreadsheet counts.
+type Row = (u32, Listed);
+
+/// Loads areas from a file, or says what would be loaded.
 pub async fn run(settings: &Settings, import: &Import) -> anyhow::Result<()> {
     let ImportWhat::Areas {
         file,
@@ -34,38 +38,33 @@ pub async fn run(settings: &Settings, import: &Import) -> anyhow::Result<()> {
         update_on,
     } = &import.what;
     let path = file.clone();
-    let optional: &[&str] = if update_on.is_some() {
-        &AreaRow::OF_AN_EDITION
-    } else {
-        &[]
-    };
     // On the blocking pool: a file may be a pipe that nobody writes to, and a signal must not wait for it.
-    let lines = tokio::task::spawn_blocking(move || csv_file::read(&path, &AreaRow::COLUMNS, optional))
+    let rows = tokio::task::spawn_blocking(move || area_file::read(&path))
         .await
         .context("reading the file was cut short")??;
+    let rows = whole_rows(rows)?;
     if let Some(on) = update_on {
         let parts = settings.parts(Schema::Migrated).await?;
-        let known = known_areas(&parts).await?;
-        return update::run(&parts, file, lines, known, (*on, *dry_run)).await;
+        return update::run(&parts, file, rows, (*on, *dry_run)).await;
     }
     if *dry_run {
         let known = match settings.parts_if_there().await? {
             Some(parts) => known_areas(&parts).await?,
             None => HashMap::new(),
         };
-        refuse_bad_rows(&lines, &known)?;
-        let summary = told_of_known_rows(&lines, &known);
+        refuse_bad_rows(&rows, &known)?;
+        let summary = told_of_known_rows(&rows, &known);
         say(format!(
             "would add {} areas; {summary}",
-            new_rows(lines, &known).len()
+            new_rows(rows, &known).len()
         ));
         return Ok(());
     }
     let parts = settings.parts(Schema::Migrated).await?;
     let known = known_areas(&parts).await?;
-    refuse_bad_rows(&lines, &known)?;
-    let summary = told_of_known_rows(&lines, &known);
-    let new = new_rows(lines, &known);
+    refuse_bad_rows(&rows, &known)?;
+    let summary = told_of_known_rows(&rows, &known);
+    let new = new_rows(rows, &known);
     let total = new.len();
     write(&parts, new, known).await?;
     say(format!("added {total} areas; {summary}"));
@@ -86,25 +85,43 @@ async fn known_areas(parts: &Parts) -> anyhow::Result<HashMap<String, AreaVersio
     Ok(rows.into_iter().map(|area| (area.code.clone(), area)).collect())
 }
 
-fn refuse_bad_rows(lines: &[Line<AreaRow>], known: &HashMap<String, AreaVersion>) -> anyhow::Result<()> {
-    let problems = check::problems(lines, known);
-    show(&problems);
+/// The rows, unless one cannot be read.
+fn whole_rows(read: Vec<ListedRow>) -> anyhow::Result<Vec<Row>> {
+    let all = read.len();
+    let mut unread = Vec::new();
+    let rows = read.into_iter().filter_map(|(number, row)| match row {
+        Ok(row) => Some((number, row)),
+        Err(wrong) => {
+            unread.push(format!("row {number}: {}", in_a_line(&wrong)));
+            None
+        }
+    });
+    let rows = rows.collect();
+    refuse(&unread, all)?;
+    Ok(rows)
+}
+
+fn refuse_bad_rows(rows: &[Row], known: &HashMap<String, AreaVersion>) -> anyhow::Result<()> {
+    refuse(&check::problems(rows, known), rows.len())
+}
+
+fn refuse(problems: &[String], all: usize) -> anyhow::Result<()> {
+    show(problems);
     anyhow::ensure!(
         problems.is_empty(),
-        "{} of {} rows cannot be loaded; nothing was written",
+        "{} of {all} rows cannot be loaded; nothing was written",
         problems.len(),
-        lines.len()
     );
     Ok(())
 }
 
 /// Says which rows are registered otherwise, and counts those that are registered at all.
-fn told_of_known_rows(lines: &[Line<AreaRow>], known: &HashMap<String, AreaVersion>) -> String {
-    let differences = check::differences(lines, known);
+fn told_of_known_rows(rows: &[Row], known: &HashMap<String, AreaVersion>) -> String {
+    let differences = check::differences(rows, known);
     show(&differences);
-    let there = lines
+    let there = rows
         .iter()
-        .filter(|line| known.contains_key(&line.row.code))
+        .filter(|(_, row)| known.contains_key(&row.code))
         .count();
     match differences.len() {
         0 => format!("{there} are there already"),
@@ -120,15 +137,15 @@ fn show(lines: &[String]) {
     }
 }
 
-fn new_rows(lines: Vec<Line<AreaRow>>, known: &HashMap<String, AreaVersion>) -> Vec<AreaRow> {
-    let rows = lines.into_iter().map(|line| line.row);
+fn new_rows(rows: Vec<Row>, known: &HashMap<String, AreaVersion>) -> Vec<Listed> {
+    let rows = rows.into_iter().map(|(_, row)| row);
     rows.filter(|row| !known.contains_key(&row.code)).collect()
 }
 
 /// Writes level by level, so that each area finds its parent.
 async fn write(
     parts: &Parts,
-    mut rows: Vec<AreaRow>,
+    mut rows: Vec<Listed>,
     mut known: HashMap<String, AreaVersion>,
 ) -> anyhow::Result<()> {
     rows.sort_by(|one, other| (one.level, &one.code).cmp(&(other.level, &other.code)));
@@ -160,7 +177,7 @@ async fn write(
 }
 
 fn new_area(
-    row: &AreaRow,
+    row: &Listed,
     known: &HashMap<String, AreaVersion>,
     clock: &dyn Clock,
     entropy: &dyn Entropy,

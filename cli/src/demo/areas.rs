@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use qiaojian_shared::domain::area::update::Listed;
 use qiaojian_shared::domain::area::{AreaKind, Level};
 use serde::Deserialize;
 
@@ -23,33 +22,6 @@ pub struct AreaRow {
     pub name: String,
     /// What the row stands for.
     pub kind: AreaKind,
-    /// The codes of the areas it came out of, separated by `;`. Only in a new edition of the list.
-    #[serde(default)]
-    pub predecessors: Option<String>,
-    /// From when on it is so. Only in a new edition of the list.
-    #[serde(default)]
-    pub valid_from: Option<chrono::NaiveDate>,
-}
-
-impl AreaRow {
-    /// The columns of an area table.
-    pub const COLUMNS: [&'static str; 5] = ["code", "level", "parent", "name", "kind"];
-
-    /// The columns a new edition of the list may have besides.
-    pub const OF_AN_EDITION: [&'static str; 2] = ["predecessors", "valid_from"];
-
-    /// The row as a row of the national list.
-    pub fn listed(self) -> Listed {
-        Listed {
-            code: self.code,
-            level: self.level,
-            parent: self.parent,
-            name: self.name,
-            kind: self.kind,
-            predecessors: Listed::codes(&self.predecessors.unwrap_or_default()),
-            valid_from: self.valid_from,
-        }
-    }
 }
 
 /// The embedded areas of Anhui, by code.

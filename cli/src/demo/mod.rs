@@ -52,7 +52,5 @@ fn yuhui_park() -> AreaRow {
         parent: Some(organizations::YUHUI.to_owned()),
         name: "禹会区侨创产业园区（示例）".to_owned(),
         kind: AreaKind::Administrative,
-        predecessors: None,
-        valid_from: None,
     }
 }

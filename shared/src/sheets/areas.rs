@@ -1,7 +1,9 @@
 //! The national list of areas as a table.
 
 use super::row::RowReader;
-use super::{Choices, Column, Layout, Need, Sheet};
+use super::{
+    Choices, Collector, Column, Format, Layout, Limits, Need, Sheet, SheetRow, csv, faults, text_of,
+};
 use crate::domain::Violation;
 use crate::domain::area::update::Listed;
 use crate::domain::area::{AreaKind, Level};
@@ -63,22 +65,55 @@ const COLUMNS: &[Column<AreaField>] = &[
     column(AreaField::ValidFrom, "生效日期", &[]),
 ];
 
+/// Rows of a list at most that is sent: a province to village level has up to 60,000.
+pub const MOST_ROWS: usize = 100_000;
+
 /// A row of the list with its number, or what cannot be read of it.
 pub type ListedRow = (u32, Result<Listed, Vec<Violation>>);
 
-/// Reads a sheet as the national list.
+/// Reads a file as the national list.
 ///
 /// # Errors
-/// Everything that is wrong with the header.
-pub fn read(sheet: &Sheet) -> Result<Vec<ListedRow>, Vec<Violation>> {
+/// What is wrong with the file as a whole, or everything that is wrong with its header.
+pub fn read(bytes: &[u8]) -> Result<Vec<ListedRow>, Vec<Violation>> {
+    let sheet = Sheet::read_up_to(bytes, MOST_ROWS).map_err(|wrong| vec![wrong])?;
     let layout = Layout::of(&sheet.header, COLUMNS)?;
-    let rows = sheet.rows.iter();
-    Ok(rows
-        .map(|row| (row.number, listed(RowReader::of(&layout, row, |_| true))))
-        .collect())
+    Ok(sheet.rows.iter().map(|row| listed(&layout, row)).collect())
 }
 
-fn listed(mut row: RowReader<'_, AreaField>) -> Result<Listed, Vec<Violation>> {
+/// The same of a file of whoever runs the system, which may be CSV of any size: the whole country has 665,273 rows.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_trusted(bytes: &[u8]) -> Result<Vec<ListedRow>, Vec<Violation>> {
+    let format = Format::of(bytes).map_err(|wrong| vec![wrong])?;
+    if format == Format::Xlsx {
+        return read(bytes);
+    }
+    let (mut layout, mut rows) = (None, Vec::new());
+    let mut each = |row: SheetRow| {
+        match &layout {
+            None => layout = Some(Layout::of(&row.texts(), COLUMNS)),
+            Some(Ok(layout)) => rows.push(listed(layout, &row)),
+            Some(Err(_)) => {}
+        }
+        Ok(())
+    };
+    text_of(bytes)
+        .and_then(|text| csv::read(&text, &mut Collector::new(Limits::NONE, &mut each)))
+        .map_err(|wrong| vec![wrong])?;
+    match layout {
+        None => Err(vec![faults::no_header()]),
+        Some(Err(wrong)) => Err(wrong),
+        Some(Ok(_)) => Ok(rows),
+    }
+}
+
+fn listed(layout: &Layout<AreaField>, row: &SheetRow) -> ListedRow {
+    (row.number, record(RowReader::of(layout, row, |_| true)))
+}
+
+fn record(mut row: RowReader<'_, AreaField>) -> Result<Listed, Vec<Violation>> {
     let listed = Listed {
         code: row.code(AreaField::Code).unwrap_or_default(),
         level: row.word(AreaField::Level, LEVELS).unwrap_or(Level::Village),

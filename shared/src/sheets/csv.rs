@@ -7,7 +7,7 @@ use super::{Collector, faults};
 use crate::domain::Violation;
 
 /// Hands every row to `rows`.
-pub(super) fn read(text: &str, rows: &mut Collector) -> Result<(), Violation> {
+pub(super) fn read(text: &str, rows: &mut Collector<'_>) -> Result<(), Violation> {
     if text.contains('\0') {
         return Err(faults::unknown_format());
     }
@@ -23,7 +23,7 @@ pub(super) fn read(text: &str, rows: &mut Collector) -> Result<(), Violation> {
         number += 1;
         rest = row(rest, delimiter, number, rows)?;
     }
-    Ok(())
+    rows.end_row()
 }
 
 /// Reads one row, and gives what is behind it.
@@ -31,7 +31,7 @@ fn row<'a>(
     mut rest: &'a str,
     delimiter: char,
     number: u32,
-    rows: &mut Collector,
+    rows: &mut Collector<'_>,
 ) -> Result<&'a str, Violation> {
     let mut column = 0;
     loop {

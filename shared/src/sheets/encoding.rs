@@ -9,7 +9,7 @@ use encoding_rs::{Encoding, GB18030, UTF_8};
 ///
 /// # Errors
 /// The name of the encoding it was read as, and is not.
-pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, &'static str> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, &'static str> {
     let (encoding, mark) = Encoding::for_bom(bytes).unwrap_or_else(|| {
         let encoding = if std::str::from_utf8(bytes).is_ok() {
             UTF_8

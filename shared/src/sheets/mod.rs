@@ -21,13 +21,14 @@ mod xlsx;
 pub use cell::{Cell, clean, half_width, neutralise, without_guard};
 pub use columns::{Choices, Column, Layout, Need, normal_form};
 pub use dates::{read_day, read_precise, show_precise};
-pub use encoding::decode;
 pub use write::{CsvWriter, HELP_SHEET, SheetStyle, WriteError, XlsxWriter};
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::domain::Violation;
 use cell::has_more_chars;
+
+use crate::domain::Violation;
 
 /// Bytes of a file at most.
 pub const MOST_BYTES: usize = 8 * 1024 * 1024;
@@ -61,6 +62,17 @@ text_enum! {
 }
 
 impl Format {
+    /// What a file is, by its first bytes.
+    fn of(bytes: &[u8]) -> Result<Self, Violation> {
+        match bytes {
+            [] => Err(faults::no_header()),
+            [b'P', b'K', 3 | 5, 4 | 6, ..] => Ok(Self::Xlsx),
+            [0xD0, 0xCF, 0x11, 0xE0, ..] => Err(faults::old_format()),
+            [b'%', b'P', b'D', b'F', ..] | [b'{' | b'<', ..] => Err(faults::unknown_format()),
+            _ => Ok(Self::Csv),
+        }
+    }
+
     /// Its media type.
     pub const fn media_type(self) -> &'static str {
         match self {
@@ -77,6 +89,18 @@ pub struct SheetRow {
     pub number: u32,
     /// What is not blank, by column from 0.
     pub cells: Vec<(u32, Cell)>,
+}
+
+impl SheetRow {
+    /// Its texts, by column: a header.
+    fn texts(&self) -> Vec<String> {
+        let mut texts: Vec<String> = Vec::new();
+        for (column, cell) in &self.cells {
+            texts.resize(usize::try_from(*column).unwrap_or(usize::MAX), String::new());
+            texts.push(cell.text().to_owned());
+        }
+        texts
+    }
 }
 
 /// A table as it was read: a header, and the rows below it that are not blank.
@@ -115,44 +139,88 @@ impl Sheet {
     /// # Errors
     /// As [`Self::read`].
     pub fn read_up_to(bytes: &[u8], most: usize) -> Result<Self, Violation> {
-        let mut rows = Collector {
-            most,
-            ..Collector::default()
-        };
-        let format = match bytes {
-            [] => return Err(faults::no_header()),
-            [b'P', b'K', 3 | 5, 4 | 6, ..] => {
-                // Whoever reads other people's archives may stumble over one; then it is the file that is damaged.
-                catch_unwind(AssertUnwindSafe(|| xlsx::read(bytes, &mut rows)))
-                    .unwrap_or_else(|_| Err(faults::damaged()))?;
-                Format::Xlsx
+        let (mut header, mut rows) = (None, Vec::new());
+        let mut each = |row: SheetRow| {
+            match header {
+                None => header = Some((row.number, row.texts())),
+                Some(_) => rows.push(row),
             }
-            [0xD0, 0xCF, 0x11, 0xE0, ..] => return Err(faults::old_format()),
-            [b'%', b'P', b'D', b'F', ..] | [b'{' | b'<', ..] => return Err(faults::unknown_format()),
-            text => {
-                csv::read(
-                    &encoding::decode(text).map_err(|_| faults::unknown_encoding())?,
-                    &mut rows,
-                )?;
-                Format::Csv
-            }
+            Ok(())
         };
-        rows.finish(format)
+        let mut collector = Collector::new(Limits::of_rows(most), &mut each);
+        let format = Format::of(bytes)?;
+        match format {
+            // Whoever reads other people's archives may stumble over one; then it is the file that is damaged.
+            Format::Xlsx => catch_unwind(AssertUnwindSafe(|| xlsx::read(bytes, &mut collector)))
+                .unwrap_or_else(|_| Err(faults::damaged()))?,
+            Format::Csv => csv::read(&text_of(bytes)?, &mut collector)?,
+        }
+        let (header_row, header) = header.ok_or_else(faults::no_header)?;
+        Ok(Self {
+            format,
+            header,
+            header_row,
+            rows,
+        })
     }
 }
 
-/// Takes cells in their order, and refuses what is too much.
-#[derive(Default)]
-struct Collector {
-    most: usize,
-    header: Option<(u32, Vec<String>)>,
-    rows: Vec<SheetRow>,
+fn text_of(bytes: &[u8]) -> Result<Cow<'_, str>, Violation> {
+    encoding::decode(bytes).map_err(|_| faults::unknown_encoding())
+}
+
+/// How much is taken of a file.
+struct Limits {
+    /// Below the header.
+    rows: usize,
+    /// That are not blank.
+    cells: usize,
+    /// Bytes of text.
+    text: usize,
+}
+
+impl Limits {
+    /// For files of whoever runs the system.
+    const NONE: Self = Self {
+        rows: usize::MAX,
+        cells: usize::MAX,
+        text: usize::MAX,
+    };
+
+    const fn of_rows(rows: usize) -> Self {
+        Self {
+            rows,
+            cells: MOST_CELLS,
+            text: MOST_TEXT,
+        }
+    }
+}
+
+/// Takes cells in their order, hands on the rows that are not blank, the header first, and refuses what is too much.
+struct Collector<'a> {
+    limits: Limits,
+    each: &'a mut dyn FnMut(SheetRow) -> Result<(), Violation>,
+    /// Where the header stands, once it was handed on.
+    header_row: Option<u32>,
     row: (u32, Vec<(u32, Cell)>),
+    rows: usize,
     cells: usize,
     text: usize,
 }
 
-impl Collector {
+impl<'a> Collector<'a> {
+    fn new(limits: Limits, each: &'a mut dyn FnMut(SheetRow) -> Result<(), Violation>) -> Self {
+        Self {
+            limits,
+            each,
+            header_row: None,
+            row: (0, Vec::new()),
+            rows: 0,
+            cells: 0,
+            text: 0,
+        }
+    }
+
     /// Takes the text of a cell, unless it is blank. A row is that of the cell before, or one below.
     fn take(&mut self, (row, column): (u32, u32), text: &str, is_formula: bool) -> Result<(), Violation> {
         if !is_formula && clean(text).is_empty() {
@@ -165,11 +233,11 @@ impl Collector {
             return Err(faults::cell_too_long(row));
         }
         self.cells += 1;
-        if self.cells > MOST_CELLS {
+        if self.cells > self.limits.cells {
             return Err(faults::too_many_cells());
         }
         self.text += text.len();
-        if self.text > MOST_TEXT {
+        if self.text > self.limits.text {
             return Err(faults::too_much_text());
         }
         if row != self.row.0 {
@@ -186,38 +254,20 @@ impl Collector {
         Ok(())
     }
 
+    /// Hands on the row so far. Whoever reads a file ends its last one.
     fn end_row(&mut self) -> Result<(), Violation> {
         let (number, cells) = (self.row.0, std::mem::take(&mut self.row.1));
         if cells.is_empty() {
             return Ok(());
         }
-        if self.header.is_none() {
-            let mut header: Vec<String> = Vec::new();
-            for (column, cell) in cells {
-                let column = usize::try_from(column).unwrap_or(usize::MAX);
-                if header.len() < column {
-                    header.resize(column, String::new());
-                }
-                header.push(cell.text().to_owned());
+        if self.header_row.is_none() {
+            self.header_row = Some(number);
+        } else {
+            self.rows += 1;
+            if self.rows > self.limits.rows {
+                return Err(faults::too_many_rows(self.limits.rows));
             }
-            self.header = Some((number, header));
-            return Ok(());
         }
-        if self.rows.len() == self.most {
-            return Err(faults::too_many_rows(self.most));
-        }
-        self.rows.push(SheetRow { number, cells });
-        Ok(())
-    }
-
-    fn finish(mut self, format: Format) -> Result<Sheet, Violation> {
-        self.end_row()?;
-        let (header_row, header) = self.header.ok_or_else(faults::no_header)?;
-        Ok(Sheet {
-            format,
-            header,
-            header_row,
-            rows: self.rows,
-        })
+        (self.each)(SheetRow { number, cells })
     }
 }

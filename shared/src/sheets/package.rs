@@ -23,6 +23,9 @@ const MOST_CELL_FORMATS: usize = 20_000;
 /// Bytes of one tag among them at most; the text of a number format has 255 characters.
 const MOST_TAG_BYTES: usize = 2048;
 
+/// What a part may not be, by its text.
+type Check = fn(&[u8]) -> Result<(), Violation>;
+
 /// Refuses what would fill the memory.
 pub(super) fn check(bytes: &[u8]) -> Result<(), Violation> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|_| faults::damaged())?;
@@ -34,7 +37,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Violation> {
         let part = archive.by_index(index).map_err(|_| faults::damaged())?;
         let name = part.name().map_err(|_| faults::damaged())?;
         let name = name.to_ascii_lowercase();
-        let check_text: Option<fn(&[u8]) -> Result<(), Violation>> = match name.as_str() {
+        let check_text: Option<Check> = match name.as_str() {
             name if name.ends_with(STRINGS) => Some(check_claim),
             name if name.ends_with(STYLES) => Some(check_styles),
             _ => None,

@@ -10,13 +10,12 @@ use crate::domain::Violation;
 type Book<'a> = Xlsx<Cursor<&'a [u8]>>;
 
 /// Hands every row of the sheet to `rows`.
-pub(super) fn read(bytes: &[u8], rows: &mut Collector) -> Result<(), Violation> {
+pub(super) fn read(bytes: &[u8], rows: &mut Collector<'_>) -> Result<(), Violation> {
     package::check(bytes)?;
     let mut book: Book<'_> = Xlsx::new(Cursor::new(bytes)).map_err(damaged)?;
     let name = sheet_of_data(&mut book)?;
     read_rows(&mut book, &name, rows)?;
-    rows.end_row()?;
-    let header_row = rows.header.as_ref().map_or(0, |(row, _)| *row);
+    let header_row = rows.header_row.unwrap_or(0);
     let merged = book.merge_cells_by_sheet_name(&name).map_err(damaged)?;
     let touches_header = |range: &&Dimensions| range.start.0 < header_row && range.end.0 + 1 >= header_row;
     match merged.iter().find(touches_header).or(merged.first()) {
@@ -60,7 +59,7 @@ fn has_content(book: &mut Book<'_>, sheet: &str) -> Result<bool, Violation> {
     Ok(false)
 }
 
-fn read_rows(book: &mut Book<'_>, sheet: &str, rows: &mut Collector) -> Result<(), Violation> {
+fn read_rows(book: &mut Book<'_>, sheet: &str, rows: &mut Collector<'_>) -> Result<(), Violation> {
     let mut cells = book.worksheet_cells_reader(sheet).map_err(damaged)?;
     let mut last = None;
     while let Some(record) = cells.next_cell_with_formula_metadata().map_err(damaged)? {
@@ -76,7 +75,7 @@ fn read_rows(book: &mut Book<'_>, sheet: &str, rows: &mut Collector) -> Result<(
         last = Some(place);
         rows.take(place, &shown(&record.value), is_formula)?;
     }
-    Ok(())
+    rows.end_row()
 }
 
 /// The value as text, dates as `2022-03-01`.

@@ -13,7 +13,7 @@ use qiaojian_shared::domain::area::update::{self, Listed};
 use qiaojian_shared::domain::area::{Level, unknown_area};
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::ids::AreaId;
-use qiaojian_shared::sheets::{Sheet, areas as table};
+use qiaojian_shared::sheets::areas as table;
 use qiaojian_shared::store::areas::{self, Edition, ReadyStep};
 use qiaojian_shared::store::{Foreseen, StoreError};
 use serde::Deserialize;
@@ -27,8 +27,6 @@ use crate::extract::{Params, TableFile};
 use crate::problem::{ApiError, Language, Problem, why_refused};
 use crate::write::{Reply, Write};
 
-/// Rows of a list at most: a province to village level has up to 60,000.
-const MOST_ROWS: usize = 100_000;
 /// Steps at most: they are taken in one transaction, and others wait for its end.
 const MOST_STEPS: usize = 500;
 
@@ -123,9 +121,8 @@ pub async fn import(
 
 /// Reads the list, each row with its number.
 fn read(bytes: &[u8]) -> Result<Vec<(u32, Listed)>, ApiError> {
-    let sheet = Sheet::read_up_to(bytes, MOST_ROWS).map_err(|wrong| ApiError::invalid(vec![wrong]))?;
     let (mut rows, mut wrong) = (Vec::new(), Vec::new());
-    for (number, row) in table::read(&sheet).map_err(ApiError::invalid)? {
+    for (number, row) in table::read(bytes).map_err(ApiError::invalid)? {
         match row {
             Ok(row) => rows.push((number, row)),
             Err(violations) => wrong.extend(violations.into_iter().map(|violation| (number, violation))),

@@ -1,39 +1,37 @@
-//! What is wrong with an area table, and how it differs from the register: each with the line it is about.
+//! What is wrong with an area table, and how it differs from the register: each with the row it is about.
 
 use std::collections::HashMap;
 
 use qiaojian_shared::domain::area::update::{self, Listed};
 use qiaojian_shared::store::areas::AreaVersion;
 
-use crate::csv_file::Line;
-use crate::demo::AreaRow;
+use super::Row;
 
 /// Everything that is wrong with the file.
-pub fn problems(lines: &[Line<AreaRow>], known: &HashMap<String, AreaVersion>) -> Vec<String> {
-    let listed: Vec<Listed> = lines.iter().map(|line| line.row.clone().listed()).collect();
+pub fn problems(rows: &[Row], known: &HashMap<String, AreaVersion>) -> Vec<String> {
+    let listed: Vec<Listed> = rows.iter().map(|(_, row)| row.clone()).collect();
     let registered = known
         .iter()
         .map(|(code, area)| (code.as_str(), area.level))
         .collect();
     update::problems(&listed, &registered)
         .into_iter()
-        .filter_map(|(place, problem)| Some(about(lines.get(place)?, &problem.en)))
+        .filter_map(|(place, problem)| Some(about(rows.get(place)?, &problem.en)))
         .collect()
 }
 
 /// The rows whose area is in the register under the same code, but not as the file has it.
-pub fn differences(lines: &[Line<AreaRow>], known: &HashMap<String, AreaVersion>) -> Vec<String> {
-    lines
-        .iter()
-        .filter_map(|line| {
-            let what = difference(&line.row, known.get(&line.row.code)?)?;
-            Some(about(line, &format!("row differs and was left alone: {what}")))
+pub fn differences(rows: &[Row], known: &HashMap<String, AreaVersion>) -> Vec<String> {
+    rows.iter()
+        .filter_map(|row| {
+            let what = difference(&row.1, known.get(&row.1.code)?)?;
+            Some(about(row, &format!("it differs and was left alone: {what}")))
         })
         .collect()
 }
 
 /// The level is told by the code, so it cannot differ.
-fn difference(row: &AreaRow, area: &AreaVersion) -> Option<String> {
+fn difference(row: &Listed, area: &AreaVersion) -> Option<String> {
     let above = area.ancestor_codes().last().copied();
     let differing: Vec<String> = [
         ("name", Some(row.name.as_str()), Some(area.name.as_str())),
@@ -50,8 +48,8 @@ fn difference(row: &AreaRow, area: &AreaVersion) -> Option<String> {
     (!differing.is_empty()).then(|| differing.join("; "))
 }
 
-fn about(line: &Line<AreaRow>, what: &str) -> String {
-    format!("line {}: {}: {what}", line.number, line.row.code)
+fn about((number, row): &Row, what: &str) -> String {
+    format!("row {number}: {}: {what}", row.code)
 }
 
 #[cfg(test)]
@@ -62,26 +60,21 @@ mod tests {
 
     use super::*;
 
-    fn lines<const N: usize>(rows: [(&str, Option<&str>, Level); N]) -> Vec<Line<AreaRow>> {
-        (2..)
-            .zip(rows)
-            .map(|(number, (code, parent, level))| Line {
-                number,
-                row: AreaRow {
-                    code: code.to_owned(),
-                    level,
-                    parent: parent.map(str::to_owned),
-                    name: "某地".to_owned(),
-                    kind: AreaKind::Administrative,
-                    predecessors: None,
-                    valid_from: None,
-                },
-            })
-            .collect()
+    fn rows<const N: usize>(rows: [(&str, Option<&str>, Level); N]) -> Vec<Row> {
+        let listed = rows.into_iter().map(|(code, parent, level)| Listed {
+            code: code.to_owned(),
+            level,
+            parent: parent.map(str::to_owned),
+            name: "某地".to_owned(),
+            kind: AreaKind::Administrative,
+            predecessors: Vec::new(),
+            valid_from: None,
+        });
+        (2..).zip(listed).collect()
     }
 
     /// As it would be in the register.
-    fn registered(row: &AreaRow, name: &str, path_above: &str) -> (String, AreaVersion) {
+    fn registered(row: &Listed, name: &str, path_above: &str) -> (String, AreaVersion) {
         let area = AreaVersion {
             area_id: AreaId(uuid::Uuid::nil()),
             version: 1,
@@ -105,7 +98,7 @@ mod tests {
 
     #[test]
     fn every_bad_row_is_named_with_its_reason() {
-        let lines = lines([
+        let rows = rows([
             ("340000", None, Level::Province),
             ("340300", Some("340000"), Level::City),
             ("340300", Some("340000"), Level::City),
@@ -115,43 +108,43 @@ mod tests {
             ("340305", None, Level::County),
         ]);
         assert_eq!(
-            problems(&lines, &HashMap::new()),
+            problems(&rows, &HashMap::new()),
             [
-                "line 4: 340300: The code stands there twice.",
-                "line 5: 340304: A county cannot stand under a province.",
-                "line 6: 340304001: There is no parent 340399 in the file or the register.",
-                "line 7: 34030: The code does not fit the level county.",
-                "line 8: 340305: The parent is missing.",
+                "row 4: 340300: The code stands there twice.",
+                "row 5: 340304: A county cannot stand under a province.",
+                "row 6: 340304001: There is no parent 340399 in the file or the register.",
+                "row 7: 34030: The code does not fit the level county.",
+                "row 8: 340305: The parent is missing.",
             ]
         );
-        assert!(problems(&lines[..2], &HashMap::new()).is_empty());
+        assert!(problems(&rows[..2], &HashMap::new()).is_empty());
     }
 
     #[test]
     fn a_row_that_is_registered_otherwise_is_told_field_by_field() {
-        let lines = lines([
+        let rows = rows([
             ("340000", None, Level::Province),
             ("340300", Some("340000"), Level::City),
             ("340304", Some("340300"), Level::County),
             ("340305", Some("340300"), Level::County),
         ]);
         let known = HashMap::from([
-            registered(&lines[0].row, "某地", ""),
-            registered(&lines[1].row, "别处", "340000/"),
-            registered(&lines[2].row, "某地", "340000/340400/"),
+            registered(&rows[0].1, "某地", ""),
+            registered(&rows[1].1, "别处", "340000/"),
+            registered(&rows[2].1, "某地", "340000/340400/"),
         ]);
         assert_eq!(
-            differences(&lines, &known),
+            differences(&rows, &known),
             [
-                "line 3: 340300: row differs and was left alone: name is 某地 here, 别处 in the register",
-                "line 4: 340304: row differs and was left alone: parent is 340300 here, 340400 in the register",
+                "row 3: 340300: it differs and was left alone: name is 某地 here, 别处 in the register",
+                "row 4: 340304: it differs and was left alone: parent is 340300 here, 340400 in the register",
             ]
         );
-        let elsewhere = AreaRow {
+        let elsewhere = Listed {
             kind: AreaKind::Statistical,
-            ..lines[0].row.clone()
+            ..rows[0].1.clone()
         };
-        let (_, area) = registered(&lines[0].row, "别处", "");
+        let (_, area) = registered(&rows[0].1, "别处", "");
         assert_eq!(
             difference(&elsewhere, &area).unwrap(),
             "name is 某地 here, 别处 in the register; kind is statistical here, administrative in the register"

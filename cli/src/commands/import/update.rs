@@ -11,11 +11,9 @@ use qiaojian_shared::domain::Violation;
 use qiaojian_shared::domain::area::update::{Listed, Step};
 use qiaojian_shared::ids::AreaId;
 use qiaojian_shared::store::areas::{self, AreaVersion, Edition, ReadyStep};
-use qiaojian_shared::store::{Actor, Recording, StoreError};
+use qiaojian_shared::store::{Actor, Recording, StoreError, Subtree};
 
-use super::refuse_bad_rows;
-use crate::csv_file::Line;
-use crate::demo::AreaRow;
+use super::{Row, refuse_bad_rows};
 use crate::settings::Parts;
 use crate::terminal::{error, progress, say};
 
@@ -27,14 +25,20 @@ const CHUNK: usize = 20;
 pub async fn run(
     parts: &Parts,
     file: &Path,
-    lines: Vec<Line<AreaRow>>,
-    known: HashMap<String, AreaVersion>,
+    rows: Vec<Row>,
     (on, dry_run): (NaiveDate, bool),
 ) -> anyhow::Result<()> {
     // Whoever moves may be in the register and not in the file, so only the file's own rows are looked at.
-    refuse_bad_rows(&lines, &HashMap::new())?;
-    let listed: Vec<Listed> = lines.into_iter().map(|line| line.row.listed()).collect();
+    refuse_bad_rows(&rows, &HashMap::new())?;
+    let listed: Vec<Listed> = rows.into_iter().map(|(_, row)| row).collect();
+    let listed = Arc::new(listed);
+    let asked = Arc::clone(&listed);
+    let known = parts
+        .db
+        .read_slow(move |conn| areas::registered_of(conn, &Subtree::everything(), &asked))
+        .await?;
     let work = Work::new(parts, file, on, &listed, &known);
+    let known = known.iter().map(|area| (area.code.as_str(), area)).collect();
     let refused = work.try_all(parts).await?;
     for step in work.steps.iter() {
         say(told(&step.dated.step, &known));
@@ -61,13 +65,7 @@ struct Work {
 }
 
 impl Work {
-    fn new(
-        parts: &Parts,
-        file: &Path,
-        on: NaiveDate,
-        listed: &[Listed],
-        known: &HashMap<String, AreaVersion>,
-    ) -> Self {
+    fn new(parts: &Parts, file: &Path, on: NaiveDate, listed: &[Listed], known: &[AreaVersion]) -> Self {
         let edition = Edition {
             on,
             reason: format!(
@@ -78,7 +76,7 @@ impl Work {
         };
         let new_id = || AreaId::generate(parts.clock.as_ref(), parts.entropy.as_ref());
         Self {
-            steps: edition.steps(listed, known.values(), new_id).into(),
+            steps: edition.steps(listed, known, new_id).into(),
         }
     }
 
@@ -120,7 +118,7 @@ fn refusal(step: &ReadyStep, violations: &[Violation]) -> String {
 }
 
 /// A step as a line, with the names of the register.
-fn told(step: &Step, known: &HashMap<String, AreaVersion>) -> String {
+fn told(step: &Step, known: &HashMap<&str, &AreaVersion>) -> String {
     let name = |code: &str| {
         known
             .get(code)
