@@ -7,13 +7,15 @@ use qiaojian_shared::clock::{Clock, Entropy, UtcTime};
 use qiaojian_shared::db::Db;
 use qiaojian_shared::figures::ReadModel;
 use qiaojian_shared::secrets::SecretKey;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::auth::Authority;
 use crate::problem::ApiError;
 
 /// Tables that are read at a time; others wait.
 const IMPORTS: usize = 2;
+/// Tables that are under way at a time, those that wait or still arrive included; whoever comes then comes again.
+const UPLOADS: usize = 8;
 
 /// The service's parts. Cheap to clone.
 #[derive(Clone)]
@@ -24,8 +26,10 @@ pub struct App {
     pub(crate) secrets: SecretKey,
     pub(crate) authority: Arc<Authority>,
     pub(crate) figures: Arc<ReadModel>,
-    /// Who may have a table in memory.
+    /// Who may have what a table becomes in memory, which is many times its size.
     pub(crate) imports: Arc<Semaphore>,
+    /// Who may have the bytes of a table in memory.
+    pub(crate) uploads: Arc<Semaphore>,
 }
 
 impl App {
@@ -48,6 +52,7 @@ impl App {
             authority,
             figures: Arc::default(),
             imports: Arc::new(Semaphore::new(IMPORTS)),
+            uploads: Arc::new(Semaphore::new(UPLOADS)),
         })
     }
 
@@ -71,6 +76,12 @@ impl App {
     pub async fn keep_figures(&self) {
         self.figures.want(self.today());
         self.figures.keep(&self.db).await;
+    }
+
+    /// Waits for its turn to read a table.
+    pub(crate) async fn turn_to_import(&self) -> Result<SemaphorePermit<'_>, ApiError> {
+        let turn = self.imports.acquire().await;
+        turn.map_err(|error| ApiError::internal(&error))
     }
 
     /// Reads on the fast lane.

@@ -1,14 +1,20 @@
 //! A file as the whole body of a request.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use actix_web::dev::Payload;
 use actix_web::http::header;
-use actix_web::web::Bytes;
+use actix_web::web::{Bytes, Data};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use qiaojian_shared::digest::sha256_hex;
 use qiaojian_shared::sheets::MOST_BYTES;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
 use super::read_whole;
+use crate::app::App;
 use crate::problem::ApiError;
 
 /// A table, as CSV or XLSX. Which of them it is, is told by its bytes.
@@ -16,7 +22,12 @@ pub struct TableFile {
     pub bytes: Bytes,
     /// SHA-256 of the bytes, for `Idempotency-Key`.
     pub digest: String,
+    /// Among so many that may be under way, for as long as its request lasts.
+    _place: OwnedSemaphorePermit,
 }
+
+/// How long a table may take to arrive: at 8 MiB, half a megabit a second.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(120);
 
 /// What a client may call a table.
 const MEDIA_TYPES: [&str; 5] = [
@@ -41,14 +52,23 @@ impl FromRequest for TableFile {
             MEDIA_TYPES.iter().any(|known| mime.eq_ignore_ascii_case(known))
         });
         let payload = payload.take();
+        let uploads = request
+            .app_data::<Data<App>>()
+            .map(|app| Arc::clone(&app.uploads));
         Box::pin(async move {
             if !is_table {
                 return Err(ApiError::not_a_table());
             }
-            let bytes = read_whole(payload, MOST_BYTES).await?.freeze();
+            let uploads = uploads.ok_or_else(|| ApiError::internal(&"a route without its application"))?;
+            let place = uploads
+                .try_acquire_owned()
+                .map_err(|_| ApiError::too_many_tables())?;
+            let arrived = timeout(ARRIVES_WITHIN, read_whole(payload, MOST_BYTES));
+            let bytes = arrived.await.map_err(|_| ApiError::too_slow())??.freeze();
             Ok(Self {
                 digest: sha256_hex(&bytes),
                 bytes,
+                _place: place,
             })
         })
     }

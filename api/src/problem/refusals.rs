@@ -333,6 +333,32 @@ impl ApiError {
         error
     }
 
+    /// 503: as many tables as may be are under way.
+    pub fn too_many_tables() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too_many_tables",
+            Text::new("导入繁忙", "Too many tables"),
+            Text::new(
+                "正在导入的文件过多，请稍后重试。",
+                "As many files as may be are being imported. Try again shortly.",
+            ),
+        )
+    }
+
+    /// 408: the body took too long to arrive.
+    pub fn too_slow() -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "too_slow",
+            Text::new("接收超时", "Too slow"),
+            Text::new(
+                "文件未能及时传完，未登记任何内容；请在网络良好时重试，或分成几个文件。",
+                "The file did not arrive in time; nothing was recorded. Try again on a better link, or part the file.",
+            ),
+        )
+    }
+
     /// 500: a bug of ours. `what` goes to the log.
     pub fn internal(what: &dyn fmt::Display) -> Self {
         let mut error = Self::new(

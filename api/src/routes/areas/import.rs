@@ -61,6 +61,7 @@ pub struct AreaImportParams {
     )),
     responses(
         (status = 200, description = "The steps that were taken, or would be", body = AreaImportReply),
+        (status = 408, description = "The file did not arrive within two minutes", body = Problem),
         (status = 413, description = "The file is too large", body = Problem),
         (status = 422, description = "The file cannot be read, a row is wrong, or a step cannot be taken; nothing was changed", body = Problem)
     )
@@ -76,11 +77,7 @@ pub async fn import(
 ) -> Result<HttpResponse, ApiError> {
     let AreaImportParams { on, dry_run } = params.0;
     let language = Language::of(request.headers().get(header::ACCEPT_LANGUAGE));
-    let _turn = app
-        .imports
-        .acquire()
-        .await
-        .map_err(|error| ApiError::internal(&error))?;
+    let _turn = app.turn_to_import().await?;
     let rows = web::block(move || read(&file.bytes))
         .await
         .map_err(|error| ApiError::internal(&error))??;

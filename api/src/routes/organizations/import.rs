@@ -1,6 +1,7 @@
 //! An office brings its register as a table.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix_web::{HttpRequest, HttpResponse, http::header, post, web};
 use chrono::NaiveDate;
@@ -24,7 +25,7 @@ use crate::problem::{ApiError, Language, Problem};
 use crate::wire::id_or_new;
 use crate::write::{Reply, Write};
 
-/// Rows from which on a table changes what the register looks like to the database.
+/// Recorded rows from which on a table changes what the register looks like to the database.
 const LARGE: usize = 1000;
 
 /// How a table is taken.
@@ -60,6 +61,7 @@ pub struct ImportParams {
     )),
     responses(
         (status = 200, description = "What became of the rows, or would", body = ImportReply),
+        (status = 408, description = "The file did not arrive within two minutes", body = Problem),
         (status = 413, description = "The file is too large", body = Problem),
         (status = 422, description = "The file cannot be read, or a row is wrong; nothing was recorded", body = Problem)
     )
@@ -86,12 +88,7 @@ pub async fn import(
         ));
     }
     let language = Language::of(request.headers().get(header::ACCEPT_LANGUAGE));
-    // What a file becomes in memory is many times its size: one after another.
-    let _turn = app
-        .imports
-        .acquire()
-        .await
-        .map_err(|error| ApiError::internal(&error))?;
+    let _turn = app.turn_to_import().await?;
     let (sheet, table) = read(file.bytes, reply).await?;
     let import = Arc::new(Import::new(&app, caller.principal(), table)?);
     let judging = Arc::clone(&import);
@@ -104,7 +101,8 @@ pub async fn import(
         let told = ImportReply::of(&import.rows, &verdicts, (dry_run, partial), language);
         return Ok(HttpResponse::Ok().json(told));
     }
-    let is_large = import.rows.len() >= LARGE;
+    let recorded = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&recorded);
     let reply = write
         .run(&app, &file.digest, move |recording| {
             let verdicts = judged.at(recording)?;
@@ -123,6 +121,7 @@ pub async fn import(
                 })
                 .collect();
             organizations::record_all(recording, &new, import.today)?;
+            counted.store(new.len(), Ordering::Relaxed);
             Reply::plain(&ImportReply::of(
                 &import.rows,
                 verdicts,
@@ -131,17 +130,21 @@ pub async fn import(
             ))
         })
         .await?;
-    if is_large {
-        // Plans for the register as it was cost time, nothing else: what was recorded stands.
-        let looked = app
-            .db
-            .write(|tx| look_at_register(tx.conn).map_err(ApiError::from))
-            .await;
-        if let Err(error) = looked {
-            tracing::warn!(%error, "The register's sizes were not looked at after an import.");
-        }
+    if recorded.load(Ordering::Relaxed) >= LARGE {
+        look_at(&app).await;
     }
     Ok(reply)
+}
+
+/// Plans for the register as it was cost time, nothing else: what was recorded stands.
+async fn look_at(app: &App) {
+    let looked = app
+        .db
+        .write(|tx| look_at_register(tx.conn).map_err(ApiError::from))
+        .await;
+    if let Err(error) = looked {
+        tracing::warn!(%error, "The register's sizes were not looked at after an import.");
+    }
 }
 
 /// Reads a file, on a thread of its own. The sheet itself is only kept when it is handed back.

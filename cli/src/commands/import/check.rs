@@ -112,7 +112,7 @@ mod tests {
             [
                 "row 4: 340300: The code stands there twice.",
                 "row 5: 340304: A county cannot stand under a province.",
-                "row 6: 340304001: There is no parent 340399 in the file or the register.",
+                "row 6: 340304001: There is no parent 340399.",
                 "row 7: 34030: The code does not fit the level county.",
                 "row 8: 340305: The parent is missing.",
             ]

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use qiaojian_shared::domain::access::Role;
 use qiaojian_shared::sheets::Sheet;
-use qiaojian_tests::api::with_api;
+use qiaojian_tests::api::{Client, Reply, with_api};
 use reqwest::Method;
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook, Worksheet};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use super::import::{IMPORT, all, counts, errors, send};
 
@@ -219,5 +221,46 @@ fn a_large_table_goes_in_and_out_in_parts() {
             refused["detail"].as_str().unwrap().contains("另有 200 处未列出"),
             "{refused}"
         );
+    });
+}
+
+/// Sends a small table until it is answered so.
+async fn until_answered(caller: &Client, status: u16) -> Reply {
+    let file = "area,kind,name\n340304001,侨联,大庆街道侨联\n";
+    tokio::time::timeout(Duration::from_secs(30), async {
+        loop {
+            let reply = send(caller, "?dry_run=true", file).await;
+            if reply.status == status {
+                return reply;
+            }
+        }
+    })
+    .await
+    .unwrap()
+}
+
+#[test]
+fn so_many_files_may_be_under_way_and_no_more() {
+    with_api(async |api| {
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let begun = format!(
+            "POST {IMPORT}?dry_run=true HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Type: text/csv\r\n\
+             Content-Length: 100\r\n\r\narea,kind,name\n",
+            county.token.as_ref().unwrap()
+        );
+        let mut arriving = Vec::new();
+        for _ in 0..8 {
+            let mut link = TcpStream::connect(api.base.trim_start_matches("http://"))
+                .await
+                .unwrap();
+            link.write_all(begun.as_bytes()).await.unwrap();
+            arriving.push(link);
+        }
+        let refused = until_answered(&county, 503).await;
+        assert_eq!(refused.json()["type"], "/problems/too_many_tables");
+        assert!(refused.header("retry-after").is_some());
+        county.get("/v1/organizations").await.expect(200);
+        drop(arriving);
+        until_answered(&county, 200).await;
     });
 }

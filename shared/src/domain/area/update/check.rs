@@ -58,8 +58,8 @@ fn problem(row: &Listed, levels: &HashMap<&str, Level>) -> Option<Violation> {
         (Some(parent), level) => match levels.get(parent.as_str()) {
             None => about_parent(
                 "unknown_parent",
-                format!("文件和系统中都没有上级 {parent}。"),
-                format!("There is no parent {parent} in the file or the register."),
+                format!("没有上级 {parent}。"),
+                format!("There is no parent {parent}."),
             ),
             Some(above) if !level.may_stand_under(*above) => about_parent(
                 "parent_not_above",
