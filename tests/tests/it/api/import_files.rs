@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 
 use qiaojian_shared::domain::access::Role;
 use qiaojian_shared::sheets::Sheet;
-use qiaojian_tests::api::{Client, Reply, with_api};
+use qiaojian_tests::api::with_api;
 use reqwest::Method;
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook, Worksheet};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::import::{IMPORT, all, counts, errors, send};
 
@@ -224,43 +226,40 @@ fn a_large_table_goes_in_and_out_in_parts() {
     });
 }
 
-/// Sends a small table until it is answered so.
-async fn until_answered(caller: &Client, status: u16) -> Reply {
-    let file = "area,kind,name\n340304001,侨联,大庆街道侨联\n";
-    tokio::time::timeout(Duration::from_secs(30), async {
-        loop {
-            let reply = send(caller, "?dry_run=true", file).await;
-            if reply.status == status {
-                return reply;
-            }
-        }
-    })
-    .await
-    .unwrap()
+const SMALL: &str = "area,kind,name\n340304001,侨联,大庆街道侨联\n";
+
+/// Begins to send a table and waits for the answer, of which it gives the beginning.
+async fn begin_to_send(address: String, token: String) -> String {
+    let mut link = TcpStream::connect(address).await.unwrap();
+    let begun = format!(
+        "POST {IMPORT}?dry_run=true HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Type: text/csv\r\n\
+         Content-Length: 100\r\n\r\narea,kind,name\n"
+    );
+    link.write_all(begun.as_bytes()).await.unwrap();
+    let mut status = [0; 12];
+    link.read_exact(&mut status).await.unwrap();
+    String::from_utf8(status.to_vec()).unwrap()
 }
 
 #[test]
 fn so_many_files_may_be_under_way_and_no_more() {
     with_api(async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
-        let begun = format!(
-            "POST {IMPORT}?dry_run=true HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Type: text/csv\r\n\
-             Content-Length: 100\r\n\r\narea,kind,name\n",
-            county.token.as_ref().unwrap()
-        );
-        let mut arriving = Vec::new();
-        for _ in 0..8 {
-            let mut link = TcpStream::connect(api.base.trim_start_matches("http://"))
-                .await
-                .unwrap();
-            link.write_all(begun.as_bytes()).await.unwrap();
-            arriving.push(link);
+        let (address, token) = (api.base.trim_start_matches("http://"), county.token.as_ref());
+        let mut arriving = JoinSet::new();
+        for _ in 0..9 {
+            arriving.spawn(begin_to_send(address.to_owned(), token.unwrap().clone()));
         }
-        let refused = until_answered(&county, 503).await;
+        // For eight of them there is a place, so they are waited for.
+        assert_eq!(arriving.join_next().await.unwrap().unwrap(), "HTTP/1.1 503");
+        let refused = send(&county, "?dry_run=true", SMALL).await.expect(503);
         assert_eq!(refused.json()["type"], "/problems/too_many_tables");
         assert!(refused.header("retry-after").is_some());
         county.get("/v1/organizations").await.expect(200);
-        drop(arriving);
-        until_answered(&county, 200).await;
+        assert_eq!(arriving.len(), 8);
+        arriving.shutdown().await;
+        // Who is gone leaves its place as soon as the server has seen it.
+        let taken = async { while send(&county, "?dry_run=true", SMALL).await.status != 200 {} };
+        assert!(timeout(Duration::from_secs(30), taken).await.is_ok());
     });
 }
