@@ -1,5 +1,7 @@
 //! By which rule organizations count, and which side of a comparison an area is on.
 
+use chrono::NaiveDate;
+
 use super::rows::{Break, DayNumber, Stretch};
 use super::tree::{Place, Tree};
 use super::{CohortChoice, Question};
@@ -20,7 +22,14 @@ pub struct Basis {
     /// The cohort of each area that has one, by the path of the tree; what stands below belongs with it.
     pub cohorts: Vec<(Subtree, Cohort)>,
     /// The establishment rule of each area that has one, likewise.
-    pub establishment: Vec<(Subtree, EstablishmentParams)>,
+    pub establishment: Vec<(Subtree, Asking)>,
+}
+
+/// What an establishment rule asks, and from which day on it asks just that.
+#[derive(Debug, Clone)]
+pub struct Asking {
+    pub params: EstablishmentParams,
+    pub since: NaiveDate,
 }
 
 impl Basis {
@@ -138,6 +147,17 @@ impl Life<'_> {
 /// Whether a stretch covers its area on a day: what a university or an enterprise carries is not the area's own.
 pub(super) fn covers(stretch: &Stretch, life: Life<'_>, day: DayNumber) -> bool {
     stretch.host == Host::Area && life.counts_on(day)
+}
+
+/// Since when its area has to do without what covered it in this stretch: the last day up to `day` on which it ceased to, if there is one.
+pub(super) fn left_by(stretch: &Stretch, life: Life<'_>, day: DayNumber) -> Option<DayNumber> {
+    if stretch.host != Host::Area {
+        return None;
+    }
+    let closed = life.endings_in(stretch.from, day.min(stretch.to)).max();
+    // It went to another area, or became something else.
+    let gone = Some(stretch.to).filter(|to| *to <= day && life.counts_on(*to - 1));
+    closed.max(gone)
 }
 
 /// What binds each place, asked for in the order of places: the nearest area at or above it that has something decides.

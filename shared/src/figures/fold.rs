@@ -212,6 +212,8 @@ impl CoveredWalk<'_> {
 pub(super) struct Eligible {
     pub seen: Seen,
     pub required: Option<Requirement>,
+    /// From this day on the rule asks it.
+    pub asked_since: DayNumber,
     pub counted: Counted,
 }
 
@@ -273,7 +275,8 @@ pub(super) fn each_area(question: &Question, basis: &Basis, facts: &Facts, mut v
                 cohort,
                 month: None,
             },
-            required: rule.and_then(|rule| rule.requires(level, counted.persons, counted.households)),
+            required: rule.and_then(|rule| rule.params.requires(level, counted.persons, counted.households)),
+            asked_since: rule.map_or(NEVER, |rule| number_of(rule.since)),
             counted,
         });
     }

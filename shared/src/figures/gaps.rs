@@ -1,10 +1,15 @@
 //! 应建未建: the areas that should have something and have nothing, and those of which it cannot be told.
 
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::NaiveDate;
+
 use super::Question;
-use super::basis::Basis;
+use super::basis::{Basis, left_by};
 use super::facts::Facts;
 use super::fold::{Covered, each_area, each_organization};
-use super::rows::{Counted, number_of};
+use super::rows::{Counted, DayNumber, day_of, number_of};
+use super::tree::Place;
 use crate::domain::area::Level;
 use crate::domain::establishment::Requirement;
 use crate::domain::program::Cohort;
@@ -22,6 +27,9 @@ pub struct Gap {
     pub cohort: Option<Cohort>,
     /// What is missing; `undetermined` where a count is.
     pub required: Requirement,
+    /// By the rule and the counts of the day asked for, since when it is missing: the rule asks it, the area is there, and what it had is
+    /// gone.
+    pub since: NaiveDate,
     /// What was counted there last; not for everybody to see.
     pub counted: Counted,
 }
@@ -31,6 +39,8 @@ pub struct Gap {
 pub struct Wanted {
     pub levels: Vec<Level>,
     pub required: Vec<Requirement>,
+    /// Only those that were there on this day already.
+    pub since_by: Option<NaiveDate>,
 }
 
 impl Wanted {
@@ -40,20 +50,22 @@ impl Wanted {
     }
 }
 
-/// The gaps of a subtree on `as_of`, by path, behind the path `after`: at most `limit`.
+/// The gaps of a subtree on `as_of`, by path, behind the path `after`: at most `limit`. `newer` are the areas that are there since a day
+/// later than the rules.
 pub fn gaps(
     question: &Question,
     basis: &Basis,
     facts: &Facts,
     wanted: &Wanted,
-    after: Option<&str>,
-    limit: usize,
+    newer: &HashMap<AreaId, NaiveDate>,
+    (after, limit): (Option<&str>, usize),
 ) -> Vec<Gap> {
     let tree = &facts.tree;
     let as_of = number_of(question.as_of);
     let mut covered = Covered::default();
     each_organization(question, basis, facts, |row| covered.note(row, as_of));
     let mut covered = covered.walk();
+    let left = Left::of(question, basis, facts);
     let mut found = Vec::new();
     each_area(question, basis, facts, |area| {
         let (place, level) = (area.seen.place, area.seen.level);
@@ -63,10 +75,14 @@ pub fn gaps(
         if !wanted.takes(level, required) || area.fulfils(&mut covered) == Some(true) {
             return;
         }
+        let Some(id) = tree.id(place) else { return };
+        let there = newer.get(&id).copied().map(number_of);
+        let since = there.max(left.since(place, required)).max(Some(area.asked_since));
+        let Some(since) = since.and_then(day_of) else {
+            return;
+        };
         let path = tree.path(place);
-        if let Some(id) = tree.id(place)
-            && after.is_none_or(|after| path.as_str() > after)
-        {
+        if wanted.since_by.is_none_or(|day| since <= day) && after.is_none_or(|after| path.as_str() > after) {
             found.push(Gap {
                 id,
                 area: tree.code(place).to_owned(),
@@ -74,9 +90,49 @@ pub fn gaps(
                 level,
                 cohort: area.seen.cohort,
                 required,
+                since,
                 counted: area.counted,
             });
         }
     });
     found
+}
+
+/// When places lost the last of what had covered them.
+#[derive(Default)]
+struct Left {
+    organizations: BTreeMap<Place, DayNumber>,
+    liaison_posts: BTreeMap<Place, DayNumber>,
+}
+
+impl Left {
+    fn of(question: &Question, basis: &Basis, facts: &Facts) -> Self {
+        let as_of = number_of(question.as_of);
+        let mut left = Self::default();
+        for (place, _, stretch, breaks) in facts.organizations.within(facts.tree.range(&question.within)) {
+            let Some(day) = left_by(stretch, basis.life(stretch, breaks), as_of) else {
+                continue;
+            };
+            if basis.trusts(stretch) {
+                let places = if stretch.kind.is_organization() {
+                    &mut left.organizations
+                } else {
+                    &mut left.liaison_posts
+                };
+                let last = places.entry(place).or_insert(day);
+                *last = day.max(*last);
+            }
+        }
+        left
+    }
+
+    /// Since when there is nothing of what is required; nothing where there never was, and where it cannot be told what is.
+    fn since(&self, place: Place, required: Requirement) -> Option<DayNumber> {
+        let (organization, post) = (self.organizations.get(&place), self.liaison_posts.get(&place));
+        match required {
+            Requirement::Organization => organization.copied(),
+            Requirement::LiaisonPost => organization.max(post).copied(),
+            Requirement::Undetermined => None,
+        }
+    }
 }

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde::Serialize;
 
-pub use basis::Basis;
+pub use basis::{Asking, Basis};
 pub use facts::Facts;
 pub use fold::answer;
 pub use gaps::{Gap, Wanted as WantedGaps, gaps};

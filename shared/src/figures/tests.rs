@@ -373,7 +373,11 @@ fn fulfilment_counts_what_is_asked_and_tells_what_cannot_be_told() {
             households: 3,
         }),
     };
-    basis.establishment = vec![(Subtree::rooted_at("340000/340300/340304/"), rule)];
+    let asking = Asking {
+        params: rule,
+        since: date("2021-11-01"),
+    };
+    basis.establishment = vec![(Subtree::rooted_at("340000/340300/340304/"), asking)];
     let asked = question(&[Metric::Fulfilment], CohortChoice::All, &[]);
     let numbers = |facts: &Facts| {
         let total = answer(&asked, &basis, facts).totals[0].clone();

@@ -178,6 +178,8 @@ pub struct Establishment {
     pub rule: RuleRef,
     pub scope: Subtree,
     pub params: EstablishmentParams,
+    /// From this day on this version of it is in force.
+    pub effective_from: NaiveDate,
 }
 
 /// The establishment rules named `default` that have a say within `within` on `as_of`, as known at `known`: of each scope the newest
@@ -199,6 +201,7 @@ pub fn establishment(
             Ok(Establishment {
                 params: serde_json::from_str(&row.params)?,
                 scope: Subtree::rooted_at(&scope),
+                effective_from: row.effective_from,
                 rule: RuleRef {
                     kind: row.kind,
                     name: row.name,

@@ -311,6 +311,43 @@ async fn f8_two_bases(office: &Client) {
     assert_eq!(total(office, "added", SCOPE).await, 325);
     let strict = SCOPE.replace("basis=default", "basis=established_only_pilots");
     assert_eq!(total(office, "added", &strict).await, 324);
+    // Side by side in one call, each opened by its own rule.
+    let both = SCOPE.replace("basis=default", "basis=default,established_only_pilots");
+    let answer = figures(office, &format!("metric=added,growth&{both}&group_by=level")).await;
+    let totals = answer["totals"].as_array().unwrap();
+    let told: Vec<_> = totals
+        .iter()
+        .map(|total| (&total["basis"], &total["metric"], &total["value"]))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (&json!("default"), &json!("added"), &json!(325)),
+            (&json!("default"), &json!("growth"), &json!(205.7)),
+            (&json!("established_only_pilots"), &json!("added"), &json!(324)),
+            (
+                &json!("established_only_pilots"),
+                &json!("growth"),
+                &json!(1012.5)
+            ),
+        ]
+    );
+    assert!(
+        totals[2]["members"]
+            .as_str()
+            .unwrap()
+            .contains("basis=established_only_pilots")
+    );
+    let of_cities = |basis: &str| {
+        let items = answer["items"].as_array().unwrap().iter();
+        let cities = items.filter(|item| item["basis"] == basis && item["group"]["level"] == "city");
+        cities.filter(|item| item["metric"] == "added").count()
+    };
+    assert_eq!(
+        (of_cities("default"), of_cities("established_only_pilots")),
+        (1, 0),
+        "宣城's office"
+    );
     let answer = figures(office, &format!("metric=added&{}&group_by=cohort", SCOPE)).await;
     assert_eq!(
         groups(&answer, &["cohort"]),

@@ -20,6 +20,9 @@ use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
 use crate::problem::{ApiError, Problem};
 
+/// Bases that are told side by side at most.
+const MOST_BASES: usize = 5;
+
 /// What to count. List-valued parameters are comma-separated.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -49,8 +52,10 @@ pub struct FiguresParams {
     period: Option<Period>,
     /// As the register was known at that moment; now when left out. A later one is clamped to the ledger clock.
     known_at: Option<UtcTime>,
-    /// The name of a counting rule; `default` when left out.
-    basis: Option<String>,
+    /// The name of a counting rule; `default` when left out. Of several, up to five, each figure is told side by side, with its `basis`.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    basis: List<String>,
     /// `city`, `county`, `township`, `level`, `kind`, `cohort`, `month`; by month come `organizations`, `added` and `closed`.
     #[serde(default)]
     #[param(value_type = Option<String>)]
@@ -78,6 +83,9 @@ pub struct FiguresScope {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FigureReply {
     metric: Metric,
+    /// The counting rule, where several were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    basis: Option<String>,
     #[schema(value_type = std::collections::BTreeMap<String, Option<String>>)]
     group: GroupKey,
     numerator: i64,
@@ -110,15 +118,14 @@ pub struct FiguresReply {
 }
 
 impl FigureReply {
-    fn of(figure: Figure, prepared: &Prepared) -> Self {
+    fn of(figure: Figure, basis: Option<&str>, prepared: &Prepared) -> Self {
+        let link = |part| prepared.members_link(&figure, part, basis);
         Self {
+            basis: basis.map(str::to_owned),
             members_kind: figure.metric.members_kind(),
-            members: prepared.members_link(&figure, Part::Numerator),
-            denominator_members: figure
-                .denominator
-                .map(|_| prepared.members_link(&figure, Part::Denominator)),
-            undetermined_members: (figure.undetermined > 0)
-                .then(|| prepared.members_link(&figure, Part::Undetermined)),
+            members: link(Part::Numerator),
+            denominator_members: figure.denominator.map(|_| link(Part::Denominator)),
+            undetermined_members: (figure.undetermined > 0).then(|| link(Part::Undetermined)),
             metric: figure.metric,
             numerator: figure.numerator,
             denominator: figure.denominator,
@@ -157,17 +164,26 @@ pub async fn answer(
         to: params.to,
         as_of: params.as_of,
         known_at: params.known_at,
-        basis: params.basis,
+        bases: params.basis.0,
         group_by: params.group_by.0,
         period: params.period,
+        ..Asked::default()
     };
+    if asked.bases.len() > MOST_BASES {
+        return Err(ApiError::bad_parameter(
+            "basis",
+            format!("basis 最多 {MOST_BASES} 个。"),
+            format!("At most {MOST_BASES} names of rules."),
+        ));
+    }
     let (caller, today) = (caller.principal(), app.today());
     // Only the newest knowledge is answered on the fast lane.
     let slow = asked.known_at.is_some() || asked.period.is_some();
     let model = Arc::clone(&app.figures);
     let work = move |conn: &mut AnyConnection| {
         let (prepared, counted) = asked.answer(conn, &model, &caller, today, |prepared, facts| {
-            figures::answer(&prepared.question, &prepared.basis, facts)
+            let by = |(_, basis)| figures::answer(&prepared.question, basis, facts);
+            prepared.bases().map(by).collect::<Vec<_>>()
         })?;
         // Written here, so that one text crosses from thread to thread instead of its many parts.
         Ok::<_, ApiError>(serde_json::to_string(&reply(counted, &prepared))?)
@@ -180,13 +196,15 @@ pub async fn answer(
     Ok(HttpResponse::Ok().content_type("application/json").body(reply))
 }
 
-fn reply(counted: figures::Answer, prepared: &Prepared) -> FiguresReply {
-    let show = |figures: Vec<Figure>| {
-        figures
-            .into_iter()
-            .map(|figure| FigureReply::of(figure, prepared))
-            .collect()
-    };
+fn reply(counted: Vec<figures::Answer>, prepared: &Prepared) -> FiguresReply {
+    let is_one = counted.len() == 1;
+    let (mut items, mut totals) = (Vec::new(), Vec::new());
+    for ((name, _), answer) in prepared.bases().zip(counted) {
+        let basis = (!is_one).then_some(name);
+        let show = |figure| FigureReply::of(figure, basis, prepared);
+        items.extend(answer.items.into_iter().map(show));
+        totals.extend(answer.totals.into_iter().map(show));
+    }
     FiguresReply {
         as_of: prepared.question.as_of,
         known_at: prepared.known.at,
@@ -205,8 +223,8 @@ fn reply(counted: figures::Answer, prepared: &Prepared) -> FiguresReply {
             period: prepared.period.map(|(period, _)| period),
             closed_at: prepared.period.and_then(|(_, closed_at)| closed_at),
         },
-        items: show(counted.items),
-        totals: show(counted.totals),
+        items,
+        totals,
     }
 }
 

@@ -127,7 +127,7 @@ pub async fn members(
         to: params.to,
         as_of: params.as_of,
         known_at: params.known_at,
-        basis: params.basis,
+        bases: params.basis.into_iter().collect(),
         group_by: group
             .keys()
             .copied()

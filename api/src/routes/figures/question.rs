@@ -1,18 +1,20 @@
 //! From query parameters to a question with every default filled in, and back to a link that asks it again.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::{AnyConnection, snapshot};
 use qiaojian_shared::domain::period::Period;
 use qiaojian_shared::domain::program::Cohort;
 use qiaojian_shared::figures::{
-    Basis, CohortChoice, Facts, Figure, GroupBy, Held, Metric, Part, Question, ReadModel,
+    Asking, Basis, CohortChoice, Facts, Figure, GroupBy, Held, Metric, Part, Question, ReadModel,
 };
 use qiaojian_shared::ids::{AreaId, ProgramId};
 use qiaojian_shared::store::areas::{self, AreaVersion};
 use qiaojian_shared::store::closing::{self, Closing};
 use qiaojian_shared::store::ledger::Knowing;
-use qiaojian_shared::store::rules::{self, RuleRef};
+use qiaojian_shared::store::rules::{self, Establishment, RuleRef};
 use qiaojian_shared::store::{Moment, Recorded, StoreError, ledger, programs};
 
 use crate::auth::Principal;
@@ -32,8 +34,11 @@ pub struct Asked {
     pub to: Option<NaiveDate>,
     pub as_of: Option<NaiveDate>,
     pub known_at: Option<UtcTime>,
-    pub basis: Option<String>,
+    /// Names of counting rules; `default` when there is none.
+    pub bases: Vec<String>,
     pub group_by: Vec<GroupBy>,
+    /// Whether it is told since when an area lacks something.
+    pub ages: bool,
     /// In place of the days and of `known_at`.
     pub period: Option<Period>,
 }
@@ -41,9 +46,13 @@ pub struct Asked {
 /// A question with every default filled in.
 pub struct Prepared {
     pub question: Question,
+    /// By what it is answered: the first, and what stands beside it.
     pub basis: Basis,
-    /// The counting rule first, then the establishment rules, where they are asked for.
+    pub beside: Vec<Basis>,
+    /// The counting rules in the order of the bases, then the establishment rules, where they are asked for.
     pub rules: Vec<RuleRef>,
+    /// Areas that are there since a day later than the establishment rules, where ages are asked for.
+    pub newer: HashMap<AreaId, NaiveDate>,
     pub known: Recorded,
     pub area: AreaId,
     pub area_code: String,
@@ -121,30 +130,48 @@ impl Asked {
         if !violations.is_empty() {
             return Err(ApiError::bad_request(violations));
         }
-        let name = self.basis.as_deref().unwrap_or(rules::DEFAULT);
         let illustrative = program.as_ref().is_some_and(|program| program.illustrative);
         let program = program.map(|program| program.program_id);
         let moment = Moment { as_of, known };
-        let (rule, mut basis) =
-            Basis::load(conn, (&area.path, name), program, moment).map_err(|error| match error {
-                StoreError::NotFound(_) => ApiError::bad_parameter(
-                    "basis",
-                    format!("没有名为 {name} 的计数规则，请查阅 /v1/rules。"),
-                    format!("There is no counting rule named {name}; see /v1/rules."),
-                ),
-                other => other.into(),
-            })?;
+        let mut names = self.bases.iter().map(String::as_str);
+        let first = names.next().unwrap_or(rules::DEFAULT);
+        let (rule, mut basis) = Basis::load(conn, (&area.path, first), program, moment)
+            .map_err(|error| unknown_basis(error, first))?;
         let mut used = vec![rule];
+        let mut counting = Vec::new();
+        for name in names {
+            let (rule, params) = rules::counting(conn, &area.path, name, as_of, known)
+                .map_err(|error| unknown_basis(error, name))?;
+            used.push(rule);
+            counting.push(params);
+        }
         if self.metrics.contains(&Metric::Fulfilment) {
-            for found in rules::establishment(conn, &question.within, as_of, known)? {
-                used.push(found.rule);
-                basis.establishment.push((found.scope, found.params));
+            for Establishment {
+                rule,
+                scope,
+                params,
+                effective_from: since,
+            } in rules::establishment(conn, &question.within, as_of, known)?
+            {
+                used.push(rule);
+                basis.establishment.push((scope, Asking { params, since }));
             }
         }
+        let asked_since = basis.establishment.iter().map(|(_, asking)| asking.since).min();
+        let newer = match asked_since.filter(|_| self.ages) {
+            Some(day) => areas::newer_than(conn, &question.within, day, known)?,
+            None => HashMap::new(),
+        };
+        let beside = counting.into_iter().map(|counting| Basis {
+            counting,
+            ..basis.clone()
+        });
         Ok(Prepared {
+            beside: beside.collect(),
             question,
             basis,
             rules: used,
+            newer,
             known,
             area: area.area_id,
             area_code: area.code,
@@ -225,6 +252,17 @@ impl Asked {
     }
 }
 
+fn unknown_basis(error: StoreError, name: &str) -> ApiError {
+    match error {
+        StoreError::NotFound(_) => ApiError::bad_parameter(
+            "basis",
+            format!("没有名为 {name} 的计数规则，请查阅 /v1/rules。"),
+            format!("There is no counting rule named {name}; see /v1/rules."),
+        ),
+        other => other.into(),
+    }
+}
+
 /// `program` may be left out where there is at most one.
 fn only_program(
     conn: &mut AnyConnection,
@@ -262,8 +300,15 @@ pub fn encoded(value: &str) -> String {
 }
 
 impl Prepared {
-    /// The link that opens one number of a figure to exactly its rows, at the moment the figure was computed.
-    pub fn members_link(&self, figure: &Figure, part: Part) -> String {
+    /// The bases with the names of their rules.
+    pub fn bases(&self) -> impl Iterator<Item = (&str, &Basis)> {
+        let names = self.rules.iter().map(|rule| rule.name.as_str());
+        names.zip(std::iter::once(&self.basis).chain(&self.beside))
+    }
+
+    /// The link that opens one number of a figure to exactly its rows, at the moment the figure was computed; by the first basis where none is
+    /// named.
+    pub fn members_link(&self, figure: &Figure, part: Part, basis: Option<&str>) -> String {
         let mut link = format!(
             "/v1/figures/members?metric={}&part={part}&area={}",
             figure.metric, self.area_code
@@ -286,8 +331,9 @@ impl Prepared {
         add("to", &self.question.to.to_string());
         add("as_of", &self.question.as_of.to_string());
         add("known_at", &self.known.at.to_string());
-        if let Some(counting) = self.rules.first() {
-            add("basis", &encoded(&counting.name));
+        let first = self.rules.first().map(|counting| counting.name.as_str());
+        if let Some(name) = basis.or(first) {
+            add("basis", &encoded(name));
         }
         let group: Vec<String> = figure
             .group

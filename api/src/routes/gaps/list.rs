@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, web};
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::domain::area::Level;
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::establishment::Requirement;
 use qiaojian_shared::domain::period::Period;
 use qiaojian_shared::domain::program::Cohort;
-use qiaojian_shared::figures::{self, Gap, Metric, WantedGaps};
+use qiaojian_shared::figures::{self, Facts, Gap, Metric, WantedGaps};
 use qiaojian_shared::ids::{AreaId, ProgramId};
 use qiaojian_shared::store::areas;
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,34 @@ use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
 use crate::page::{self, Page, Window};
 use crate::problem::{ApiError, Language, Problem};
-use crate::routes::figures::question::Asked;
+use crate::routes::figures::question::{Asked, Prepared};
+
+/// Which gaps are meant; all of them where nothing is named.
+pub struct Selection {
+    pub levels: Vec<Level>,
+    pub required: Vec<Requirement>,
+    pub min_age_days: Option<u16>,
+}
+
+impl Selection {
+    /// Those there are, by path, behind the path `after`: at most so many.
+    pub fn found(&self, prepared: &Prepared, facts: &Facts, part: (Option<&str>, usize)) -> Vec<Gap> {
+        let Prepared {
+            question,
+            basis,
+            newer,
+            ..
+        } = prepared;
+        let wanted = WantedGaps {
+            levels: self.levels.clone(),
+            required: self.required.clone(),
+            since_by: self
+                .min_age_days
+                .and_then(|days| question.as_of.checked_sub_days(Days::new(days.into()))),
+        };
+        figures::gaps(question, basis, facts, &wanted, newer, part)
+    }
+}
 
 /// Which gaps to list. List-valued parameters are comma-separated.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -43,6 +70,8 @@ pub struct ListParams {
     program: Option<ProgramId>,
     /// `pilot` or `non_pilot`; both, and what is in neither, when left out.
     cohort: Option<String>,
+    /// Only gaps that are at least so many days old on the day: `since` is so long ago.
+    min_age_days: Option<u16>,
     /// As of this day; today when left out.
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
@@ -68,6 +97,9 @@ pub struct GapReply {
     pub cohort: Option<Cohort>,
     /// What is missing; `undetermined` where a count is.
     pub required: Requirement,
+    /// By the rule and the counts of the day asked for, since when it is missing: from this day on the rule asks it, the area is there, and
+    /// the organization or post it had is gone.
+    pub since: NaiveDate,
     /// Why, in a sentence; in the language asked for.
     #[schema(example = "乡镇（街道）应建立侨联组织，尚未建立。")]
     pub reason: String,
@@ -82,6 +114,7 @@ impl GapReply {
             level: gap.level,
             cohort: gap.cohort,
             required: gap.required,
+            since: gap.since,
         }
     }
 }
@@ -136,9 +169,10 @@ pub async fn list(
     let params = params.0;
     let window = Window::<String>::new(&request, params.limit, params.cursor.as_deref())?;
     let language = Language::of(request.headers().get(header::ACCEPT_LANGUAGE));
-    let wanted = WantedGaps {
+    let wanted = Selection {
         levels: params.level.0,
         required: params.required.0,
+        min_age_days: params.min_age_days,
     };
     let asked = Asked {
         metrics: vec![Metric::Fulfilment],
@@ -147,7 +181,8 @@ pub async fn list(
         cohort: Some(params.cohort.unwrap_or_else(|| "all".to_owned())),
         as_of: params.as_of,
         known_at: params.known_at,
-        basis: params.basis,
+        bases: params.basis.into_iter().collect(),
+        ages: true,
         period: params.period,
         ..Asked::default()
     };
@@ -157,7 +192,7 @@ pub async fn list(
             let most = usize::try_from(window.fetch()).unwrap_or(usize::MAX);
             let after = window.after.as_deref();
             let (prepared, rows) = asked.answer(conn, &model, &caller, today, |prepared, facts| {
-                figures::gaps(&prepared.question, &prepared.basis, facts, &wanted, after, most)
+                wanted.found(prepared, facts, (after, most))
             })?;
             let ids: Vec<AreaId> = rows.iter().map(|gap| gap.id).collect();
             let names = areas::names_on(conn, &ids, prepared.question.as_of, prepared.known)?;

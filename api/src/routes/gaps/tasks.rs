@@ -11,11 +11,12 @@ use qiaojian_shared::domain::area::Level;
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::establishment::Requirement;
 use qiaojian_shared::domain::task::{MOST_ASSIGNEES, Theme};
-use qiaojian_shared::figures::{self, Metric, WantedGaps};
+use qiaojian_shared::figures::Metric;
 use qiaojian_shared::ids::{ActivityId, ProgramId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::list::Selection;
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::Body;
@@ -75,6 +76,9 @@ pub struct SelectedGaps {
     /// `pilot` or `non_pilot`; both, and what is in neither, when left out.
     #[serde(default)]
     cohort: Option<String>,
+    /// Only gaps that are at least so many days old.
+    #[serde(default)]
+    min_age_days: Option<u16>,
     /// The name of a counting rule; `default` when left out.
     #[serde(default)]
     basis: Option<String>,
@@ -150,15 +154,17 @@ async fn selected(
     if required.is_empty() {
         required = vec![Requirement::Organization, Requirement::LiaisonPost];
     }
-    let wanted = WantedGaps {
+    let wanted = Selection {
         levels: gaps.level,
         required,
+        min_age_days: gaps.min_age_days,
     };
     let asked = Asked {
         metrics: vec![Metric::Fulfilment],
         area: gaps.area,
         cohort: Some(gaps.cohort.unwrap_or_else(|| "all".to_owned())),
-        basis: gaps.basis,
+        bases: gaps.basis.into_iter().collect(),
+        ages: true,
         ..Asked::default()
     };
     let (today, model, named) = (app.today(), Arc::clone(&app.figures), gaps.areas);
@@ -169,7 +175,7 @@ async fn selected(
             MOST_ASSIGNEES + 1
         };
         let (_, found) = asked.answer(conn, &model, &caller, today, |prepared, facts| {
-            figures::gaps(&prepared.question, &prepared.basis, facts, &wanted, None, most)
+            wanted.found(prepared, facts, (None, most))
         })?;
         // What the caller itself lacks is not given to areas below.
         let found = found

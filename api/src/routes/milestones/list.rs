@@ -149,7 +149,7 @@ pub async fn list(
         to: params.to,
         as_of: params.as_of,
         known_at: params.known_at,
-        basis: params.basis,
+        bases: params.basis.into_iter().collect(),
         period: params.period,
         ..Asked::default()
     };

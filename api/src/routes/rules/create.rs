@@ -70,6 +70,14 @@ impl RuleInput {
                 "Only counting rules have names of their own; the name of another is `default`.",
             ));
         }
+        if self.name.contains(',') || self.name.trim() != self.name {
+            violations.push(Violation::new(
+                "/name",
+                "name_not_listable",
+                "名称不能含英文逗号，首尾不能有空格：basis 以逗号分隔多个名称。",
+                "A name has no comma and no space around it: `basis` lists names by commas.",
+            ));
+        }
         if !violations.is_empty() {
             return Err(ApiError::invalid(violations));
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDate;
+use diesel::dsl::min;
 use diesel::prelude::*;
 
 use super::{AreaVersion, Filter, Subtree, heads};
@@ -10,8 +11,11 @@ use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, areas};
 use crate::ids::AreaId;
-use crate::store::predicates::{last, true_on};
+use crate::store::predicates::{known_at, last, true_on, within};
 use crate::store::{Recorded, StoreError, StoreResult};
+
+/// Areas in one statement; a database takes so many parameters and no more.
+const CHUNK: usize = 500;
 
 /// The area with this code, if it belongs to `visible`.
 ///
@@ -125,6 +129,38 @@ pub fn names_on(
         .select((area_versions::area_id, area_versions::name))
         .load(conn)?;
     Ok(rows.into_iter().collect())
+}
+
+/// The areas of a subtree that are there since a day after `day`, as known at `known`, each with that day.
+///
+/// # Errors
+/// The database's.
+pub fn newer_than(
+    conn: &mut AnyConnection,
+    within: &Subtree,
+    day: NaiveDate,
+    known: Recorded,
+) -> QueryResult<HashMap<AreaId, NaiveDate>> {
+    use area_versions as a;
+    let changed: Vec<AreaId> = a::table
+        .filter(within!(within))
+        .filter(known_at!(a, known))
+        .filter(a::valid_from.gt(day))
+        .select(a::area_id)
+        .distinct()
+        .load(conn)?;
+    let mut newer = HashMap::new();
+    for part in changed.chunks(CHUNK) {
+        let rows: Vec<(AreaId, Option<NaiveDate>)> = a::table
+            .filter(a::area_id.eq_any(part))
+            .filter(known_at!(a, known))
+            .group_by(a::area_id)
+            .select((a::area_id, min(a::valid_from)))
+            .load(conn)?;
+        newer.extend(rows.into_iter().filter_map(|(id, since)| Some((id, since?))));
+    }
+    newer.retain(|_, since| *since > day);
+    Ok(newer)
 }
 
 /// When each of these areas was first recorded.

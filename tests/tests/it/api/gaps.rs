@@ -197,6 +197,86 @@ fn the_nearest_scope_binds_and_a_later_version_replaces_the_earlier() {
     });
 }
 
+/// Area and since when, of each gap.
+async fn since(caller: &Client, query: &str) -> Vec<(String, String)> {
+    let page = caller.get(&format!("/v1/gaps{query}")).await.expect(200).json();
+    let word = |value: &Value| value.as_str().unwrap().to_owned();
+    let gaps = page["items"].as_array().unwrap().iter();
+    gaps.map(|gap| (word(&gap["area"]), word(&gap["since"])))
+        .collect()
+}
+
+/// Establishes something on 2022-03-01 and gives its address.
+async fn established(caller: &Client, area: &str, kind: &str) -> String {
+    let body = json!({"area": area, "kind": kind, "name": area, "status": "established", "established_on": "2022-03-01"});
+    let made = caller.post("/v1/organizations", &body).await.expect(201);
+    made.header("location").unwrap().to_owned()
+}
+
+#[test]
+fn a_gap_is_as_old_as_its_rule_its_area_and_what_it_had() {
+    with_api(async |api| {
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        let county = county(api).await;
+        maanshans_rule(&office, "340000").await;
+        for village in ["340304001001", "340304001002"] {
+            counted(&county, village, json!(1), json!(1), "2021-10-01").await;
+        }
+        let street = established(&county, "340304001", "federation").await;
+        let post = established(&county, "340304001001", "liaison_post").await;
+        let station = established(&county, "340304001002", "work_station").await;
+        let new =
+            json!({"code": "340304003", "name": "新街道", "parent": "340304", "valid_from": "2022-04-01"});
+        office.post("/v1/areas", &new).await.expect(201);
+        assert_eq!(
+            since(&county, "").await,
+            named(&[("340304002", "2021-11-01"), ("340304003", "2022-04-01")])
+        );
+
+        // One is closed, established again and closed again; one goes elsewhere; one ends as what it was not asked to be.
+        let act = async |path: &str, verb: &str, body: Value| {
+            county.post(&format!("{path}/{verb}"), &body).await.expect(200);
+        };
+        let closed = |on: &str| json!({"on": on, "reason": "撤销"});
+        act(&street, "close", closed("2022-04-10")).await;
+        act(&street, "reopen", json!({"on": "2022-05-01", "reason": "恢复"})).await;
+        act(
+            &post,
+            "move",
+            json!({"area": "340304001002", "on": "2022-05-20", "reason": "调整"}),
+        )
+        .await;
+        act(&station, "close", closed("2022-06-01")).await;
+        let now = [
+            ("340304001001", "2022-05-20"),
+            ("340304002", "2021-11-01"),
+            ("340304003", "2022-04-01"),
+        ];
+        assert_eq!(
+            since(&county, "").await,
+            named(&now),
+            "the post covers the village that lost its station"
+        );
+        act(&street, "close", closed("2022-06-10")).await;
+        let street_again = ("340304001", "2022-06-10");
+        assert_eq!(
+            since(&county, "?level=township").await[0],
+            named(&[street_again])[0]
+        );
+        assert_eq!(
+            since(&county, "?as_of=2022-04-30&level=township").await[0],
+            named(&[("340304001", "2022-04-10")])[0]
+        );
+
+        // Today is 2022-06-24: 340304003 is 84 days old.
+        assert_eq!(since(&county, "?min_age_days=84").await, named(&now[1..]));
+        assert_eq!(since(&county, "?min_age_days=85").await, named(&now[1..2]));
+        assert_eq!(since(&county, "?min_age_days=14&level=township").await.len(), 3);
+        assert_eq!(since(&county, "?min_age_days=15&level=township").await.len(), 2);
+        county.get("/v1/gaps?min_age_days=-1").await.expect(400);
+    });
+}
+
 #[test]
 fn raw_counts_stay_at_county_level_and_below() {
     with_api(async |api| {

@@ -256,6 +256,11 @@ fn a_stricter_basis_counts_only_what_was_verified() {
         assert_eq!(count(&office, "basis=verified_only&as_of=2022-05-31").await, 1);
         assert_eq!(count(&office, "basis=verified_only&as_of=2022-06-01").await, 2);
 
+        let mut comma = rule.clone();
+        comma["name"] = json!("a,b");
+        let refused = office.post("/v1/rules", &comma).await.expect(422).json();
+        assert_eq!(refused["errors"][0]["code"], "name_not_listable");
+
         // One establishment rule stands; another name would be recorded and never asked.
         let other = json!({"kind": "establishment", "name": "马鞍山", "scope_area": "340500", "effective_from": "2022-01-01",
             "params": {"levels": ["county"]}, "source": "皖侨〔2022〕9号"});

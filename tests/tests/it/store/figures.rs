@@ -12,7 +12,7 @@ use qiaojian_shared::domain::organization::PreciseDate;
 use qiaojian_shared::domain::program::Cohort;
 use qiaojian_shared::domain::rule::CountedFrom;
 use qiaojian_shared::figures::{
-    self, Answer, Basis, CohortChoice, Facts, GroupBy, Held, Metric, Part, Question, ReadModel,
+    self, Answer, Asking, Basis, CohortChoice, Facts, GroupBy, Held, Metric, Part, Question, ReadModel,
 };
 use qiaojian_shared::store::{Moment, Recorded, StoreError, StoreResult, Subtree, ledger};
 use qiaojian_tests::fixtures::date;
@@ -52,7 +52,13 @@ pub fn basis(conn: &mut AnyConnection, as_of: NaiveDate, known: Recorded) -> Sto
     let (_, basis) = Basis::load(conn, ("340000/", "default"), None, Moment { as_of, known })?;
     Ok(Basis {
         cohorts: vec![(Subtree::rooted_at("340000/340300/"), Cohort::Pilot)],
-        establishment: vec![(Subtree::rooted_at("340000/"), rule)],
+        establishment: vec![(
+            Subtree::rooted_at("340000/"),
+            Asking {
+                params: rule,
+                since: date("2021-10-31"),
+            },
+        )],
         ..basis
     })
 }
