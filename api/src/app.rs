@@ -7,7 +7,7 @@ use qiaojian_shared::clock::{Clock, Entropy, UtcTime};
 use qiaojian_shared::db::Db;
 use qiaojian_shared::figures::ReadModel;
 use qiaojian_shared::secrets::SecretKey;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 
 use crate::auth::Authority;
 use crate::problem::ApiError;
@@ -76,12 +76,6 @@ impl App {
     pub async fn keep_figures(&self) {
         self.figures.want(self.today());
         self.figures.keep(&self.db).await;
-    }
-
-    /// Waits for its turn to read a table.
-    pub(crate) async fn turn_to_import(&self) -> Result<SemaphorePermit<'_>, ApiError> {
-        let turn = self.imports.acquire().await;
-        turn.map_err(|error| ApiError::internal(&error))
     }
 
     /// Reads on the fast lane.

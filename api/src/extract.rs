@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
-pub use file::TableFile;
+pub use file::{Place, TableFile};
 
 use crate::problem::ApiError;
 use crate::query::refuse_undeclared;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
-use actix_web::web::{Bytes, Data};
+use actix_web::web::{Bytes, Data, block};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use qiaojian_shared::digest::sha256_hex;
@@ -19,11 +19,36 @@ use crate::problem::ApiError;
 
 /// A table, as CSV or XLSX. Which of them it is, is told by its bytes.
 pub struct TableFile {
-    pub bytes: Bytes,
+    bytes: Bytes,
     /// SHA-256 of the bytes, for `Idempotency-Key`.
     pub digest: String,
-    /// Among so many that may be under way, for as long as its request lasts.
-    _place: OwnedSemaphorePermit,
+    place: Place,
+}
+
+/// A place among the tables that may be under way. It belongs to what is made of the table, not to the request: whoever hangs up while a
+/// thread still reads does not make room.
+#[derive(Debug)]
+pub struct Place {
+    _arrived: OwnedSemaphorePermit,
+    _read: Option<OwnedSemaphorePermit>,
+}
+
+impl TableFile {
+    /// Waits for its turn to be read, and gives the bytes to `read` on a thread of its own, where they end. The place is for what was read.
+    pub async fn read<T: Send + 'static>(
+        self,
+        app: &App,
+        read: impl FnOnce(&[u8]) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<(T, Place), ApiError> {
+        let turn = Arc::clone(&app.imports).acquire_owned().await;
+        let place = Place {
+            _read: Some(turn.map_err(|error| ApiError::internal(&error))?),
+            ..self.place
+        };
+        let work = block(move || (read(&self.bytes), place));
+        let (table, place) = work.await.map_err(|error| ApiError::internal(&error))?;
+        Ok((table?, place))
+    }
 }
 
 /// How long a table may take to arrive: at 8 MiB, half a megabit a second.
@@ -68,7 +93,10 @@ impl FromRequest for TableFile {
             Ok(Self {
                 digest: sha256_hex(&bytes),
                 bytes,
-                _place: place,
+                place: Place {
+                    _arrived: place,
+                    _read: None,
+                },
             })
         })
     }

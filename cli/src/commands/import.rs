@@ -47,6 +47,11 @@ pub async fn run(settings: &Settings, import: &Import) -> anyhow::Result<()> {
         let parts = settings.parts(Schema::Migrated).await?;
         return update::run(&parts, file, rows, (*on, *dry_run)).await;
     }
+    if let Some((number, _)) = rows.iter().find(|(_, row)| is_of_an_edition(row)) {
+        anyhow::bail!(
+            "row {number}: predecessors and valid_from are told in a new edition of the list: give --update-on DATE"
+        );
+    }
     if *dry_run {
         let known = match settings.parts_if_there().await? {
             Some(parts) => known_areas(&parts).await?,
@@ -83,6 +88,10 @@ async fn known_areas(parts: &Parts) -> anyhow::Result<HashMap<String, AreaVersio
         })
         .await?;
     Ok(rows.into_iter().map(|area| (area.code.clone(), area)).collect())
+}
+
+fn is_of_an_edition(row: &Listed) -> bool {
+    !row.predecessors.is_empty() || row.valid_from.is_some()
 }
 
 /// The rows, unless one cannot be read.

@@ -17,7 +17,8 @@ impl Cell {
     /// A text as it stands in a file.
     pub(super) fn of(text: &str) -> Self {
         let text = without_guard(text).to_owned();
-        if has_more_chars(&text, MOST_CHARS) {
+        // A character has a byte at least: most texts are short enough without counting.
+        if text.len() > MOST_CHARS && text.chars().nth(MOST_CHARS).is_some() {
             Self::TooLong(text)
         } else {
             Self::Text(text)
@@ -30,11 +31,6 @@ impl Cell {
             Self::Text(text) | Self::Formula(text) | Self::TooLong(text) => text,
         }
     }
-}
-
-/// Whether a text has more characters than `most`. A character has a byte at least: most texts are short enough without counting.
-pub(super) fn has_more_chars(text: &str, most: usize) -> bool {
-    text.len() > most && text.chars().nth(most).is_some()
 }
 
 /// What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection), full-width forms included.
@@ -76,7 +72,7 @@ pub fn half_width(text: &str) -> String {
 }
 
 /// The beginning of a text, for a sentence about it.
-pub(super) fn shortened(text: &str) -> String {
+pub fn shortened(text: &str) -> String {
     const MOST: usize = 30;
     match text.char_indices().nth(MOST) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),

@@ -1,7 +1,7 @@
 //! What may be wrong with a file as a whole, each a sentence that says what to do.
 
 use super::cell::shortened;
-use super::{MOST_CELLS, MOST_COLUMNS, MOST_KEPT_CHARS, MOST_SHEETS, MOST_TEXT, MOST_UNPACKED};
+use super::{MOST_CELLS, MOST_COLUMNS, MOST_KEPT_UNITS, MOST_SHEETS, MOST_TEXT, MOST_UNPACKED};
 use crate::domain::Violation;
 
 fn of_file(
@@ -64,8 +64,8 @@ pub(super) fn too_large_unpacked() -> Violation {
 pub(super) fn too_many_formats() -> Violation {
     of_file(
         "too_many_formats",
-        "工作簿的单元格格式过多或过长；请只将数据粘贴（选择性粘贴为数值）到新的文件。",
-        "The workbook has too many formats of cells, or one that is too long. Paste the values alone into a new file.",
+        "工作簿的单元格格式、名称或链接过多或过长；请只将数据粘贴（选择性粘贴为数值）到新的文件。",
+        "The workbook has too many formats, names or links, or one that is too long. Paste the values alone into a new file.",
     )
 }
 
@@ -88,8 +88,16 @@ pub(super) fn too_many_cells() -> Violation {
 pub(super) fn cell_too_long(row: u32) -> Violation {
     of_file(
         "cell_too_long",
-        format!("第 {row} 行有单元格超过 {MOST_KEPT_CHARS} 个字；请改短。"),
-        format!("A cell in row {row} has more than {MOST_KEPT_CHARS} characters. Shorten it."),
+        format!("第 {row} 行有单元格超过 {MOST_KEPT_UNITS} 个字；请改短。"),
+        format!("A cell in row {row} has more than {MOST_KEPT_UNITS} characters. Shorten it."),
+    )
+}
+
+pub(super) fn nul(row: u32) -> Violation {
+    of_file(
+        "nul_character",
+        format!("第 {row} 行有单元格含空字符（NUL）；请删除。"),
+        format!("A cell in row {row} holds a NUL character. Remove it."),
     )
 }
 

@@ -18,15 +18,13 @@ mod tests;
 mod write;
 mod xlsx;
 
-pub use cell::{Cell, clean, half_width, neutralise, without_guard};
+pub use cell::{Cell, clean, half_width, neutralise, shortened, without_guard};
 pub use columns::{Choices, Column, Layout, Need, normal_form};
 pub use dates::{read_day, read_precise, show_precise};
 pub use write::{CsvWriter, HELP_SHEET, SheetStyle, WriteError, XlsxWriter};
 
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use cell::has_more_chars;
 
 use crate::domain::Violation;
 
@@ -46,8 +44,8 @@ const MOST_CELLS: usize = 1_000_000;
 const MOST_SHEETS: usize = 20;
 /// Characters of a cell at most.
 pub const MOST_CHARS: usize = 2000;
-/// Characters of a cell at most that is handed back, longer than it may be; a spreadsheet's holds 32,767.
-const MOST_KEPT_CHARS: usize = 32_000;
+/// Characters of a cell at most that is handed back, longer than it may be, as UTF-16 counts; a spreadsheet's holds 32,767.
+pub const MOST_KEPT_UNITS: usize = 32_000;
 /// Rows of a spreadsheet's sheet.
 const SHEET_ROWS: u32 = 1_048_576;
 
@@ -223,22 +221,26 @@ impl<'a> Collector<'a> {
 
     /// Takes the text of a cell, unless it is blank. A row is that of the cell before, or one below.
     fn take(&mut self, (row, column): (u32, u32), text: &str, is_formula: bool) -> Result<(), Violation> {
+        // Counted first: one long text may stand in many cells, and even to see that it is blank takes its time.
+        self.text += text.len();
+        if self.text > self.limits.text {
+            return Err(faults::too_much_text());
+        }
         if !is_formula && clean(text).is_empty() {
             return Ok(());
         }
         if column >= MOST_COLUMNS {
             return Err(faults::too_many_columns());
         }
-        if has_more_chars(text, MOST_KEPT_CHARS) {
+        if text.len() > MOST_KEPT_UNITS && text.encode_utf16().nth(MOST_KEPT_UNITS).is_some() {
             return Err(faults::cell_too_long(row));
+        }
+        if text.contains('\0') {
+            return Err(faults::nul(row));
         }
         self.cells += 1;
         if self.cells > self.limits.cells {
             return Err(faults::too_many_cells());
-        }
-        self.text += text.len();
-        if self.text > self.limits.text {
-            return Err(faults::too_much_text());
         }
         if row != self.row.0 {
             self.end_row()?;

@@ -1,116 +1,158 @@
-//! A workbook is a zip. It is unpacked once to count its bytes, whatever it says of itself, before anything of it is kept.
+//! A workbook is a zip. Before it is read it is unpacked once, whatever it says of its size, and looked through for what would become
+//! large in memory; what a table has no use for is left out. What was not looked at is not read.
 
-use std::io::{Cursor, Read, sink};
+use std::io::{Cursor, Read, Write as _};
 
-use quick_xml::events::Event;
-use zip::ZipArchive;
+use quick_xml::events::{BytesStart, Event};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-use super::{MOST_UNPACKED, faults};
+use super::{MOST_CELLS, MOST_SHEETS, MOST_UNPACKED, faults};
 use crate::domain::Violation;
 
 /// Parts of a workbook at most; a table has a dozen.
 const MOST_PARTS: usize = 1000;
-/// Texts that the table of texts may claim to hold; room is made for them before any is read.
-const MOST_STRINGS: u64 = 4_000_000;
-/// The table of texts.
-const STRINGS: &str = "sharedstrings.xml";
-/// What it claims to hold.
-const CLAIM: &[u8] = b"uniqueCount";
-/// The formats of cells. Each of them repeats in memory what it refers to, so that few bytes become many.
-const STYLES: &str = "styles.xml";
-/// Formats of cells at most; a spreadsheet has a hundred, and one that grew for years some thousand.
-const MOST_CELL_FORMATS: usize = 20_000;
-/// Bytes of one tag among them at most; the text of a number format has 255 characters.
+/// Formats of cells, and what they refer to, at most; a spreadsheet has a hundred, and one that grew for years some thousand. Each format
+/// repeats in memory what it refers to, so that few bytes become many.
+const MOST_FORMATS: usize = 20_000;
+/// Names and links between parts at most.
+const MOST_NAMES: usize = 20_000;
+/// Bytes of a tag at most; the text of a number format has 255 characters.
 const MOST_TAG_BYTES: usize = 2048;
+/// What stands beside a table: pictures, drawings, notes for printers, descriptions.
+const BESIDE: [&str; 12] = [
+    "customxml/",
+    "docprops/",
+    "xl/activex/",
+    "xl/charts/",
+    "xl/comments",
+    "xl/ctrlprops/",
+    "xl/drawings/",
+    "xl/embeddings/",
+    "xl/externallinks/",
+    "xl/media/",
+    "xl/pivotcache/",
+    "xl/printersettings/",
+];
 
-/// What a part may not be, by its text.
-type Check = fn(&[u8]) -> Result<(), Violation>;
-
-/// Refuses what would fill the memory.
-pub(super) fn check(bytes: &[u8]) -> Result<(), Violation> {
+/// The workbook with the parts that a table is made of, none of which would fill the memory.
+pub(super) fn checked(bytes: &[u8]) -> Result<Vec<u8>, Violation> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|_| faults::damaged())?;
     if archive.len() > MOST_PARTS {
         return Err(faults::too_large_unpacked());
     }
+    let mut kept = ZipWriter::new(Cursor::new(Vec::new()));
+    let as_it_is = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
     let mut left = MOST_UNPACKED;
     for index in 0..archive.len() {
         let part = archive.by_index(index).map_err(|_| faults::damaged())?;
-        let name = part.name().map_err(|_| faults::damaged())?;
-        let name = name.to_ascii_lowercase();
-        let check_text: Option<Check> = match name.as_str() {
-            name if name.ends_with(STRINGS) => Some(check_claim),
-            name if name.ends_with(STYLES) => Some(check_styles),
-            _ => None,
-        };
-        let mut part = part.take(left + 1);
-        let mut text = Vec::new();
-        let read = if check_text.is_some() {
-            part.read_to_end(&mut text)
-                .map(|read| u64::try_from(read).unwrap_or(u64::MAX))
-        } else {
-            std::io::copy(&mut part, &mut sink())
-        };
-        let read = read.map_err(|_| faults::damaged())?;
+        let name = part.name().map_err(|_| faults::damaged())?.into_owned();
+        let mut content = Vec::new();
+        let read = part
+            .take(left + 1)
+            .read_to_end(&mut content)
+            .map_err(|_| faults::damaged())?;
+        let read = u64::try_from(read).unwrap_or(u64::MAX);
         left = left.checked_sub(read).ok_or_else(faults::too_large_unpacked)?;
-        if let Some(check_text) = check_text {
-            check_text(&text)?;
+        let lower = name.to_ascii_lowercase();
+        if BESIDE.iter().any(|beside| lower.starts_with(beside)) {
+            continue;
         }
+        let Some(text) = plain_text(&content) else {
+            // Spreadsheets write UTF-8; what is in another encoding could hide what it says.
+            if lower.ends_with(".xml") || lower.ends_with(".rels") {
+                return Err(faults::damaged());
+            }
+            continue;
+        };
+        look_through(text)?;
+        kept.start_file(name, as_it_is).map_err(|_| faults::damaged())?;
+        kept.write_all(&content).map_err(|_| faults::damaged())?;
     }
-    Ok(())
+    let kept = kept.finish().map_err(|_| faults::damaged())?;
+    Ok(kept.into_inner())
 }
 
-/// The text, unless its encoding could hide what it says: spreadsheets write UTF-8.
-fn check_plain(text: &[u8]) -> Result<&str, Violation> {
+/// The text in UTF-8, without control characters.
+fn plain_text(content: &[u8]) -> Option<&str> {
     let is_plain = |byte: &u8| *byte >= b' ' || matches!(byte, b'\t' | b'\r' | b'\n');
-    std::str::from_utf8(text)
+    std::str::from_utf8(content)
         .ok()
-        .filter(|_| text.iter().all(is_plain))
-        .ok_or_else(faults::damaged)
+        .filter(|_| content.iter().all(is_plain))
 }
 
-/// Refuses formats that no spreadsheet writes: too many, or one that is long.
-fn check_styles(text: &[u8]) -> Result<(), Violation> {
-    let mut reader = quick_xml::Reader::from_str(check_plain(text)?);
+/// How many there are of what is kept in memory one by one.
+#[derive(Default)]
+struct Seen {
+    sheets: usize,
+    formats: usize,
+    names: usize,
+    texts: usize,
+}
+
+/// Refuses a part of which more would be made than a table needs. It is looked through by the parser that reads it afterwards.
+fn look_through(text: &str) -> Result<(), Violation> {
+    let mut reader = quick_xml::Reader::from_str(text);
     reader.config_mut().check_end_names = false;
-    let mut formats = 0;
+    let mut seen = Seen::default();
     loop {
         match reader.read_event().map_err(|_| faults::damaged())? {
-            Event::Start(tag) | Event::Empty(tag) => {
-                formats += usize::from(tag.local_name().as_ref() == "xf");
-                if tag.len() > MOST_TAG_BYTES || formats > MOST_CELL_FORMATS {
-                    return Err(faults::too_many_formats());
-                }
-            }
+            Event::Start(tag) | Event::Empty(tag) => seen.note(&tag)?,
             Event::Eof => return Ok(()),
             _ => {}
         }
     }
 }
 
-/// The number of texts is believed by whoever reads them, so it has to be one that can be believed.
-fn check_claim(text: &[u8]) -> Result<(), Violation> {
-    check_plain(text)?;
-    let mut rest = text;
-    while let Some(at) = rest.windows(CLAIM.len()).position(|window| window == CLAIM) {
-        rest = rest.get(at + CLAIM.len()..).unwrap_or_default();
-        let digits: String = rest
-            .iter()
-            .skip_while(|byte| byte.is_ascii_whitespace() || matches!(byte, b'=' | b'"' | b'\''))
-            .take_while(|byte| byte.is_ascii_digit())
-            .map(|byte| char::from(*byte))
-            .collect();
-        let believable =
-            digits.is_empty() || digits.parse().is_ok_and(|claimed: u64| claimed <= MOST_STRINGS);
-        if !believable {
-            return Err(faults::too_large_unpacked());
+impl Seen {
+    fn note(&mut self, tag: &BytesStart<'_>) -> Result<(), Violation> {
+        let name = tag.local_name();
+        let (count, most, fault): (&mut usize, usize, fn() -> Violation) = match name.as_ref() {
+            "sheet" => (&mut self.sheets, MOST_SHEETS, faults::too_many_sheets),
+            "si" => (&mut self.texts, MOST_CELLS, faults::too_many_cells),
+            "xf" | "numFmt" | "font" | "fill" | "border" | "dxf" | "cellStyle" => {
+                (&mut self.formats, MOST_FORMATS, faults::too_many_formats)
+            }
+            "Relationship" | "definedName" | "mergeCell" => {
+                (&mut self.names, MOST_NAMES, faults::too_many_formats)
+            }
+            // How many texts there are is believed by whoever reads them, who makes room for as many.
+            "sst" if claims_too_much(tag) => return Err(faults::too_large_unpacked()),
+            _ => return check_length(tag),
+        };
+        *count += 1;
+        if *count > most {
+            return Err(fault());
         }
+        check_length(tag)
+    }
+}
+
+fn check_length(tag: &BytesStart<'_>) -> Result<(), Violation> {
+    if tag.len() > MOST_TAG_BYTES {
+        return Err(faults::too_many_formats());
     }
     Ok(())
+}
+
+fn claims_too_much(tag: &BytesStart<'_>) -> bool {
+    tag.attributes().flatten().any(|attribute| {
+        let claimed: &str = attribute.value.as_ref();
+        attribute.key.local_name().as_ref() == "uniqueCount"
+            && claimed
+                .trim()
+                .parse()
+                .map_or(true, |claimed: usize| claimed > MOST_CELLS)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn fault(text: &str) -> Option<&'static str> {
+        look_through(text).err().map(|fault| fault.code)
+    }
 
     #[test]
     fn a_claim_that_would_fill_the_memory_is_refused() {
@@ -119,34 +161,43 @@ mod tests {
             ("<sst/>", false),
             ("<sst uniqueCount = '99999999999'/>", true),
             (
-                "<!-- uniqueCount=\"1\" --><sst uniqueCount=\"18446744073709551615\"/>",
+                "<!-- uniqueCount=\"1\" --><x:sst uniqueCount=\"18446744073709551615\"/>",
                 true,
             ),
-            ("<sst uni\u{1b}(BqueCount=\"99999999999\"/>", true),
+            ("<sst uniqueCount=\"many\"/>", true),
         ] {
-            assert_eq!(check_claim(text.as_bytes()).is_err(), refused, "{text}");
+            assert_eq!(fault(text).is_some(), refused, "{text}");
         }
-        assert!(check_claim(&[0xFF, 0xFE, b'<', 0]).is_err());
+        assert_eq!(
+            plain_text("<sst uni\u{1b}(BqueCount=\"99999999999\"/>".as_bytes()),
+            None
+        );
+        assert_eq!(plain_text(&[0xFF, 0xFE, b'<', 0]), None);
     }
 
     #[test]
-    fn formats_that_would_fill_the_memory_are_refused() {
+    fn what_would_fill_the_memory_one_by_one_is_refused() {
         let styles = |formats: usize, code: &str| {
             format!(
                 "<styleSheet><numFmts><numFmt numFmtId=\"165\" formatCode=\"{code}\"/></numFmts><cellXfs>{}</cellXfs></styleSheet>",
-                "<x:xf numFmtId='165'/>".repeat(formats)
+                "<x:xf numFmtId='165'/>".repeat(formats - 1)
             )
         };
         for (text, code) in [
-            (styles(MOST_CELL_FORMATS, "yyyy\\/m\\/d"), None),
-            (styles(MOST_CELL_FORMATS + 1, "0"), Some("too_many_formats")),
+            (styles(MOST_FORMATS, "yyyy\\/m\\/d"), None),
+            (styles(MOST_FORMATS + 1, "0"), Some("too_many_formats")),
+            ("<font/>".repeat(MOST_FORMATS + 1), Some("too_many_formats")),
+            ("<Relationship/>".repeat(MOST_NAMES + 1), Some("too_many_formats")),
+            ("<si/>".repeat(MOST_CELLS + 1), Some("too_many_cells")),
+            (
+                "<sheet id=\"a\"/>".repeat(MOST_SHEETS + 1),
+                Some("too_many_sheets"),
+            ),
             // A tag ends behind its quotes, whatever stands in them.
             (styles(1, &"<0>'".repeat(600)), Some("too_many_formats")),
             ("<styleSheet><numFmt".to_owned(), Some("damaged_file")),
-            ("<sty\u{1b}leSheet/>".to_owned(), Some("damaged_file")),
         ] {
-            let found = check_styles(text.as_bytes()).err().map(|fault| fault.code);
-            assert_eq!(found, code, "{}", &text[..20]);
+            assert_eq!(fault(&text), code, "{}", &text[..15]);
         }
     }
 }

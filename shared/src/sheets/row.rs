@@ -23,9 +23,15 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
     /// The cells but for those of columns that are not taken.
     pub fn of(layout: &Layout<F>, row: &'a SheetRow, is_taken: impl Fn(F) -> bool) -> Self {
         let (mut cells, mut wrong) = (Vec::with_capacity(row.cells.len()), Vec::new());
+        // Of those that stand in no column the first is enough to say.
+        let mut outside = false;
         for (column, cell) in &row.cells {
             match (layout.at(*column), cell) {
-                (None, _) => wrong.push(no_column(*column)),
+                (None, _) if outside => {}
+                (None, _) => {
+                    outside = true;
+                    wrong.push(no_column(*column));
+                }
                 (Some(field), _) if !is_taken(field) => {}
                 (Some(field), Cell::Text(text)) => cells.push((field, clean(text))),
                 (Some(field), Cell::Formula(_)) => wrong.push(formula(field)),

@@ -4,15 +4,18 @@ use std::io::Cursor;
 
 use calamine::{DataRef, Dimensions, Reader as _, SheetType, SheetVisible, Xlsx, XlsxError};
 
-use super::{Collector, HELP_SHEET, MOST_SHEETS, SHEET_ROWS, clean, faults, package};
+use super::{Collector, HELP_SHEET, MOST_CELLS, SHEET_ROWS, clean, faults, package};
 use crate::domain::Violation;
 
 type Book<'a> = Xlsx<Cursor<&'a [u8]>>;
 
+/// Bytes of a text that is blank at most.
+const MOST_BLANK: usize = 100;
+
 /// Hands every row of the sheet to `rows`.
 pub(super) fn read(bytes: &[u8], rows: &mut Collector<'_>) -> Result<(), Violation> {
-    package::check(bytes)?;
-    let mut book: Book<'_> = Xlsx::new(Cursor::new(bytes)).map_err(damaged)?;
+    let bytes = package::checked(bytes)?;
+    let mut book: Book<'_> = Xlsx::new(Cursor::new(bytes.as_slice())).map_err(damaged)?;
     let name = sheet_of_data(&mut book)?;
     read_rows(&mut book, &name, rows)?;
     let header_row = rows.header_row.unwrap_or(0);
@@ -31,9 +34,7 @@ fn damaged(_: XlsxError) -> Violation {
 /// The first sheet that can be seen. Nothing may stand on another, but for our explanation: it would be left out silently.
 fn sheet_of_data(book: &mut Book<'_>) -> Result<String, Violation> {
     let sheets = book.sheets_metadata().to_vec();
-    if sheets.len() > MOST_SHEETS {
-        return Err(faults::too_many_sheets());
-    }
+    let mut looks = MOST_CELLS;
     let mut data = None;
     for sheet in sheets.iter().filter(|sheet| sheet.typ == SheetType::WorkSheet) {
         let is_visible = sheet.visible == SheetVisible::Visible;
@@ -41,7 +42,7 @@ fn sheet_of_data(book: &mut Book<'_>) -> Result<String, Violation> {
             None if is_visible && sheet.name == HELP_SHEET => return Err(faults::help_first()),
             None if is_visible => data = Some(sheet.name.clone()),
             _ if sheet.name == HELP_SHEET => {}
-            _ if !has_content(book, &sheet.name)? => {}
+            _ if !has_content(book, &sheet.name, &mut looks)? => {}
             _ if is_visible => return Err(faults::several_sheets(&sheet.name)),
             _ => return Err(faults::hidden_sheet(&sheet.name)),
         }
@@ -49,12 +50,16 @@ fn sheet_of_data(book: &mut Book<'_>) -> Result<String, Violation> {
     data.ok_or_else(faults::no_header)
 }
 
-fn has_content(book: &mut Book<'_>, sheet: &str) -> Result<bool, Violation> {
+/// Whether anything stands on a sheet, at most so many `looks` at cells of all such sheets.
+fn has_content(book: &mut Book<'_>, sheet: &str, looks: &mut usize) -> Result<bool, Violation> {
     let mut cells = book.worksheet_cells_reader(sheet).map_err(damaged)?;
     while let Some(cell) = cells.next_cell().map_err(damaged)? {
-        if !clean(&shown(cell.get_value())).is_empty() {
+        let text = shown(cell.get_value());
+        // Nobody fills cells with so many spaces.
+        if text.len() > MOST_BLANK || !clean(&text).is_empty() {
             return Ok(true);
         }
+        *looks = looks.checked_sub(1).ok_or_else(faults::too_many_cells)?;
     }
     Ok(false)
 }

@@ -7,8 +7,8 @@ use crate::db::{AnyConnection, Db, WriteError, snapshot};
 
 /// What was found in the register at some place of its ledger, and how to find it anew.
 pub struct Foreseen<T, F> {
-    /// Everything up to here was known to it.
-    seq: i64,
+    /// Everything up to here was known to it; nothing is certain of what was found within a transaction, which may come to nothing.
+    seq: Option<i64>,
     found: T,
     find: Arc<F>,
 }
@@ -33,7 +33,11 @@ where
                 })
             })
             .await?;
-        Ok(Self { seq, found, find })
+        Ok(Self {
+            seq: Some(seq),
+            found,
+            find,
+        })
     }
 
     /// What was found.
@@ -41,16 +45,15 @@ where
         self.found
     }
 
-    /// What stands when it is written: mostly nobody wrote in between, and what was found holds; else it is found anew. It is asked
-    /// before anything is written.
+    /// What stands when it is written: mostly nobody wrote in between, and what was found holds; else it is found anew. Ask it
+    /// once, before anything is written.
     ///
     /// # Errors
     /// Those of `find`.
     pub fn at(&mut self, recording: &mut Recording<'_, '_>) -> Result<&T, E> {
-        let before = recording.recorded().seq - 1;
-        if self.seq != before {
+        if self.seq != Some(recording.recorded().seq - 1) {
             self.found = (self.find)(recording.conn())?;
-            self.seq = before;
+            self.seq = None;
         }
         Ok(&self.found)
     }

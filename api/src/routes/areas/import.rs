@@ -23,7 +23,7 @@ use super::import_reply::{AreaImportReply, Refused};
 use crate::app::App;
 use crate::attachment::Workbook;
 use crate::auth::{Caller, Principal, needs};
-use crate::extract::{Params, TableFile};
+use crate::extract::{Params, Place, TableFile};
 use crate::problem::{ApiError, Language, Problem, why_refused};
 use crate::write::{Reply, Write};
 
@@ -77,10 +77,8 @@ pub async fn import(
 ) -> Result<HttpResponse, ApiError> {
     let AreaImportParams { on, dry_run } = params.0;
     let language = Language::of(request.headers().get(header::ACCEPT_LANGUAGE));
-    let _turn = app.turn_to_import().await?;
-    let rows = web::block(move || read(&file.bytes))
-        .await
-        .map_err(|error| ApiError::internal(&error))??;
+    let digest = file.digest.clone();
+    let (rows, place) = file.read(&app, read).await?;
     let import = Arc::new(Import {
         rows,
         caller: caller.principal(),
@@ -91,6 +89,7 @@ pub async fn import(
         },
         clock: Arc::clone(&app.clock),
         entropy: Arc::clone(&app.entropy),
+        _place: place,
     });
     let planning = Arc::clone(&import);
     let mut planned = Foreseen::read(&app.db, move |conn| planning.plan(conn)).await?;
@@ -102,7 +101,7 @@ pub async fn import(
         return Ok(HttpResponse::Ok().json(told));
     }
     write
-        .run(&app, &file.digest, move |recording| {
+        .run(&app, &digest, move |recording| {
             let steps = planned.at(recording)?;
             let refused = import.told(steps, areas::take_steps(recording, steps)?)?;
             if !refused.is_empty() {
@@ -149,6 +148,7 @@ struct Import {
     edition: Edition,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    _place: Place,
 }
 
 impl Import {

@@ -199,11 +199,11 @@ pub async fn answer(
 fn reply(counted: Vec<figures::Answer>, prepared: &Prepared) -> FiguresReply {
     let is_one = counted.len() == 1;
     let (mut items, mut totals) = (Vec::new(), Vec::new());
-    for ((name, _), answer) in prepared.bases().zip(counted) {
+    for ((name, _), by_it) in prepared.bases().zip(counted) {
         let basis = (!is_one).then_some(name);
         let show = |figure| FigureReply::of(figure, basis, prepared);
-        items.extend(answer.items.into_iter().map(show));
-        totals.extend(answer.totals.into_iter().map(show));
+        items.extend(by_it.items.into_iter().map(show));
+        totals.extend(by_it.totals.into_iter().map(show));
     }
     FiguresReply {
         as_of: prepared.question.as_of,

@@ -7,7 +7,6 @@ use actix_web::{HttpRequest, HttpResponse, http::header, post, web};
 use chrono::NaiveDate;
 use qiaojian_shared::db::AnyConnection;
 use qiaojian_shared::db::dialect::look_at_register;
-use qiaojian_shared::domain::Violation;
 use qiaojian_shared::ids::OrganizationId;
 use qiaojian_shared::sheets::Sheet;
 use qiaojian_shared::sheets::register::{self, Table};
@@ -20,7 +19,7 @@ use super::import_reply::{ImportReply, ReplyAs, handed_back, refusal};
 use crate::app::App;
 use crate::attachment::Workbook;
 use crate::auth::{Caller, Principal, needs};
-use crate::extract::{Params, TableFile};
+use crate::extract::{Params, Place, TableFile};
 use crate::problem::{ApiError, Language, Problem};
 use crate::wire::id_or_new;
 use crate::write::{Reply, Write};
@@ -46,7 +45,7 @@ pub struct ImportParams {
 
 /// Records the organizations of a table, CSV or XLSX, in the caller's subtree: all of them, or none if a row is wrong (unless `partial`).
 ///
-/// Each row is checked as `POST /v1/organizations` checks it, against the register and the rows before it. A row whose `id` is registered
+/// Each row is checked as `POST /v1/organizations` checks it, against the register and the other rows. A row whose `id` is registered
 /// with the same content is `unchanged`; with other content it is refused. What a dry run says is what the real run does.
 #[utoipa::path(
     tag = "organizations",
@@ -88,9 +87,9 @@ pub async fn import(
         ));
     }
     let language = Language::of(request.headers().get(header::ACCEPT_LANGUAGE));
-    let _turn = app.turn_to_import().await?;
-    let (sheet, table) = read(file.bytes, reply).await?;
-    let import = Arc::new(Import::new(&app, caller.principal(), table)?);
+    let digest = file.digest.clone();
+    let ((sheet, table), place) = file.read(&app, move |bytes| read(bytes, reply)).await?;
+    let import = Arc::new(Import::new(&app, caller.principal(), table, place)?);
     let judging = Arc::clone(&import);
     let mut judged = Foreseen::read(&app.db, move |conn| judging.judge(conn)).await?;
     if dry_run {
@@ -104,7 +103,7 @@ pub async fn import(
     let recorded = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&recorded);
     let reply = write
-        .run(&app, &file.digest, move |recording| {
+        .run(&app, &digest, move |recording| {
             let verdicts = judged.at(recording)?;
             if !partial
                 && verdicts
@@ -147,16 +146,11 @@ async fn look_at(app: &App) {
     }
 }
 
-/// Reads a file, on a thread of its own. The sheet itself is only kept when it is handed back.
-async fn read(bytes: web::Bytes, reply: ReplyAs) -> Result<(Option<Sheet>, Table), ApiError> {
-    let read = web::block(move || {
-        let sheet = Sheet::read(&bytes).map_err(|wrong| vec![wrong])?;
-        let table = register::read(&sheet)?;
-        Ok::<_, Vec<Violation>>(((reply == ReplyAs::File).then_some(sheet), table))
-    });
-    read.await
-        .map_err(|error| ApiError::internal(&error))?
-        .map_err(ApiError::invalid)
+/// Reads a file. The sheet itself is only kept when it is handed back.
+fn read(bytes: &[u8], reply: ReplyAs) -> Result<(Option<Sheet>, Table), ApiError> {
+    let sheet = Sheet::read(bytes).map_err(|wrong| ApiError::invalid(vec![wrong]))?;
+    let table = register::read(&sheet).map_err(ApiError::invalid)?;
+    Ok(((reply == ReplyAs::File).then_some(sheet), table))
 }
 
 /// A table on its way into the register.
@@ -165,11 +159,12 @@ pub(super) struct Import {
     pub(super) layout: qiaojian_shared::sheets::Layout<register::Field>,
     pub(super) rows: Vec<Incoming>,
     today: NaiveDate,
+    _place: Place,
 }
 
 impl Import {
     /// Gives every row that has none an id.
-    fn new(app: &App, caller: Arc<Principal>, table: Table) -> Result<Self, ApiError> {
+    fn new(app: &App, caller: Arc<Principal>, table: Table, place: Place) -> Result<Self, ApiError> {
         let rows = table.rows.into_iter().map(|row| Incoming {
             number: row.number,
             content: row.record.and_then(|record| {
@@ -182,6 +177,7 @@ impl Import {
             layout: table.layout,
             rows: rows.collect(),
             today: app.today(),
+            _place: place,
         })
     }
 

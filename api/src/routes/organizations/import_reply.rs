@@ -5,7 +5,9 @@ use std::sync::Arc;
 use actix_web::HttpResponse;
 use qiaojian_shared::domain::Violation;
 use qiaojian_shared::sheets::register::{COLUMNS, DATA_SHEET, Field, field_of};
-use qiaojian_shared::sheets::{Column, CsvWriter, Format, Sheet, SheetStyle, WriteError, XlsxWriter};
+use qiaojian_shared::sheets::{
+    Column, CsvWriter, Format, MOST_KEPT_UNITS, Sheet, SheetStyle, WriteError, XlsxWriter,
+};
 use qiaojian_shared::store::organizations::{Incoming, Verdict};
 use qiaojian_shared::text_enum;
 use serde::Serialize;
@@ -172,7 +174,9 @@ fn told(verdict: &Verdict, language: Language) -> String {
             None => language.sentence(violation).to_owned(),
         }
     };
-    violations.iter().map(one).collect::<Vec<_>>().join(" ")
+    let all = violations.iter().map(one).collect::<Vec<_>>().join(" ");
+    // A cell holds so much and no more.
+    all.chars().take(MOST_KEPT_UNITS / 2).collect()
 }
 
 fn csv(header: &[String], header_row: u32, rows: impl Iterator<Item = (u32, Vec<String>)>) -> Vec<u8> {

@@ -8,6 +8,9 @@ use super::Status;
 use crate::domain::Violation;
 use crate::domain::dates::{Precision, counts_from, day, interval};
 
+/// How often an organization may have been closed and established again.
+const MOST_REOPENINGS: usize = 20;
+
 /// A date with its precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PreciseDate {
@@ -191,6 +194,14 @@ impl Life {
     /// Each time it was closed and established again lies behind the one before, by the days from which they count, so that on
     /// every day it is clear whether it counts.
     fn check_reopenings(&self, found: &mut Vec<Violation>, today: NaiveDate) {
+        if self.reopenings.len() > MOST_REOPENINGS {
+            found.push(Violation::new(
+                "/reopenings",
+                "too_many",
+                format!("恢复最多 {MOST_REOPENINGS} 次。"),
+                format!("At most {MOST_REOPENINGS} reopenings."),
+            ));
+        }
         let out_of_order = |pointer: String| {
             Violation::new(
                 pointer,

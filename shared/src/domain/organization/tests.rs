@@ -266,6 +266,15 @@ fn reopenings_follow_each_other() {
             .collect();
         assert_eq!(found, faults, "{life:?}");
     }
+    let day = |number: u64| (date("2022-02-02") + chrono::Days::new(number)).to_string();
+    let often = |times: u64| Life {
+        reopenings: (0..times)
+            .map(|time| reopening(&day(2 * time), &day(2 * time + 1)))
+            .collect(),
+        ..life(Established, "", "2022-02-01", "", "")
+    };
+    assert_eq!(often(20).violations(date("2022-06-24")), []);
+    assert_eq!(often(21).violations(date("2022-06-24"))[0].code, "too_many");
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn everything_wrong_with_a_row_is_told_at_its_column() {
     let csv = format!(
         "area,kind,name,id,parent,status,established_on,has_office,quota_posts,five_have.team,term_ends_on,note,,\n\
          ,club,,x,y,已开张,2022-13,也许,三,是;昨天,2022-03,{long},,\n\
-         340304,侨联,禹会区侨联,,,,,,,,,,多余\n"
+         340304,侨联,禹会区侨联,,,,,,,,,,多余,还有\n"
     );
     assert_eq!(
         wrong(&csv),

@@ -1,6 +1,6 @@
 //! A new edition of the national list: the steps that lead to it, and how they are taken.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use super::read::{by_codes, list};
 use super::update::take_step;
 use super::{AreaVersion, Filter, Subtree};
 use crate::db::{AnyConnection, Db, DbError, WriteError};
+use crate::domain::area::AreaKind;
 use crate::domain::area::update::{DatedStep, Listed, Registered, steps};
-use crate::domain::area::{AreaKind, Level};
 use crate::ids::AreaId;
 use crate::store::ledger::Recording;
 use crate::store::{Actor, StoreError, StoreResult};
@@ -62,7 +62,7 @@ impl Edition {
     }
 }
 
-/// What is registered and visible of the provinces that a list names: the list is complete for them, and says nothing of others.
+/// What is registered and visible of the provinces that a list is about: those of its rows, and of the areas these came out of.
 ///
 /// # Errors
 /// The database's.
@@ -77,10 +77,12 @@ pub fn registered_of(
     };
     let codes = listed
         .iter()
-        .filter(|row| row.level == Level::Province)
-        .map(|row| row.code.as_str());
+        .flat_map(|row| std::iter::once(&row.code).chain(&row.predecessors));
+    let provinces: BTreeSet<String> = codes
+        .filter_map(|code| Some(format!("{}0000", code.get(..2)?)))
+        .collect();
     let mut registered = Vec::new();
-    for province in by_codes(conn, visible, codes)?.into_values() {
+    for province in by_codes(conn, visible, provinces.iter().map(String::as_str))?.into_values() {
         registered.extend(list(conn, &province.subtree(), &every_kind, None, i64::MAX)?);
     }
     Ok(registered)

@@ -3,7 +3,7 @@
 
 mod lookup;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -22,8 +22,8 @@ use crate::domain::Violation;
 use crate::domain::area::{not_there_yet, unknown_area};
 use crate::domain::organization::{Facts, Host, Kind, Verification, later_status};
 use crate::ids::{AreaId, OrganizationId};
-use crate::sheets::Layout;
 use crate::sheets::register::{Field, Record, Shown, cells, differing, shown_cell};
+use crate::sheets::{Layout, shortened};
 use crate::store::areas::{AreaVersion, Subtree};
 use crate::store::ledger::Recording;
 use crate::store::{StoreError, StoreResult};
@@ -61,7 +61,7 @@ pub struct Judging<'a> {
     pub today: NaiveDate,
 }
 
-/// Judges every row, against the register and against the rows before it. Nothing is written.
+/// Judges every row, against the register and the other rows. Nothing is written.
 ///
 /// # Errors
 /// The database's.
@@ -208,29 +208,34 @@ impl InFile {
     }
 }
 
-/// Of the rows that could be recorded alone, refuses those that cannot be together: what is taken grows from the rows that wait for none,
-/// first come, first served, each with those that waited for it. Who is never reached waits for a row that is refused, or for itself.
+/// Of the rows that could be recorded alone, refuses those that cannot be together: first those are taken that wait for none, then those
+/// that waited for them, and so on, each time the first of them first. Who is never reached waits for a row that is refused, or for itself.
 fn settle(file: &InFile, rows: &[Incoming], verdicts: &mut [Verdict]) {
     let mut waiting: HashMap<OrganizationId, Vec<usize>> = HashMap::new();
-    let mut ready = BTreeSet::new();
+    let mut ready = Vec::new();
     for (at, verdict) in verdicts.iter().enumerate() {
         let Verdict::New(new) = verdict else { continue };
         match file.waiting.get(&new.id) {
             Some(parent) => waiting.entry(*parent).or_default().push(at),
-            None => drop(ready.insert(at)),
+            None => ready.push(at),
         }
     }
     let mut places: HashMap<(AreaId, Kind), u32> = HashMap::new();
-    while let Some(at) = ready.pop_first() {
-        let (Some(row), Some(verdict)) = (rows.get(at), verdicts.get_mut(at)) else {
-            continue;
-        };
-        let Verdict::New(new) = verdict else { continue };
-        let first = place_of(&new.area, &new.facts).map(|place| *places.entry(place).or_insert(row.number));
-        match first {
-            Some(first) if first != row.number => *verdict = Verdict::Refused(vec![twice(first)]),
-            _ => ready.extend(waiting.remove(&new.id).unwrap_or_default()),
+    while !ready.is_empty() {
+        let mut next = Vec::new();
+        for at in ready {
+            let (Some(row), Some(verdict)) = (rows.get(at), verdicts.get_mut(at)) else {
+                continue;
+            };
+            let Verdict::New(new) = verdict else { continue };
+            let place = place_of(&new.area, &new.facts);
+            match place.map(|place| *places.entry(place).or_insert(row.number)) {
+                Some(first) if first != row.number => *verdict = Verdict::Refused(vec![twice(first)]),
+                _ => next.extend(waiting.remove(&new.id).unwrap_or_default()),
+            }
         }
+        next.sort_unstable();
+        ready = next;
     }
     for at in waiting.into_values().flatten() {
         if let Some(verdict) = verdicts.get_mut(at) {
@@ -312,7 +317,11 @@ fn parent_refused() -> Violation {
 }
 
 fn differs(field: Field, known: &str) -> Violation {
-    let known = if known.is_empty() { "—" } else { known };
+    let known = if known.is_empty() {
+        "—".to_owned()
+    } else {
+        shortened(known)
+    };
     Violation::new(
         format!("/{}", field.as_str().replace('.', "/")),
         "differs",

@@ -259,6 +259,23 @@ fn rows_that_wait_for_each_other_are_recorded_together_or_not_at_all() {
                 "6 parent unknown_parent"
             ]
         );
+        // Wherever the one above them all stands.
+        let (header, rows) = WAITING.split_once('\n').unwrap();
+        let (others, first) = rows.trim_end().rsplit_once('\n').unwrap();
+        let turned = send(
+            &county,
+            "?dry_run=true&partial=true",
+            format!("{header}\n{first}\n{others}\n"),
+        )
+        .await;
+        assert_eq!(
+            errors(&turned.expect(200).json()),
+            [
+                "3 kind organization_twice",
+                "6 parent unknown_parent",
+                "7 parent unknown_parent"
+            ]
+        );
         let done = send(&county, "?partial=true", WAITING).await.expect(200).json();
         assert_eq!(counts(&done), [7, 4, 0, 3]);
         let listed = all(&county).await;

@@ -340,6 +340,13 @@ fn an_area_table_may_be_in_gb18030_and_a_damaged_one_leaves_nothing() {
         let table =
             "code,level,parent,name,kind\n340000,state,,安徽省,administrative\n340300,市,340000,,行政区划\n";
         let stderr = text(&import("rows.csv", table.as_bytes()).stderr);
+        let table =
+            "code,level,parent,name,kind,valid_from\n340000,province,,安徽省,administrative,2020-01-01\n";
+        let dated = text(&import("dated.csv", table.as_bytes()).stderr);
+        assert!(
+            dated.contains("row 2: predecessors and valid_from") && dated.contains("--update-on"),
+            "{dated}"
+        );
         for says in [
             "row 2: level: “state” cannot be read; expected province,",
             "row 3: name: This has to be filled in.",
