@@ -11,6 +11,9 @@ pub const BEGINNING: NaiveDate = ymd(1949, 10, 1);
 /// The day whose organizations growth is counted against: the day before the first month of the campaign.
 pub const BASELINE: NaiveDate = ymd(2021, 10, 31);
 
+/// The first day of the campaign.
+pub const STARTS: NaiveDate = ymd(2021, 11, 1);
+
 /// The months in which organizations are added, as (year, month). The article's 2021-11 is the month of preparation.
 pub const MONTHS: [(i32, u32); 7] = [
     (2021, 12),

@@ -12,7 +12,7 @@ use qiaojian_shared::domain::schedule::{Approval, CatchUp, PlanFields, WorkdayPo
 use serde_json::json;
 
 use super::areas::Tree;
-use super::days::{BASELINE, BEGINNING, ymd};
+use super::days::{BASELINE, BEGINNING, STARTS, ymd};
 use super::organizations::{MAANSHAN, PILOTS};
 use super::plan::{CohortSpec, EndpointSpec, ProgramSpec, RuleSpec, ScheduleSpec};
 
@@ -40,7 +40,7 @@ pub fn program(tree: &Tree<'_>) -> ProgramSpec {
             title: "党建带侨建、侨建促党建".to_owned(),
             aliases: vec!["党建引领侨建、侨建服务党建".to_owned()],
             baseline_on: BASELINE,
-            starts_on: ymd(2021, 11, 1),
+            starts_on: STARTS,
             target_on: ymd(2022, 12, 31),
             note: Some(
                 "演示数据：行政区划为真实区划，侨联组织及任务进展为示例，合计数与2022年6月24日公开报道一致。"
@@ -78,14 +78,18 @@ pub fn rules() -> Vec<RuleSpec> {
             json!({"counted_from": "established", "cohorts": ["pilot"]}),
             "同上，第二部分之三：宣城市为非试点市，市级侨联机关仅“同意设立”；只计试点市已成立的组织，新增324个。",
         ),
-        rule(
-            RuleKind::Establishment,
-            "default",
-            MAANSHAN,
-            json!({"levels": ["township"], "village": {"persons": 10, "households": 3}}),
-            "同上，第二部分之三：马鞍山市乡镇（街道）全覆盖；10名及以上涉侨人员或3户及以上涉侨家庭的村（社区）建立工作分站，\
-             其余设联络员。",
-        ),
+        RuleSpec {
+            // Nobody was asked for an organization before the campaign began.
+            effective_from: STARTS,
+            ..rule(
+                RuleKind::Establishment,
+                "default",
+                MAANSHAN,
+                json!({"levels": ["township"], "village": {"persons": 10, "households": 3}}),
+                "同上，第二部分之三：马鞍山市乡镇（街道）全覆盖；10名及以上涉侨人员或3户及以上涉侨家庭的村（社区）建立工作分站，\
+                 其余设联络员。",
+            )
+        },
     ]
 }
 
