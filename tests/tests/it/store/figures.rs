@@ -18,6 +18,7 @@ use qiaojian_shared::store::{Moment, Recorded, StoreError, StoreResult, Subtree,
 use qiaojian_tests::fixtures::date;
 
 use super::histories::{Known, acts, perform, some_day};
+use super::lacking::told_and_by_days;
 use super::reached::{milestones_by_days, milestones_told};
 use super::register::{Register, with_register};
 
@@ -156,7 +157,7 @@ async fn built(register: &Register) -> Arc<ReadModel> {
 fn model_rows_and_reckoning_agree_over_random_histories_and_past_answers_stay() {
     // Each case has databases of its own, so a few long ones.
     let mut runner = TestRunner::new(Config {
-        cases: 6,
+        cases: 8,
         failure_persistence: None,
         ..Config::default()
     });
@@ -190,6 +191,8 @@ fn model_rows_and_reckoning_agree_over_random_histories_and_past_answers_stay() 
                     milestones_by_days(register).await,
                     "{acts:?}"
                 );
+                let (since, by_days) = told_and_by_days(register).await;
+                assert_eq!(since, by_days, "gaps, {acts:?}");
                 for (asked, at, before) in told {
                     assert_eq!(
                         replay(register, asked, at).await,

@@ -6,6 +6,7 @@ mod changes;
 mod figures;
 mod foreseen;
 mod histories;
+mod lacking;
 mod ledger;
 pub mod organizations;
 mod plans;
