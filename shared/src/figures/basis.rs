@@ -10,7 +10,7 @@ use crate::domain::establishment::EstablishmentParams;
 use crate::domain::organization::{Host, Verification};
 use crate::domain::program::Cohort;
 use crate::domain::rule::CountingParams;
-use crate::ids::ProgramId;
+use crate::ids::{AreaId, AssignmentId, ProgramId};
 use crate::store::rules::{self, RuleRef};
 use crate::store::{Moment, StoreResult, Subtree, programs};
 
@@ -23,6 +23,21 @@ pub struct Basis {
     pub cohorts: Vec<(Subtree, Cohort)>,
     /// The establishment rule of each area that has one, likewise.
     pub establishment: Vec<(Subtree, Asking)>,
+    /// The areas that visits touched in the interval, where `visited` is asked for.
+    pub visited: Vec<AreaId>,
+    /// The assignments that fell due in it, where `on_time_rate` is.
+    pub due: Vec<Due>,
+}
+
+/// An assignment that fell due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    pub id: AssignmentId,
+    pub area: AreaId,
+    pub due_on: NaiveDate,
+    pub submitted_on: Option<NaiveDate>,
+    /// Whether it was submitted by the day on which it was due, and not returned since.
+    pub on_time: bool,
 }
 
 /// What an establishment rule asks, and from which day on it asks just that.
@@ -54,7 +69,7 @@ impl Basis {
                 .into_iter()
                 .map(|(row, area)| (area.subtree(), row.cohort))
                 .collect(),
-            establishment: Vec::new(),
+            ..Self::default()
         };
         Ok((rule, basis))
     }

@@ -1,7 +1,7 @@
 //! The fold: one pass over the organizations of a subtree, and one over its areas when a coverage is asked for. Members are chosen by
 //! the functions that count, so the two cannot disagree.
 
-use super::basis::{Basis, Life, Nearest, covers};
+use super::basis::{Basis, Due, Life, Nearest, covers};
 use super::facts::Facts;
 use super::groups::{Groups, Month, Seen};
 use super::rows::{Counted, DayNumber, NEVER, Stretch, number_of};
@@ -24,7 +24,11 @@ pub fn answer(question: &Question, basis: &Basis, facts: &Facts) -> Answer {
     let mut items = (!question.group_by.is_empty())
         .then(|| Breakdown::new(question, &facts.tree, &with_cohort(question, &question.group_by)));
     let mut sums = Breakdown::new(question, &facts.tree, by_cohort);
-    let mut covered: Vec<Covered> = vec![Covered::default(); question.metrics.len()];
+    let mut covered: Vec<Covered> = question
+        .metrics
+        .iter()
+        .map(|metric| Covered::for_metric(*metric, basis, &facts.tree))
+        .collect();
     each_organization(question, basis, facts, |row| {
         for (index, metric) in question.metrics.iter().enumerate() {
             if metric.counts_areas() {
@@ -44,6 +48,16 @@ pub fn answer(question: &Question, basis: &Basis, facts: &Facts) -> Answer {
         }
     });
     for (index, (metric, covered)) in question.metrics.iter().zip(&covered).enumerate() {
+        if *metric == Metric::OnTimeRate {
+            each_due(question, basis, facts, |due, seen| {
+                for part in due.parts() {
+                    if let Some(items) = &mut items {
+                        items.add(index, part, seen);
+                    }
+                    sums.add(index, part, seen);
+                }
+            });
+        }
         if metric.counts_areas() {
             let mut covered = covered.walk();
             each_area(question, basis, facts, |area| {
@@ -151,9 +165,23 @@ pub(super) fn each_organization<'a>(
 pub(super) struct Covered {
     by_organizations: Vec<Place>,
     by_liaison_posts: Vec<Place>,
+    /// The counties that were visited.
+    by_visits: Vec<Place>,
 }
 
 impl Covered {
+    /// With the visits, where the metric counts them.
+    pub(super) fn for_metric(metric: Metric, basis: &Basis, tree: &Tree) -> Self {
+        let mut covered = Self::default();
+        if metric == Metric::Visited {
+            let places = basis.visited.iter().filter_map(|area| tree.place_of(*area));
+            let counties = places.filter_map(|place| tree.at_level(place, Level::County));
+            covered.by_visits = counties.collect();
+            covered.by_visits.sort_unstable();
+        }
+        covered
+    }
+
     /// Takes in an organization; they come in the order of places.
     pub(super) fn note(&mut self, row: &Row<'_>, as_of: DayNumber) {
         if covers(row.stretch, row.life, as_of) {
@@ -171,6 +199,7 @@ impl Covered {
         CoveredWalk {
             by_organizations: Walk(&self.by_organizations),
             by_liaison_posts: Walk(&self.by_liaison_posts),
+            by_visits: Walk(&self.by_visits),
         }
     }
 }
@@ -195,6 +224,7 @@ impl Walk<'_> {
 pub(super) struct CoveredWalk<'a> {
     by_organizations: Walk<'a>,
     by_liaison_posts: Walk<'a>,
+    by_visits: Walk<'a>,
 }
 
 impl CoveredWalk<'_> {
@@ -238,6 +268,13 @@ impl Eligible {
             Metric::OrganizationCoverage => (true, Some(covered.has_organization(place))),
             Metric::WorkCoverage => (true, Some(covered.has_anything(place))),
             Metric::Fulfilment => (self.required.is_some(), self.fulfils(covered)),
+            // How many, not of how many.
+            Metric::Visited => {
+                let is_visited = self.seen.level == Level::County && covered.by_visits.has(place);
+                return [is_visited.then_some(Part::Numerator), None]
+                    .into_iter()
+                    .flatten();
+            }
             _ => (false, None),
         };
         let parts = match (counts, part_of_whole) {
@@ -279,6 +316,48 @@ pub(super) fn each_area(question: &Question, basis: &Basis, facts: &Facts, mut v
             asked_since: rule.map_or(NEVER, |rule| number_of(rule.since)),
             counted,
         });
+    }
+}
+
+impl Due {
+    /// The numbers it counts in.
+    pub(super) fn parts(&self) -> impl Iterator<Item = Part> + use<> {
+        let on_time = self.on_time.then_some(Part::Numerator);
+        [Some(Part::Denominator), on_time].into_iter().flatten()
+    }
+}
+
+/// Calls `visit` for each assignment that fell due in the subtree, in the order of paths.
+pub(super) fn each_due(
+    question: &Question,
+    basis: &Basis,
+    facts: &Facts,
+    mut visit: impl FnMut(&Due, &Seen),
+) {
+    let tree = &facts.tree;
+    let range = tree.range(&question.within);
+    let mut due: Vec<(Place, &Due)> = basis
+        .due
+        .iter()
+        .filter_map(|due| Some((tree.place_of(due.area)?, due)))
+        .filter(|(place, _)| range.contains(place))
+        .collect();
+    due.sort_by_key(|(place, due)| (*place, due.id));
+    let mut cohorts = Nearest::of(tree, &question.within, &basis.cohorts);
+    for (place, due) in due {
+        let cohort = cohorts.at(place).copied();
+        if let Some(level) = tree.level(place).filter(|_| basis.takes(question, cohort)) {
+            visit(
+                due,
+                &Seen {
+                    place,
+                    level,
+                    kind: None,
+                    cohort,
+                    month: None,
+                },
+            );
+        }
     }
 }
 
@@ -328,8 +407,12 @@ pub(super) fn hits(metric: Metric, days: &Days, row: &Row<'_>, mut hit: impl FnM
                 }
             }
         }
-        // What these count are areas.
-        Metric::OrganizationCoverage | Metric::WorkCoverage | Metric::Fulfilment => {}
+        // What these count are no organizations.
+        Metric::OrganizationCoverage
+        | Metric::WorkCoverage
+        | Metric::Fulfilment
+        | Metric::OnTimeRate
+        | Metric::Visited => {}
     }
 }
 

@@ -2,9 +2,9 @@
 
 use chrono::NaiveDate;
 
-use super::basis::Basis;
+use super::basis::{Basis, Due};
 use super::facts::Facts;
-use super::fold::{Covered, Days, each_area, each_organization, hits};
+use super::fold::{Covered, Days, each_area, each_due, each_organization, hits};
 use super::groups::{Groups, Seen, Wanted};
 use super::rows::{DayNumber, day_of, number_of};
 use super::{GroupBy, GroupKey, Metric, Part, Question};
@@ -28,6 +28,13 @@ pub enum Member {
     },
     /// An area.
     Area { id: AreaId, area: String, level: Level },
+    /// An assignment of a task.
+    Assignment {
+        due: Due,
+        /// The code of its area.
+        area: String,
+        level: Level,
+    },
 }
 
 impl Member {
@@ -36,6 +43,7 @@ impl Member {
         match self {
             Self::Organization { id, .. } => id.0,
             Self::Area { id, .. } => id.0,
+            Self::Assignment { due, .. } => due.id.0,
         }
     }
 }
@@ -58,7 +66,7 @@ pub fn members(
     let as_of = number_of(question.as_of);
     let until_then = |day: DayNumber| (day <= as_of).then(|| day_of(day)).flatten();
     let mut members = Vec::new();
-    let mut covered = Covered::default();
+    let mut covered = Covered::for_metric(metric, basis, tree);
     each_organization(question, basis, facts, |row| {
         if metric.counts_areas() {
             covered.note(row, as_of);
@@ -78,6 +86,17 @@ pub fn members(
             }
         });
     });
+    if metric == Metric::OnTimeRate {
+        each_due(question, basis, facts, |due, seen| {
+            if due.parts().any(|counted| counted == part) && groups.is_in(seen, &wanted) {
+                members.push(Member::Assignment {
+                    due: *due,
+                    area: tree.code(seen.place).to_owned(),
+                    level: seen.level,
+                });
+            }
+        });
+    }
     if metric.counts_areas() {
         let mut covered = covered.walk();
         each_area(question, basis, facts, |area| {

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde::Serialize;
 
-pub use basis::{Asking, Basis};
+pub use basis::{Asking, Basis, Due};
 pub use facts::Facts;
 pub use fold::answer;
 pub use gaps::{Gap, Wanted as WantedGaps, gaps};
@@ -53,6 +53,11 @@ text_enum! {
         Fulfilment => "fulfilment",
         /// Organizations that have all five (五有) on `as_of` ÷ organizations that count on it.
         FiveHaveRate => "five_have_rate",
+        /// Assignments of tasks that fell due in (`from`, `to`] and were submitted by that day ÷ all that fell due in it, but for those that were
+        /// taken back.
+        OnTimeRate => "on_time_rate",
+        /// Counties that a visit (督导检查、走访调研) touched in (`from`, `to`], each once.
+        Visited => "visited",
     }
 }
 
@@ -95,6 +100,8 @@ text_enum! {
         Organizations => "organizations",
         /// Areas.
         Areas => "areas",
+        /// Assignments of tasks.
+        Assignments => "assignments",
     }
 }
 
@@ -159,6 +166,7 @@ impl Metric {
                 | Self::WorkCoverage
                 | Self::Fulfilment
                 | Self::FiveHaveRate
+                | Self::OnTimeRate
         )
     }
 
@@ -166,16 +174,16 @@ impl Metric {
     const fn counts_areas(self) -> bool {
         matches!(
             self,
-            Self::OrganizationCoverage | Self::WorkCoverage | Self::Fulfilment
+            Self::OrganizationCoverage | Self::WorkCoverage | Self::Fulfilment | Self::Visited
         )
     }
 
     /// What its members are.
     pub const fn members_kind(self) -> MembersKind {
-        if self.counts_areas() {
-            MembersKind::Areas
-        } else {
-            MembersKind::Organizations
+        match self {
+            Self::OnTimeRate => MembersKind::Assignments,
+            counted if counted.counts_areas() => MembersKind::Areas,
+            _ => MembersKind::Organizations,
         }
     }
 
@@ -183,7 +191,14 @@ impl Metric {
         match (self, group) {
             (Self::Organizations | Self::Added | Self::Closed, GroupBy::Month) => true,
             (_, GroupBy::Month) => false,
-            (Self::OrganizationCoverage | Self::WorkCoverage | Self::Fulfilment, GroupBy::Kind) => false,
+            (
+                Self::OrganizationCoverage
+                | Self::WorkCoverage
+                | Self::Fulfilment
+                | Self::OnTimeRate
+                | Self::Visited,
+                GroupBy::Kind,
+            ) => false,
             _ => true,
         }
     }

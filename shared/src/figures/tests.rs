@@ -7,7 +7,7 @@ use super::*;
 use crate::domain::area::{AreaKind, Level};
 use crate::domain::establishment::{EstablishmentParams, Threshold};
 use crate::domain::organization::{FiveHave, Host, Kind, PreciseDate, Status, Verification};
-use crate::ids::{AreaId, OrganizationId};
+use crate::ids::{AreaId, AssignmentId, OrganizationId};
 
 fn date(text: &str) -> NaiveDate {
     text.parse().unwrap()
@@ -144,6 +144,16 @@ fn basis() -> Basis {
             (Subtree::rooted_at("340000/340300/"), Cohort::Pilot),
             (Subtree::rooted_at("340000/341800/"), Cohort::NonPilot),
         ],
+        visited: (1..=5).map(|number| AreaId(Uuid::from_u128(number))).collect(),
+        due: (1..=6)
+            .map(|number| Due {
+                id: AssignmentId(Uuid::from_u128(number)),
+                area: AreaId(Uuid::from_u128(7 - number)),
+                due_on: date("2022-05-01"),
+                submitted_on: None,
+                on_time: number % 2 == 0,
+            })
+            .collect(),
         ..Basis::default()
     }
 }

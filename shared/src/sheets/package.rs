@@ -1,6 +1,7 @@
 //! A workbook is a zip. Before it is read it is unpacked once, whatever it says of its size, and looked through for what would become
 //! large in memory; what a table has no use for is left out. What was not looked at is not read.
 
+use std::collections::HashSet;
 use std::io::{Cursor, Read, Write as _};
 
 use quick_xml::events::{BytesStart, Event};
@@ -17,8 +18,14 @@ const MOST_PARTS: usize = 1000;
 const MOST_FORMATS: usize = 20_000;
 /// Names and links between parts at most.
 const MOST_NAMES: usize = 20_000;
-/// Bytes of a tag at most; the text of a number format has 255 characters.
+/// Tags of a part at most: a cell has two to four, and rows and formats some more.
+const MOST_TAGS: usize = 8 * MOST_CELLS;
+/// Merged cells at most; one is enough to be refused.
+const MOST_MERGED: usize = 200_000;
+/// Bytes of a tag that is kept in memory at most; the text of a number format has 255 characters.
 const MOST_TAG_BYTES: usize = 2048;
+/// Bytes of a link at most; an address has 2,083 characters.
+const MOST_LINK_BYTES: usize = 8192;
 /// What stands beside a table: pictures, drawings, notes for printers, descriptions.
 const BESIDE: [&str; 12] = [
     "customxml/",
@@ -81,13 +88,15 @@ fn plain_text(content: &[u8]) -> Option<&str> {
         .filter(|_| content.iter().all(is_plain))
 }
 
-/// How many there are of what is kept in memory one by one.
+/// What there is of what is kept in memory one by one.
 #[derive(Default)]
 struct Seen {
-    sheets: usize,
+    sheets: HashSet<String>,
+    targets: HashSet<String>,
     formats: usize,
     names: usize,
     texts: usize,
+    tags: usize,
 }
 
 /// Refuses a part of which more would be made than a table needs. It is looked through by the parser that reads it afterwards.
@@ -106,44 +115,76 @@ fn look_through(text: &str) -> Result<(), Violation> {
 
 impl Seen {
     fn note(&mut self, tag: &BytesStart<'_>) -> Result<(), Violation> {
-        let name = tag.local_name();
-        let (count, most, fault): (&mut usize, usize, fn() -> Violation) = match name.as_ref() {
-            "sheet" => (&mut self.sheets, MOST_SHEETS, faults::too_many_sheets),
-            "si" => (&mut self.texts, MOST_CELLS, faults::too_many_cells),
-            "xf" | "numFmt" | "font" | "fill" | "border" | "dxf" | "cellStyle" => {
-                (&mut self.formats, MOST_FORMATS, faults::too_many_formats)
+        count(&mut self.tags, MOST_TAGS, faults::too_many_cells)?;
+        match tag.local_name().as_ref() {
+            "sheet" => {
+                // Two that are one would be read twice.
+                let is_new = self.sheets.insert(attribute(tag, "id")?.unwrap_or_default());
+                if self.sheets.len() > MOST_SHEETS {
+                    return Err(faults::too_many_sheets());
+                }
+                if !is_new {
+                    return Err(faults::damaged());
+                }
             }
-            "Relationship" | "definedName" | "mergeCell" => {
-                (&mut self.names, MOST_NAMES, faults::too_many_formats)
+            "Relationship" => {
+                count(&mut self.names, MOST_NAMES, faults::too_many_formats)?;
+                if tag.len() > MOST_LINK_BYTES {
+                    return Err(faults::too_many_formats());
+                }
+                let is_external = attribute(tag, "TargetMode")?.is_some_and(|mode| mode == "External");
+                let target = attribute(tag, "Target")?.unwrap_or_default().to_ascii_lowercase();
+                let target = target.trim_start_matches(['.', '/']).trim_start_matches("xl/");
+                if !is_external && !self.targets.insert(target.to_owned()) {
+                    return Err(faults::damaged());
+                }
+                return Ok(());
+            }
+            "definedName" => count(&mut self.names, MOST_NAMES, faults::too_many_formats)?,
+            "mergeCell" => return count(&mut self.names, MOST_MERGED, faults::too_many_formats),
+            "si" => return count(&mut self.texts, MOST_CELLS, faults::too_many_cells),
+            "xf" | "numFmt" | "font" | "fill" | "border" | "dxf" | "cellStyle" => {
+                count(&mut self.formats, MOST_FORMATS, faults::too_many_formats)?;
             }
             // How many texts there are is believed by whoever reads them, who makes room for as many.
-            "sst" if claims_too_much(tag) => return Err(faults::too_large_unpacked()),
-            _ => return check_length(tag),
-        };
-        *count += 1;
-        if *count > most {
-            return Err(fault());
+            "sst" => {
+                let claimed = attribute(tag, "uniqueCount")?;
+                let is_believable = |claimed: String| {
+                    claimed
+                        .trim()
+                        .parse()
+                        .is_ok_and(|claimed: usize| claimed <= MOST_CELLS)
+                };
+                if !claimed.is_none_or(is_believable) {
+                    return Err(faults::too_large_unpacked());
+                }
+            }
+            "name" => {}
+            _ => return Ok(()),
         }
-        check_length(tag)
+        if tag.len() > MOST_TAG_BYTES {
+            return Err(faults::too_many_formats());
+        }
+        Ok(())
     }
 }
 
-fn check_length(tag: &BytesStart<'_>) -> Result<(), Violation> {
-    if tag.len() > MOST_TAG_BYTES {
-        return Err(faults::too_many_formats());
-    }
-    Ok(())
+fn count(so_far: &mut usize, most: usize, fault: fn() -> Violation) -> Result<(), Violation> {
+    *so_far += 1;
+    if *so_far > most { Err(fault()) } else { Ok(()) }
 }
 
-fn claims_too_much(tag: &BytesStart<'_>) -> bool {
-    tag.attributes().flatten().any(|attribute| {
-        let claimed: &str = attribute.value.as_ref();
-        attribute.key.local_name().as_ref() == "uniqueCount"
-            && claimed
-                .trim()
-                .parse()
-                .map_or(true, |claimed: usize| claimed > MOST_CELLS)
-    })
+/// What an attribute says. What is not written as a spreadsheet writes it could be read in two ways, and is refused.
+fn attribute(tag: &BytesStart<'_>, name: &str) -> Result<Option<String>, Violation> {
+    let mut found = None;
+    for attribute in tag.attributes() {
+        let attribute = attribute.map_err(|_| faults::damaged())?;
+        if attribute.key.local_name().as_ref() == name {
+            let value: &str = attribute.value.as_ref();
+            found = Some(value.to_owned());
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -165,6 +206,9 @@ mod tests {
                 true,
             ),
             ("<sst uniqueCount=\"many\"/>", true),
+            // Whoever reads attributes less strictly would find the claim.
+            ("<sst a=\"\" a=\"\"uniqueCount=\"40000000000\"/>", true),
+            ("<sst uniqueCount=40000000000/>", true),
         ] {
             assert_eq!(fault(text).is_some(), refused, "{text}");
         }
@@ -187,12 +231,38 @@ mod tests {
             (styles(MOST_FORMATS, "yyyy\\/m\\/d"), None),
             (styles(MOST_FORMATS + 1, "0"), Some("too_many_formats")),
             ("<font/>".repeat(MOST_FORMATS + 1), Some("too_many_formats")),
-            ("<Relationship/>".repeat(MOST_NAMES + 1), Some("too_many_formats")),
+            ("<definedName/>".repeat(MOST_NAMES + 1), Some("too_many_formats")),
+            (
+                format!("<Relationship Target=\"{}\"/>", "x".repeat(9000)),
+                Some("too_many_formats"),
+            ),
             ("<si/>".repeat(MOST_CELLS + 1), Some("too_many_cells")),
             (
-                "<sheet id=\"a\"/>".repeat(MOST_SHEETS + 1),
+                (0..=MOST_SHEETS)
+                    .map(|id| format!("<sheet r:id=\"{id}\"/>"))
+                    .collect(),
                 Some("too_many_sheets"),
             ),
+            // Two sheets that are one part would be read twice.
+            (
+                "<sheet r:id=\"a\"/><sheet r:id=\"a\"/>".to_owned(),
+                Some("damaged_file"),
+            ),
+            (
+                "<Relationship Target=\"worksheets/a.xml\"/><Relationship Target=\"/xl/worksheets/A.xml\"/>"
+                    .to_owned(),
+                Some("damaged_file"),
+            ),
+            (
+                "<Relationship Target=\"http://a\" TargetMode=\"External\"/>".repeat(2),
+                None,
+            ),
+            // What is not kept may be long.
+            (
+                format!("<dataValidation sqref=\"{}\"/>", "A1 ".repeat(2000)),
+                None,
+            ),
+            ("<a/>".repeat(MOST_TAGS + 1), Some("too_many_cells")),
             // A tag ends behind its quotes, whatever stands in them.
             (styles(1, &"<0>'".repeat(600)), Some("too_many_formats")),
             ("<styleSheet><numFmt".to_owned(), Some("damaged_file")),

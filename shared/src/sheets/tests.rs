@@ -312,7 +312,9 @@ fn few_bytes_never_become_much() {
 
     let blank = "\u{3000}".repeat(300_000);
     let nul = "x_x0000_y";
-    let sheets = "<sheet name=\"b\" sheetId=\"2\" r:id=\"r1\"/>".repeat(20);
+    let sheets: String = (0..20)
+        .map(|number| format!("<sheet name=\"b{number}\" sheetId=\"2\" r:id=\"b{number}\"/>"))
+        .collect();
     for (sheet, second, more, code) in [
         (rows(100, 1), blank.as_str(), "", "too_much_text"),
         (rows(1, 1), nul, "", "nul_character"),

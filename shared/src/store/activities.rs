@@ -20,7 +20,8 @@ use crate::domain::dates::Precision;
 use crate::domain::organization::PreciseDate;
 use crate::domain::violation::{NAME_CHARS, TEXT_CHARS, check_optional_text};
 use crate::ids::{ActivityId, AreaId, ProgramId};
-use crate::store::predicates::{head, last_area, within};
+use crate::store::Moment;
+use crate::store::predicates::{area_on, head, known_at, last_area, within};
 
 /// One version of an activity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
@@ -155,6 +156,39 @@ pub fn areas_of(conn: &mut AnyConnection, activity: &ActivityVersion) -> QueryRe
         .order(activity_areas::area_id)
         .select(activity_areas::area_id)
         .load(conn)
+}
+
+/// The areas of `within` (a path of the tree of `as_of`) that visits (督导检查、走访调研) of a programme touched after `from` and up to `to`, as
+/// known at `known`. A visit of an imprecise day counts from the last day it may mean.
+///
+/// # Errors
+/// The database's.
+pub fn visited(
+    conn: &mut AnyConnection,
+    within: &Subtree,
+    program: Option<ProgramId>,
+    (from, to): (NaiveDate, NaiveDate),
+    Moment { as_of, known }: Moment,
+) -> QueryResult<Vec<AreaId>> {
+    use activity_versions as v;
+    let mut query = v::table
+        .inner_join(
+            activity_areas::table.on(activity_areas::activity_id
+                .eq(v::activity_id)
+                .and(activity_areas::recorded_seq.eq(v::recorded_seq))),
+        )
+        .inner_join(area_on!(activity_areas::area_id, as_of, known))
+        .filter(within!(within))
+        .filter(known_at!(v, known))
+        .filter(v::kind.eq_any([ActivityKind::SupervisionVisit, ActivityKind::Research]))
+        .filter(v::valid_from.gt(from).and(v::valid_from.le(to)))
+        .select(activity_areas::area_id)
+        .distinct()
+        .into_boxed();
+    if let Some(program) = program {
+        query = query.filter(v::program_id.eq(program));
+    }
+    query.load(conn)
 }
 
 /// Records an activity. The same id with the same request is the same activity.

@@ -7,9 +7,9 @@ use crate::db::AnyConnection;
 use crate::db::schema::{assignment_versions, assignments, tasks};
 use crate::domain::access::Post;
 use crate::domain::assignment::AssignmentStatus;
-use crate::ids::{AreaId, ProgramId};
-use crate::store::Recorded;
-use crate::store::predicates::true_on;
+use crate::ids::{AreaId, AssignmentId, ProgramId};
+use crate::store::predicates::{area_on, true_on, within};
+use crate::store::{Moment, Recorded, Subtree};
 
 /// One area's part in one task.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
@@ -20,6 +20,50 @@ pub struct Standing {
     pub due_on: NaiveDate,
     pub status: AssignmentStatus,
     pub submitted_on: Option<NaiveDate>,
+}
+
+/// An assignment, its area, the day on which it is due, and the day on which it was submitted as it stands.
+pub type FellDue = (
+    AssignmentId,
+    AreaId,
+    NaiveDate,
+    AssignmentStatus,
+    Option<NaiveDate>,
+);
+
+/// The assignments of a programme in areas of `within` (a path of the tree of `as_of`) that fell due after `from` and up to `to`, as they
+/// stood on `as_of` and as known at `known`, but for those that were taken back.
+///
+/// # Errors
+/// The database's.
+pub fn fell_due(
+    conn: &mut AnyConnection,
+    within: &Subtree,
+    program: Option<ProgramId>,
+    (from, to): (NaiveDate, NaiveDate),
+    Moment { as_of, known }: Moment,
+) -> QueryResult<Vec<FellDue>> {
+    use assignment_versions as v;
+    let mut query = v::table
+        .inner_join(assignments::table.on(assignments::id.eq(v::assignment_id)))
+        .inner_join(tasks::table.on(tasks::id.eq(assignments::task_id)))
+        .inner_join(area_on!(assignments::area_id, as_of, known))
+        .filter(within!(within))
+        .filter(true_on!(v, as_of, known))
+        .filter(v::due_on.gt(from).and(v::due_on.le(to)))
+        .filter(v::status.ne(AssignmentStatus::Cancelled))
+        .select((
+            assignments::id,
+            assignments::area_id,
+            v::due_on,
+            v::status,
+            v::submitted_on,
+        ))
+        .into_boxed();
+    if let Some(program) = program {
+        query = query.filter(tasks::program_id.eq(program));
+    }
+    query.load(conn)
 }
 
 /// The tasks of `program` given to `post` in any of `areas`, as they stood on `as_of` and as known at `known`, by number.

@@ -244,6 +244,12 @@ async fn f5_what_was_done(api: &TestApi, office: &Client) {
         .collect();
     researched.sort_unstable();
     assert_eq!(researched, [3, 3 + 4]);
+    let seven = SCOPE.replace("area=340000", "area=340300");
+    assert_eq!(
+        total(office, "visited", &seven).await,
+        3 + 4,
+        "三县四区, each once"
+    );
 
     let preparing = office
         .get("/v1/organizations?status=preparing")

@@ -28,7 +28,8 @@ const MOST_BASES: usize = 5;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct FiguresParams {
-    /// `organizations`, `added`, `closed`, `growth`, `organization_coverage`, `work_coverage`, `fulfilment`, `five_have_rate`.
+    /// `organizations`, `added`, `closed`, `growth`, `organization_coverage`, `work_coverage`, `fulfilment`, `five_have_rate`, `on_time_rate`
+    /// (needs `task:read` too), `visited`.
     #[param(value_type = String)]
     metric: List<Metric>,
     /// This area and all below it; the caller's own when left out.
@@ -53,9 +54,8 @@ pub struct FiguresParams {
     /// As the register was known at that moment; now when left out. A later one is clamped to the ledger clock.
     known_at: Option<UtcTime>,
     /// The name of a counting rule; `default` when left out. Of several, up to five, each figure is told side by side, with its `basis`.
-    #[serde(default)]
     #[param(value_type = Option<String>)]
-    basis: List<String>,
+    basis: Option<List<String>>,
     /// `city`, `county`, `township`, `level`, `kind`, `cohort`, `month`; by month come `organizations`, `added` and `closed`.
     #[serde(default)]
     #[param(value_type = Option<String>)]
@@ -136,7 +136,7 @@ impl FigureReply {
     }
 }
 
-/// Counts organizations and covered areas of the caller's subtree. Every number can be asked for again at its `as_of` and `known_at`,
+/// Counts organizations, covered areas, visits and what was done on time in the caller's subtree. Every number can be asked for again at its `as_of` and `known_at`,
 /// and opened to its rows by `members`.
 #[utoipa::path(
     tag = "figures",
@@ -155,6 +155,17 @@ pub async fn answer(
     params: Params<FiguresParams>,
 ) -> Result<HttpResponse, ApiError> {
     let params = params.0;
+    if params
+        .basis
+        .as_ref()
+        .is_some_and(|names| !(1..=MOST_BASES).contains(&names.0.len()))
+    {
+        return Err(ApiError::bad_parameter(
+            "basis",
+            format!("basis 应为 1 至 {MOST_BASES} 个计数规则的名称。"),
+            format!("Name 1 to {MOST_BASES} counting rules."),
+        ));
+    }
     let asked = Asked {
         metrics: params.metric.0,
         area: params.area,
@@ -164,18 +175,11 @@ pub async fn answer(
         to: params.to,
         as_of: params.as_of,
         known_at: params.known_at,
-        bases: params.basis.0,
+        bases: params.basis.map(|names| names.0).unwrap_or_default(),
         group_by: params.group_by.0,
         period: params.period,
         ..Asked::default()
     };
-    if asked.bases.len() > MOST_BASES {
-        return Err(ApiError::bad_parameter(
-            "basis",
-            format!("basis 最多 {MOST_BASES} 个。"),
-            format!("At most {MOST_BASES} names of rules."),
-        ));
-    }
     let (caller, today) = (caller.principal(), app.today());
     // Only the newest knowledge is answered on the fast lane.
     let slow = asked.known_at.is_some() || asked.period.is_some();

@@ -11,7 +11,7 @@ use qiaojian_shared::domain::area::Level;
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::organization::Kind;
 use qiaojian_shared::figures::{self, GroupBy, GroupKey, Member, Metric, Part};
-use qiaojian_shared::ids::{AreaId, OrganizationId, ProgramId};
+use qiaojian_shared::ids::{AreaId, AssignmentId, OrganizationId, ProgramId};
 use qiaojian_shared::store::{Recorded, areas, organizations};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -88,6 +88,16 @@ pub enum MemberReply {
         area: String,
         name: String,
         level: Level,
+    },
+    /// An assignment of a task, as it stood on the figure's day.
+    Assignment {
+        id: AssignmentId,
+        area: String,
+        level: Level,
+        due_on: NaiveDate,
+        submitted_on: Option<NaiveDate>,
+        /// Whether it was submitted by the day on which it was due, and not returned since.
+        on_time: bool,
     },
 }
 
@@ -198,6 +208,7 @@ impl Names {
             match member {
                 Member::Organization { id, .. } => organization_ids.push(*id),
                 Member::Area { id, .. } => area_ids.push(*id),
+                Member::Assignment { .. } => {}
             }
         }
         Ok(Self {
@@ -229,6 +240,14 @@ impl Names {
                 area,
                 name: self.areas.get(&id).cloned().unwrap_or_default(),
                 level,
+            },
+            Member::Assignment { due, area, level } => MemberReply::Assignment {
+                id: due.id,
+                area,
+                level,
+                due_on: due.due_on,
+                submitted_on: due.submitted_on,
+                on_time: due.on_time,
             },
         }
     }

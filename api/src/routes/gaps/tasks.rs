@@ -164,7 +164,7 @@ async fn selected(
         area: gaps.area,
         cohort: Some(gaps.cohort.unwrap_or_else(|| "all".to_owned())),
         bases: gaps.basis.into_iter().collect(),
-        ages: true,
+        ages: gaps.min_age_days.is_some(),
         ..Asked::default()
     };
     let (today, model, named) = (app.today(), Arc::clone(&app.figures), gaps.areas);

@@ -105,6 +105,8 @@ struct Update<'a> {
     /// What goes into a new area that has several predecessors.
     merged: BTreeMap<&'a str, &'a Listed>,
     in_list: HashSet<&'a str>,
+    /// The provinces that the list names: of others it says nothing.
+    provinces: BTreeSet<&'a str>,
 }
 
 impl<'a> Update<'a> {
@@ -122,13 +124,18 @@ impl<'a> Update<'a> {
             recoded: HashMap::new(),
             merged: BTreeMap::new(),
             in_list,
+            provinces: listed
+                .iter()
+                .filter(|row| row.level == Level::Province)
+                .map(|row| row.code.as_str())
+                .collect(),
         };
         for row in listed {
             let gone: Vec<&str> = row
                 .predecessors
                 .iter()
                 .map(String::as_str)
-                .filter(|code| update.known.contains_key(code) && !update.in_list.contains(code))
+                .filter(|code| !update.in_list.contains(code) && update.is_listed_province_of(code))
                 .filter(|code| claimed.get(code) == Some(&1))
                 .collect();
             let is_new = !update.known.contains_key(row.code.as_str());
@@ -215,12 +222,6 @@ impl<'a> Update<'a> {
     }
 
     fn closures(&self) -> impl Iterator<Item = DatedStep> {
-        let provinces: BTreeSet<&str> = self
-            .listed
-            .iter()
-            .filter(|row| row.level == Level::Province)
-            .map(|row| row.code.as_str())
-            .collect();
         let mut gone: Vec<&Registered> = self
             .known
             .values()
@@ -228,7 +229,7 @@ impl<'a> Update<'a> {
             .filter(|area| !self.in_list.contains(area.code.as_str()))
             .filter(|area| !self.recoded.contains_key(area.code.as_str()))
             .filter(|area| !self.merged.contains_key(area.code.as_str()))
-            .filter(|area| !area.code.contains('-') && provinces.contains(self.province_of(area)))
+            .filter(|area| !area.code.contains('-') && self.provinces.contains(self.province_of(area)))
             .collect();
         gone.sort_by_key(|area| (std::cmp::Reverse(area.level), area.code.clone()));
         gone.into_iter().map(|area| DatedStep {
@@ -237,6 +238,12 @@ impl<'a> Update<'a> {
             },
             on: None,
         })
+    }
+
+    /// Whether an area is registered, in a province that the list is complete for.
+    fn is_listed_province_of(&self, code: &str) -> bool {
+        let area = self.known.get(code);
+        area.is_some_and(|area| self.provinces.contains(self.province_of(area)))
     }
 
     fn province_of<'b>(&'b self, area: &'b Registered) -> &'b str {

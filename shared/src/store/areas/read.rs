@@ -10,6 +10,7 @@ use super::{AreaVersion, Filter, Subtree, heads};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, areas};
+use crate::domain::area::AreaKind;
 use crate::ids::AreaId;
 use crate::store::predicates::{known_at, last, true_on, within};
 use crate::store::{Recorded, StoreError, StoreResult};
@@ -131,7 +132,7 @@ pub fn names_on(
     Ok(rows.into_iter().collect())
 }
 
-/// The areas of a subtree that are there since a day after `day`, as known at `known`, each with that day.
+/// The areas of a subtree that are there as divisions (administrative) since a day after `day`, as known at `known`, each with that day.
 ///
 /// # Errors
 /// The database's.
@@ -153,6 +154,7 @@ pub fn newer_than(
     for part in changed.chunks(CHUNK) {
         let rows: Vec<(AreaId, Option<NaiveDate>)> = a::table
             .filter(a::area_id.eq_any(part))
+            .filter(a::kind.eq(AreaKind::Administrative))
             .filter(known_at!(a, known))
             .group_by(a::area_id)
             .select((a::area_id, min(a::valid_from)))

@@ -94,7 +94,7 @@ fn renewals_come_in_the_order_of_their_terms() {
 }
 
 /// Something happened in an area, and touched others.
-async fn happened(api: &TestApi, area: &'static str, touched: &'static [&'static str], on: &'static str) {
+pub async fn happened(api: &TestApi, area: &'static str, touched: &'static [&'static str], on: &'static str) {
     let admin = api.caller("340000", Role::ProvinceAdmin).await;
     let programs = admin.get("/v1/programs").await.expect(200).json();
     let program = match programs["items"][0]["id"].as_str() {

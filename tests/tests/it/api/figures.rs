@@ -236,6 +236,7 @@ fn what_cannot_be_asked_is_refused_before_anything_is_counted() {
             "metric=added&as_of=2022-01-31&to=2022-02-28",
             "metric=added&to=2022-06-25",
             "metric=added&basis=%00",
+            "metric=added&basis=",
             "metric=added&basis=default,default",
             "metric=added&basis=default,nobody",
             "metric=added&basis=a,b,c,d,e,f",
