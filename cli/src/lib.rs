@@ -13,6 +13,7 @@ mod terminal;
 mod waiting;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 
@@ -60,7 +61,8 @@ fn run(settings: &Settings, command: Command) -> anyhow::Result<()> {
         .build()?;
     let outcome = runtime.block_on(start(settings, command));
     // What is still on a lane when a command has ended is nobody's any more.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    qiaojian_shared::db::wait_until_closed(Duration::from_secs(2));
     outcome
 }
 

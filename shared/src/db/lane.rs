@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use diesel::connection::{Connection, TransactionManager as _};
 use tokio::sync::oneshot;
 
+use super::held::Held;
 use super::{AnyConnection, DatabaseUrl, DbError, OpenError, WriteError};
 
 /// Closures that may wait for one lane. Beyond it callers are told at once that the service is overloaded.
@@ -24,10 +25,13 @@ impl Lane {
         let (jobs, queue) = bounded::<Job>(QUEUE);
         for index in 0..threads.max(1) {
             let conn = url.connect_read_only()?;
-            let (queue, url) = (queue.clone(), url.clone());
+            let (queue, url, held) = (queue.clone(), url.clone(), Held::begin());
             thread::Builder::new()
                 .name(format!("{name}-{index}"))
-                .spawn(move || serve(&queue, &url, conn))
+                .spawn(move || {
+                    serve(&queue, &url, conn);
+                    drop(held);
+                })
                 .map_err(|error| OpenError::Setup(error.to_string()))?;
         }
         Ok(Self { jobs })

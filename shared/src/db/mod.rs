@@ -7,6 +7,7 @@ mod any;
 mod connect;
 pub mod dialect;
 mod error;
+mod held;
 mod lane;
 mod migrate;
 pub mod schema;
@@ -20,6 +21,7 @@ use diesel::connection::{AnsiTransactionManager, Connection, TransactionManager 
 pub use any::{AnyConnection, MultiBackend};
 pub use connect::{DatabaseUrl, OpenError};
 pub use error::{DbError, WriteError};
+pub use held::wait_until_closed;
 pub use migrate::{latest_version, run_migrations, schema_is_current};
 pub use writer::Tx;
 

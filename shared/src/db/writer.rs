@@ -14,6 +14,7 @@ use diesel::connection::{AnsiTransactionManager, Connection, TransactionManager 
 use tokio::sync::oneshot;
 
 use super::error::{DbError, WriteError};
+use super::held::Held;
 use super::lane::is_broken;
 use super::{AnyConnection, DatabaseUrl, OpenError};
 use crate::clock::{Clock, UtcTime};
@@ -110,9 +111,14 @@ impl Writer {
             clock,
             conn,
         };
+        let held = Held::begin();
         thread::Builder::new()
             .name("db-write".to_owned())
-            .spawn(move || thread.serve(&queue))
+            .spawn(move || {
+                thread.serve(&queue);
+                drop(thread);
+                drop(held);
+            })
             .map_err(|error| OpenError::Setup(error.to_string()))?;
         Ok(Self { jobs })
     }
