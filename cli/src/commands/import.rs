@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use anyhow::Context as _;
 use chrono::NaiveDate;
 use qiaojian_shared::clock::{Clock, Entropy};
-use qiaojian_shared::domain::area::AreaKind;
 use qiaojian_shared::domain::area::update::Listed;
 use qiaojian_shared::ids::AreaId;
 use qiaojian_shared::sheets::areas::ListedRow;
@@ -80,10 +79,7 @@ async fn known_areas(parts: &Parts) -> anyhow::Result<HashMap<String, AreaVersio
     let rows = parts
         .db
         .read_slow(|conn| {
-            let every_kind = Filter {
-                kinds: AreaKind::ALL.to_vec(),
-                ..Filter::default()
-            };
+            let every_kind = Filter::every_kind();
             areas::list(conn, &Subtree::everything(), &every_kind, None, i64::MAX).map_err(StoreError::from)
         })
         .await?;

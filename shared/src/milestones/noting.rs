@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use super::{Asked, Milestone, named, standing};
 use crate::clock::{Clock, Entropy};
 use crate::db::AnyConnection;
-use crate::domain::area::{AreaKind, Level};
+use crate::domain::area::Level;
 use crate::ids::{AreaId, MilestoneId};
 use crate::store::areas::{self, Filter};
 use crate::store::ledger::Recording;
@@ -22,8 +22,7 @@ use crate::store::{Recorded, StoreResult, Subtree, fact_rows, programs, rules};
 pub fn to_look_at(conn: &mut AnyConnection, since: Option<i64>, known: Recorded) -> StoreResult<Vec<AreaId>> {
     let every_province = Filter {
         levels: vec![Level::Province],
-        kinds: AreaKind::ALL.to_vec(),
-        ..Filter::default()
+        ..Filter::every_kind()
     };
     let mut provinces = areas::list(conn, &Subtree::everything(), &every_province, None, i64::MAX)?;
     if let Some(since) = since

@@ -120,6 +120,14 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Every kind of area, not only divisions.
+    pub fn every_kind() -> Self {
+        Self {
+            kinds: AreaKind::ALL.to_vec(),
+            ..Self::default()
+        }
+    }
+
     /// The kinds it lets through.
     fn kinds_shown(&self) -> Vec<AreaKind> {
         if self.kinds.is_empty() {

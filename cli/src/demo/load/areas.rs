@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use qiaojian_shared::clock::{Clock, Entropy};
 use qiaojian_shared::db::Db;
-use qiaojian_shared::domain::area::{AreaKind, Level};
+use qiaojian_shared::domain::area::Level;
 use qiaojian_shared::ids::AreaId;
 use qiaojian_shared::store::areas::{self, AreaVersion, Filter, NewArea};
 use qiaojian_shared::store::{StoreError, Subtree};
@@ -79,10 +79,7 @@ pub async fn load<'r, P: FnMut(Progress)>(
 async fn present(db: &Db) -> anyhow::Result<Areas> {
     let rows = db
         .read_slow(|conn| {
-            let every_kind = Filter {
-                kinds: AreaKind::ALL.to_vec(),
-                ..Filter::default()
-            };
+            let every_kind = Filter::every_kind();
             areas::list(conn, &Subtree::everything(), &every_kind, None, i64::MAX).map_err(StoreError::from)
         })
         .await

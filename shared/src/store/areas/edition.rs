@@ -11,7 +11,6 @@ use super::read::{by_codes, list};
 use super::update::take_step;
 use super::{AreaVersion, Filter, Subtree};
 use crate::db::{AnyConnection, Db, DbError, WriteError};
-use crate::domain::area::AreaKind;
 use crate::domain::area::update::{DatedStep, Listed, Registered, steps};
 use crate::ids::AreaId;
 use crate::store::ledger::Recording;
@@ -71,10 +70,6 @@ pub fn registered_of(
     visible: &Subtree,
     listed: &[Listed],
 ) -> StoreResult<Vec<AreaVersion>> {
-    let every_kind = Filter {
-        kinds: AreaKind::ALL.to_vec(),
-        ..Filter::default()
-    };
     let codes = listed
         .iter()
         .flat_map(|row| std::iter::once(&row.code).chain(&row.predecessors));
@@ -83,7 +78,13 @@ pub fn registered_of(
         .collect();
     let mut registered = Vec::new();
     for province in by_codes(conn, visible, provinces.iter().map(String::as_str))?.into_values() {
-        registered.extend(list(conn, &province.subtree(), &every_kind, None, i64::MAX)?);
+        registered.extend(list(
+            conn,
+            &province.subtree(),
+            &Filter::every_kind(),
+            None,
+            i64::MAX,
+        )?);
     }
     Ok(registered)
 }
