@@ -4,15 +4,16 @@ use chrono::NaiveDate;
 
 use super::rows::{Break, DayNumber, Stretch};
 use super::tree::{Place, Tree};
-use super::{CohortChoice, Question};
+use super::{CohortChoice, Metric, Question};
 use crate::db::AnyConnection;
+use crate::domain::assignment::{Light, light};
 use crate::domain::establishment::EstablishmentParams;
 use crate::domain::organization::{Host, Verification};
 use crate::domain::program::Cohort;
 use crate::domain::rule::CountingParams;
 use crate::ids::{AreaId, AssignmentId, ProgramId};
 use crate::store::rules::{self, RuleRef};
-use crate::store::{Moment, StoreResult, Subtree, programs};
+use crate::store::{Moment, Recorded, StoreResult, Subtree, activities, programs, task_standing};
 
 /// What a question is answered by, besides the facts.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +39,19 @@ pub struct Due {
     pub submitted_on: Option<NaiveDate>,
     /// Whether it was submitted by the day on which it was due, and not returned since.
     pub on_time: bool,
+}
+
+impl Due {
+    /// On time is what shows green on a day on which nothing is still to come.
+    fn of((id, area, due_on, status, submitted_on): task_standing::FellDue, as_of: NaiveDate) -> Self {
+        Self {
+            id,
+            area,
+            due_on,
+            submitted_on,
+            on_time: light(status, due_on, submitted_on, as_of) == Light::Green,
+        }
+    }
 }
 
 /// What an establishment rule asks, and from which day on it asks just that.
@@ -72,6 +86,44 @@ impl Basis {
             ..Self::default()
         };
         Ok((rule, basis))
+    }
+
+    /// Loads what the metrics of a question need besides. Gives the establishment rules, where they are asked for.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn load_for(
+        &mut self,
+        conn: &mut AnyConnection,
+        question: &Question,
+        program: Option<ProgramId>,
+        known: Recorded,
+    ) -> StoreResult<Vec<RuleRef>> {
+        let Question {
+            metrics,
+            within,
+            from,
+            to,
+            as_of,
+            ..
+        } = question;
+        let (interval, moment) = ((*from, *to), Moment { as_of: *as_of, known });
+        let mut used = Vec::new();
+        if metrics.contains(&Metric::Fulfilment) {
+            for found in rules::establishment(conn, within, *as_of, known)? {
+                used.push(found.rule);
+                let (params, since) = (found.params, found.effective_from);
+                self.establishment.push((found.scope, Asking { params, since }));
+            }
+        }
+        if metrics.contains(&Metric::Visited) {
+            self.visited = activities::visited(conn, within, program, interval, moment)?;
+        }
+        if metrics.contains(&Metric::OnTimeRate) {
+            let fell_due = task_standing::fell_due(conn, within, program, interval, moment)?;
+            self.due = fell_due.into_iter().map(|row| Due::of(row, *as_of)).collect();
+        }
+        Ok(used)
     }
 
     /// Whether the report of this stretch is trusted enough to count.

@@ -4,9 +4,10 @@ use chrono::NaiveDate;
 
 use super::basis::{Basis, Due};
 use super::facts::Facts;
-use super::fold::{Covered, Days, each_area, each_due, each_organization, hits};
+use super::fold::{Days, hits};
 use super::groups::{Groups, Seen, Wanted};
 use super::rows::{DayNumber, day_of, number_of};
+use super::taking_part::{Covered, each_area, each_due, each_organization};
 use super::{GroupBy, GroupKey, Metric, Part, Question};
 use crate::domain::area::Level;
 use crate::domain::organization::Kind;

@@ -2,6 +2,7 @@
 //! subtree, as true on `as_of` and as known at `known`; its members are exactly the rows the fold counted.
 
 mod basis;
+mod breakdown;
 mod facts;
 mod fold;
 mod gaps;
@@ -10,6 +11,7 @@ mod members;
 mod milestones;
 mod model;
 mod rows;
+mod taking_part;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -176,6 +178,11 @@ impl Metric {
             self,
             Self::OrganizationCoverage | Self::WorkCoverage | Self::Fulfilment | Self::Visited
         )
+    }
+
+    /// Whether it is counted from rows that no process holds.
+    pub const fn counts_rows(self) -> bool {
+        matches!(self, Self::OnTimeRate | Self::Visited)
     }
 
     /// What its members are.

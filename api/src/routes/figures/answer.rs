@@ -181,8 +181,9 @@ pub async fn answer(
         ..Asked::default()
     };
     let (caller, today) = (caller.principal(), app.today());
-    // Only the newest knowledge is answered on the fast lane.
-    let slow = asked.known_at.is_some() || asked.period.is_some();
+    // Only the newest knowledge, of what the process holds, is answered on the fast lane.
+    let of_rows = asked.metrics.iter().any(|metric| metric.counts_rows());
+    let slow = of_rows || asked.known_at.is_some() || asked.period.is_some();
     let model = Arc::clone(&app.figures);
     let work = move |conn: &mut AnyConnection| {
         let (prepared, counted) = asked.answer(conn, &model, &caller, today, |prepared, facts| {

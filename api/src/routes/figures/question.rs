@@ -6,18 +6,17 @@ use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::{AnyConnection, snapshot};
 use qiaojian_shared::domain::access::Scope;
-use qiaojian_shared::domain::assignment::AssignmentStatus;
 use qiaojian_shared::domain::period::Period;
 use qiaojian_shared::domain::program::Cohort;
 use qiaojian_shared::figures::{
-    Asking, Basis, CohortChoice, Due, Facts, Figure, GroupBy, Held, Metric, Part, Question, ReadModel,
+    Basis, CohortChoice, Facts, Figure, GroupBy, Held, Metric, Part, Question, ReadModel,
 };
 use qiaojian_shared::ids::{AreaId, ProgramId};
 use qiaojian_shared::store::areas::{self, AreaVersion};
 use qiaojian_shared::store::closing::{self, Closing};
 use qiaojian_shared::store::ledger::Knowing;
-use qiaojian_shared::store::rules::{self, Establishment, RuleRef};
-use qiaojian_shared::store::{Moment, Recorded, StoreError, activities, ledger, programs, task_standing};
+use qiaojian_shared::store::rules::{self, RuleRef};
+use qiaojian_shared::store::{Moment, Recorded, StoreError, ledger, programs};
 
 use crate::auth::Principal;
 use crate::problem::ApiError;
@@ -147,30 +146,11 @@ impl Asked {
             used.push(rule);
             counting.push(params);
         }
-        if self.metrics.contains(&Metric::Fulfilment) {
-            for Establishment {
-                rule,
-                scope,
-                params,
-                effective_from: since,
-            } in rules::establishment(conn, &question.within, as_of, known)?
-            {
-                used.push(rule);
-                basis.establishment.push((scope, Asking { params, since }));
-            }
+        // Whoever may not read tasks does not learn of them by counting.
+        if self.metrics.contains(&Metric::OnTimeRate) && !caller.scopes.contains(&Scope::TaskRead) {
+            return Err(ApiError::scope_missing(Scope::TaskRead));
         }
-        let interval = (question.from, question.to);
-        if self.metrics.contains(&Metric::Visited) {
-            basis.visited = activities::visited(conn, &question.within, program, interval, moment)?;
-        }
-        if self.metrics.contains(&Metric::OnTimeRate) {
-            // Whoever may not read tasks does not learn of them by counting.
-            if !caller.scopes.contains(&Scope::TaskRead) {
-                return Err(ApiError::scope_missing(Scope::TaskRead));
-            }
-            let fell_due = task_standing::fell_due(conn, &question.within, program, interval, moment)?;
-            basis.due = fell_due.into_iter().map(due).collect();
-        }
+        used.extend(basis.load_for(conn, &question, program, known)?);
         let asked_since = basis.establishment.iter().map(|(_, asking)| asking.since).min();
         let newer = match asked_since.filter(|_| self.ages) {
             Some(day) => areas::newer_than(conn, &question.within, day, known)?,
@@ -263,18 +243,6 @@ impl Asked {
             return Ok(now);
         }
         Ok(areas::resolve(conn, caller.area, code, Moment { as_of, known })?)
-    }
-}
-
-/// On time is what was submitted by the day on which it was due, and not returned since.
-fn due((id, area, due_on, status, submitted_on): task_standing::FellDue) -> Due {
-    let is_submitted = matches!(status, AssignmentStatus::Submitted | AssignmentStatus::Accepted);
-    Due {
-        id,
-        area,
-        due_on,
-        submitted_on,
-        on_time: is_submitted && submitted_on.is_some_and(|day| day <= due_on),
     }
 }
 
