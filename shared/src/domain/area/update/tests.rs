@@ -41,6 +41,12 @@ fn listed(rows: &[(&str, &str, &[&str])]) -> Vec<Listed> {
         .collect()
 }
 
+/// The rows below 蚌埠, with those above them.
+fn of_bengbu(rows: &[(&str, &str, &[&str])]) -> Vec<Listed> {
+    let above: [(&str, &str, &[&str]); 2] = [("340000", "安徽省", &[]), ("340300", "蚌埠市", &[])];
+    listed(&[&above, rows].concat())
+}
+
 fn told(listed: &[Listed], registered: &[Registered]) -> Vec<String> {
     let tell = |step: &Step| match step {
         Step::Add { code, came_out_of } => format!("add {code} {}", came_out_of.join("+")),
@@ -74,9 +80,7 @@ const BEFORE: &[(&str, &str)] = &[
 
 #[test]
 fn the_same_list_again_changes_nothing() {
-    let same = listed(&[
-        ("340000", "安徽省", &[]),
-        ("340300", "蚌埠市", &[]),
+    let same = of_bengbu(&[
         ("340304", "禹会区", &[]),
         ("340304001", "大庆街道", &[]),
         ("340304001001", "燕山社区", &[]),
@@ -92,9 +96,7 @@ fn the_same_list_again_changes_nothing() {
 
 #[test]
 fn what_is_new_otherwise_or_gone_is_a_step_in_an_order_that_can_be_taken() {
-    let list = listed(&[
-        ("340000", "安徽省", &[]),
-        ("340300", "蚌埠市", &[]),
+    let list = of_bengbu(&[
         // The county has a new code, and one street under another name.
         ("340305", "禹会区", &["340304"]),
         ("340305001", "大庆镇", &["340304001"]),
@@ -117,9 +119,7 @@ fn what_is_new_otherwise_or_gone_is_a_step_in_an_order_that_can_be_taken() {
 
 #[test]
 fn a_zone_becomes_a_county() {
-    let mut list = listed(&[
-        ("340000", "安徽省", &[]),
-        ("340300", "蚌埠市", &[]),
+    let mut list = of_bengbu(&[
         ("340304", "禹会区", &[]),
         ("340304001", "大庆街道", &[]),
         ("340304001001", "燕山社区", &[]),
@@ -141,16 +141,13 @@ fn a_zone_becomes_a_county() {
 
 #[test]
 fn several_become_one_and_one_becomes_several() {
-    let list = listed(&[
-        ("340000", "安徽省", &[]),
-        ("340300", "蚌埠市", &[]),
+    let mut list = of_bengbu(&[
         ("340304", "禹会区", &[]),
         ("340304003", "合并街道", &["340304001", "340304002"]),
         ("340304001001", "燕山社区", &[]),
         ("340322", "五河县", &[]),
         ("340323", "固镇县", &["340322"]),
     ]);
-    let mut list = list;
     list[4].parent = Some("340304003".to_owned());
     assert_eq!(
         told(&list, &registered(BEFORE)),
@@ -162,9 +159,7 @@ fn several_become_one_and_one_becomes_several() {
             "merge 340304002 340304003",
         ]
     );
-    let divided = listed(&[
-        ("340000", "安徽省", &[]),
-        ("340300", "蚌埠市", &[]),
+    let divided = of_bengbu(&[
         ("340304", "禹会区", &[]),
         ("340304001", "大庆街道", &[]),
         ("340304001001", "燕山社区", &[]),
@@ -189,14 +184,6 @@ fn a_list_says_nothing_of_another_province() {
         ("340300", "蚌埠市"),
         ("340304", "禹会区"),
     ];
-    let rows: [(&str, &str, &[&str]); 4] = [
-        ("340000", "安徽省", &[]),
-        ("340300", "蚌埠市", &[]),
-        ("340304", "禹会区", &[]),
-        ("340304009", "某街道", &["320105001"]),
-    ];
-    assert_eq!(
-        told(&listed(&rows), &registered(&there)),
-        ["add 340304009 320105001"]
-    );
+    let list = of_bengbu(&[("340304", "禹会区", &[]), ("340304009", "某街道", &["320105001"])]);
+    assert_eq!(told(&list, &registered(&there)), ["add 340304009 320105001"]);
 }
