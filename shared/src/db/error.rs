@@ -45,7 +45,10 @@ impl From<DieselError> for DbError {
             | DieselError::BrokenTransactionManager => Self::Unreachable(error.to_string()),
             DieselError::DatabaseError(_, information) => match information.message() {
                 "deadlock detected" => Self::Retry,
-                "database is locked" | "canceling statement due to lock timeout" => Self::Locked,
+                // SQLite says the last when a lock of its shared index is held for longer than it tries, some 10 s.
+                "database is locked" | "canceling statement due to lock timeout" | "locking protocol" => {
+                    Self::Locked
+                }
                 message if message.starts_with("server closed the connection") => {
                     Self::Unreachable(message.to_owned())
                 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use diesel::dsl::count_star;
 use diesel::prelude::*;
 use qiaojian_shared::clock::{Clock as _, OsEntropy, SeededEntropy, SystemClock, UtcTime};
+use qiaojian_shared::db::DbError;
 use qiaojian_shared::db::schema::{bulletins, deliveries, delivery_attempts, occurrences, schedules};
 use qiaojian_shared::domain::delivery::{Channel, DeliveryState, OccurrenceState, OnUncertain};
 use qiaojian_shared::domain::period::{Period, PeriodUnit};
@@ -172,10 +173,12 @@ async fn let_waits_end(office: &Office) {
         .unwrap();
 }
 
-/// What is in hand: the workers that hold deliveries, and the days that one is composing. One worker does not do both at once.
-async fn in_hand(office: &Office) -> BTreeSet<Uuid> {
+/// What is in hand: the workers that hold deliveries, and the days that one is composing. One worker does not do both at once. Nothing
+/// is seen where a worker was frozen with the lock that a reader needs.
+async fn in_hand(office: &Office) -> Option<BTreeSet<Uuid>> {
     let now = SystemClock.now();
-    office
+    let seen = office
+        .db
         .read(move |conn| {
             let holders: Vec<Option<NodeId>> = deliveries::table
                 .filter(deliveries::state.eq_any([DeliveryState::Leased, DeliveryState::Sending]))
@@ -187,9 +190,13 @@ async fn in_hand(office: &Office) -> BTreeSet<Uuid> {
                 .select(occurrences::id)
                 .load(conn)?;
             let holders = holders.into_iter().flatten().map(|node| node.0);
-            Ok(holders.chain(composing.into_iter().map(|id| id.0)).collect())
+            Ok::<_, DbError>(holders.chain(composing.into_iter().map(|id| id.0)).collect())
         })
-        .await
+        .await;
+    match seen {
+        Err(DbError::Locked) => None,
+        seen => Some(seen.unwrap()),
+    }
 }
 
 /// Whether all of `days` is issued and nothing is on its way.
@@ -226,13 +233,14 @@ async fn freeze_at_work(
     for look in 0..LOOKS {
         let _ = pair[look % 2].log.recv_timeout(LULL);
         pair.iter().for_each(|worker| worker.signal("STOP"));
-        if !in_hand(office).await.is_subset(known) {
+        let seen = in_hand(office).await;
+        if seen.as_ref().is_some_and(|seen| !seen.is_subset(known)) {
             if skipped == 0 {
                 return;
             }
             skipped -= 1;
         }
-        let rest = at_rest(office, *days).await;
+        let rest = seen.is_some() && at_rest(office, *days).await;
         pair.iter().for_each(|worker| worker.signal("CONT"));
         // Not before they go on: a frozen one may hold the lock that a write needs.
         if rest {
@@ -333,7 +341,8 @@ fn fifty_kills_later_there_is_one_bulletin_per_city_and_day() {
             let skipped = random.next_u64() % 3;
             freeze_at_work(office, &pair, &known, skipped, &mut days).await;
             drop(pair);
-            let held = in_hand(office).await;
+            // They are gone, and hold no lock any more.
+            let held = in_hand(office).await.expect("what is in hand can be read");
             hits += held.difference(&known).count();
             known.extend(held);
             let_leases_run_out(office).await;
