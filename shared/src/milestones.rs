@@ -172,12 +172,12 @@ fn computed(
         shown(&facts.tree, within, &all)
     };
     let held = match model {
-        Some(model) => model.with(conn, within, as_of, known, fold)?,
-        None => Held::Newer,
+        Some(model) => Some(model.with(conn, within, as_of, known, fold)?),
+        None => None,
     };
     let found = match held {
-        Held::Answer(found) => found,
-        Held::Newer => fold(&Facts::load(conn, within, as_of, known)?),
+        Some(Held::Answer(found)) => found,
+        Some(Held::Newer(_)) | None => fold(&Facts::load(conn, within, as_of, known)?),
     };
     Ok((rule, found))
 }

@@ -1,6 +1,6 @@
 //! Databases for tests: a fresh file, or a fresh database on the server of `TEST_POSTGRES_URL`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use qiaojian_shared::clock::Clock;
@@ -66,6 +66,36 @@ impl TestDb {
         self.directory.path().to_owned()
     }
 
+    /// Another database with the same contents, as a restored backup has them. On PostgreSQL connections to this one are closed.
+    pub fn copy(&self) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (url, postgres) = match (&self.url, &self.postgres) {
+            (DatabaseUrl::Sqlite(path), _) => {
+                let copy = directory.path().join("qiaojian.db");
+                vacuum_into(path, &copy);
+                (DatabaseUrl::Sqlite(copy), None)
+            }
+            (DatabaseUrl::Postgres(url), Some((server, name))) => {
+                let copy = format!("qiaojian_test_{}", unique());
+                admin(
+                    server,
+                    &format!(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+                    ),
+                );
+                admin(server, &format!("CREATE DATABASE {copy} TEMPLATE {name}"));
+                let url = url.replace(name, &copy);
+                (DatabaseUrl::Postgres(url), Some((server.clone(), copy)))
+            }
+            (DatabaseUrl::Postgres(_), None) => panic!("a test database without a server"),
+        };
+        Self {
+            url,
+            postgres,
+            directory,
+        }
+    }
+
     /// The lanes of one process.
     pub fn open(&self, clock: Arc<dyn Clock>) -> Db {
         let lanes = Lanes {
@@ -118,6 +148,18 @@ fn unique() -> String {
     qiaojian_shared::ids::new_uuid(&SystemClock, &OsEntropy)
         .simple()
         .to_string()
+}
+
+fn vacuum_into(path: &Path, copy: &Path) {
+    use diesel::Connection as _;
+    use diesel::connection::SimpleConnection as _;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the harness copies databases, which no store function does"
+    )]
+    let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy()).expect("the file opens");
+    conn.batch_execute(&format!("VACUUM INTO '{}'", copy.display()))
+        .expect("the copy is written");
 }
 
 /// Runs one statement on the server, outside any test database.

@@ -1,18 +1,19 @@
 //! Verified tokens are remembered: a signature costs more than the query it guards.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use qiaojian_shared::clock::{Clock, Entropy, UtcTime};
-use qiaojian_shared::db::{AnyConnection, Db};
+use qiaojian_shared::db::{AnyConnection, Db, snapshot};
 use qiaojian_shared::domain::access::{read_scopes, write_scopes};
 use qiaojian_shared::domain::token::TokenStatus;
 use qiaojian_shared::ids::TokenId;
 use qiaojian_shared::secrets::SecretKey;
+use qiaojian_shared::store::ledger::Position;
 use qiaojian_shared::store::tokens::TokenInArea;
-use qiaojian_shared::store::{Subtree, areas, tokens};
+use qiaojian_shared::store::{Subtree, areas, ledger, tokens};
 use quick_cache::sync::Cache;
 
 use super::keys::{Claims, ISSUER, KeyError, Keys};
@@ -31,9 +32,10 @@ pub struct Authority {
     keys: Keys,
     remembered: Cache<Box<str>, Arc<Principal>>,
     revoked: RwLock<HashSet<TokenId>>,
-    /// The last revocation seen, and the last change of the tree: a moved area changes what its callers see.
-    seen_seq: AtomicI64,
-    tree_seq: AtomicI64,
+    /// Up to which position of the ledger revocations are known.
+    seen: Mutex<Option<Position>>,
+    /// How often the tree changed since the start, as far as is known: a moved area changes what its callers see.
+    tree_changes: AtomicU64,
     /// When the database was last asked, in milliseconds since `started`.
     asked_at: AtomicI64,
     started: Instant,
@@ -51,8 +53,8 @@ impl Authority {
             keys,
             remembered: Cache::new(REMEMBERED),
             revoked: RwLock::default(),
-            seen_seq: AtomicI64::new(-1),
-            tree_seq: AtomicI64::new(-1),
+            seen: Mutex::default(),
+            tree_changes: AtomicU64::default(),
             asked_at: AtomicI64::new(i64::MIN),
             started: Instant::now(),
         })
@@ -107,7 +109,7 @@ impl Authority {
         }
         let id: TokenId = claims.sub.parse().map_err(|_| ApiError::token_unknown())?;
         // Noted before the row is read: a change in between makes the memory stale, never fresh.
-        let tree_before = self.tree_seq.load(Ordering::Acquire);
+        let tree_before = self.tree_changes.load(Ordering::Acquire);
         let holder = db
             .read(move |conn| tokens::by_id(conn, id).map_err(ApiError::from))
             .await?;
@@ -117,7 +119,7 @@ impl Authority {
             expires_at,
             now,
         )?);
-        if self.tree_seq.load(Ordering::Acquire) == tree_before {
+        if self.tree_changes.load(Ordering::Acquire) == tree_before {
             self.remembered.insert(bearer.into(), Arc::clone(&principal));
         }
         Ok(principal)
@@ -160,10 +162,11 @@ impl Authority {
         loop {
             ticks.tick().await;
             let asked_at = self.millis();
-            let seen = self.seen_seq.load(Ordering::Acquire);
-            match db.read(move |conn| changes_after(conn, seen)).await {
-                Ok((revoked, tree_seq)) => {
-                    self.learn(&revoked, tree_seq);
+            let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let asked = db.read(move |conn| snapshot(conn, |conn| Changes::since(conn, seen.as_ref())));
+            match asked.await {
+                Ok(changes) => {
+                    self.learn(changes);
                     self.asked_at.store(asked_at, Ordering::Release);
                 }
                 // The memory is no longer believed after BELIEVED; each request then asks the database itself.
@@ -174,24 +177,53 @@ impl Authority {
         }
     }
 
-    fn learn(&self, revoked: &[(TokenId, i64)], tree_seq: i64) {
-        if !revoked.is_empty() {
-            let mut known = self.revoked.write().unwrap_or_else(PoisonError::into_inner);
-            known.extend(revoked.iter().map(|(token, _)| *token));
-            if let Some(newest) = revoked.iter().map(|(_, seq)| *seq).max() {
-                self.seen_seq.store(newest, Ordering::Release);
-            }
+    fn learn(&self, changes: Changes) {
+        let mut known = self.revoked.write().unwrap_or_else(PoisonError::into_inner);
+        if changes.is_anew {
+            // What was revoked in commits that are lost is not revoked.
+            known.clear();
         }
-        if self.tree_seq.swap(tree_seq, Ordering::AcqRel) != tree_seq {
+        known.extend(changes.revoked);
+        drop(known);
+        if changes.is_anew || changes.tree {
+            self.tree_changes.fetch_add(1, Ordering::AcqRel);
             self.remembered.clear();
         }
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(changes.here);
     }
 }
 
-type Changes = (Vec<(TokenId, i64)>, i64);
+/// What happened in the ledger since a position that was seen.
+struct Changes {
+    here: Position,
+    /// Whether nothing is known of before: at the start, and when the ledger went back and no longer has that position.
+    is_anew: bool,
+    revoked: Vec<TokenId>,
+    /// Whether the tree changed.
+    tree: bool,
+}
 
-fn changes_after(conn: &mut AnyConnection, seq: i64) -> Result<Changes, ApiError> {
-    Ok((tokens::revoked_after(conn, seq)?, areas::last_change(conn)?))
+impl Changes {
+    /// Run it in one snapshot.
+    fn since(conn: &mut AnyConnection, seen: Option<&Position>) -> Result<Self, ApiError> {
+        let here = ledger::position(conn)?;
+        let since = match seen {
+            Some(seen) if *seen == here || seen.is_current(conn)? => Some(seen.seq),
+            _ => None,
+        };
+        let seq = since.unwrap_or(-1);
+        let is_new = seq < here.seq;
+        Ok(Self {
+            is_anew: since.is_none(),
+            revoked: if is_new {
+                tokens::revoked_after(conn, seq)?
+            } else {
+                Vec::new()
+            },
+            tree: is_new && areas::last_change(conn)? > seq,
+            here,
+        })
+    }
 }
 
 fn principal_of(

@@ -52,7 +52,7 @@ impl Noun {
     }
 }
 
-/// How far somebody has read the ledger: all of a tick, or its entries up to one. Written as `17` or `17.3`.
+/// How far somebody has read the ledger: all of a tick, or its entries up to one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReadUpTo {
     /// The tick.
@@ -71,34 +71,87 @@ impl ReadUpTo {
     }
 }
 
-impl fmt::Display for ReadUpTo {
+/// A cursor of the change feed: how far somebody has read, and the hash of the last entry up to there. Written as `17-9f3a…` or
+/// `17.3-9f3a…`; the beginning is `0`.
+///
+/// After a failover that lost commits, or after a backup was restored, the ledger uses its numbers again. The hash shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedCursor {
+    /// How far.
+    pub read: ReadUpTo,
+    /// The first [`FeedCursor::HASH_LENGTH`] characters of the entry's hash; empty where there is no entry up to there.
+    hash: String,
+}
+
+impl FeedCursor {
+    /// Characters of a hash that are kept: 64 bits, enough to tell one history from another.
+    const HASH_LENGTH: usize = 16;
+
+    /// Everything up to `read`, of which the last entry has this hash.
+    pub fn new(read: ReadUpTo, hash: &str) -> Self {
+        let hash = hash.get(..Self::HASH_LENGTH).unwrap_or(hash).to_owned();
+        Self { read, hash }
+    }
+
+    /// Where everything begins.
+    pub fn beginning() -> Self {
+        Self::new(ReadUpTo::all_of(0), "")
+    }
+
+    /// Whether the last entry up to there has this hash.
+    pub fn matches(&self, hash: &str) -> bool {
+        *self == Self::new(self.read, hash)
+    }
+}
+
+impl fmt::Display for FeedCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.ordinal {
-            i16::MAX => write!(f, "{}", self.seq),
-            ordinal => write!(f, "{}.{ordinal}", self.seq),
+        let ReadUpTo { seq, ordinal } = self.read;
+        write!(f, "{seq}")?;
+        if ordinal != i16::MAX {
+            write!(f, ".{ordinal}")?;
+        }
+        if !self.hash.is_empty() {
+            write!(f, "-{}", self.hash)?;
+        }
+        Ok(())
+    }
+}
+
+/// It is not a cursor of the change feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoCursor;
+
+impl FromStr for FeedCursor {
+    type Err = NoCursor;
+
+    fn from_str(text: &str) -> Result<Self, NoCursor> {
+        let (place, hash) = text.split_once('-').unwrap_or((text, ""));
+        let (seq, ordinal) = match place.split_once('.') {
+            None => (place, i16::MAX),
+            Some((seq, ordinal)) => (seq, number(ordinal)?),
+        };
+        let read = ReadUpTo {
+            seq: number(seq)?,
+            ordinal,
+        };
+        let is_hash = hash.len() == Self::HASH_LENGTH
+            && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        // Only the beginning needs no hash.
+        if is_hash || text == "0" {
+            Ok(Self::new(read, hash))
+        } else {
+            Err(NoCursor)
         }
     }
 }
 
-/// It is not the place of a ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoPlace;
-
-impl FromStr for ReadUpTo {
-    type Err = NoPlace;
-
-    fn from_str(text: &str) -> Result<Self, NoPlace> {
-        // `parse` takes a sign, which no place has.
-        if !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-            return Err(NoPlace);
-        }
-        match text.split_once('.') {
-            None => Ok(Self::all_of(text.parse().map_err(|_| NoPlace)?)),
-            Some((seq, ordinal)) => Ok(Self {
-                seq: seq.parse().map_err(|_| NoPlace)?,
-                ordinal: ordinal.parse().map_err(|_| NoPlace)?,
-            }),
-        }
+/// `parse` takes a sign, which no number here has.
+fn number<T: FromStr>(text: &str) -> Result<T, NoCursor> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().map_err(|_| NoCursor)
+    } else {
+        Err(NoCursor)
     }
 }
 
@@ -107,38 +160,52 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_read_as_it_is_written() {
+    fn a_cursor_is_read_as_it_is_written() {
         for (text, seq, ordinal) in [
             ("0", 0, i16::MAX),
-            ("17", 17, i16::MAX),
-            ("17.0", 17, 0),
-            ("17.3", 17, 3),
+            ("17-0123456789abcdef", 17, i16::MAX),
+            ("17.0-0123456789abcdef", 17, 0),
+            ("17.3-0123456789abcdef", 17, 3),
         ] {
-            let place: ReadUpTo = text.parse().unwrap();
-            assert_eq!(place, ReadUpTo { seq, ordinal });
-            assert_eq!(place.to_string(), text);
+            let cursor: FeedCursor = text.parse().unwrap();
+            assert_eq!(cursor.read, ReadUpTo { seq, ordinal });
+            assert_eq!(cursor.to_string(), text);
         }
         for text in [
             "",
             ".",
-            "1.",
-            ".1",
+            "17",
+            "17.3",
+            "17-",
+            "17-0123",
+            "17-0123456789ABCDEF",
+            "17-0123456789abcdef0",
+            "1.-0123456789abcdef",
+            ".1-0123456789abcdef",
             "-1",
-            "+1",
-            "1.-1",
-            "1.2.3",
+            "+1-0123456789abcdef",
+            "1.2.3-0123456789abcdef",
             "x",
-            " 1",
-            "9223372036854775808",
-            "1.32768",
+            " 0",
+            "9223372036854775808-0123456789abcdef",
+            "1.32768-0123456789abcdef",
         ] {
-            assert_eq!(text.parse::<ReadUpTo>(), Err(NoPlace), "{text}");
+            assert_eq!(text.parse::<FeedCursor>(), Err(NoCursor), "{text}");
         }
     }
 
     #[test]
+    fn a_cursor_of_another_history_does_not_match() {
+        let (one, other) = ("0123456789abcdef01", "0123456789abcdee01");
+        let cursor = FeedCursor::new(ReadUpTo::all_of(17), one);
+        assert!(cursor.matches(one) && !cursor.matches(other) && !cursor.matches(""));
+        assert!(FeedCursor::beginning().matches(""));
+    }
+
+    #[test]
     fn a_tick_that_was_read_in_part_comes_before_all_of_it() {
-        let place = |text: &str| text.parse::<ReadUpTo>().unwrap();
-        assert!(place("16") < place("17.0") && place("17.0") < place("17.3") && place("17.3") < place("17"));
+        let place = |seq, ordinal| ReadUpTo { seq, ordinal };
+        let all = ReadUpTo::all_of;
+        assert!(all(16) < place(17, 0) && place(17, 0) < place(17, 3) && place(17, 3) < all(17));
     }
 }

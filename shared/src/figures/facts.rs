@@ -8,7 +8,7 @@ use super::tree::{Place, Tree, TreeRow};
 use crate::db::AnyConnection;
 use crate::domain::dates::Precision;
 use crate::domain::organization::{FiveHave, PreciseDate};
-use crate::ids::{AreaId, OrganizationId};
+use crate::ids::AreaId;
 use crate::store::fact_rows::{self, CHUNK, CountRow, Dated, VersionRow};
 use crate::store::organizations::read_reopenings;
 use crate::store::{Recorded, StoreResult, Subtree};
@@ -46,7 +46,7 @@ impl Facts {
             for versions in rows.chunk_by(|one, next| one.0 == next.0) {
                 match versions.first() {
                     Some((id, ..)) if Some(*id) != cut => {
-                        add(&mut organizations, &tree, *id, versions)?;
+                        organizations.add(*id, &placed(&tree, versions)?);
                         after = Some(*id);
                     }
                     _ => {}
@@ -108,20 +108,13 @@ fn load_counts(
     }
 }
 
-/// Adds the versions of one organization that stand in the tree.
-pub(super) fn add(
-    organizations: &mut Organizations,
-    tree: &Tree,
-    id: OrganizationId,
-    versions: &[VersionRow],
-) -> StoreResult<()> {
-    let placed: Vec<(Place, VersionFacts)> = versions
+/// Those versions of one organization that stand in the tree, each with its place.
+pub(super) fn placed(tree: &Tree, versions: &[VersionRow]) -> StoreResult<Vec<(Place, VersionFacts)>> {
+    versions
         .iter()
         .filter_map(|row| Some((tree.place_of(row.1)?, row)))
         .map(|(place, row)| Ok((place, facts_of(row)?)))
-        .collect::<StoreResult<_>>()?;
-    organizations.add(id, &placed);
-    Ok(())
+        .collect()
 }
 
 fn load_tree(

@@ -10,8 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use chrono::NaiveDate;
 use tokio::sync::Notify;
 
-use super::facts::{Facts, add, add_counts};
+use super::facts::{Facts, add_counts, placed};
+use super::rows::VersionFacts;
+use super::tree::Place;
 use crate::db::{AnyConnection, Db, snapshot};
+use crate::ids::{AreaId, OrganizationId};
+use crate::store::fact_rows::CountRow;
+use crate::store::ledger::Position;
 use crate::store::{Recorded, StoreResult, Subtree, fact_rows, ledger};
 
 /// Windows held at once; the one that was not used for longest makes room.
@@ -24,8 +29,9 @@ const CHUNK: usize = 500;
 pub enum Held<T> {
     /// The answer.
     Answer(T),
-    /// Another reader has brought the model beyond this reader's snapshot: take a new one and ask again.
-    Newer,
+    /// The model has taken in this tick, which the reader's snapshot does not have: take a new snapshot and ask again. If a snapshot taken
+    /// after this answer does not have it either, the ledger went back: call [`ReadModel::forget`].
+    Newer(i64),
 }
 
 /// The facts of the present. Share one in a process.
@@ -44,9 +50,20 @@ struct Window {
 }
 
 struct State {
-    /// The place in the ledger up to which the facts are known.
-    seq: i64,
+    /// The position in the ledger up to which the facts are known.
+    known: Position,
     facts: Facts,
+}
+
+/// What was recorded since, read in full before anything of the state is touched: a failure in between changes nothing.
+#[derive(Default)]
+struct Update {
+    /// Stretches that no longer hold.
+    removed: Vec<(OrganizationId, Option<Place>)>,
+    added: Vec<(OrganizationId, Vec<(Place, VersionFacts)>)>,
+    /// Areas that were counted again, and everything counted in them.
+    recounted: Vec<Place>,
+    counts: Vec<CountRow>,
 }
 
 impl Window {
@@ -59,13 +76,11 @@ impl Window {
         let known = ledger::known(conn)?;
         let (from, to) = fact_rows::days_of_tree(conn, day)?;
         let facts = Facts::load(conn, &Subtree::everything(), day, known)?;
+        let known = ledger::position(conn)?;
         Ok(Self {
             from,
             to,
-            state: RwLock::new(State {
-                seq: known.seq,
-                facts,
-            }),
+            state: RwLock::new(State { known, facts }),
         })
     }
 }
@@ -114,22 +129,34 @@ impl ReadModel {
             self.want(as_of);
             return from_rows(conn, within, as_of, known, work);
         };
+        let here = ledger::position_at(conn, known.seq)?;
         loop {
-            let state = window.state.read().unwrap_or_else(PoisonError::into_inner);
-            if state.seq > known.seq {
-                return Ok(Held::Newer);
+            // A poisoned lock: a thread panicked while it changed the state, so nothing is certain of it.
+            let Ok(state) = window.state.read() else { break };
+            if state.known.seq > here.seq {
+                return Ok(Held::Newer(state.known.seq));
             }
-            if state.seq == known.seq {
+            if state.known == here {
                 return Ok(Held::Answer(work(&state.facts)));
             }
             drop(state);
-            let mut state = window.state.write().unwrap_or_else(PoisonError::into_inner);
-            if state.seq < known.seq && !state.catch_up(conn, known)? {
-                drop(state);
-                self.drop_window(&window);
-                self.want(as_of);
-                return from_rows(conn, within, as_of, known, work);
+            let Ok(mut state) = window.state.write() else {
+                break;
+            };
+            if state.known.seq <= here.seq && state.known != here && !state.catch_up(conn, known, &here)? {
+                break;
             }
+        }
+        self.drop_window(&window);
+        self.want(as_of);
+        from_rows(conn, within, as_of, known, work)
+    }
+
+    /// Drops what is held for a day; it is built again from rows. For when the ledger went back (see [`Held::Newer`]).
+    pub fn forget(&self, day: NaiveDate) {
+        if let Some(window) = self.window_of(day) {
+            self.drop_window(&window);
+            self.want(day);
         }
     }
 
@@ -137,6 +164,7 @@ impl ReadModel {
     pub fn size(&self) -> (usize, usize) {
         let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         windows.iter().fold((0, 0), |(stretches, areas), window| {
+            // A state that a panic left half-changed answers nothing, but its size is a size.
             let state = window.state.read().unwrap_or_else(PoisonError::into_inner);
             (
                 stretches + state.facts.organizations.len(),
@@ -179,12 +207,13 @@ pub fn caught_up(
     let built = fact_rows::tree_changed_last(conn, known)?;
     let at = |seq| Recorded { seq, ..known };
     let mut state = State {
-        seq: built,
         facts: Facts::load(conn, &Subtree::everything(), day, at(built))?,
+        known: ledger::position_at(conn, built)?,
     };
     for answer in 1..=answers {
         let seq = built + (known.seq - built) * answer / answers;
-        state.catch_up(conn, at(seq))?;
+        let here = ledger::position_at(conn, seq)?;
+        state.catch_up(conn, at(seq), &here)?;
     }
     Ok(state.facts)
 }
@@ -201,33 +230,54 @@ fn from_rows<T>(
 }
 
 impl State {
-    /// Takes in what was recorded since. `false` when the tree has changed: then everything has to be placed anew.
-    fn catch_up(&mut self, conn: &mut AnyConnection, known: Recorded) -> StoreResult<bool> {
-        if fact_rows::tree_changed(conn, self.seq, known)? {
+    /// Takes in what was recorded since. `false` when the state cannot be kept: the tree has changed, or the ledger no longer has the
+    /// position it was at. An error leaves it as it was.
+    fn catch_up(&mut self, conn: &mut AnyConnection, known: Recorded, here: &Position) -> StoreResult<bool> {
+        if ledger::position_at(conn, self.known.seq)? != self.known
+            || fact_rows::tree_changed(conn, self.known.seq, known)?
+        {
             return Ok(false);
         }
-        let changed = fact_rows::changed_organizations(conn, self.seq, known)?;
+        let update = self.read_update(conn, known)?;
+        self.apply(update);
+        self.known.clone_from(here);
+        Ok(true)
+    }
+
+    fn read_update(&self, conn: &mut AnyConnection, known: Recorded) -> StoreResult<Update> {
+        let tree = &self.facts.tree;
+        let mut update = Update::default();
+        let changed = fact_rows::changed_organizations(conn, self.known.seq, known)?;
         for ids in changed.chunks(CHUNK) {
-            for (id, area) in fact_rows::places_ever(conn, ids)? {
-                let place = self.facts.tree.place_of(area);
-                self.facts.organizations.remove(id, place);
-            }
+            let places = fact_rows::places_ever(conn, ids)?;
+            let places = places.into_iter().map(|(id, area)| (id, tree.place_of(area)));
+            update.removed.extend(places);
             let rows = fact_rows::versions_of(conn, ids, known)?;
             for versions in rows.chunk_by(|one, next| one.0 == next.0) {
                 if let Some((id, ..)) = versions.first() {
-                    add(&mut self.facts.organizations, &self.facts.tree, *id, versions)?;
+                    update.added.push((*id, placed(tree, versions)?));
                 }
             }
         }
-        let counted = fact_rows::counted_anew(conn, self.seq, known)?;
+        let counted: Vec<AreaId> = fact_rows::counted_anew(conn, self.known.seq, known)?;
         for areas in counted.chunks(CHUNK) {
-            for place in areas.iter().filter_map(|area| self.facts.tree.place_of(*area)) {
-                self.facts.counts.remove(place);
-            }
-            let rows = fact_rows::counts_of(conn, areas, known)?;
-            add_counts(&mut self.facts.counts, &self.facts.tree, rows);
+            let places = areas.iter().filter_map(|area| tree.place_of(*area));
+            update.recounted.extend(places);
+            update.counts.extend(fact_rows::counts_of(conn, areas, known)?);
         }
-        self.seq = known.seq;
-        Ok(true)
+        Ok(update)
+    }
+
+    fn apply(&mut self, update: Update) {
+        for (id, place) in update.removed {
+            self.facts.organizations.remove(id, place);
+        }
+        for (id, versions) in update.added {
+            self.facts.organizations.add(id, &versions);
+        }
+        for place in update.recounted {
+            self.facts.counts.remove(place);
+        }
+        add_counts(&mut self.facts.counts, &self.facts.tree, update.counts);
     }
 }

@@ -7,6 +7,7 @@ use crate::db::AnyConnection;
 use crate::db::dialect::on_either;
 use crate::db::schema::{audit_entries, ledger_clock};
 use crate::digest::sha256_hex;
+use crate::domain::change::ReadUpTo;
 use crate::ids::{AreaId, TokenId};
 
 /// Rows in one statement; a database takes so many parameters and no more.
@@ -161,6 +162,25 @@ pub(super) fn append(
         .set(ledger_clock::audit_hash.eq(&hash))
         .execute(conn)?;
     Ok(hash)
+}
+
+/// The end of the chain there: the hash of the last entry up to a place; empty where there is none.
+///
+/// # Errors
+/// The database's.
+pub(super) fn end_at(conn: &mut AnyConnection, place: ReadUpTo) -> QueryResult<String> {
+    let hash: Option<String> = audit_entries::table
+        .filter(audit_entries::seq.le(place.seq))
+        .filter(
+            audit_entries::seq
+                .lt(place.seq)
+                .or(audit_entries::ordinal.le(place.ordinal)),
+        )
+        .order((audit_entries::seq.desc(), audit_entries::ordinal.desc()))
+        .select(audit_entries::hash)
+        .first(conn)
+        .optional()?;
+    Ok(hash.unwrap_or_default())
 }
 
 /// How the chain of entries holds.

@@ -16,12 +16,12 @@ use addressed::{addressed_bulletins, given_tasks};
 use stood::{Organizations, Tree};
 
 use super::StoreResult;
-use super::ledger;
+use super::{audit, ledger};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::dialect::on_either;
 use crate::db::schema::audit_entries;
-use crate::domain::change::{Noun, ReadUpTo};
+use crate::domain::change::{FeedCursor, Noun, ReadUpTo};
 use crate::ids::AreaId;
 use crate::store::areas::Subtree;
 
@@ -60,59 +60,59 @@ pub struct Change {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changes {
     pub items: Vec<Change>,
-    pub read: ReadUpTo,
+    pub read: FeedCursor,
     /// Whether there may be more behind them.
     pub more: bool,
 }
 
 /// The changes after `since` that `reader` may see, at most `limit`, oldest first. Run it in one snapshot (`db::snapshot`). None when the
-/// ledger has not come to `since`.
+/// ledger does not have `since`: it has not come so far, or it went back and went on in another way.
 ///
 /// # Errors
 /// The database's.
 pub fn since(
     conn: &mut AnyConnection,
     reader: &Reader,
-    since: ReadUpTo,
+    since: &FeedCursor,
     limit: usize,
 ) -> StoreResult<Option<Changes>> {
     let end = ledger::known(conn)?.seq;
-    if since.seq > end {
+    if since.read.seq > end || !since.matches(&audit::end_at(conn, since.read)?) {
         return Ok(None);
     }
-    let mut told = Changes {
-        items: Vec::new(),
-        read: since,
-        more: true,
-    };
+    let mut items = Vec::new();
+    let mut read = since.read;
+    let mut more = true;
     let mut tree = Tree::default();
-    for _ in 0..CHUNKS {
-        let entries = entries_after(conn, told.read)?;
+    'chunks: for _ in 0..CHUNKS {
+        let entries = entries_after(conn, read)?;
         let is_last = entries.len() < CHUNK;
         let scene = Scene::of(conn, reader, &mut tree, &entries)?;
         for entry in &entries {
             let change = scene.change(entry);
-            if change.is_some() && told.items.len() == limit {
-                return Ok(Some(told));
+            if change.is_some() && items.len() == limit {
+                break 'chunks;
             }
-            told.items.extend(change);
-            told.read = entry.place();
+            items.extend(change);
+            read = entry.place();
         }
         if is_last {
-            told.read = ReadUpTo::all_of(end);
-            told.more = false;
+            read = ReadUpTo::all_of(end);
+            more = false;
             break;
         }
     }
-    Ok(Some(told))
+    let read = FeedCursor::new(read, &audit::end_at(conn, read)?);
+    Ok(Some(Changes { items, read, more }))
 }
 
 /// Where the ledger is now: what comes later is told after it.
 ///
 /// # Errors
 /// The database's.
-pub fn present(conn: &mut AnyConnection) -> QueryResult<ReadUpTo> {
-    Ok(ReadUpTo::all_of(ledger::known(conn)?.seq))
+pub fn present(conn: &mut AnyConnection) -> QueryResult<FeedCursor> {
+    let here = ledger::position(conn)?;
+    Ok(FeedCursor::new(ReadUpTo::all_of(here.seq), &here.hash))
 }
 
 /// What is read of an audit entry.

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::ledger::{self, Recording};
+use super::ledger::{self, Position, Recording};
 use crate::db::{AnyConnection, Db, WriteError, snapshot};
 
 /// What was found in the register at some place of its ledger, and how to find it anew.
 pub struct Foreseen<T, F> {
     /// Everything up to here was known to it; nothing is certain of what was found within a transaction, which may come to nothing.
-    seq: Option<i64>,
+    known: Option<Position>,
     found: T,
     find: Arc<F>,
 }
@@ -26,15 +26,13 @@ where
     pub async fn read(db: &Db, find: F) -> Result<Self, E> {
         let find = Arc::new(find);
         let finding = Arc::clone(&find);
-        let (seq, found) = db
+        let (known, found) = db
             .read_slow(move |conn| {
-                snapshot(conn, |conn| {
-                    Ok::<_, E>((ledger::known(conn)?.seq, finding(conn)?))
-                })
+                snapshot(conn, |conn| Ok::<_, E>((ledger::position(conn)?, finding(conn)?)))
             })
             .await?;
         Ok(Self {
-            seq: Some(seq),
+            known: Some(known),
             found,
             find,
         })
@@ -51,9 +49,9 @@ where
     /// # Errors
     /// Those of `find`.
     pub fn at(&mut self, recording: &mut Recording<'_, '_>) -> Result<&T, E> {
-        if self.seq != Some(recording.recorded().seq - 1) {
+        if self.known != Some(recording.before()) {
             self.found = (self.find)(recording.conn())?;
-            self.seq = None;
+            self.known = None;
         }
         Ok(&self.found)
     }

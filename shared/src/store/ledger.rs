@@ -13,6 +13,7 @@ use super::audit::{self, Actor};
 use crate::clock::UtcTime;
 use crate::db::schema::{audit_entries, ledger_clock};
 use crate::db::{AnyConnection, Tx};
+use crate::domain::change::ReadUpTo;
 
 /// When the system learnt something: the place in the order, and the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -21,6 +22,49 @@ pub struct Recorded {
     pub seq: i64,
     /// UTC. Strictly later than every earlier one.
     pub at: UtcTime,
+}
+
+/// A position in the ledger, to be remembered and compared later.
+///
+/// After a failover that lost commits, or after a backup was restored, the ledger uses sequence numbers again. The hash says
+/// whether a number still means what it meant: it is the end of the audit chain at that number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// The tick.
+    pub seq: i64,
+    /// The hash of the last audit entry up to it; empty where there is none.
+    pub hash: String,
+}
+
+impl Position {
+    /// Whether the ledger still contains this position. One lookup in the primary key.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn is_current(&self, conn: &mut AnyConnection) -> QueryResult<bool> {
+        Ok(known(conn)?.seq >= self.seq && audit::end_at(conn, ReadUpTo::all_of(self.seq))? == self.hash)
+    }
+}
+
+/// The position of the reader's snapshot.
+///
+/// # Errors
+/// The database's.
+pub fn position(conn: &mut AnyConnection) -> QueryResult<Position> {
+    let (seq, hash) = ledger_clock::table
+        .find(1_i16)
+        .select((ledger_clock::seq, ledger_clock::audit_hash))
+        .first(conn)?;
+    Ok(Position { seq, hash })
+}
+
+/// The position at an earlier tick.
+///
+/// # Errors
+/// The database's.
+pub fn position_at(conn: &mut AnyConnection, seq: i64) -> QueryResult<Position> {
+    let hash = audit::end_at(conn, ReadUpTo::all_of(seq))?;
+    Ok(Position { seq, hash })
 }
 
 /// What the reader's snapshot knows: a `known_at` of this moment gives the same answer for ever.
@@ -118,6 +162,14 @@ impl<'a, 'tx> Recording<'a, 'tx> {
     /// When this will have been learnt.
     pub fn recorded(&self) -> Recorded {
         self.recorded
+    }
+
+    /// The position before this tick. Ask before anything is audited.
+    pub fn before(&self) -> Position {
+        Position {
+            seq: self.recorded.seq - 1,
+            hash: self.audit_hash.clone(),
+        }
     }
 
     /// The present by this process's clock: for business dates and operational rows.

@@ -262,10 +262,10 @@ pub fn revoke(
 ///
 /// # Errors
 /// The database's.
-pub fn revoked_after(conn: &mut AnyConnection, seq: i64) -> QueryResult<Vec<(TokenId, i64)>> {
+pub fn revoked_after(conn: &mut AnyConnection, seq: i64) -> QueryResult<Vec<TokenId>> {
     tokens::table
         .filter(tokens::revoked_seq.is_not_null().and(tokens::revoked_seq.gt(seq)))
-        .select((tokens::id, tokens::revoked_seq.assume_not_null()))
+        .select(tokens::id)
         .load(conn)
 }
 

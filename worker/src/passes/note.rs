@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use qiaojian_shared::db::snapshot;
 use qiaojian_shared::ids::AreaId;
 use qiaojian_shared::milestones;
+use qiaojian_shared::store::ledger::Position;
 use qiaojian_shared::store::milestones::NewMilestone;
 use qiaojian_shared::store::{Actor, Recording, StoreError, ledger};
 
@@ -19,8 +20,8 @@ const CHUNK: usize = 100;
 /// How far a worker has looked.
 #[derive(Debug, Default)]
 pub struct Looked {
-    /// Up to which place in the ledger, and on which day.
-    up_to: Option<(i64, NaiveDate)>,
+    /// Up to which position in the ledger, and on which day.
+    up_to: Option<(Position, NaiveDate)>,
     /// The provinces still to be looked at, the next one first.
     waiting: VecDeque<AreaId>,
 }
@@ -70,25 +71,31 @@ impl Worker {
 
     /// Puts the provinces in the queue in which something changed since the last look.
     async fn look_for_changes(&self, looked: &mut Looked, today: NaiveDate) -> Result<(), PassError> {
-        let before = looked.up_to;
+        let before = looked.up_to.clone();
         let changed = self.inner.db.read_slow(move |conn| {
             snapshot(conn, |conn| {
-                let known = ledger::known(conn)?;
-                if before == Some((known.seq, today)) {
-                    return Ok::<_, StoreError>((known.seq, Vec::new()));
+                let here = ledger::position(conn)?;
+                // A date that is not known to the day counts from its last day on: a new day is a new look. So is a ledger that went
+                // back, in which the same number means something else.
+                let since = match before {
+                    Some((position, day)) if day == today && position.is_current(conn)? => Some(position),
+                    _ => None,
+                };
+                if since.as_ref() == Some(&here) {
+                    return Ok::<_, StoreError>((here, Vec::new()));
                 }
-                // A date that is not known to the day counts from its last day on: a new day is a new look.
-                let since = before.filter(|(_, day)| *day == today).map(|(seq, _)| seq);
-                Ok((known.seq, milestones::to_look_at(conn, since, known)?))
+                let known = ledger::known(conn)?;
+                let since = since.map(|position| position.seq);
+                Ok((here, milestones::to_look_at(conn, since, known)?))
             })
         });
-        let (seq, provinces) = changed.await?;
+        let (here, provinces) = changed.await?;
         for province in provinces {
             if !looked.waiting.contains(&province) {
                 looked.waiting.push_back(province);
             }
         }
-        looked.up_to = Some((seq, today));
+        looked.up_to = Some((here, today));
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, get, web};
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::snapshot;
-use qiaojian_shared::domain::change::{Noun, ReadUpTo};
+use qiaojian_shared::domain::change::{FeedCursor, Noun};
 use qiaojian_shared::store::changes::{self, Changes, Reader};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -14,14 +14,14 @@ use crate::extract::Params;
 use crate::page;
 use crate::problem::{ApiError, Problem};
 
-/// Changes since when.
+/// Which changes.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ChangesParams {
-    /// The `next_since` of the last answer. `0` is the beginning. When left out, nothing is told but where the ledger is now: ask so
-    /// before loading lists, and go on from there.
-    #[param(example = "1834")]
+    /// The `next_since` of the last answer. `0` is the beginning. When left out, the answer has no items, only the present `next_since`:
+    /// ask for it before you load lists, and continue from there.
+    #[param(example = "1834-9f3a0c51d2e47b68")]
     since: Option<String>,
     /// 1 to 200; 50 when left out.
     limit: Option<i64>,
@@ -32,8 +32,8 @@ pub struct ChangesParams {
 pub struct ChangeFeed {
     /// In the order in which it became known.
     pub items: Vec<Change>,
-    /// Give it as `since` the next time: nothing is missed, nothing told twice. It may move on where there are no items.
-    #[schema(example = "1834")]
+    /// Give it as `since` the next time: nothing is missed or repeated. It may change where there are no items. Opaque.
+    #[schema(example = "1834-9f3a0c51d2e47b68")]
     pub next_since: String,
     /// Whether to ask again at once. `false`: this is all there is for now.
     pub more: bool,
@@ -115,7 +115,7 @@ fn reader(caller: &Principal) -> Reader {
     params(ChangesParams),
     responses(
         (status = 200, description = "Part of the changes", body = ChangeFeed),
-        (status = 400, description = "No place of this ledger", body = Problem)
+        (status = 400, description = "Not a cursor of this ledger: load everything again", body = Problem)
     )
 )]
 #[get("/changes")]
@@ -129,7 +129,7 @@ pub async fn list(
     let since = params
         .since
         .as_deref()
-        .map(|text| text.parse::<ReadUpTo>().map_err(|_| unreadable()))
+        .map(|text| text.parse::<FeedCursor>().map_err(|_| unreadable()))
         .transpose()?;
     let caller = caller.principal();
     let told = app
@@ -140,7 +140,7 @@ pub async fn list(
                     read: changes::present(conn)?,
                     more: false,
                 }),
-                Some(since) => changes::since(conn, &reader(&caller), since, limit)?.ok_or_else(not_reached),
+                Some(since) => changes::since(conn, &reader(&caller), &since, limit)?.ok_or_else(stale),
             })
         })
         .await?;
@@ -154,15 +154,15 @@ pub async fn list(
 fn unreadable() -> ApiError {
     ApiError::bad_parameter(
         "since",
-        "since 应为上次返回的 next_since；0 表示从头开始。",
-        "since must be the next_since of an earlier answer; 0 is the beginning.",
+        "since 应为上次返回的 next_since；0 表示从头开始。旧版本返回的数字已不能使用，请重新下载全部数据。",
+        "since must be the next_since of an earlier answer; 0 is the beginning. A bare number from an earlier version is no longer accepted: load everything again.",
     )
 }
 
-fn not_reached() -> ApiError {
+fn stale() -> ApiError {
     ApiError::bad_parameter(
         "since",
-        "since 晚于台账的最新位置（台账可能由备份恢复），请重新下载数据，再从不带 since 的回答开始。",
-        "since is beyond the end of the ledger, which may have been restored from a backup. Load everything anew, from an answer without since on.",
+        "台账中没有 since 所指的位置：台账曾由备份恢复，或切换时丢失了部分记录。请先不带 since 请求一次，再重新下载全部数据。",
+        "The ledger does not have the position of since: it was restored from a backup, or a failover lost commits. Ask once without since, then load everything again.",
     )
 }

@@ -76,10 +76,15 @@ impl Asked {
         today: NaiveDate,
         fold: impl Fn(&Prepared, &Facts) -> T,
     ) -> Result<(Prepared, T), ApiError> {
+        // What the model had taken in when it was asked before.
+        let mut ahead = 0;
         for attempt in 1.. {
             let (prepared, held) = snapshot(conn, |conn| {
                 let prepared = self.prepare(conn, caller, today)?;
                 let Question { within, as_of, .. } = &prepared.question;
+                if ahead > prepared.known.seq {
+                    model.forget(*as_of);
+                }
                 let held = if prepared.is_present && attempt <= TRIES {
                     model.with(conn, within, *as_of, prepared.known, |facts| {
                         fold(&prepared, facts)
@@ -90,8 +95,9 @@ impl Asked {
                 };
                 Ok::<_, ApiError>((prepared, held))
             })?;
-            if let Held::Answer(answer) = held {
-                return Ok((prepared, answer));
+            match held {
+                Held::Answer(answer) => return Ok((prepared, answer)),
+                Held::Newer(seq) => ahead = seq,
             }
         }
         Err(ApiError::internal(&"a question was asked for ever"))

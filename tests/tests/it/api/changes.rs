@@ -341,6 +341,8 @@ fn a_place_that_is_none_is_refused() {
             "since=",
             "since=-1",
             "since=1.2.3",
+            "since=1",
+            "since=1-0123456789ABCDEF",
             "limit=0",
             "limit=201",
             "limit=x",
@@ -348,12 +350,13 @@ fn a_place_that_is_none_is_refused() {
             phone.get(&format!("/v1/changes?{query}")).await.expect(400);
         }
         let place = present(&phone).await;
-        let beyond = place.parse::<i64>().unwrap() + 1;
-        let refused = phone
-            .get(&format!("/v1/changes?since={beyond}"))
-            .await
-            .expect(400);
-        assert_eq!(refused.json()["errors"][0]["pointer"], "since");
-        assert!(refused.text.contains("备份"), "{}", refused.text);
+        let (seq, hash) = place.split_once('-').unwrap();
+        let next = seq.parse::<i64>().unwrap() + 1;
+        // Beyond the end, and of a ledger that went another way.
+        for stale in [format!("{next}-{hash}"), format!("{seq}-{}", "0".repeat(16))] {
+            let refused = phone.get(&format!("/v1/changes?since={stale}")).await.expect(400);
+            assert_eq!(refused.json()["errors"][0]["pointer"], "since");
+            assert!(refused.text.contains("备份"), "{}", refused.text);
+        }
     });
 }

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use qiaojian_shared::clock::ManualClock;
 use qiaojian_shared::db::schema::{area_versions, audit_entries};
 use qiaojian_shared::db::{AnyConnection, Db, snapshot};
-use qiaojian_shared::domain::change::{Noun, ReadUpTo};
+use qiaojian_shared::domain::change::{FeedCursor, Noun};
 use qiaojian_shared::ids::{AreaId, CountId};
 use qiaojian_shared::store::areas::{self, AreaVersion, Subtree};
 use qiaojian_shared::store::audit::Entry;
@@ -31,11 +31,11 @@ fn reader(area: &AreaVersion) -> Reader {
 fn read_since(
     conn: &mut AnyConnection,
     reader: &Reader,
-    since: ReadUpTo,
+    since: &FeedCursor,
     limit: usize,
 ) -> StoreResult<Changes> {
     snapshot(conn, |conn| {
-        Ok(changes::since(conn, reader, since, limit)?.expect("a place of this ledger"))
+        Ok(changes::since(conn, reader, since, limit)?.expect("a cursor of this ledger"))
     })
 }
 
@@ -95,17 +95,17 @@ fn a_reader_misses_nothing_and_reads_nothing_twice_while_many_write() {
                 }
             }
             let county = reader(&county);
-            let mut place = ReadUpTo::all_of(0);
+            let mut cursor = FeedCursor::beginning();
             let mut read: Vec<Change> = Vec::new();
             loop {
                 let all_have_written = writers.iter().all(tokio::task::JoinHandle::is_finished);
-                let (county, since, limit) = (county.clone(), place, 1 + read.len() % 7);
+                let (county, since, limit) = (county.clone(), cursor.clone(), 1 + read.len() % 7);
                 let answer = dbs[0]
-                    .read(move |conn| read_since(conn, &county, since, limit))
+                    .read(move |conn| read_since(conn, &county, &since, limit))
                     .await
                     .unwrap();
-                assert!(answer.read >= place);
-                place = answer.read;
+                assert!(answer.read.read >= cursor.read);
+                cursor = answer.read;
                 read.extend(answer.items);
                 if all_have_written && !answer.more {
                     break;
@@ -145,9 +145,9 @@ fn a_village_far_behind_in_a_long_ledger_gets_there_by_short_steps() {
         let village = reader(&village);
         let steps = register
             .read(move |conn| {
-                let mut steps = vec![read_since(conn, &village, ReadUpTo::all_of(0), 200)?];
+                let mut steps = vec![read_since(conn, &village, &FeedCursor::beginning(), 200)?];
                 while let Some(last) = steps.last().filter(|last| last.more) {
-                    let next = read_since(conn, &village, last.read, 200)?;
+                    let next = read_since(conn, &village, &last.read, 200)?;
                     steps.push(next);
                 }
                 Ok(steps)
@@ -155,7 +155,7 @@ fn a_village_far_behind_in_a_long_ledger_gets_there_by_short_steps() {
             .await
             .unwrap();
         assert_eq!(steps.len(), 2, "about a thousand entries are read in one step");
-        assert!(steps[0].read < steps[1].read);
+        assert!(steps[0].read.read < steps[1].read.read);
         let told: Vec<Noun> = steps
             .into_iter()
             .flat_map(|step| step.items)
@@ -215,10 +215,11 @@ async fn reparent(register: &Register, area: &AreaVersion, path: &'static str) {
         .unwrap();
 }
 
-async fn told(register: &Register, area: &'static str, since: ReadUpTo) -> Vec<(Noun, String, bool)> {
+async fn told(register: &Register, area: &'static str, since: &FeedCursor) -> Vec<(Noun, String, bool)> {
     let reader = reader(&register.area(area).await);
+    let since = since.clone();
     let answer = register
-        .read(move |conn| read_since(conn, &reader, since, 200))
+        .read(move |conn| read_since(conn, &reader, &since, 200))
         .await
         .unwrap();
     answer
@@ -240,7 +241,7 @@ fn a_township_that_changes_counties_leaves_one_joins_the_other_and_keeps_its_own
 
         let code = |code: &str| code.to_owned();
         assert_eq!(
-            told(register, "340304", place).await,
+            told(register, "340304", &place).await,
             [(Noun::Area, code("340304001"), true)],
             "gone, and what happens there is none of its business"
         );
@@ -248,10 +249,10 @@ fn a_township_that_changes_counties_leaves_one_joins_the_other_and_keeps_its_own
             (Noun::Area, code("340304001"), false),
             (Noun::Counts, code("340304001001"), false),
         ];
-        assert_eq!(told(register, "340322", place).await, joined);
-        assert_eq!(told(register, "340300", place).await, joined);
+        assert_eq!(told(register, "340322", &place).await, joined);
+        assert_eq!(told(register, "340300", &place).await, joined);
         // Whose own path has changed is told of its past under the earlier one.
-        let counted = told(register, "340304001", ReadUpTo::all_of(0)).await;
+        let counted = told(register, "340304001", &FeedCursor::beginning()).await;
         let counted = counted.iter().filter(|(noun, ..)| *noun == Noun::Counts).count();
         assert_eq!(counted, 2);
     });

@@ -141,7 +141,7 @@ async fn replay(register: &Register, asked: Question, known: Recorded) -> Answer
 }
 
 /// A model with the present tree's window built.
-async fn built(register: &Register) -> Arc<ReadModel> {
+pub async fn built(register: &Register) -> Arc<ReadModel> {
     let model = Arc::new(ReadModel::default());
     let (keeper, db) = (Arc::clone(&model), register.db.clone());
     let task = tokio::spawn(async move { keeper.keep(&db).await });
@@ -221,6 +221,6 @@ fn a_reader_behind_the_model_is_told_to_look_again() {
             .read(move |conn| late.with(conn, &asked.within, asked.as_of, before, |_| ()))
             .await
             .unwrap();
-        assert!(matches!(outcome, Held::Newer));
+        assert!(matches!(outcome, Held::Newer(_)));
     });
 }

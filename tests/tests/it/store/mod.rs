@@ -5,6 +5,7 @@ mod assignments;
 mod changes;
 mod figures;
 mod foreseen;
+mod forks;
 mod histories;
 mod lacking;
 mod ledger;

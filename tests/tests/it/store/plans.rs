@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::{AnyConnection, Db};
-use qiaojian_shared::domain::change::{Noun, ReadUpTo};
+use qiaojian_shared::domain::change::{FeedCursor, Noun};
 use qiaojian_shared::domain::organization::{PreciseDate, Unveiling};
 use qiaojian_shared::ids::{AreaId, NoticeId, OrganizationId, TokenId};
 use qiaojian_shared::store::audit::Entry;
@@ -242,7 +242,9 @@ fn no_hot_query_reads_a_whole_table() {
                                 visible: city.clone(),
                                 nouns: Noun::ALL.iter().copied().collect(),
                             };
-                            move |conn| drop(changes::since(conn, &reader, ReadUpTo::all_of(0), 50).unwrap())
+                            move |conn| {
+                                drop(changes::since(conn, &reader, &FeedCursor::beginning(), 50).unwrap())
+                            }
                         }),
                     ),
                     (

@@ -7,8 +7,8 @@ use qiaojian_shared::clock::{Clock, ManualClock};
 use qiaojian_shared::db::{AnyConnection, Db};
 use qiaojian_shared::store::areas::{self, AreaVersion};
 use qiaojian_shared::store::{Actor, Recording, StoreResult};
-use qiaojian_tests::both_databases;
 use qiaojian_tests::fixtures::{article_clock, load_areas};
+use qiaojian_tests::{TestDb, both_databases};
 
 /// The register of one test.
 pub struct Register {
@@ -25,6 +25,25 @@ pub fn with_register(body: impl AsyncFn(&Register)) {
             load_areas(&db, &clock).await;
             body(&Register { db, clock }).await;
         });
+    });
+}
+
+/// Runs one body on two registers that share their beginning: what `before` did is in both. On SQLite and on PostgreSQL.
+pub fn with_forked_register(before: impl AsyncFn(&Register), body: impl AsyncFn(&Register, &Register)) {
+    both_databases(|test_db| {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let clock = article_clock();
+        let open = |test_db: &TestDb| Register {
+            db: test_db.open(Arc::<ManualClock>::clone(&clock)),
+            clock: Arc::clone(&clock),
+        };
+        let register = open(&test_db);
+        runtime.block_on(load_areas(&register.db, &clock));
+        runtime.block_on(before(&register));
+        drop(register);
+        let copy = test_db.copy();
+        let (register, copied) = (open(&test_db), open(&copy));
+        runtime.block_on(body(&register, &copied));
     });
 }
 

@@ -1,0 +1,178 @@
+//! Two ledgers that share their beginning, as a failover that lost commits leaves them, or a backup that was restored: the same number
+//! means something else in each, and whoever remembered one of them notices.
+
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use qiaojian_shared::db::schema::organization_versions;
+use qiaojian_shared::db::snapshot;
+use qiaojian_shared::domain::change::Noun;
+use qiaojian_shared::domain::organization::Status;
+use qiaojian_shared::figures::{self, Answer, Facts, Held, ReadModel};
+use qiaojian_shared::store::changes::{self, Reader};
+use qiaojian_shared::store::{StoreError, Subtree, ledger};
+
+use super::figures::{basis, built, question};
+use super::histories::{Known, perform};
+use super::organizations::{id, preparing};
+use super::register::{Register, with_forked_register, with_register};
+
+/// Acts of the random histories.
+const ESTABLISH: u8 = 2;
+const CLOSE: u8 = 6;
+const CITY: u8 = 1;
+const COUNTY: u8 = 2;
+const STREET: u8 = 3;
+
+async fn establish(register: &Register, which: u8, place: u8) {
+    let mut known = Known::default();
+    perform(register, &mut known, (ESTABLISH, which, place, 100)).await;
+    assert_eq!(known.organizations.len(), 1, "it was recorded");
+}
+
+/// What the model answers, if it answers, and what the rows say.
+async fn answers(register: &Register, model: &Arc<ReadModel>) -> (Option<Answer>, Answer) {
+    let (model, asked) = (Arc::clone(model), question(register.today()));
+    register
+        .read(move |conn| {
+            snapshot(conn, |conn| {
+                let known = ledger::known(conn)?;
+                let basis = basis(conn, asked.as_of, known)?;
+                let rows = Facts::load(conn, &Subtree::everything(), asked.as_of, known)?;
+                let held = model.with(conn, &Subtree::everything(), asked.as_of, known, |facts| {
+                    figures::answer(&asked, &basis, facts)
+                })?;
+                let held = match held {
+                    Held::Answer(answer) => Some(answer),
+                    Held::Newer(_) => None,
+                };
+                Ok((held, figures::answer(&asked, &basis, &rows)))
+            })
+        })
+        .await
+        .unwrap()
+}
+
+#[test]
+fn the_read_model_notices_that_the_ledger_went_another_way() {
+    let before = async |register: &Register| establish(register, 1, CITY).await;
+    with_forked_register(before, async |lost, kept| {
+        let model = built(lost).await;
+        establish(lost, 2, COUNTY).await;
+        let (held, rows) = answers(lost, &model).await;
+        assert_eq!(held.as_ref(), Some(&rows));
+        // The same number of ticks, then more of them.
+        establish(kept, 4, STREET).await;
+        for more in [None, Some(5)] {
+            if let Some(which) = more {
+                establish(kept, which, COUNTY).await;
+            }
+            let (held, rows) = answers(kept, &model).await;
+            assert_eq!(held, Some(rows), "more: {more:?}");
+        }
+    });
+}
+
+#[test]
+fn a_model_that_is_ahead_of_the_ledger_is_forgotten_and_built_anew() {
+    let before = async |register: &Register| establish(register, 1, CITY).await;
+    with_forked_register(before, async |lost, kept| {
+        let model = built(lost).await;
+        establish(lost, 2, COUNTY).await;
+        answers(lost, &model).await;
+        let (held, _) = answers(kept, &model).await;
+        assert_eq!(held, None, "the ledger has not come so far");
+        model.forget(kept.today());
+        let (held, rows) = answers(kept, &model).await;
+        assert_eq!(held, Some(rows));
+    });
+}
+
+#[test]
+fn a_cursor_of_the_change_feed_is_refused_by_a_ledger_that_went_another_way() {
+    let before = async |register: &Register| establish(register, 1, CITY).await;
+    with_forked_register(before, async |lost, kept| {
+        let shared = kept.read(|conn| Ok(changes::present(conn)?)).await.unwrap();
+        establish(lost, 2, COUNTY).await;
+        let gone = lost.read(|conn| Ok(changes::present(conn)?)).await.unwrap();
+        let province = kept.area("340000").await;
+        let reader = Reader {
+            area: province.area_id,
+            visible: province.subtree(),
+            nouns: [Noun::Organization].into(),
+        };
+        for (which, place, since_shared) in [(4, STREET, 1), (5, COUNTY, 2)] {
+            establish(kept, which, place).await;
+            let (reader, shared, gone) = (reader.clone(), shared.clone(), gone.clone());
+            let (after_shared, after_gone) = kept
+                .read(move |conn| {
+                    snapshot(conn, |conn| {
+                        let after_shared = changes::since(conn, &reader, &shared, 200)?;
+                        Ok((after_shared, changes::since(conn, &reader, &gone, 200)?))
+                    })
+                })
+                .await
+                .unwrap();
+            let told = after_shared.map(|told| told.items.len());
+            assert_eq!(told, Some(since_shared), "what is shared is a cursor of both");
+            assert_eq!(after_gone, None, "what was lost is none");
+        }
+    });
+}
+
+/// Two organizations change; the second cannot be read. A reader who knows nothing of either change still sees both as they were.
+#[test]
+fn a_change_that_cannot_be_read_whole_is_not_taken_in_by_half() {
+    with_register(async |register| {
+        establish(register, 1, COUNTY).await;
+        establish(register, 2, STREET).await;
+        let model = built(register).await;
+        let before = register.read(|conn| Ok(ledger::known(conn)?)).await.unwrap();
+        for which in [1, 2] {
+            let mut known = Known::default();
+            let mut facts = preparing();
+            facts.life.status = Status::Established;
+            known.organizations.insert(which, ("340304", facts));
+            perform(register, &mut known, (CLOSE, which, 0, 200)).await;
+        }
+        register
+            .write(|recording| {
+                use organization_versions as o;
+                let second = o::organization_id.eq(id(3)).and(o::superseded_seq.is_null());
+                let set = o::five_have.eq("not JSON");
+                Ok(diesel::update(o::table.filter(second))
+                    .set(set)
+                    .execute(recording.conn())?)
+            })
+            .await
+            .unwrap();
+
+        let asked = question(register.today());
+        let (late, asking) = (Arc::clone(&model), asked.clone());
+        let failed = register
+            .read(move |conn| {
+                snapshot(conn, |conn| {
+                    let known = ledger::known(conn)?;
+                    late.with(conn, &asking.within, asking.as_of, known, |_| ())
+                })
+            })
+            .await;
+        assert!(matches!(failed, Err(StoreError::Json(_))), "{failed:?}");
+
+        let (held, rows) = register
+            .read(move |conn| {
+                let basis = basis(conn, asked.as_of, before)?;
+                let rows = Facts::load(conn, &asked.within, asked.as_of, before)?;
+                let held = model.with(conn, &asked.within, asked.as_of, before, |facts| {
+                    figures::answer(&asked, &basis, facts)
+                })?;
+                let Held::Answer(held) = held else {
+                    return Err(StoreError::Conflict("the model is not beyond this place"));
+                };
+                Ok((held, figures::answer(&asked, &basis, &rows)))
+            })
+            .await
+            .unwrap();
+        assert_eq!(held, rows);
+    });
+}
