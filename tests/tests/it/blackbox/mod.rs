@@ -2,6 +2,7 @@
 
 mod away;
 mod commands;
+mod failover;
 mod kills;
 mod newcomer;
 mod proxy;
