@@ -13,8 +13,8 @@ use parts::{ByLevel, basis_note, missing, number, ratio, rows, span, word};
 use crate::db::AnyConnection;
 use crate::digest::{canonical, sha256_hex};
 use crate::documents::progress::{
-    Added, AddedGroup, AreaName, CityFigures, Common, CountyGap, Coverage, Own, RuleUsed, Tasks, Totals,
-    title,
+    Added, AddedGroup, AreaName, CityFigures, Common, CountyGap, Coverage, FORMAT, Own, RuleUsed, Tasks,
+    Totals, title,
 };
 use crate::domain::area::{AreaKind, Level};
 use crate::domain::assignment::{AssignmentStatus, Light, light};
@@ -173,6 +173,7 @@ impl Scene<'_> {
         let growth = ratio(&totals.totals, Metric::Growth);
         let coverage = self.coverage(all);
         Common {
+            format: FORMAT,
             illustrative: self.program.illustrative,
             program: self.program.title.clone(),
             issuer: crate::documents::page::addressee(issuer_name, crate::domain::access::Post::Federation),
@@ -233,6 +234,7 @@ impl Scene<'_> {
                 && next.is_some_and(|next| (next.first_day()..=next.last_day()).contains(&standing.due_on))
         };
         Own {
+            format: FORMAT,
             figures: self.city(city),
             added_in_period: self.added(&within, self.period.eve()),
             added_since_baseline: self.added(&within, self.program.baseline_on),

@@ -53,6 +53,7 @@ pub(crate) async fn keep_house(worker: Worker, stop: CancellationToken, done: Ca
         if !draining && forgot_at.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
             forgot_at = Some(Instant::now());
             while bounded(&stop, forget(&worker)).await.unwrap_or(false) {}
+            while bounded(&stop, freeze_texts(&worker)).await.unwrap_or(false) {}
         }
         tokio::select! {
             () = sleep(HEARTBEAT) => {}
@@ -126,6 +127,14 @@ pub(crate) async fn beat(worker: &Worker, draining: bool) {
 async fn forget(worker: &Worker) -> bool {
     worker.forget().await.unwrap_or_else(|error| {
         tracing::warn!(%error, "Expired answers could not be forgotten.");
+        false
+    })
+}
+
+/// Whether there are more texts to freeze. A failure waits for its next turn: until then they are rendered when asked for.
+async fn freeze_texts(worker: &Worker) -> bool {
+    worker.freeze_texts().await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "Texts of earlier notices could not be frozen.");
         false
     })
 }

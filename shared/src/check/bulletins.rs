@@ -4,6 +4,7 @@ use super::{Check, Report};
 use crate::composition::compose_as_known;
 use crate::db::AnyConnection;
 use crate::digest::sha256_hex;
+use crate::documents::page::{self, PageError};
 use crate::domain::program::Cohort;
 use crate::store::bulletins::{BulletinKey, BulletinRow, ComposedBulletin, published_after};
 use crate::store::notices::{self, NoticeRow};
@@ -31,7 +32,10 @@ pub(super) fn bulletins(conn: &mut AnyConnection) -> StoreResult<Report> {
                     "bulletin {}: no cohort has the recipients it was sent to",
                     bulletin.id
                 )),
-                Some(again) => figures(&mut report, bulletin, &notices, &again),
+                Some(again) => match in_frozen_format(bulletin, again) {
+                    Ok(again) => figures(&mut report, bulletin, &notices, &again),
+                    Err(error) => report.differs(format!("bulletin {}: {error}", bulletin.id)),
+                },
             }
         }
     }
@@ -77,6 +81,19 @@ fn figures(report: &mut Report, bulletin: &BulletinRow, notices: &[NoticeRow], a
             ));
         }
     }
+}
+
+/// What was composed now, in the format in which the bulletin was frozen: what a later format says besides is no difference.
+fn in_frozen_format(bulletin: &BulletinRow, again: ComposedBulletin) -> Result<ComposedBulletin, PageError> {
+    let format = page::format_of(bulletin.kind, &bulletin.figures)?;
+    let mut again = ComposedBulletin {
+        figures: page::common_in_format(&again.figures, format)?,
+        ..again
+    };
+    for notice in &mut again.notices {
+        notice.figures = page::own_in_format(&notice.figures, format)?;
+    }
+    Ok(again)
 }
 
 /// The bulletin composed again, for the cohort of those it was sent to: what it was composed for is not written down in it.

@@ -613,6 +613,7 @@ diesel::table! {
         acknowledged_at -> Nullable<SqlInstant>,
         acknowledged_by -> Nullable<SqlUuid>,
         version -> BigInt,
+        text -> Text,
     }
 }
 

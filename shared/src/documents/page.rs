@@ -1,8 +1,9 @@
 //! From frozen content to what a recipient sees: the page and the plain text of one notice, whatever kind its bulletin is.
 
-use super::progress::{Common, Digests, Letterhead, Own};
+use super::progress::{Common, Digests, FORMAT, Format, Letterhead, Own};
 use super::progress_html::render_html;
 use super::progress_text::render_text;
+use crate::digest::canonical;
 use crate::domain::access::Post;
 use crate::domain::bulletin::BulletinKind;
 
@@ -25,6 +26,9 @@ pub enum PageError {
     /// Nobody has said yet what such a bulletin looks like.
     #[error("there is no document for bulletins of kind {0} yet")]
     NoDocument(BulletinKind),
+    /// A later version of this program composed it.
+    #[error("the document has format {0}, which a later version of this program wrote")]
+    LaterFormat(u32),
     /// The frozen figures are not those of this kind.
     #[error("the frozen figures cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
@@ -49,13 +53,53 @@ pub fn text(letterhead: &Letterhead<'_>, frozen: &Frozen<'_>) -> Result<String, 
 }
 
 fn read(frozen: &Frozen<'_>) -> Result<(Common, Own), PageError> {
-    match frozen.kind {
-        BulletinKind::Progress => Ok((
-            serde_json::from_str(frozen.common)?,
-            serde_json::from_str(frozen.own)?,
-        )),
+    has_document(frozen.kind)?;
+    let common: Common = serde_json::from_str(frozen.common)?;
+    let own: Own = serde_json::from_str(frozen.own)?;
+    for format in [common.format, own.format] {
+        if format > FORMAT {
+            return Err(PageError::LaterFormat(format));
+        }
+    }
+    Ok((common, own))
+}
+
+fn has_document(kind: BulletinKind) -> Result<(), PageError> {
+    match kind {
+        BulletinKind::Progress => Ok(()),
         other => Err(PageError::NoDocument(other)),
     }
+}
+
+/// The format in which a bulletin's common part was frozen.
+///
+/// # Errors
+/// When it cannot be read, or is later than this version knows.
+pub fn format_of(kind: BulletinKind, common: &str) -> Result<u32, PageError> {
+    has_document(kind)?;
+    let Format { format } = serde_json::from_str(common)?;
+    if format > FORMAT {
+        return Err(PageError::LaterFormat(format));
+    }
+    Ok(format)
+}
+
+/// A common part that was composed now, as an earlier format has it: canonical JSON again.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn common_in_format(common: &str, format: u32) -> Result<String, PageError> {
+    let common: Common = serde_json::from_str(common)?;
+    Ok(canonical(&common.in_format(format))?)
+}
+
+/// A recipient's own part that was composed now, as an earlier format has it: canonical JSON again.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn own_in_format(own: &str, format: u32) -> Result<String, PageError> {
+    let own: Own = serde_json::from_str(own)?;
+    Ok(canonical(&own.in_format(format))?)
 }
 
 /// Who a notice is addressed to, as an office writes it: 蚌埠市侨联, 蚌埠市委组织部.

@@ -16,9 +16,28 @@ use crate::domain::assignment::AssignmentStatus;
 use crate::domain::organization::Kind;
 use crate::domain::rule::RuleKind;
 
+/// The format of what is composed now. A field that is added, removed or means something else makes the next number, so that what was
+/// published in an earlier one is read, rendered and compared as it was:
+///
+/// 1. The first; it has no `format` of its own.
+/// 2. Says its `format`.
+pub const FORMAT: u32 = 2;
+
+const fn first_format() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_first_format(format: &u32) -> bool {
+    *format == 1
+}
+
 /// The part that is the same for every recipient.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Common {
+    /// The format of this part, [`FORMAT`] when it was composed.
+    #[serde(default = "first_format", skip_serializing_if = "is_first_format")]
+    pub format: u32,
     /// Whether the data are made up for a demonstration; every page made of it says so.
     pub illustrative: bool,
     /// The programme's title, without quotation marks.
@@ -56,6 +75,9 @@ pub struct Common {
 /// The part that belongs to one recipient.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Own {
+    /// The format of this part, [`FORMAT`] when it was composed.
+    #[serde(default = "first_format", skip_serializing_if = "is_first_format")]
+    pub format: u32,
     /// The city's figures, the same as its row in [`Common::cities`].
     pub figures: CityFigures,
     /// What the city established within the period.
@@ -68,6 +90,31 @@ pub struct Own {
     pub tasks: Tasks,
     /// What of them is due in the next period.
     pub due_next: TaskList,
+}
+
+/// The format of a frozen part, whatever else it says.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) struct Format {
+    #[serde(default = "first_format")]
+    pub format: u32,
+}
+
+impl Common {
+    /// What was composed now, as an earlier format has it.
+    #[must_use]
+    pub fn in_format(mut self, format: u32) -> Self {
+        self.format = format;
+        self
+    }
+}
+
+impl Own {
+    /// What was composed now, as an earlier format has it.
+    #[must_use]
+    pub fn in_format(mut self, format: u32) -> Self {
+        self.format = format;
+        self
+    }
 }
 
 /// An area as named on `as_of`.

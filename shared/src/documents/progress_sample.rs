@@ -63,6 +63,7 @@ pub(crate) fn common() -> Common {
         (Level::Park, Kind::Federation, 1),
     ]);
     Common {
+        format: FORMAT,
         illustrative: true,
         program: "党建带侨建、侨建促党建".to_owned(),
         issuer: "安徽省侨联".to_owned(),
@@ -162,6 +163,7 @@ pub(super) fn own() -> Own {
     use AssignmentStatus::{Accepted, Acknowledged, InProgress, Issued, Submitted};
     let wuhe = gap("340322", "五河县", Some(true), (12, 14), (198, 214));
     Own {
+        format: FORMAT,
         figures: common().cities[0].clone(),
         added_in_period: added(&[(Level::Village, Kind::WorkStation, 14)]),
         added_since_baseline: added(&[

@@ -2,9 +2,11 @@
 
 mod publish;
 mod seen;
+mod texts;
 
-pub use publish::{plain_text, publish};
+pub use publish::publish;
 pub use seen::{Filter, SeenBulletin, find_seen, list_seen, notices_seen};
+pub use texts::{fill_text, freeze_missing_texts, is_text_missing};
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -251,6 +253,7 @@ fn save_draft(
             acknowledged_at: None,
             acknowledged_by: None,
             version: 1,
+            text: String::new(),
         };
         diesel::insert_into(notices_table::table)
             .values(&notice)

@@ -15,11 +15,11 @@ use diesel::dsl::{exists, select, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-use super::StoreError;
 use super::areas;
-use super::bulletins::BulletinRow;
+use super::bulletins::{BulletinRow, fill_text};
 use super::endpoints::EndpointRow;
 use super::notices::NoticeRow;
+use super::{StoreError, StoreResult};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::dialect::{Claimed, insert_if_absent};
@@ -153,7 +153,7 @@ pub fn anything_queued(conn: &mut AnyConnection, channels: &[Channel], now: UtcT
 ///
 /// # Errors
 /// The database's.
-pub fn outgoing(conn: &mut AnyConnection, claimed: &[Claimed]) -> QueryResult<Vec<Outgoing>> {
+pub fn outgoing(conn: &mut AnyConnection, claimed: &[Claimed]) -> StoreResult<Vec<Outgoing>> {
     let ids: Vec<DeliveryId> = claimed.iter().map(|claimed| claimed.id).collect();
     let rows: Vec<(DeliveryRow, NoticeRow, BulletinRow, EndpointRow)> = deliveries::table
         .inner_join(notices::table.inner_join(bulletins::table))
@@ -175,11 +175,19 @@ pub fn outgoing(conn: &mut AnyConnection, claimed: &[Claimed]) -> QueryResult<Ve
         })
     };
     let mut outgoing = Vec::with_capacity(rows.len());
-    for (delivery, notice, bulletin, endpoint) in rows {
+    for (delivery, mut notice, bulletin, endpoint) in rows {
         let area = areas
             .get(&notice.area_id)
             .ok_or(diesel::result::Error::NotFound)?;
         if still_ours(&delivery) {
+            match fill_text(conn, &bulletin, &mut notice) {
+                Ok(()) => {}
+                // Whatever is wrong with one notice holds up no other: it goes where no text is needed.
+                Err(StoreError::Json(error)) => {
+                    tracing::error!(notice = %notice.id, %error, "The text of a notice cannot be rendered.");
+                }
+                Err(error) => return Err(error),
+            }
             let (area_code, area_name) = (area.code.clone(), area.name.clone());
             outgoing.push(Outgoing {
                 delivery,

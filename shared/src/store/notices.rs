@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use super::areas::Subtree;
 use super::audit::Entry;
-use super::bulletins::BulletinRow;
+use super::bulletins::{BulletinRow, fill_text};
 use super::ledger::Recording;
 use super::{StoreError, StoreResult};
 use crate::clock::UtcTime;
@@ -39,6 +39,8 @@ pub struct NoticeRow {
     pub acknowledged_at: Option<UtcTime>,
     pub acknowledged_by: Option<TokenId>,
     pub version: i64,
+    /// The plain text as sent; of a draft, as it would be. Empty in a row of an earlier version: see [`super::bulletins::fill_text`].
+    pub text: String,
 }
 
 text_enum! {
@@ -150,12 +152,14 @@ pub fn find(
     visible: &Subtree,
     id: NoticeId,
 ) -> StoreResult<(NoticeRow, BulletinRow)> {
-    published_to!(visible)
+    let (mut notice, bulletin) = published_to!(visible)
         .filter(notices::id.eq(id))
         .select((NoticeRow::as_select(), BulletinRow::as_select()))
         .first(conn)
         .optional()?
-        .ok_or(StoreError::NotFound("notice"))
+        .ok_or(StoreError::NotFound("notice"))?;
+    fill_text(conn, &bulletin, &mut notice)?;
+    Ok((notice, bulletin))
 }
 
 /// What a notice is made of: frozen canonical JSON with its digests.

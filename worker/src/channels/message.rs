@@ -5,7 +5,6 @@ use std::time::{Duration, UNIX_EPOCH};
 use lettre::Message;
 use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, MultiPart, SinglePart};
-use qiaojian_shared::store::bulletins::plain_text;
 use qiaojian_shared::store::deliveries::Outgoing;
 
 /// Why there is no message.
@@ -22,8 +21,9 @@ pub(super) enum MessageError {
 /// The message of this delivery, from `from` to `to`.
 pub(super) fn build(outgoing: &Outgoing, from: &Mailbox, to: &str) -> Result<Message, MessageError> {
     let to: Mailbox = to.parse().map_err(|_| MessageError::Address)?;
-    let text = plain_text(&outgoing.bulletin, &outgoing.notice, &outgoing.area_name)
-        .map_err(|error| MessageError::Build(error.to_string()))?;
+    if outgoing.notice.text.is_empty() {
+        return Err(MessageError::Build("the notice has no text".to_owned()));
+    }
     let id = outgoing.delivery.id;
     let published_at = outgoing
         .bulletin
@@ -32,7 +32,11 @@ pub(super) fn build(outgoing: &Outgoing, from: &Mailbox, to: &str) -> Result<Mes
     let seconds = u64::try_from(published_at.unix_seconds()).unwrap_or(0);
     let body = MultiPart::alternative()
         .boundary(format!("qiaojian-{}", id.0.simple()))
-        .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(text))
+        .singlepart(
+            SinglePart::builder()
+                .header(ContentType::TEXT_PLAIN)
+                .body(outgoing.notice.text.clone()),
+        )
         .singlepart(
             SinglePart::builder()
                 .header(ContentType::TEXT_HTML)

@@ -3,6 +3,7 @@
 mod compose;
 mod deliver;
 mod forget;
+mod freeze;
 mod note;
 
 pub use compose::Composed;

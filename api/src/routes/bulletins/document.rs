@@ -56,7 +56,8 @@ async fn find(
             (notice.area_id != caller.area, notice.post != caller.post)
         };
         let found = rows.into_iter().filter(is_asked_for).min_by_key(distance);
-        let (notice, area) = found.ok_or_else(|| ApiError::not_found("notice"))?;
+        let (mut notice, area) = found.ok_or_else(|| ApiError::not_found("notice"))?;
+        bulletins::fill_text(conn, &seen.bulletin, &mut notice)?;
         Ok(Found {
             bulletin: seen.bulletin,
             notice,
@@ -105,6 +106,6 @@ documents! {
     };
     /// The plain text.
     txt "/bulletins/{id}.txt" ((status = 200, description = "The text as sent", body = String, content_type = "text/plain")) |found| {
-        plain_text(&found.bulletin, &found.notice, &found.area)
+        Ok(plain_text(found.notice.text))
     };
 }

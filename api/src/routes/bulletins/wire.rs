@@ -13,7 +13,7 @@ use qiaojian_shared::ids::{AreaId, BulletinId, ProgramId};
 use qiaojian_shared::store::bulletins::SeenBulletin;
 use qiaojian_shared::store::programs::{self, ProgramVersion};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::problem::ApiError;
@@ -67,10 +67,10 @@ pub struct Bulletin {
     pub summary: BulletinSummary,
     /// The rules the figures were counted by.
     #[schema(value_type = Vec<Object>)]
-    pub rules: Value,
+    pub rules: Box<RawValue>,
     /// The part that is the same for every recipient.
     #[schema(value_type = Common)]
-    pub figures: Value,
+    pub figures: Box<RawValue>,
 }
 
 /// Where the document is, in each form.
@@ -133,8 +133,8 @@ impl BulletinSummary {
 impl Bulletin {
     /// As the row says.
     pub fn of(seen: SeenBulletin) -> Result<Self, ApiError> {
-        let rules = serde_json::from_str(&seen.bulletin.rules)?;
-        let figures = serde_json::from_str(&seen.bulletin.figures)?;
+        let rules = RawValue::from_string(seen.bulletin.rules.clone())?;
+        let figures = RawValue::from_string(seen.bulletin.figures.clone())?;
         Ok(Self {
             summary: BulletinSummary::of(seen),
             rules,

@@ -6,7 +6,7 @@ use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType};
 use actix_web::{HttpResponse, get, web};
 use qiaojian_shared::ids::NoticeId;
 use qiaojian_shared::store::areas::{self, AreaVersion};
-use qiaojian_shared::store::bulletins::{self, BulletinRow};
+use qiaojian_shared::store::bulletins::BulletinRow;
 use qiaojian_shared::store::notices::{self, NoticeRow};
 
 use super::wire::Notice;
@@ -28,16 +28,10 @@ pub fn html_page(page: String) -> HttpResponse {
 }
 
 /// A document's plain text.
-pub fn plain_text(
-    bulletin: &BulletinRow,
-    notice: &NoticeRow,
-    area: &AreaVersion,
-) -> Result<HttpResponse, ApiError> {
-    let text =
-        bulletins::plain_text(bulletin, notice, &area.name).map_err(|error| ApiError::internal(&error))?;
-    Ok(HttpResponse::Ok()
+pub fn plain_text(text: String) -> HttpResponse {
+    HttpResponse::Ok()
         .content_type(ContentType::plaintext())
-        .body(text))
+        .body(text)
 }
 
 /// The notice of this id with its bulletin and area, if it is out and addressed to the caller's subtree.
@@ -88,7 +82,7 @@ documents! {
         Ok(show(notice.version, &Notice::of(&notice, &bulletin, &area)?))
     };
     /// The plain text, as it stands beside the page in a mail.
-    txt "/notices/{id}.txt" ((status = 200, description = "The text", body = String, content_type = "text/plain")) |notice, bulletin, area| {
-        plain_text(&bulletin, &notice, &area)
+    txt "/notices/{id}.txt" ((status = 200, description = "The text", body = String, content_type = "text/plain")) |notice, _bulletin, _area| {
+        Ok(plain_text(notice.text))
     };
 }

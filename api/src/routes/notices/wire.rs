@@ -10,7 +10,7 @@ use qiaojian_shared::store::areas::AreaVersion;
 use qiaojian_shared::store::bulletins::BulletinRow;
 use qiaojian_shared::store::notices::{InboxRow, NoticeRow, PartsRow};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::problem::ApiError;
@@ -52,18 +52,18 @@ pub struct Notice {
     pub undeliverable_reason: Option<String>,
 }
 
-/// What a notice says, as frozen when it was composed.
+/// What a notice says, as frozen when it was composed: byte for byte, so that its SHA-256 is the digest.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Parts {
     /// The same for every addressee.
     #[schema(value_type = Common)]
-    pub common: Value,
-    /// SHA-256 of `common` in canonical form (RFC 8785).
+    pub common: Box<RawValue>,
+    /// SHA-256 of the bytes of `common`, which is in canonical form (RFC 8785).
     pub common_digest: String,
     /// The addressee's own.
     #[schema(value_type = Own)]
-    pub own: Value,
-    /// SHA-256 of `own` in canonical form (RFC 8785).
+    pub own: Box<RawValue>,
+    /// SHA-256 of the bytes of `own`, which is in canonical form (RFC 8785).
     pub own_digest: String,
 }
 
@@ -71,9 +71,9 @@ impl Parts {
     /// As the rows say.
     pub fn of(row: PartsRow) -> Result<Self, ApiError> {
         Ok(Self {
-            common: serde_json::from_str(&row.common)?,
+            common: RawValue::from_string(row.common)?,
             common_digest: row.common_digest,
-            own: serde_json::from_str(&row.own)?,
+            own: RawValue::from_string(row.own)?,
             own_digest: row.own_digest,
         })
     }

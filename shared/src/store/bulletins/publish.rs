@@ -1,4 +1,4 @@
-//! A bulletin goes out: its serial, its pages as frozen, and a delivery per notice and endpoint.
+//! Publication: the serial, every rendering of each notice, frozen, and a delivery per notice and endpoint.
 
 use diesel::dsl::max;
 use diesel::prelude::*;
@@ -58,29 +58,22 @@ pub fn publish(
     Ok(row)
 }
 
-/// Makes the pages of a bulletin's notices, with the serial and date the row has now.
+/// Renders a bulletin's notices in every form, with the serial and date the row has now.
 pub(super) fn write_pages(conn: &mut AnyConnection, bulletin: &BulletinRow) -> StoreResult<Vec<NoticeRow>> {
     let notices = notices::of_bulletin(conn, bulletin.id)?;
     let areas = areas::as_last_known(conn, notices.iter().map(|notice| notice.area_id))?;
     for notice in &notices {
         let area = areas.get(&notice.area_id).ok_or(StoreError::NotFound("area"))?;
         let page = with_letterhead(bulletin, notice, &area.name, page::html)?;
+        let text = with_letterhead(bulletin, notice, &area.name, page::text)?;
         diesel::update(notices_table::table.find(notice.id))
-            .set(notices_table::html.eq(page))
+            .set((notices_table::html.eq(page), notices_table::text.eq(text)))
             .execute(conn)?;
     }
     Ok(notices)
 }
 
-/// The plain text of a notice, as it stands beside the page in a mail.
-///
-/// # Errors
-/// When the kind has no document, or the frozen figures cannot be read.
-pub fn plain_text(bulletin: &BulletinRow, notice: &NoticeRow, area_name: &str) -> Result<String, PageError> {
-    with_letterhead(bulletin, notice, area_name, page::text)
-}
-
-fn with_letterhead(
+pub(super) fn with_letterhead(
     bulletin: &BulletinRow,
     notice: &NoticeRow,
     area_name: &str,
@@ -155,6 +148,7 @@ impl From<PageError> for StoreError {
     fn from(error: PageError) -> Self {
         match error {
             PageError::NoDocument(_) => Self::Conflict("no_document"),
+            PageError::LaterFormat(_) => Self::Conflict("later_format"),
             PageError::Unreadable(error) => Self::Json(error),
         }
     }

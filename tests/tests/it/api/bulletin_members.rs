@@ -17,7 +17,7 @@ fn numbers(value: &Value, place: &str, found: &mut Vec<(String, i64)>) {
         Value::Object(fields) => {
             for (name, field) in fields
                 .iter()
-                .filter(|(name, _)| *name != "value" && *name != "rules")
+                .filter(|(name, _)| !["value", "rules", "format"].contains(&name.as_str()))
             {
                 numbers(field, &format!("{place}/{name}"), found);
             }

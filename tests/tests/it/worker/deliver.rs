@@ -213,8 +213,10 @@ fn who_wakes_after_its_lease_can_neither_send_nor_report() {
         composing.compose().await.unwrap();
         let claimed = claim(office, office.db.clone(), sleeper).await[0];
         let outgoing = office
+            .db
             .read(move |conn| deliveries::outgoing(conn, &[claimed]))
             .await
+            .unwrap()
             .remove(0);
         office.advance(TimeDelta::minutes(3));
         assert!(

@@ -10,7 +10,7 @@ use qiaojian_shared::db::schema::{bulletins, deliveries, notices, occurrences};
 use qiaojian_shared::db::{AnyConnection, Db, DbError};
 use qiaojian_shared::digest::{canonical, digest_of};
 use qiaojian_shared::documents::progress::{
-    Added, AreaName, CityFigures, Common, Own, PeriodSpan, Ratio, TaskList, Tasks, Totals, title,
+    Added, AreaName, CityFigures, Common, FORMAT, Own, PeriodSpan, Ratio, TaskList, Tasks, Totals, title,
 };
 use qiaojian_shared::domain::access::Post;
 use qiaojian_shared::domain::bulletin::BulletinKind;
@@ -365,6 +365,7 @@ fn own(figures: CityFigures) -> Own {
         overdue: TaskList::default(),
     };
     Own {
+        format: FORMAT,
         figures,
         added_in_period: nothing(),
         added_since_baseline: nothing(),
@@ -382,6 +383,7 @@ fn common(period: Period, cities: Vec<CityFigures>) -> Common {
         last_day: period.last_day(),
     };
     Common {
+        format: FORMAT,
         illustrative: true,
         program: "党建带侨建、侨建促党建".to_owned(),
         issuer: "安徽省侨联".to_owned(),

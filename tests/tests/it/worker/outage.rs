@@ -169,8 +169,10 @@ fn whoever_asks_again_because_the_answer_was_lost_gets_the_same_answer() {
         assert_eq!(version(one.id).await, 3);
 
         let outgoing = office
+            .db
             .read(move |conn| deliveries::outgoing(conn, &[one, two]))
-            .await;
+            .await
+            .unwrap();
         let flight =
             |id: DeliveryId| InFlight::from(outgoing.iter().find(|out| out.delivery.id == id).unwrap());
         let refused = SendResult::failed(FailureClass::Transient, "later");

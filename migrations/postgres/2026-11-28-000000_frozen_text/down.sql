@@ -1,0 +1,2 @@
+DROP INDEX notices_without_text;
+ALTER TABLE notices DROP COLUMN text;
