@@ -90,6 +90,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
                 .service(programs::list::list)
                 .service(programs::create::create)
                 .service(programs::get::get)
+                .service(programs::patch::patch)
                 .service(programs::cohort::cohort)
                 .service(programs::set_cohort::set_cohort)
                 .service(tasks::list::list)

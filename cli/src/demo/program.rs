@@ -3,7 +3,9 @@
 use qiaojian_shared::domain::access::Post;
 use qiaojian_shared::domain::area::Level;
 use qiaojian_shared::domain::bulletin::BulletinKind;
+use qiaojian_shared::domain::dates::Precision;
 use qiaojian_shared::domain::delivery::Channel;
+use qiaojian_shared::domain::organization::PreciseDate;
 use qiaojian_shared::domain::period::{Period, PeriodUnit};
 use qiaojian_shared::domain::program::{Cohort, Facts};
 use qiaojian_shared::domain::rule::RuleKind;
@@ -40,7 +42,10 @@ pub fn program(tree: &Tree<'_>) -> ProgramSpec {
             title: "党建带侨建、侨建促党建".to_owned(),
             aliases: vec!["党建引领侨建、侨建服务党建".to_owned()],
             baseline_on: BASELINE,
-            starts_on: STARTS,
+            starts: PreciseDate {
+                on: STARTS,
+                precision: Precision::Month,
+            },
             target_on: ymd(2022, 12, 31),
             note: Some(
                 "演示数据：行政区划为真实区划，侨联组织及任务进展为示例，合计数与2022年6月24日公开报道一致。"

@@ -116,6 +116,8 @@ diesel::table! {
         target_on -> Date,
         illustrative -> Bool,
         note -> Nullable<Text>,
+        starts_precision -> Text,
+        reason -> Nullable<Text>,
     }
 }
 

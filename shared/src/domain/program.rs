@@ -1,8 +1,13 @@
 //! Pilot programmes.
 
+mod current;
+
 use chrono::NaiveDate;
 
+pub use current::{Candidate, Choice, choose};
+
 use super::Violation;
+use super::organization::PreciseDate;
 use super::violation::{NAME_CHARS, TEXT_CHARS, check_optional_text, check_text};
 
 text_enum! {
@@ -25,7 +30,8 @@ pub struct Facts {
     pub aliases: Vec<String>,
     /// Growth is counted against the organizations of this day.
     pub baseline_on: NaiveDate,
-    pub starts_on: NaiveDate,
+    /// When it starts, as precisely as the paper says it: 2021年11月.
+    pub starts: PreciseDate,
     pub target_on: NaiveDate,
     pub note: Option<String>,
 }
@@ -51,20 +57,23 @@ impl Facts {
                 format!("At most {MOST_ALIASES} aliases."),
             ));
         }
-        if self.starts_on < self.baseline_on {
+        if self.starts.counts_from() < self.baseline_on {
             found.push(Violation::new(
                 "/starts_on",
                 "dates_out_of_order",
-                "启动日期不能早于基期（baseline_on）。",
-                "The start must not be before the baseline.",
+                format!("启动日期不能早于基期 {}。", self.baseline_on),
+                format!("The start must not be before the baseline, {}.", self.baseline_on),
             ));
         }
-        if self.target_on < self.starts_on {
+        if self.target_on < self.starts.earliest() {
             found.push(Violation::new(
                 "/target_on",
                 "dates_out_of_order",
-                "目标日期不能早于启动日期（starts_on）。",
-                "The target must not be before the start.",
+                format!("目标日期不能早于启动日期 {}。", self.starts.earliest()),
+                format!(
+                    "The target must not be before the start, {}.",
+                    self.starts.earliest()
+                ),
             ));
         }
         found
@@ -95,7 +104,7 @@ mod tests {
                 title: "党建带侨建、侨建促党建".to_owned(),
                 aliases: Vec::new(),
                 baseline_on: date(baseline),
-                starts_on: date(start),
+                starts: PreciseDate::day(date(start)),
                 target_on: date(target),
                 note: None,
             };

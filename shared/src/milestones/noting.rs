@@ -8,6 +8,7 @@ use super::{Asked, Milestone, named, standing};
 use crate::clock::{Clock, Entropy};
 use crate::db::AnyConnection;
 use crate::domain::area::Level;
+use crate::domain::program::Choice;
 use crate::ids::{AreaId, MilestoneId};
 use crate::store::areas::{self, Filter};
 use crate::store::ledger::Recording;
@@ -50,7 +51,7 @@ pub fn to_look_at(conn: &mut AnyConnection, since: Option<i64>, known: Recorded)
 }
 
 /// What a province has reached by today and nobody has noted yet, by the counting rule `default`, and where that counts
-/// some cohorts only, those of the only programme. Run it in one snapshot.
+/// some cohorts only, those of the programme that is current. Run it in one snapshot.
 ///
 /// # Errors
 /// The database's.
@@ -66,7 +67,10 @@ pub fn unnoted(
         as_of: today,
         known,
         basis: rules::DEFAULT.to_owned(),
-        program: programs::only_known(conn, known)?.map(|program| program.program_id),
+        program: match programs::current(conn, &province.path, today, known)? {
+            Choice::One(program) => Some(program.program_id),
+            Choice::None | Choice::Several => None,
+        },
     };
     let (_, found) = standing(conn, &asked, None)?;
     let new: Vec<Milestone> = found.into_iter().filter(|one| one.noted.is_none()).collect();

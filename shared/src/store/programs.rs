@@ -9,12 +9,15 @@ use serde::Serialize;
 use super::areas::AreaVersion;
 use super::audit::Entry;
 use super::ledger::{Recorded, Recording};
-use super::{StoreError, StoreResult};
+use super::{StoreError, StoreResult, unless_stale};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, program_cohorts, program_versions, programs};
 use crate::digest::{canonical, digest_of};
-use crate::domain::program::{Cohort, Facts};
+use crate::domain::dates::Precision;
+use crate::domain::organization::PreciseDate;
+use crate::domain::program::{Candidate, Choice, Cohort, Facts, choose};
+use crate::domain::violation::{TEXT_CHARS, check_text};
 use crate::ids::{AreaId, CohortId, ProgramId};
 use crate::store::predicates::{area_on, head, known_at, last_area, true_on};
 
@@ -42,6 +45,19 @@ pub struct ProgramVersion {
     /// Made up for a demonstration; marked wherever it is shown.
     pub illustrative: bool,
     pub note: Option<String>,
+    pub starts_precision: Precision,
+    /// Why it was corrected; none in the first version.
+    pub reason: Option<String>,
+}
+
+impl ProgramVersion {
+    /// When it starts.
+    pub fn starts(&self) -> PreciseDate {
+        PreciseDate {
+            on: self.starts_on,
+            precision: self.starts_precision,
+        }
+    }
 }
 
 /// One row of a cohort.
@@ -244,10 +260,12 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewProgram) -> StoreResul
         title: facts.title.clone(),
         aliases: canonical(&facts.aliases)?,
         baseline_on: facts.baseline_on,
-        starts_on: facts.starts_on,
+        starts_on: facts.starts.on,
         target_on: facts.target_on,
         illustrative: new.illustrative,
         note: facts.note.clone(),
+        starts_precision: facts.starts.precision,
+        reason: None,
     };
     diesel::insert_into(program_versions::table)
         .values(&row)
@@ -263,6 +281,66 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewProgram) -> StoreResul
         after: Some(&digest_of(&row)?),
     })?;
     Ok(row)
+}
+
+/// Corrects a programme: what was recorded was never so. Earlier knowledge stays; figures as known from now on use what is recorded here.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`] `program_code_taken`, or the
+/// database's.
+pub fn correct(
+    recording: &mut Recording<'_, '_>,
+    id: ProgramId,
+    expected: i64,
+    facts: &Facts,
+    reason: &str,
+) -> StoreResult<ProgramVersion> {
+    let recorded = recording.recorded();
+    let before = find(recording.conn(), id)?;
+    unless_stale(Some(expected), before.version)?;
+    let mut violations = facts.violations();
+    check_text(&mut violations, "/reason", reason, TEXT_CHARS);
+    if !violations.is_empty() {
+        return Err(StoreError::Invalid(violations));
+    }
+    let after = ProgramVersion {
+        version: before.version + 1,
+        recorded_seq: recorded.seq,
+        recorded_at: recorded.at,
+        valid_from: facts.baseline_on,
+        code: facts.code.clone(),
+        title: facts.title.clone(),
+        aliases: canonical(&facts.aliases)?,
+        baseline_on: facts.baseline_on,
+        starts_on: facts.starts.on,
+        starts_precision: facts.starts.precision,
+        target_on: facts.target_on,
+        note: facts.note.clone(),
+        reason: Some(reason.to_owned()),
+        ..before.clone()
+    };
+    let head = program_versions::table
+        .filter(head!(program_versions))
+        .filter(program_versions::program_id.eq(id));
+    diesel::update(head)
+        .set((
+            program_versions::superseded_seq.eq(recorded.seq),
+            program_versions::superseded_at.eq(recorded.at),
+        ))
+        .execute(recording.conn())?;
+    diesel::insert_into(program_versions::table)
+        .values(&after)
+        .execute(recording.conn())
+        .map_err(|error| StoreError::from(error).or_conflict("program_code_taken"))?;
+    recording.audit(&Entry {
+        verb: "update",
+        resource: "program",
+        id: &id.to_string(),
+        area: Some(after.issuer_area_id),
+        before: Some(&digest_of(&before)?),
+        after: Some(&digest_of(&after)?),
+    })?;
+    Ok(after)
 }
 
 /// Puts an area in a cohort from `from` on. What was recorded for earlier dates stays.
@@ -342,14 +420,32 @@ pub fn set_cohort(
     Ok(row)
 }
 
-/// The only programme that was known at `known`; none where there are several, or none.
+/// The programme that a question about the area of `path` means when it names none (see [`choose`]), as known at `known`: of those issued by
+/// that area or by one above it.
 ///
 /// # Errors
 /// The database's.
-pub fn only_known(conn: &mut AnyConnection, known: Recorded) -> QueryResult<Option<ProgramVersion>> {
-    let mut two = known_at(conn, known, 2)?;
-    let first = two.pop();
-    Ok(first.filter(|_| two.is_empty()))
+pub fn current(
+    conn: &mut AnyConnection,
+    path: &str,
+    as_of: NaiveDate,
+    known: Recorded,
+) -> QueryResult<Choice<ProgramVersion>> {
+    let all: Vec<ProgramOfIssuer> = versions_with_issuers!(known)
+        .order(program_versions::program_id)
+        .load(conn)?;
+    let candidates = all
+        .into_iter()
+        .filter(|one| path.starts_with(&one.issuer_path))
+        .map(|one| {
+            let candidate = Candidate {
+                depth: one.issuer_path.matches('/').count(),
+                starts_on: one.program.starts().earliest(),
+                target_on: one.program.target_on,
+            };
+            (candidate, one.program)
+        });
+    Ok(choose(candidates, as_of))
 }
 
 /// Whether an area was put in a cohort after a place in the ledger, up to a moment.

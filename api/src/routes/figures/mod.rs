@@ -2,4 +2,5 @@
 
 pub mod answer;
 pub mod members;
+mod program;
 pub mod question;

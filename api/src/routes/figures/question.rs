@@ -7,7 +7,7 @@ use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::{AnyConnection, snapshot};
 use qiaojian_shared::domain::access::Scope;
 use qiaojian_shared::domain::period::Period;
-use qiaojian_shared::domain::program::Cohort;
+use qiaojian_shared::domain::program::{Choice, Cohort};
 use qiaojian_shared::figures::{
     Basis, CohortChoice, Facts, Figure, GroupBy, Held, Metric, Part, Question, ReadModel,
 };
@@ -16,8 +16,9 @@ use qiaojian_shared::store::areas::{self, AreaVersion};
 use qiaojian_shared::store::closing::{self, Closing};
 use qiaojian_shared::store::ledger::Knowing;
 use qiaojian_shared::store::rules::{self, RuleRef};
-use qiaojian_shared::store::{Moment, Recorded, StoreError, ledger, programs};
+use qiaojian_shared::store::{Moment, Recorded, StoreError, ledger};
 
+use super::program::{self, Dependence};
 use crate::auth::Principal;
 use crate::problem::ApiError;
 
@@ -114,13 +115,24 @@ impl Asked {
             return self.prepare_period(conn, caller, today, period);
         }
         let Knowing { known, is_present } = ledger::known_at(conn, self.known_at)?;
-        let program = match self.program {
-            Some(id) => Some(programs::find_known_at(conn, id, known)?),
-            None => only_program(conn, known)?,
-        };
         let to = self.to.or(self.as_of).unwrap_or(today);
         let as_of = self.as_of.unwrap_or(to);
         let area = self.area(conn, caller, Knowing { known, is_present }, as_of)?;
+        let cohort = read_cohort(self.cohort.as_deref())?;
+        let program = match program::find(conn, self.program, &area.path, as_of, known)? {
+            Choice::None => None,
+            Choice::One(program) => Some(program),
+            Choice::Several => {
+                let depends = Dependence {
+                    metrics: &self.metrics,
+                    cohort,
+                    has_from: self.from.is_some(),
+                    limits_cohorts: self.limits_cohorts(conn, &area.path, Moment { as_of, known })?,
+                };
+                depends.unless_needed()?;
+                None
+            }
+        };
         let baseline_on = program.as_ref().map(|program| program.baseline_on);
         let question = Question {
             metrics: self.metrics.clone(),
@@ -130,7 +142,7 @@ impl Asked {
             to,
             as_of,
             baseline_on,
-            cohort: read_cohort(self.cohort.as_deref())?,
+            cohort,
             group_by: self.group_by.clone(),
         };
         let violations = question.violations(today);
@@ -229,6 +241,25 @@ impl Asked {
 }
 
 impl Asked {
+    /// Whether a counting rule that was asked for counts some cohorts only.
+    fn limits_cohorts(
+        &self,
+        conn: &mut AnyConnection,
+        path: &str,
+        Moment { as_of, known }: Moment,
+    ) -> Result<bool, ApiError> {
+        let names = self.bases.iter().map(String::as_str);
+        let default = self.bases.is_empty().then_some(rules::DEFAULT);
+        for name in names.chain(default) {
+            let (_, counting) = rules::counting(conn, path, name, as_of, known)
+                .map_err(|error| unknown_basis(error, name))?;
+            if counting.cohorts.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The area it is about, in the tree of `as_of`.
     fn area(
         &self,
@@ -261,22 +292,6 @@ fn unknown_basis(error: StoreError, name: &str) -> ApiError {
         ),
         other => other.into(),
     }
-}
-
-/// `program` may be left out where there is at most one.
-fn only_program(
-    conn: &mut AnyConnection,
-    known: Recorded,
-) -> Result<Option<programs::ProgramVersion>, ApiError> {
-    let mut all = programs::known_at(conn, known, 2)?;
-    if all.len() > 1 {
-        return Err(ApiError::bad_parameter(
-            "program",
-            "有多个试点项目，请指明 program。",
-            "There are several programmes; say which program.",
-        ));
-    }
-    Ok(all.pop())
 }
 
 fn read_cohort(word: Option<&str>) -> Result<CohortChoice, ApiError> {

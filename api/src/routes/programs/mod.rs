@@ -4,5 +4,6 @@ pub mod cohort;
 pub mod create;
 pub mod get;
 pub mod list;
+pub mod patch;
 pub mod set_cohort;
 pub mod wire;

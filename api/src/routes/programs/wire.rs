@@ -2,7 +2,8 @@
 
 use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::domain::dates::day;
+use qiaojian_shared::domain::dates::{Precision, day};
+use qiaojian_shared::domain::organization::PreciseDate;
 use qiaojian_shared::domain::program::{Cohort, Facts};
 use qiaojian_shared::ids::ProgramId;
 use qiaojian_shared::store::areas::AreaVersion;
@@ -13,7 +14,7 @@ use utoipa::ToSchema;
 use crate::problem::ApiError;
 
 /// What a client says of a programme.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProgramInput {
     /// The client's own id; makes the call idempotent for ever.
@@ -36,6 +37,9 @@ pub struct ProgramInput {
     /// Not before the baseline.
     #[serde(deserialize_with = "day::read")]
     pub starts_on: NaiveDate,
+    /// How precisely the start is known; to the day when left out. A month is given by any of its days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_precision: Option<Precision>,
     /// Not before the start.
     #[serde(deserialize_with = "day::read")]
     pub target_on: NaiveDate,
@@ -44,6 +48,23 @@ pub struct ProgramInput {
 }
 
 impl ProgramInput {
+    /// What a client would send to record the programme as it is: what a patch is applied to.
+    pub fn of(found: &ProgramOfIssuer) -> Result<Self, ApiError> {
+        let program = &found.program;
+        Ok(Self {
+            id: Some(program.program_id.0),
+            issuer: Some(found.issuer_code.clone()),
+            code: program.code.clone(),
+            title: program.title.clone(),
+            aliases: serde_json::from_str(&program.aliases)?,
+            baseline_on: program.baseline_on,
+            starts_on: program.starts_on,
+            starts_precision: Some(program.starts_precision),
+            target_on: program.target_on,
+            note: program.note.clone(),
+        })
+    }
+
     /// What is recorded of it.
     pub fn facts(&self) -> Facts {
         Facts {
@@ -51,7 +72,10 @@ impl ProgramInput {
             title: self.title.clone(),
             aliases: self.aliases.clone(),
             baseline_on: self.baseline_on,
-            starts_on: self.starts_on,
+            starts: PreciseDate {
+                on: self.starts_on,
+                precision: self.starts_precision.unwrap_or(Precision::Day),
+            },
             target_on: self.target_on,
             note: self.note.clone(),
         }
@@ -71,6 +95,8 @@ pub struct Program {
     pub aliases: Vec<String>,
     pub baseline_on: NaiveDate,
     pub starts_on: NaiveDate,
+    /// How precisely the start is known.
+    pub starts_precision: Precision,
     pub target_on: NaiveDate,
     /// Made up for a demonstration.
     pub illustrative: bool,
@@ -98,6 +124,7 @@ impl Program {
             aliases: serde_json::from_str(&program.aliases)?,
             baseline_on: program.baseline_on,
             starts_on: program.starts_on,
+            starts_precision: program.starts_precision,
             target_on: program.target_on,
             illustrative: program.illustrative,
             note: program.note,

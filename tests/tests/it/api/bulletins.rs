@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 use qiaojian_shared::clock::OsEntropy;
 use qiaojian_shared::domain::access::{Post, Role};
+use qiaojian_shared::domain::organization::PreciseDate;
 use qiaojian_shared::domain::program::{Cohort, Facts};
 use qiaojian_shared::ids::{CohortId, ProgramId};
 use qiaojian_shared::store::programs::{self, NewProgram};
@@ -26,7 +27,7 @@ pub async fn campaign(api: &TestApi) -> ProgramId {
                 title: "党建带侨建、侨建促党建".to_owned(),
                 aliases: vec![],
                 baseline_on: date("2021-10-31"),
-                starts_on: date("2021-11-01"),
+                starts: PreciseDate::day(date("2021-11-01")),
                 target_on: date("2022-12-31"),
                 note: None,
             };

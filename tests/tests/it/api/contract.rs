@@ -234,7 +234,7 @@ fn is_reference(name: &str) -> bool {
 
 /// Changes what everybody may read.
 fn is_shared(name: &str) -> bool {
-    name == "POST /v1/programs/{id}/cohort"
+    matches!(name, "PATCH /v1/programs/{id}" | "POST /v1/programs/{id}/cohort")
 }
 
 #[test]

@@ -44,6 +44,7 @@ fn the_province_starts_a_programme_and_everybody_may_read_it() {
           "illustrative": false,
           "issuer": "340000",
           "starts_on": "2021-11-01",
+          "starts_precision": "day",
           "target_on": "2022-12-31",
           "title": "党建带侨建、侨建促党建",
           "updated_at": "[at]",
@@ -258,4 +259,116 @@ fn campaign_of_a_city() -> Value {
     let mut body = campaign();
     body["code"] = json!("bengbu-2022");
     body
+}
+
+#[test]
+fn a_correction_needs_a_reason_and_leaves_what_was_known_before() {
+    with_api(async |api| {
+        let id = add_program(api).await;
+        let province = api.caller("340000", Role::ProvinceAdmin).await;
+        let path = format!("/v1/programs/{id}");
+        let before = province.get(&path).await.expect(200);
+        let known_at = province
+            .get("/v1/figures?metric=organizations&cohort=all")
+            .await
+            .json()["known_at"]
+            .clone();
+        let change =
+            json!({"baseline_on": "2021-09-30", "starts_precision": "month", "reason": "基期应为9月30日"});
+
+        province.patch(&path, None, &change).await.expect(428);
+        province.patch(&path, Some("\"7\""), &change).await.expect(412);
+        for (change, pointer, status) in [
+            (json!({"title": "新名称"}), "/reason", 422),
+            (json!({"title": "", "reason": "x"}), "/title", 422),
+            (
+                json!({"target_on": "2021-01-01", "reason": "x"}),
+                "/target_on",
+                422,
+            ),
+            (json!({"issuer": "340300", "reason": "x"}), "/issuer", 400),
+            (json!({"leader": "某某", "reason": "x"}), "/leader", 400),
+        ] {
+            let refused = province.patch(&path, Some("\"1\""), &change).await.expect(status);
+            assert_eq!(refused.json()["errors"][0]["pointer"], pointer);
+        }
+        assert_eq!(province.get(&path).await.json(), before.json());
+        let city_scopes = Role::ProvinceAdmin.scopes();
+        let city = api
+            .caller_with("340300", Post::Federation, Role::ProvinceAdmin, city_scopes)
+            .await;
+        city.patch(&path, Some("\"1\""), &change).await.expect(403);
+
+        let corrected = province.patch(&path, Some("\"1\""), &change).await.expect(200);
+        assert_eq!(corrected.header("etag"), Some("\"2\""));
+        let shown = corrected.json();
+        assert_eq!(
+            [
+                &shown["baseline_on"],
+                &shown["starts_on"],
+                &shown["starts_precision"]
+            ],
+            [&json!("2021-09-30"), &json!("2021-11-01"), &json!("month")]
+        );
+        assert_eq!(province.get(&path).await.json(), shown);
+        let then = province
+            .get(&format!("{path}?known_at={}", known_at.as_str().unwrap()))
+            .await
+            .expect(200);
+        assert_eq!(then.json(), before.json(), "what was known then stays");
+        let growth = province
+            .get("/v1/figures?metric=added,growth&cohort=all&to=2022-06-24")
+            .await
+            .expect(200);
+        assert_eq!(
+            growth.json()["scope"]["from"],
+            "2021-09-30",
+            "the corrected baseline"
+        );
+    });
+}
+
+#[test]
+fn a_second_programme_is_asked_for_only_where_it_matters_and_cannot_be_told() {
+    with_api(async |api| {
+        let first = add_program(api).await;
+        let province = api.caller("340000", Role::ProvinceAdmin).await;
+        let record = async |code: &str, baseline: &str, start: &str, target: &str| {
+            let body = json!({"code": code, "title": code, "baseline_on": baseline, "starts_on": start, "target_on": target});
+            let made = province.post("/v1/programs", &body).await.expect(201).json();
+            made["id"].as_str().unwrap().to_owned()
+        };
+        let program_of = async |query: &str| {
+            let figures = province.get(&format!("/v1/figures?{query}")).await.expect(200);
+            figures.json()["scope"]["program"].clone()
+        };
+        // One that has not started does not stand in the way of the present one.
+        let next = record("ah-next", "2022-06-01", "2022-06-20", "2024-12-31").await;
+        assert_eq!(
+            program_of("metric=growth&cohort=all&as_of=2022-06-19").await,
+            json!(first.as_str())
+        );
+        // Both are running: what depends on one of them asks which.
+        for query in [
+            "metric=growth&cohort=all",
+            "metric=organizations",
+            "metric=organizations&cohort=pilot",
+            "metric=added&cohort=all",
+        ] {
+            let refused = province.get(&format!("/v1/figures?{query}")).await.expect(400);
+            assert_eq!(refused.json()["errors"][0]["pointer"], "program", "{query}");
+        }
+        for query in [
+            "metric=organizations,organization_coverage,fulfilment&cohort=all",
+            "metric=added,closed&cohort=all&from=2022-01-01",
+        ] {
+            assert_eq!(program_of(query).await, json!(null), "{query}");
+        }
+        for id in [&first, &next] {
+            let query = format!("metric=growth&program={id}");
+            assert_eq!(program_of(&query).await, json!(id.as_str()));
+        }
+        province.get("/v1/gaps?level=county&cohort=all").await.expect(200);
+        province.get("/v1/milestones").await.expect(200);
+    });
 }

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use qiaojian_shared::db::schema::assignment_versions;
 use qiaojian_shared::domain::access::Post;
 use qiaojian_shared::domain::assignment::{AssignmentStatus, Light};
+use qiaojian_shared::domain::organization::PreciseDate;
 use qiaojian_shared::domain::program::Facts as ProgramFacts;
 use qiaojian_shared::domain::task::{Facts, Theme};
 use qiaojian_shared::ids::{AssignmentId, ProgramId, ReportId, TaskId};
@@ -38,7 +39,7 @@ impl Register {
             title: "党建带侨建、侨建促党建".to_owned(),
             aliases: Vec::new(),
             baseline_on: date("2021-10-31"),
-            starts_on: date("2021-11-01"),
+            starts: PreciseDate::day(date("2021-11-01")),
             target_on: date("2022-12-31"),
             note: None,
         };

@@ -15,6 +15,7 @@ use qiaojian_shared::documents::progress::{
 use qiaojian_shared::domain::access::Post;
 use qiaojian_shared::domain::bulletin::BulletinKind;
 use qiaojian_shared::domain::delivery::{Channel, DeliveryState, OnUncertain, SendResult};
+use qiaojian_shared::domain::organization::PreciseDate;
 use qiaojian_shared::domain::period::{Period, PeriodUnit};
 use qiaojian_shared::domain::program::{Cohort, Facts};
 use qiaojian_shared::domain::schedule::{Approval, CatchUp, PlanFields, WorkdayPolicy};
@@ -74,7 +75,7 @@ impl Office {
                     title: "党建带侨建、侨建促党建".to_owned(),
                     aliases: vec![],
                     baseline_on: date("2021-10-31"),
-                    starts_on: date("2021-11-01"),
+                    starts: PreciseDate::day(date("2021-11-01")),
                     target_on: date("2022-12-31"),
                     note: None,
                 };

@@ -1,0 +1,59 @@
+//! The programme a question is about.
+
+use chrono::NaiveDate;
+use qiaojian_shared::db::AnyConnection;
+use qiaojian_shared::domain::program::Choice;
+use qiaojian_shared::figures::{CohortChoice, Metric};
+use qiaojian_shared::ids::ProgramId;
+use qiaojian_shared::store::programs::{self, ProgramVersion};
+use qiaojian_shared::store::{Recorded, StoreResult};
+
+use crate::problem::ApiError;
+
+/// The programme `named`, or where none is, the one current on `as_of` for the area of `path`.
+pub fn find(
+    conn: &mut AnyConnection,
+    named: Option<ProgramId>,
+    path: &str,
+    as_of: NaiveDate,
+    known: Recorded,
+) -> StoreResult<Choice<ProgramVersion>> {
+    match named {
+        Some(id) => Ok(Choice::One(programs::find_known_at(conn, id, known)?)),
+        None => Ok(programs::current(conn, path, as_of, known)?),
+    }
+}
+
+/// What of a question may depend on a programme.
+pub struct Dependence<'a> {
+    pub metrics: &'a [Metric],
+    pub cohort: CohortChoice,
+    /// Whether the beginning of the interval was given.
+    pub has_from: bool,
+    /// Whether a counting rule counts some cohorts only.
+    pub limits_cohorts: bool,
+}
+
+impl Dependence<'_> {
+    /// For a question for which several programmes fit equally well: an error where the answer would depend on which is meant.
+    pub fn unless_needed(&self) -> Result<(), ApiError> {
+        let over_interval = |metric: &Metric| {
+            matches!(
+                metric,
+                Metric::Added | Metric::Closed | Metric::Visited | Metric::OnTimeRate
+            )
+        };
+        let is_needed = self.metrics.contains(&Metric::Growth)
+            || self.cohort != CohortChoice::All
+            || self.limits_cohorts
+            || (!self.has_from && self.metrics.iter().any(over_interval));
+        if is_needed {
+            return Err(ApiError::bad_parameter(
+                "program",
+                "同时有多个试点项目，请用 program 指明其中一个（见 /v1/programs）；或用 cohort=all，并给出 from。",
+                "Several programmes are current: name one with program (see /v1/programs), or ask with cohort=all and from.",
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! A correction of a programme.
+
+use actix_web::{HttpResponse, patch, web};
+use qiaojian_shared::domain::Violation;
+use qiaojian_shared::ids::ProgramId;
+use qiaojian_shared::store::programs;
+use serde_json::Value;
+
+use super::wire::{Program, ProgramInput};
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Body, Segment, fit};
+use crate::problem::{ApiError, Problem};
+use crate::wire::merge_patch;
+use crate::write::{Reply, Write};
+
+/// Corrects a programme by a JSON merge patch (RFC 7396) of what a client may send, plus `reason`, which is required.
+///
+/// A correction holds from the beginning: growth is measured from the corrected baseline, also for past dates. What was known before does
+/// not change, nor do bulletins that are out. Only the area the programme belongs to, and those above it, may correct it.
+#[utoipa::path(
+    tag = "programs",
+    security(("oauth" = ["program:write"])),
+    params(("id" = uuid::Uuid, Path, description = "The programme"), ("If-Match" = String, Header, description = "Its ETag as read")),
+    request_body(content = serde_json::Value, content_type = "application/merge-patch+json"),
+    responses(
+        (status = 200, description = "Corrected", body = Program),
+        (status = 403, description = "Another area's programme", body = Problem),
+        (status = 404, description = "No such programme", body = Problem),
+        (status = 409, description = "The code is taken", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem),
+        (status = 422, description = "Breaks a rule, or has no reason", body = Problem),
+        (status = 428, description = "Without If-Match", body = Problem)
+    )
+)]
+#[patch("/programs/{id}")]
+pub async fn patch(
+    app: web::Data<App>,
+    caller: Caller<needs::ProgramWrite>,
+    id: Segment<ProgramId>,
+    write: Write,
+    body: Body<serde_json::Map<String, Value>>,
+) -> Result<HttpResponse, ApiError> {
+    let Body {
+        value: mut changes,
+        digest,
+    } = body;
+    let reason: Option<String> = changes.remove("reason").map_or(Ok(None), fit)?;
+    let changes = Value::Object(changes);
+    let (caller, id, expected) = (caller.principal(), id.0, write.required_version()?);
+    write
+        .run(&app, &digest, move |recording| {
+            let known = recording.recorded();
+            let found = programs::find_with_issuer(recording.conn(), id, known)?;
+            if !caller.visible.contains(&found.issuer_path) {
+                return Err(ApiError::not_yours(
+                    "只有项目的发起地区及其上级可以更正项目。",
+                    "Only the area the programme belongs to, and those above it, may correct it.",
+                ));
+            }
+            let reason = reason
+                .as_deref()
+                .ok_or_else(|| ApiError::invalid(vec![reason_required()]))?;
+            let before = ProgramInput::of(&found)?;
+            let mut merged = serde_json::to_value(&before)?;
+            merge_patch(&mut merged, &changes);
+            let input: ProgramInput = fit(merged)?;
+            let fixed = [
+                ("/id", input.id == before.id),
+                ("/issuer", input.issuer == before.issuer),
+            ];
+            if let Some((pointer, _)) = fixed.into_iter().find(|(_, same)| !same) {
+                return Err(ApiError::bad_parameter(
+                    pointer,
+                    "项目的编号和发起地区不能更改。",
+                    "The id and the issuer of a programme cannot be changed.",
+                ));
+            }
+            let corrected = programs::correct(recording, id, expected, &input.facts(), reason)?;
+            let shown = Program::of(programs::find_with_issuer(recording.conn(), id, known)?)?;
+            Reply::ok(corrected.version, &shown)
+        })
+        .await
+}
+
+fn reason_required() -> Violation {
+    Violation::new(
+        "/reason",
+        "reason_required",
+        "请说明更正的原因（reason）。",
+        "Say why it is corrected (reason).",
+    )
+}

@@ -1,0 +1,2 @@
+ALTER TABLE program_versions DROP COLUMN reason;
+ALTER TABLE program_versions DROP COLUMN starts_precision;
