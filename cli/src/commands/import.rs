@@ -44,7 +44,9 @@ pub async fn run(settings: &Settings, import: &Import) -> anyhow::Result<()> {
     let rows = whole_rows(rows)?;
     if let Some(on) = update_on {
         let parts = settings.parts(Schema::Migrated).await?;
-        return update::run(&parts, file, rows, (*on, *dry_run)).await;
+        update::run(&parts, file, rows, (*on, *dry_run)).await?;
+        parts.db.refresh_statistics().await;
+        return Ok(());
     }
     if let Some((number, _)) = rows.iter().find(|(_, row)| is_of_an_edition(row)) {
         anyhow::bail!(
@@ -71,6 +73,7 @@ pub async fn run(settings: &Settings, import: &Import) -> anyhow::Result<()> {
     let new = new_rows(rows, &known);
     let total = new.len();
     write(&parts, new, known).await?;
+    parts.db.refresh_statistics().await;
     say(format!("added {total} areas; {summary}"));
     Ok(())
 }

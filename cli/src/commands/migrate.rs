@@ -1,7 +1,7 @@
 //! `qiaojian migrate`
 
 use anyhow::Context as _;
-use qiaojian_shared::db::{latest_version, run_migrations};
+use qiaojian_shared::db::{OpenError, latest_version, refresh_statistics, run_migrations};
 
 use crate::args::Settings;
 use crate::terminal::say;
@@ -9,9 +9,13 @@ use crate::terminal::say;
 /// Brings the schema up to date and says what was done.
 pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     let url = settings.database()?;
-    let ran = tokio::task::spawn_blocking(move || run_migrations(&url))
-        .await
-        .context("the migration was cut short")??;
+    let ran = tokio::task::spawn_blocking(move || {
+        let ran = run_migrations(&url)?;
+        refresh_statistics(&url);
+        Ok::<_, OpenError>(ran)
+    })
+    .await
+    .context("the migration was cut short")??;
     for version in &ran {
         say(format!("ran {version}"));
     }

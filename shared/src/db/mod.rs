@@ -88,6 +88,15 @@ impl Db {
         })
     }
 
+    /// Refreshes the statistics the database plans by; see [`refresh_statistics`].
+    pub async fn refresh_statistics(&self) {
+        let url = self.inner.url.clone();
+        let ended = tokio::task::spawn_blocking(move || refresh_statistics(&url)).await;
+        if let Err(error) = ended {
+            tracing::warn!(%error, "Refreshing the database's statistics was cut short.");
+        }
+    }
+
     /// Which database this is.
     pub fn url(&self) -> &DatabaseUrl {
         &self.inner.url
@@ -131,6 +140,18 @@ impl Db {
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         self.inner.writer.run(work).await
+    }
+}
+
+/// Refreshes the statistics the database plans by, on a connection of its own: after a migration, and after much was added at once. A
+/// failure costs speed, never a row, so it is logged and not returned.
+pub fn refresh_statistics(url: &DatabaseUrl) {
+    let refreshed = url
+        .connect()
+        .map_err(|error| error.to_string())
+        .and_then(|mut conn| dialect::analyze(&mut conn).map_err(|error| error.to_string()));
+    if let Err(error) = refreshed {
+        tracing::warn!(%error, "The database's statistics could not be refreshed; queries may be slow for a minute.");
     }
 }
 

@@ -22,7 +22,7 @@ use qiaojian_tests::api::TestApi;
 use qiaojian_tests::both_databases;
 use qiaojian_tests::fixtures::{article_clock, date};
 
-use super::article;
+use super::{article, statistics};
 
 /// Areas, organizations, tasks, and the ledger's place: all that a second load could add to.
 async fn contents(db: &Db) -> (i64, usize, usize, i64) {
@@ -248,6 +248,7 @@ fn a_load_that_was_cut_short_goes_on_to_the_articles_figures_and_a_second_adds_n
             }
             let loaded = demo::load(&db, clock.as_ref(), &OsEntropy, |_| {}).await.unwrap();
             assert_eq!(loaded, Loaded::Now);
+            statistics::are_fresh(&db).await;
             let held = contents(&db).await;
             assert_eq!((held.0, held.1, held.2), (20_156, 486, 21));
             check_figures(&db).await;

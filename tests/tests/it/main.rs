@@ -13,5 +13,6 @@ mod article;
 mod blackbox;
 mod check;
 mod demo;
+mod statistics;
 mod store;
 mod worker;

@@ -100,7 +100,7 @@ pub async fn import(
         let told = AreaImportReply::of(rows, (dry_run, on), &steps, &refused, language);
         return Ok(HttpResponse::Ok().json(told));
     }
-    write
+    let reply = write
         .run(&app, &digest, move |recording| {
             let steps = planned.at(recording)?;
             let refused = import.told(steps, areas::take_steps(recording, steps)?)?;
@@ -112,7 +112,9 @@ pub async fn import(
             let rows = import.rows.len();
             Reply::plain(&AreaImportReply::of(rows, (dry_run, on), steps, &[], language))
         })
-        .await
+        .await?;
+    app.db.refresh_statistics().await;
+    Ok(reply)
 }
 
 /// Reads the list, each row with its number.

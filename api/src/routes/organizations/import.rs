@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use actix_web::{HttpRequest, HttpResponse, http::header, post, web};
 use chrono::NaiveDate;
 use qiaojian_shared::db::AnyConnection;
-use qiaojian_shared::db::dialect::look_at_register;
 use qiaojian_shared::ids::OrganizationId;
 use qiaojian_shared::sheets::Sheet;
 use qiaojian_shared::sheets::register::{self, Table};
@@ -130,20 +129,9 @@ pub async fn import(
         })
         .await?;
     if recorded.load(Ordering::Relaxed) >= LARGE {
-        look_at(&app).await;
+        app.db.refresh_statistics().await;
     }
     Ok(reply)
-}
-
-/// Plans for the register as it was cost time, nothing else: what was recorded stands.
-async fn look_at(app: &App) {
-    let looked = app
-        .db
-        .write(|tx| look_at_register(tx.conn).map_err(ApiError::from))
-        .await;
-    if let Err(error) = looked {
-        tracing::warn!(%error, "The register's sizes were not looked at after an import.");
-    }
 }
 
 /// Reads a file. The sheet itself is only kept when it is handed back.

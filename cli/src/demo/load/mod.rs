@@ -84,6 +84,7 @@ pub async fn load(
     work::activities(&mut writer, &plan.activities, program, &areas).await?;
     work::tasks(&mut writer, &plan.tasks, program, &areas).await?;
     records::endpoints(&mut writer, &plan.endpoints, &areas).await?;
+    db.refresh_statistics().await;
     records::schedule(&mut writer, &plan.schedule, program, &areas).await?;
     Ok(Loaded::Now)
 }
