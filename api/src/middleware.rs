@@ -8,9 +8,11 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpRequest, web};
+use qiaojian_shared::db::{Share, as_share};
 use tracing_actix_web::RequestId;
 
 use crate::app::App;
+use crate::auth::Principal;
 use crate::problem::{ApiError, Language};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -96,14 +98,21 @@ pub async fn authenticate(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     match principal_of(&request).await {
         Ok(principal) => {
+            let share = share_of(&principal);
             request.extensions_mut().insert(principal);
-            Ok(next.call(request).await?.map_into_boxed_body())
+            // One caller's slow questions wait for each other, not everybody for them.
+            Ok(as_share(share, next.call(request)).await?.map_into_boxed_body())
         }
         Err(error) => Ok(request.error_response(error).map_into_boxed_body()),
     }
 }
 
-async fn principal_of(request: &ServiceRequest) -> Result<Arc<crate::auth::Principal>, ApiError> {
+/// The share of the slow lane that a caller's questions belong to.
+pub fn share_of(caller: &Principal) -> Share {
+    caller.token.0.as_u128()
+}
+
+async fn principal_of(request: &ServiceRequest) -> Result<Arc<Principal>, ApiError> {
     let app = request
         .app_data::<web::Data<App>>()
         .ok_or_else(ApiError::no_such_route)?;

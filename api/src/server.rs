@@ -17,6 +17,15 @@ use crate::problem::ApiError;
 use crate::request_log::RequestSpan;
 use crate::{openapi, routes};
 
+/// How long a client may leave an answer unread: then its connection is closed, and with it its request.
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(20);
+/// Files kept for the database, logs and documents; the rest of what the system allows may be connections.
+const RESERVED_FILES: u64 = 128;
+/// Connections at most, whatever the system allows: each may hold an answer in memory.
+const MAX_CONNECTIONS: u64 = 10_000;
+/// Connections at least, where the system allows hardly any.
+const MIN_CONNECTIONS: u64 = 32;
+
 /// How long a request may take to finish after SIGTERM, in seconds.
 const DRAIN_SECONDS: u64 = 25;
 /// How long a client may take to send its request's head.
@@ -32,7 +41,20 @@ pub struct Listening {
 /// # Errors
 /// When the address cannot be bound.
 pub fn listen(address: &str) -> std::io::Result<Listening> {
-    TcpListener::bind(address).map(|listener| Listening { listener })
+    let listener = TcpListener::bind(address)?;
+    // Each connection inherits it. A client that does not read fills its window; the kernel then gives the connection up.
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(&listener).set_tcp_user_timeout(Some(UNREAD_TIMEOUT))?;
+    Ok(Listening { listener })
+}
+
+/// Connections of one HTTP thread, so that all of them leave files for everything else.
+fn max_connections(threads: usize) -> usize {
+    let allowed = rlimit::increase_nofile_limit(MAX_CONNECTIONS + RESERVED_FILES).unwrap_or(RESERVED_FILES);
+    let connections = allowed
+        .saturating_sub(RESERVED_FILES)
+        .clamp(MIN_CONNECTIONS, MAX_CONNECTIONS);
+    usize::try_from(connections).unwrap_or(usize::MAX) / threads.max(1)
 }
 
 impl Listening {
@@ -51,7 +73,9 @@ impl Listening {
 /// When the socket cannot be served.
 pub fn serve(app: &App, listening: Listening, workers: usize) -> std::io::Result<Server> {
     let app = app.clone();
-    let document = web::Data::new(openapi::document().to_pretty_json().unwrap_or_default());
+    let document = web::Data::new(Document::of(
+        openapi::document().to_pretty_json().unwrap_or_default(),
+    ));
     let server = HttpServer::new(move || {
         ActixApp::new()
             .into_utoipa_app()
@@ -69,11 +93,27 @@ pub fn serve(app: &App, listening: Listening, workers: usize) -> std::io::Result
             .wrap(TracingLogger::<RequestSpan>::new())
     })
     .workers(workers)
+    .max_connections(max_connections(workers))
+    // Whoever hangs up waits for no answer: what was asked is dropped where it waits.
+    .h1_allow_half_closed(false)
     .client_request_timeout(HEAD_TIMEOUT)
     .shutdown_timeout(DRAIN_SECONDS)
     .disable_signals()
     .listen(listening.listener)?;
     Ok(server.run())
+}
+
+/// The OpenAPI document, as it is sent: all answers share its bytes.
+pub(crate) struct Document(web::Bytes);
+
+impl Document {
+    fn of(text: String) -> Self {
+        Self(text.into())
+    }
+
+    pub(crate) fn bytes(&self) -> web::Bytes {
+        self.0.clone()
+    }
 }
 
 /// The readable docs show the document this binary serves. Nothing is fetched from elsewhere, no validator is asked.

@@ -1,35 +1,114 @@
 //! Threads that own a read-only connection each and take closures from one queue.
+//!
+//! Closures of the fast lane wait in the order they came in. In the slow lane callers take turns, so that one with a thousand questions
+//! delays another by one of them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
+
+use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use diesel::connection::{Connection, TransactionManager as _};
 use tokio::sync::oneshot;
 
+use super::fair::{FairQueue, Full, current_share};
 use super::held::Held;
 use super::{AnyConnection, DatabaseUrl, DbError, OpenError, WriteError};
 
 /// Closures that may wait for one lane. Beyond it callers are told at once that the service is overloaded.
 const QUEUE: usize = 1024;
+/// Closures of one caller that may wait for the slow lane.
+const QUEUE_PER_SHARE: usize = 128;
 
 /// Runs on the lane's connection, or hears why there is none; says whether the connection is still good.
 type Job = Box<dyn FnOnce(Result<&mut AnyConnection, DbError>) -> bool + Send>;
 
+/// In what order closures are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// As they come in.
+    Arrival,
+    /// Callers take turns.
+    Turns,
+}
+
 pub(super) struct Lane {
-    jobs: Sender<Job>,
+    jobs: Waiting,
+}
+
+/// Where closures are put. Dropped with its lane, whose threads then end.
+enum Waiting {
+    Arrival(Sender<Job>),
+    Turns(Arc<FairQueue<Job>>),
+}
+
+impl Waiting {
+    fn put(&self, job: Job) -> Result<(), DbError> {
+        match self {
+            Self::Arrival(sender) => sender.try_send(job).map_err(|error| match error {
+                TrySendError::Full(_) => DbError::Overloaded,
+                TrySendError::Disconnected(_) => DbError::Stopped,
+            }),
+            Self::Turns(queue) => queue
+                .put(current_share(), job)
+                .map_err(|Full| DbError::Overloaded),
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Self::Turns(queue) = self {
+            queue.close();
+        }
+    }
+}
+
+/// Where a thread takes closures from.
+#[derive(Clone)]
+enum Source {
+    Arrival(Receiver<Job>),
+    Turns(Arc<FairQueue<Job>>),
+}
+
+impl Source {
+    fn next(&self) -> Option<Job> {
+        match self {
+            Self::Arrival(receiver) => receiver.recv().ok(),
+            Self::Turns(queue) => queue.take(),
+        }
+    }
+}
+
+fn queue(order: Order) -> (Waiting, Source) {
+    match order {
+        Order::Arrival => {
+            let (sender, receiver) = bounded(QUEUE);
+            (Waiting::Arrival(sender), Source::Arrival(receiver))
+        }
+        Order::Turns => {
+            let queue = Arc::new(FairQueue::new(QUEUE, QUEUE_PER_SHARE));
+            (Waiting::Turns(Arc::clone(&queue)), Source::Turns(queue))
+        }
+    }
 }
 
 impl Lane {
-    pub(super) fn start(name: &str, url: &DatabaseUrl, threads: usize) -> Result<Self, OpenError> {
-        let (jobs, queue) = bounded::<Job>(QUEUE);
+    pub(super) fn start(
+        name: &str,
+        url: &DatabaseUrl,
+        threads: usize,
+        order: Order,
+    ) -> Result<Self, OpenError> {
+        let (jobs, source) = queue(order);
         for index in 0..threads.max(1) {
             let conn = url.connect_read_only()?;
-            let (queue, url, held) = (queue.clone(), url.clone(), Held::begin());
+            let (source, url, held) = (source.clone(), url.clone(), Held::begin());
             thread::Builder::new()
                 .name(format!("{name}-{index}"))
                 .spawn(move || {
-                    serve(&queue, &url, conn);
+                    serve(&source, &url, conn);
                     drop(held);
                 })
                 .map_err(|error| OpenError::Setup(error.to_string()))?;
@@ -63,18 +142,15 @@ impl Lane {
             let _ = reply.send(outcome);
             healthy
         });
-        match self.jobs.try_send(job) {
-            Ok(()) => answer.await.unwrap_or_else(|_| Err(DbError::Stopped.into())),
-            Err(TrySendError::Full(_)) => Err(DbError::Overloaded.into()),
-            Err(TrySendError::Disconnected(_)) => Err(DbError::Stopped.into()),
-        }
+        self.jobs.put(job)?;
+        answer.await.unwrap_or_else(|_| Err(DbError::Stopped.into()))
     }
 }
 
 /// A lost connection is made anew for the next job; while that cannot be had, jobs are answered at once and not run.
-fn serve(queue: &Receiver<Job>, url: &DatabaseUrl, conn: AnyConnection) {
+fn serve(source: &Source, url: &DatabaseUrl, conn: AnyConnection) {
     let mut good = Some(conn);
-    while let Ok(job) = queue.recv() {
+    while let Some(job) = source.next() {
         let kept = good
             .take()
             .and_then(|mut conn| (!is_broken(&mut conn)).then_some(conn));

@@ -7,6 +7,7 @@ mod any;
 mod connect;
 pub mod dialect;
 mod error;
+mod fair;
 mod held;
 mod lane;
 mod migrate;
@@ -21,12 +22,13 @@ use diesel::connection::{AnsiTransactionManager, Connection, TransactionManager 
 pub use any::{AnyConnection, MultiBackend};
 pub use connect::{DatabaseUrl, OpenError};
 pub use error::{DbError, WriteError};
+pub use fair::{Share, as_share, current_share};
 pub use held::wait_until_closed;
 pub use migrate::{latest_version, run_migrations, schema_is_current};
 pub use writer::Tx;
 
 use crate::clock::Clock;
-use lane::Lane;
+use lane::{Lane, Order};
 use writer::Writer;
 
 /// How many threads, each with its own connection, serve which kind of work.
@@ -75,8 +77,8 @@ impl Db {
     /// When the database cannot be reached, or its version is too old to be trusted.
     pub fn open(url: DatabaseUrl, lanes: Lanes, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         url.check()?;
-        let readers = Lane::start("db-read", &url, lanes.readers)?;
-        let slow = Lane::start("db-slow", &url, lanes.slow_readers)?;
+        let readers = Lane::start("db-read", &url, lanes.readers, Order::Arrival)?;
+        let slow = Lane::start("db-slow", &url, lanes.slow_readers, Order::Turns)?;
         let writer = Writer::start(&url, clock)?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -115,7 +117,7 @@ impl Db {
         self.inner.readers.run(work).await
     }
 
-    /// The same on the slow lane.
+    /// The same on the slow lane, where callers take turns: see [`as_share`].
     ///
     /// # Errors
     /// As [`Db::read`].

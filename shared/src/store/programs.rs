@@ -317,7 +317,7 @@ pub fn correct(
         target_on: facts.target_on,
         note: facts.note.clone(),
         reason: Some(reason.to_owned()),
-        ..before.clone()
+        ..before
     };
     let head = program_versions::table
         .filter(head!(program_versions))

@@ -5,6 +5,7 @@ use qiaojian_shared::db::schema_is_current;
 
 use crate::app::App;
 use crate::problem::ApiError;
+use crate::server::Document;
 
 /// Whether the process runs.
 #[utoipa::path(tag = "service", security(()), responses((status = 200, description = "It runs", body = String)))]
@@ -44,8 +45,8 @@ pub async fn jwks(app: web::Data<App>) -> HttpResponse {
 /// This document.
 #[utoipa::path(tag = "service", security(()), responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value)))]
 #[get("/openapi.json")]
-pub async fn openapi(document: web::Data<String>) -> HttpResponse {
+pub async fn openapi(document: web::Data<Document>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/json")
-        .body(document.get_ref().clone())
+        .body(document.bytes())
 }

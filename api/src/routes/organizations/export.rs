@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, get, web};
 use chrono::NaiveDate;
 use futures_util::stream::try_unfold;
 use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::{AnyConnection, snapshot};
+use qiaojian_shared::db::{AnyConnection, Share, as_share, snapshot};
 use qiaojian_shared::domain::area::Level;
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::organization::{Kind, Status, Verification};
@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::attachment::{Workbook, attachment, written};
 use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
+use crate::middleware::share_of;
 use crate::moment::{Times, View};
 use crate::problem::{ApiError, Problem};
 
@@ -106,6 +107,7 @@ pub async fn export(
         name_contains: params.q.filter(|q| !q.is_empty()),
     };
     let (caller, today) = (caller.principal(), app.today());
+    let share = share_of(&caller);
     let name = format!(
         "organizations-{}-{today}",
         params.area.as_ref().unwrap_or(&caller.area_code)
@@ -133,6 +135,7 @@ pub async fn export(
     let known_at = ("x-known-at", moment.known.at.to_string());
     let app = app.into_inner();
     let rows = Rows {
+        share,
         app,
         question,
         after: None,
@@ -154,6 +157,7 @@ struct Question {
 
 /// The rows of a file, page by page.
 struct Rows {
+    share: Share,
     app: Arc<App>,
     question: Arc<Question>,
     after: Option<(String, OrganizationId)>,
@@ -167,10 +171,11 @@ impl Rows {
             return Ok(None);
         }
         let (question, after) = (Arc::clone(&self.question), self.after.take());
-        let (page, last) = self
+        let read = self
             .app
-            .read_slow(move |conn| snapshot(conn, |conn| read_page(conn, &question, after.as_ref())))
-            .await?;
+            .read_slow(move |conn| snapshot(conn, |conn| read_page(conn, &question, after.as_ref())));
+        // The pages are read while the answer is sent, when the request's own task is over.
+        let (page, last) = as_share(self.share, read).await?;
         self.more = page.len() == usize::try_from(PAGE).unwrap_or(usize::MAX);
         self.after = last;
         Ok(Some(page))

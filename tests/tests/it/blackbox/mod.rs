@@ -8,6 +8,7 @@ mod newcomer;
 mod proxy;
 mod signals;
 mod starts;
+mod unread;
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
