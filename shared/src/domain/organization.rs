@@ -1,14 +1,16 @@
 //! A grassroots organization: its kinds, and its life from preparation to closing.
 
 mod checklist;
+mod dormancy;
 mod life;
 mod unveiling;
 
 use chrono::NaiveDate;
 
 pub use checklist::{ChecklistItem, FiveHave, StandingRules};
+pub use dormancy::Dormancy;
 pub use life::{Life, PreciseDate, Reopening};
-pub use unveiling::Unveiling;
+pub use unveiling::{Unveiled, Unveiling};
 
 use super::access::Post;
 use super::area::Level;

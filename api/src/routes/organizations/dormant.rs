@@ -1,10 +1,11 @@
-//! 作用发挥: organizations where nothing happens any more.
+//! 作用发挥: organizations where nothing happens any more, or of which no activity was ever recorded.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::{Months, NaiveDate};
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::snapshot;
 use qiaojian_shared::domain::dates::day;
+use qiaojian_shared::domain::organization::Dormancy;
 use qiaojian_shared::ids::{AreaId, OrganizationId};
 use qiaojian_shared::store::organizations;
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::wire::Organization;
 use crate::app::App;
 use crate::auth::{Caller, needs};
-use crate::extract::Params;
+use crate::extract::{List, Params};
 use crate::moment::{Times, subtree_asked_for};
 use crate::page::{self, Page, Window};
 use crate::problem::{ApiError, Problem};
@@ -28,6 +29,10 @@ const SILENT: Months = Months::new(12);
 pub struct DormantParams {
     /// Only this area and all below it; the caller's own when left out.
     area: Option<String>,
+    /// `dormant`, `unknown`, comma-separated; `dormant` when left out.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    finding: List<Dormancy>,
     /// The day up to which a year has passed, in the tree of that day; today (Asia/Shanghai) when left out.
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
@@ -43,6 +48,7 @@ pub struct DormantParams {
 pub struct Dormant {
     #[serde(flatten)]
     organization: Organization,
+    finding: Dormancy,
     /// The last activity of its area, or that touched it; `null` where none is recorded.
     last_activity_on: Option<NaiveDate>,
 }
@@ -50,7 +56,8 @@ pub struct Dormant {
 /// Established organizations of the caller's subtree without an activity for a year, by area and id.
 ///
 /// An activity is theirs when it is of their area or touched it. What was established, or established again, within the year is not
-/// listed.
+/// listed. Where no activity was ever recorded, nobody knows whether the organization is active: those are listed with
+/// `finding=unknown`.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:read"])),
@@ -70,12 +77,18 @@ pub async fn dormant(
 ) -> Result<HttpResponse, ApiError> {
     let DormantParams {
         area,
+        finding,
         as_of,
         known_at,
         limit,
         cursor,
     } = params.0;
     let window = Window::<(String, OrganizationId)>::new(&request, limit, cursor.as_deref())?;
+    let findings = if finding.0.is_empty() {
+        vec![Dormancy::Dormant]
+    } else {
+        finding.0
+    };
     let (caller, today) = (caller.principal(), app.today());
     let times = Times { as_of, known_at };
     let page = app
@@ -85,15 +98,20 @@ pub async fn dormant(
                 let within = subtree_asked_for(conn, caller.area, area.as_deref(), moment)?;
                 let since = moment.as_of.checked_sub_months(SILENT).unwrap_or(moment.as_of);
                 let (after, fetch) = (window.after.as_ref(), window.fetch());
-                let rows = organizations::dormant(conn, &within, moment, since, after, fetch)?;
+                let rows = organizations::dormant(conn, &within, moment, (since, &findings), after, fetch)?;
                 let stood: Vec<AreaId> = rows.iter().map(|row| row.organization.area_id).collect();
                 let last = organizations::last_activities(conn, &stood, moment)?;
                 let page = window.page(
                     rows,
                     |row| (row.area_path.clone(), row.organization.organization_id),
                     |row| {
+                        let last_activity_on = last.get(&row.organization.area_id).copied();
                         Ok(Dormant {
-                            last_activity_on: last.get(&row.organization.area_id).copied(),
+                            finding: match last_activity_on {
+                                Some(_) => Dormancy::Dormant,
+                                None => Dormancy::Unknown,
+                            },
+                            last_activity_on,
                             organization: Organization::on(&row, moment)?,
                         })
                     },

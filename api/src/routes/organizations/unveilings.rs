@@ -3,11 +3,13 @@
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::snapshot;
+use qiaojian_shared::db::{AnyConnection, snapshot};
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::organization::{PreciseDate, Unveiling};
+use qiaojian_shared::domain::program::Choice;
 use qiaojian_shared::ids::OrganizationId;
 use qiaojian_shared::store::organizations::{self, Checked};
+use qiaojian_shared::store::{Moment, ledger, programs};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -26,8 +28,8 @@ use crate::problem::{ApiError, Problem};
 pub struct UnveilingParams {
     /// Only this area and all below it; the caller's own when left out.
     area: Option<String>,
-    /// `not_unveiled`, `apart`, `together`, `alone`, comma-separated; what is to be looked after, `not_unveiled,apart`, when left
-    /// out.
+    /// `not_unveiled`, `apart`, `together`, `alone`, `unknown`, comma-separated; what is to be looked after, `not_unveiled,apart`, when
+    /// left out.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     finding: List<Unveiling>,
@@ -55,6 +57,10 @@ pub struct UnveilingCheck {
 
 /// Established organizations of the caller's subtree that are not unveiled (挂牌) yet, or were not together with the one above them
 /// (一同挂牌), by area and id.
+///
+/// A missing date says that an organization is not unveiled only where it was established after the baseline of the programme current for
+/// the area asked about, from which on the register follows what happens. Of older ones nobody knows: `unknown`, as where only the
+/// date of the one above is missing so.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:read"])),
@@ -93,8 +99,14 @@ pub async fn unveilings(
             snapshot(conn, |conn| {
                 let view = View::of(conn, &caller, area.as_deref(), (times, today))?;
                 let (after, fetch) = (window.after.as_ref(), window.fetch());
-                let scope = (&view.visible, &view.within, view.moment);
-                let rows = organizations::unveilings(conn, scope, &findings, after, fetch)?;
+                let asked = organizations::UnveilingCheck {
+                    visible: &view.visible,
+                    within: &view.within,
+                    moment: view.moment,
+                    followed_since: followed_since(conn, &view, today)?,
+                    findings: &findings,
+                };
+                let rows = organizations::unveilings(conn, asked, after, fetch)?;
                 let dates: Vec<PreciseDate> = rows.iter().filter_map(|row| row.unveiled).collect();
                 let together = organizations::unveiled_together(conn, (&view.within, view.moment), &dates)?;
                 let page = window.page(rows, key_of, |row| {
@@ -111,6 +123,27 @@ pub async fn unveilings(
         })
         .await?;
     Ok(page::reply_written(&request, page))
+}
+
+/// The baseline of the programme current for the area asked about: what happened later is in the register.
+fn followed_since(
+    conn: &mut AnyConnection,
+    view: &View,
+    today: NaiveDate,
+) -> Result<Option<NaiveDate>, ApiError> {
+    let Moment { as_of, known } = match view.moment {
+        Some(moment) => moment,
+        None => Moment {
+            as_of: today,
+            known: ledger::known(conn)?,
+        },
+    };
+    Ok(
+        match programs::current(conn, view.within.lower(), as_of, known)? {
+            Choice::One(program) => Some(program.baseline_on),
+            Choice::None | Choice::Several => None,
+        },
+    )
 }
 
 fn key_of(row: &Checked) -> (String, OrganizationId) {

@@ -12,7 +12,7 @@ use super::{Filter, OrganizationInArea, OrganizationVersion, heads_in, list};
 use crate::db::AnyConnection;
 use crate::db::schema::{activity_areas, activity_versions, area_versions, organization_versions};
 use crate::domain::dates::{Precision, interval, latest_counting_by};
-use crate::domain::organization::{PreciseDate, Status, Unveiling};
+use crate::domain::organization::{Dormancy, PreciseDate, Status, Unveiled, Unveiling};
 use crate::ids::{AreaId, OrganizationId};
 use crate::store::areas::Subtree;
 use crate::store::predicates::{area_on, current_area, head, known_at, true_on, within};
@@ -79,8 +79,8 @@ pub fn renewals(
 }
 
 /// Organizations of `within` (a path of the tree of that moment) that stood established on the day, of which and of whose area
-/// nothing is recorded after `since`: neither an activity nor that they were established, once or again. By area path and id, after
-/// `after`.
+/// nothing is recorded after `since`: neither an activity nor that they were established, once or again. Those with one of `findings`: a
+/// missing activity means that nothing happens only where activities are recorded at all. By area path and id, after `after`.
 ///
 /// # Errors
 /// The database's.
@@ -88,32 +88,36 @@ pub fn dormant(
     conn: &mut AnyConnection,
     within: &Subtree,
     moment: Moment,
-    since: NaiveDate,
+    (since, findings): (NaiveDate, &[Dormancy]),
     after: Option<&(String, OrganizationId)>,
     limit: i64,
 ) -> QueryResult<Vec<OrganizationInArea>> {
     use {activity_areas as t, activity_versions as v, organization_versions as o};
-    let happened = || {
+    let ever = || {
         v::table
             .filter(known_at!(v, moment.known).and(v::valid_to.is_null()))
             .filter(v::on_date.le(moment.as_of))
-            .filter(counts_after!(v::on_date, v::on_precision, since))
     };
-    let of_its_area = exists(
-        happened()
-            .filter(v::area_id.eq(o::area_id))
-            .select(v::activity_id),
-    );
-    let that_touched_it = exists(
-        happened()
-            .inner_join(
-                t::table.on(t::activity_id
-                    .eq(v::activity_id)
-                    .and(t::recorded_seq.eq(v::recorded_seq))),
+    let lately = || ever().filter(counts_after!(v::on_date, v::on_precision, since));
+    macro_rules! is_its_own {
+        ($happened:expr) => {
+            exists(
+                $happened
+                    .filter(v::area_id.eq(o::area_id))
+                    .select(v::activity_id),
             )
-            .filter(t::area_id.eq(o::area_id))
-            .select(v::activity_id),
-    );
+            .or(exists(
+                $happened
+                    .inner_join(
+                        t::table.on(t::activity_id
+                            .eq(v::activity_id)
+                            .and(t::recorded_seq.eq(v::recorded_seq))),
+                    )
+                    .filter(t::area_id.eq(o::area_id))
+                    .select(v::activity_id),
+            ))
+        };
+    }
     let founded = counts_after!(
         o::established_on.assume_not_null(),
         o::established_precision.assume_not_null(),
@@ -124,11 +128,19 @@ pub fn dormant(
         .filter(o::status.eq(Status::Established))
         .filter(not(founded))
         .filter(not(reopened))
-        .filter(not(of_its_area))
-        .filter(not(that_touched_it))
+        .filter(not(is_its_own!(lately())))
         .order((area_versions::path, o::organization_id))
         .limit(limit)
         .into_boxed();
+    match (
+        findings.contains(&Dormancy::Dormant),
+        findings.contains(&Dormancy::Unknown),
+    ) {
+        (true, true) => {}
+        (true, false) => query = query.filter(is_its_own!(ever())),
+        (false, true) => query = query.filter(not(is_its_own!(ever()))),
+        (false, false) => return Ok(Vec::new()),
+    }
     if let Some((path, id)) = after.cloned() {
         query = query
             .filter(area_versions::path.ge(path.clone()))
@@ -186,15 +198,27 @@ pub struct Checked {
     pub parent_unveiled: Option<PreciseDate>,
 }
 
-/// Established organizations of `within` of which the check finds one of `findings`, by area path and id, after `after`; of a moment, or as
-/// known last. An organization above them is looked at if it belongs to `visible`.
+/// Where the check of joint unveiling looks, and what it lists.
+#[derive(Debug, Clone, Copy)]
+pub struct UnveilingCheck<'a> {
+    /// An organization above is looked at if it belongs to this.
+    pub visible: &'a Subtree,
+    /// Established organizations of these areas are checked.
+    pub within: &'a Subtree,
+    /// Of this moment, or as known last.
+    pub moment: Option<Moment>,
+    /// From this day on the register follows what happens; see [`Unveiled::of`].
+    pub followed_since: Option<NaiveDate>,
+    pub findings: &'a [Unveiling],
+}
+
+/// Established organizations of which the check finds one of the findings asked for, by area path and id, after `after`.
 ///
 /// # Errors
 /// The database's.
 pub fn unveilings(
     conn: &mut AnyConnection,
-    (visible, within, moment): (&Subtree, &Subtree, Option<Moment>),
-    findings: &[Unveiling],
+    asked: UnveilingCheck<'_>,
     after: Option<&(String, OrganizationId)>,
     limit: i64,
 ) -> StoreResult<Vec<Checked>> {
@@ -206,16 +230,20 @@ pub fn unveilings(
     let mut after = after.cloned();
     let mut checked = Vec::new();
     loop {
-        let rows = match moment {
-            None => list(conn, within, &established, after.as_ref(), CHUNK)?,
-            Some(moment) => list_on(conn, within, moment, &established, after.as_ref(), CHUNK)?,
+        let rows = match asked.moment {
+            None => list(conn, asked.within, &established, after.as_ref(), CHUNK)?,
+            Some(moment) => list_on(conn, asked.within, moment, &established, after.as_ref(), CHUNK)?,
         };
         let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= CHUNK;
         after = rows
             .last()
             .map(|row| (row.area_path.clone(), row.organization.organization_id));
-        let of_chunk = check(conn, (visible, moment), rows)?;
-        checked.extend(of_chunk.into_iter().filter(|one| findings.contains(&one.finding)));
+        let of_chunk = check(conn, asked, rows)?;
+        checked.extend(
+            of_chunk
+                .into_iter()
+                .filter(|one| asked.findings.contains(&one.finding)),
+        );
         if checked.len() >= wanted || !more {
             checked.truncate(wanted);
             return Ok(checked);
@@ -225,22 +253,25 @@ pub fn unveilings(
 
 fn check(
     conn: &mut AnyConnection,
-    (visible, moment): (&Subtree, Option<Moment>),
+    asked: UnveilingCheck<'_>,
     rows: Vec<OrganizationInArea>,
 ) -> StoreResult<Vec<Checked>> {
     use organization_versions as o;
+    let known_of = |found: &OrganizationInArea| -> StoreResult<Unveiled> {
+        let life = found.organization.life()?;
+        Ok(Unveiled::of(
+            life.unveiled,
+            life.established,
+            asked.followed_since,
+        ))
+    };
     let above: Vec<OrganizationId> = rows.iter().filter_map(|row| row.organization.parent_id).collect();
-    let above: Vec<OrganizationInArea> = with_rows!(visible, moment, |rows| rows
+    let above: Vec<OrganizationInArea> = with_rows!(asked.visible, asked.moment, |rows| rows
         .filter(o::organization_id.eq_any(&above))
         .load(conn))?;
-    let unveiled: HashMap<OrganizationId, Option<PreciseDate>> = above
+    let unveiled: HashMap<OrganizationId, Unveiled> = above
         .iter()
-        .map(|found| {
-            Ok((
-                found.organization.organization_id,
-                found.organization.life()?.unveiled,
-            ))
-        })
+        .map(|found| Ok((found.organization.organization_id, known_of(found)?)))
         .collect::<StoreResult<_>>()?;
     rows.into_iter()
         .map(|found| {
@@ -248,11 +279,11 @@ fn check(
                 .organization
                 .parent_id
                 .and_then(|id| unveiled.get(&id).copied());
-            let unveiled = found.organization.life()?.unveiled;
+            let unveiled = known_of(&found)?;
             Ok(Checked {
                 finding: Unveiling::of(unveiled, parent),
-                unveiled,
-                parent_unveiled: parent.flatten(),
+                unveiled: unveiled.date(),
+                parent_unveiled: parent.and_then(Unveiled::date),
                 found,
             })
         })

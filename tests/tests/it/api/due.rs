@@ -171,26 +171,41 @@ fn dormant_is_where_nothing_happened_for_a_year() {
         happened(api, "340304002", &[], "2021-06-24").await;
         happened(api, "340322", &[], "2020-05-01").await;
         happened(api, "340322", &[], "2022-06-01").await;
-        let (dormant, told) = ("/v1/organizations/dormant", ["area", "kind", "last_activity_on"]);
+        let (dormant, told) = (
+            "/v1/organizations/dormant",
+            ["area", "kind", "finding", "last_activity_on"],
+        );
+        assert_eq!(
+            all(&city, dormant, &told).await,
+            ["340304002 federation dormant 2021-06-24"],
+            "where nothing was ever recorded, nobody knows"
+        );
         // Two in one area come in the order of their ids, which is anybody's.
-        let mut silent = all(&city, dormant, &told).await;
+        let both = format!("{dormant}?finding=dormant,unknown");
+        let mut silent = all(&city, &both, &told).await;
         silent.sort();
         assert_eq!(
             silent,
             [
-                "340304001 federation null",
-                "340304001 work_station null",
-                "340304002 federation 2021-06-24",
+                "340304001 federation unknown null",
+                "340304001 work_station unknown null",
+                "340304002 federation dormant 2021-06-24",
             ]
         );
+        let unknown = format!("{dormant}?finding=unknown");
+        assert_eq!(all(&city, &unknown, &told).await.len(), 2);
+        city.get(&format!("{dormant}?finding=asleep")).await.expect(400);
         let before = format!("{dormant}?as_of=2022-05-31&area=340322");
-        assert_eq!(all(&city, &before, &told).await, ["340322 federation 2020-05-01"]);
+        assert_eq!(
+            all(&city, &before, &told).await,
+            ["340322 federation dormant 2020-05-01"]
+        );
         let before = format!("{dormant}?as_of=2022-06-24&area=340304002");
         assert_eq!(all(&city, &before, &told).await.len(), 1);
         let street = api.caller("340304002", Role::TownshipReporter).await;
         assert_eq!(
             all(&street, dormant, &told).await,
-            ["340304002 federation 2021-06-24"]
+            ["340304002 federation dormant 2021-06-24"]
         );
         city.get(&format!("{dormant}?as_of=2022-06-25")).await.expect(400);
         street.get(&format!("{dormant}?area=340304")).await.expect(404);
@@ -229,6 +244,28 @@ fn who_was_not_unveiled_together_is_listed_and_not_refused() {
         );
         assert_eq!(
             all(&county, path, &told).await,
+            ["340304002 apart 2022-03-21 1"],
+            "a missing date may just not be recorded"
+        );
+        assert_eq!(
+            all(&county, &format!("{path}?finding=unknown"), &told).await,
+            ["340304001001 unknown 2022-03-21 0"]
+        );
+        // The register follows what happens since the baseline: what is older nobody knows.
+        let program = json!({"code": "x", "title": "试点", "baseline_on": "2021-01-03", "starts_on": "2021-11-01",
+            "target_on": "2022-12-31"});
+        let admin = api.caller("340000", Role::ProvinceAdmin).await;
+        admin.post("/v1/programs", &program).await.expect(201);
+        let old = json!({"established_on": "2021-01-03"});
+        let old = founded(&county, "340304001", "work_station", old).await;
+        let under_old = json!({"parent": old, "unveiled_on": "2022-03-25"});
+        founded(&county, "340304-P01", "work_station", under_old).await;
+        assert_eq!(
+            all(&county, &format!("{path}?finding=unknown"), &told).await,
+            ["340304-P01 unknown null 3", "340304001 unknown null 0",]
+        );
+        assert_eq!(
+            all(&county, path, &told).await,
             [
                 "340304001001 not_unveiled 2022-03-21 0",
                 "340304002 apart 2022-03-21 1",
@@ -243,8 +280,8 @@ fn who_was_not_unveiled_together_is_listed_and_not_refused() {
             .await,
             [
                 "340304 alone null 1",
-                "340304-P01 alone null 2",
-                "340304001 together 2022-03-21 2",
+                "340304-P01 alone null 3",
+                "340304001 together 2022-03-21 3",
                 "340304001001 not_unveiled 2022-03-21 0",
                 "340304002 apart 2022-03-21 1",
             ]

@@ -9,7 +9,7 @@ use diesel::sql_types::Text;
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::{AnyConnection, Db};
 use qiaojian_shared::domain::change::{FeedCursor, Noun};
-use qiaojian_shared::domain::organization::{PreciseDate, Unveiling};
+use qiaojian_shared::domain::organization::{Dormancy, PreciseDate, Unveiling};
 use qiaojian_shared::ids::{AreaId, NoticeId, OrganizationId, TokenId};
 use qiaojian_shared::store::audit::Entry;
 use qiaojian_shared::store::changes::{self, Reader};
@@ -172,7 +172,11 @@ fn no_hot_query_reads_a_whole_table() {
                                     known: ledger::known(conn).unwrap(),
                                 };
                                 let since = date("2021-06-24");
-                                organizations::dormant(conn, &city, moment, since, Some(&seen), 51).unwrap();
+                                for finding in [Dormancy::Dormant, Dormancy::Unknown] {
+                                    let asked = (since, &[finding][..]);
+                                    organizations::dormant(conn, &city, moment, asked, Some(&seen), 51)
+                                        .unwrap();
+                                }
                                 organizations::last_activities(conn, &[AreaId(nobody)], moment).unwrap();
                             }
                         }),
@@ -182,9 +186,14 @@ fn no_hot_query_reads_a_whole_table() {
                         Box::new({
                             let (city, seen) = (city.clone(), seen);
                             move |conn| {
-                                let scope = (&city, &city, None);
-                                organizations::unveilings(conn, scope, Unveiling::ALL, Some(&seen), 51)
-                                    .unwrap();
+                                let asked = organizations::UnveilingCheck {
+                                    visible: &city,
+                                    within: &city,
+                                    moment: None,
+                                    followed_since: None,
+                                    findings: Unveiling::ALL,
+                                };
+                                organizations::unveilings(conn, asked, Some(&seen), 51).unwrap();
                                 let day = PreciseDate::day(date("2022-03-31"));
                                 organizations::unveiled_together(conn, (&city, None), &[day]).unwrap();
                             }
