@@ -53,6 +53,8 @@ async fn load_until(db: &Db, clock: &ManualClock, part: Part) {
         _ = cut => {}
         loaded = load => panic!("not cut short at {part:?}: {loaded:?}"),
     }
+    // What the writer was given before it was dropped is still written, before this.
+    db.write(|_| Ok::<_, StoreError>(())).await.unwrap();
 }
 
 /// `added` and `growth` of the province by the counting rule of this name: (numerator, denominator, value).
