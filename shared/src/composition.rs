@@ -3,7 +3,7 @@
 mod opening;
 mod parts;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 
@@ -13,8 +13,8 @@ use parts::{ByLevel, basis_note, missing, number, ratio, rows, span, word};
 use crate::db::AnyConnection;
 use crate::digest::{canonical, sha256_hex};
 use crate::documents::progress::{
-    Added, AddedGroup, AreaName, CityFigures, Common, CountyGap, Coverage, FORMAT, Own, RuleUsed, Tasks,
-    Totals, title,
+    Added, AddedGroup, AreaName, CityFigures, CohortFigures, Common, CountyGap, Coverage, FORMAT, Own,
+    RuleUsed, Tasks, Totals, title,
 };
 use crate::domain::area::{AreaKind, Level};
 use crate::domain::assignment::{AssignmentStatus, Light, light};
@@ -166,7 +166,12 @@ impl Scene<'_> {
         let totals = self.ask(
             all,
             self.program.baseline_on,
-            &[Metric::Organizations, Metric::Growth, Metric::Closed],
+            &[
+                Metric::Organizations,
+                Metric::Growth,
+                Metric::Closed,
+                Metric::Reopened,
+            ],
             &[],
         );
         let total = |metric| number(&totals.totals, metric);
@@ -190,6 +195,7 @@ impl Scene<'_> {
                 organizations: total(Metric::Organizations),
                 baseline: growth.denominator,
                 closed_since_baseline: total(Metric::Closed),
+                reopened_since_baseline: Some(total(Metric::Reopened)),
                 growth,
             },
             added_in_period: self.added(all, self.period.eve()),
@@ -201,6 +207,7 @@ impl Scene<'_> {
                     ratio: coverage.at(level),
                 })
                 .collect(),
+            cohorts: self.cohorts(),
             cities: cities.iter().map(|city| self.city(*city)).collect(),
             rules: vec![RuleUsed {
                 kind: rule.kind,
@@ -249,6 +256,27 @@ impl Scene<'_> {
             },
             due_next: rows(mine.iter().filter(is_due_next)),
         }
+    }
+
+    /// What the totals are the sum of.
+    fn cohorts(&self) -> Vec<CohortFigures> {
+        let metrics = [Metric::Organizations, Metric::Added];
+        let by_cohort = [GroupBy::Cohort];
+        let answer = self.ask(&self.within, self.program.baseline_on, &metrics, &by_cohort);
+        let mut cohorts: BTreeMap<Option<Cohort>, (i64, i64)> = BTreeMap::new();
+        for figure in &answer.items {
+            let sums = cohorts.entry(word(figure, GroupBy::Cohort)).or_default();
+            match figure.metric {
+                Metric::Added => sums.1 += figure.numerator,
+                _ => sums.0 += figure.numerator,
+            }
+        }
+        let cohorts = cohorts.into_iter().map(|(cohort, sums)| CohortFigures {
+            cohort,
+            organizations: sums.0,
+            added_since_baseline: sums.1,
+        });
+        cohorts.collect()
     }
 
     /// The cities of a cohort, by code.

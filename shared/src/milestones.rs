@@ -117,16 +117,20 @@ pub fn standing(
             at: row.recorded_at,
         };
         let (kind, area, level, reached_on) = row.once();
+        let code = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        let area_level = Level::of_code(code).unwrap_or(Level::County);
+        if level.is_some_and(|level| !kind.may_be_about(area_level, level)) {
+            continue; // noted by an earlier version, which told more
+        }
         if let Some(stands) = places.get(&row.once()).and_then(|place| found.get_mut(*place)) {
             stands.noted = Some(noted);
             continue;
         }
-        let code = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         withdrawn.push(Milestone {
             kind,
             area,
             code: code.to_owned(),
-            area_level: Level::of_code(code).unwrap_or(Level::County),
+            area_level,
             level,
             reached_on,
             state: MilestoneState::Withdrawn,

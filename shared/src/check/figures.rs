@@ -1,5 +1,5 @@
 //! The read model beside the rows: what it holds of each city after having been caught up step by step, and what a plain count of the
-//! rows gives.
+//! rows gives; and whether what changed since a programme's baseline adds up to what stands today.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::figures::{
 };
 use crate::ids::{AreaId, OrganizationId};
 use crate::store::lives::{self, StandingOn};
-use crate::store::{Recorded, StoreResult, Subtree, ledger};
+use crate::store::{Recorded, StoreResult, Subtree, ledger, programs};
 
 /// How often the model is caught up on its way to the present.
 const ANSWERS: i64 = 8;
@@ -38,7 +38,67 @@ pub(super) fn figures(conn: &mut AnyConnection, today: NaiveDate) -> StoreResult
             ));
         }
     }
+    for baseline_on in baselines(conn, today, known)? {
+        sums_since(conn, &mut report, &model, baseline_on, (today, known))?;
+    }
     Ok(report)
+}
+
+/// The baselines of programmes up to today.
+fn baselines(
+    conn: &mut AnyConnection,
+    today: NaiveDate,
+    known: Recorded,
+) -> StoreResult<BTreeSet<NaiveDate>> {
+    let programs = programs::known_at(conn, known, i64::MAX)?;
+    let days = programs.iter().map(|program| program.baseline_on);
+    Ok(days.filter(|day| *day <= today).collect())
+}
+
+/// Whether what stood on `since`, in the tree of that day, and what was added, closed and established again from then on, give what stands
+/// today.
+fn sums_since(
+    conn: &mut AnyConnection,
+    report: &mut Report,
+    model: &Facts,
+    since: NaiveDate,
+    (today, known): (NaiveDate, Recorded),
+) -> StoreResult<()> {
+    let stood = {
+        let facts = Facts::load(conn, &Subtree::everything(), since, known)?;
+        total(&facts, Metric::Organizations, (since, since))
+    };
+    let [added, closed, reopened, stands] = [
+        Metric::Added,
+        Metric::Closed,
+        Metric::Reopened,
+        Metric::Organizations,
+    ]
+    .map(|metric| total(model, metric, (since, today)));
+    let sum = stood + added - closed + reopened;
+    if sum != stands {
+        report.differs(format!(
+            "organizations: {stood} on {since} + {added} added − {closed} closed + {reopened} established again = {sum}, \
+             but {stands} on {today}"
+        ));
+    }
+    Ok(())
+}
+
+/// A number of all areas over an interval, in the tree of its last day.
+fn total(facts: &Facts, metric: Metric, (from, to): (NaiveDate, NaiveDate)) -> i64 {
+    let question = Question {
+        metrics: vec![metric],
+        within: Subtree::everything(),
+        from,
+        to,
+        as_of: to,
+        baseline_on: None,
+        cohort: CohortChoice::All,
+        group_by: Vec::new(),
+    };
+    let answer = answer(&question, &Basis::default(), facts);
+    answer.totals.iter().map(|figure| figure.numerator).sum()
 }
 
 /// What is held of one place: its area, what was counted there, and its organizations.

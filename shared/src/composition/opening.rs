@@ -47,6 +47,17 @@ pub fn opened(common: &Common, pointer: &str) -> Option<Opened> {
             let level = item(&common.coverage, row)?.level;
             covered(common, scope, level, part)
         }
+        ["cohorts", row, number] => {
+            let cohort = item(&common.cohorts, row)?.cohort;
+            let group = BTreeMap::from([(GroupBy::Cohort, cohort.map(|cohort| cohort.to_string()))]);
+            let metric = match *number {
+                "organizations" => Metric::Organizations,
+                "added_since_baseline" => Metric::Added,
+                _ => return None,
+            };
+            let all = figure(scope, common.baseline_on, metric, Part::Numerator);
+            Some(Opened { group, ..all })
+        }
         ["cities", row, rest @ ..] => {
             let city = &item(&common.cities, row)?.city.code;
             of_city(common, city, rest)
@@ -59,6 +70,7 @@ fn total(common: &Common, area: &str, place: &[&str]) -> Option<Opened> {
     let (metric, part) = match place {
         ["organizations"] => (Metric::Organizations, Part::Numerator),
         ["closed_since_baseline"] => (Metric::Closed, Part::Numerator),
+        ["reopened_since_baseline"] => (Metric::Reopened, Part::Numerator),
         ["baseline"] => (Metric::Growth, Part::Denominator),
         ["growth", part] => (Metric::Growth, part_of(part)?),
         _ => return None,
@@ -216,6 +228,18 @@ mod tests {
             (
                 "/totals/closed_since_baseline",
                 "340000 closed numerator 2021-10-31 ",
+            ),
+            (
+                "/cohorts/0/added_since_baseline",
+                "340000 added numerator 2021-10-31 pilot",
+            ),
+            (
+                "/cohorts/2/organizations",
+                "340000 organizations numerator 2021-10-31 ",
+            ),
+            (
+                "/totals/reopened_since_baseline",
+                "340000 reopened numerator 2021-10-31 ",
             ),
             ("/added_in_period/total", "340000 added numerator 2022-05-31 "),
             (

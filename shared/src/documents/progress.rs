@@ -14,13 +14,14 @@ use crate::clock::UtcTime;
 use crate::domain::area::Level;
 use crate::domain::assignment::AssignmentStatus;
 use crate::domain::organization::Kind;
+use crate::domain::program::Cohort;
 use crate::domain::rule::RuleKind;
 
 /// The format of what is composed now. A field that is added, removed or means something else makes the next number, so that what was
 /// published in an earlier one is read, rendered and compared as it was:
 ///
 /// 1. The first; it has no `format` of its own.
-/// 2. Says its `format`.
+/// 2. Says its `format`, what was established again, and the cohorts that the totals sum.
 pub const FORMAT: u32 = 2;
 
 const fn first_format() -> u32 {
@@ -64,6 +65,9 @@ pub struct Common {
     pub added_since_baseline: Added,
     /// Which share of the scope's areas has an organization, one row a level.
     pub coverage: Vec<Coverage>,
+    /// What the totals are the sum of; from format 2 on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cohorts: Vec<CohortFigures>,
     /// The pilot cities side by side, by code.
     pub cities: Vec<CityFigures>,
     /// The rules the figures were counted by.
@@ -104,6 +108,10 @@ impl Common {
     #[must_use]
     pub fn in_format(mut self, format: u32) -> Self {
         self.format = format;
+        if format < 2 {
+            self.totals.reopened_since_baseline = None;
+            self.cohorts.clear();
+        }
         self
     }
 }
@@ -181,8 +189,22 @@ pub struct Totals {
     pub baseline: Option<i64>,
     /// Closed or merged after `baseline_on`.
     pub closed_since_baseline: i64,
+    /// Established again (恢复) after `baseline_on`; from format 2 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reopened_since_baseline: Option<i64>,
     /// Added after `baseline_on` ÷ `baseline`.
     pub growth: Ratio,
+}
+
+/// One part of the totals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CohortFigures {
+    /// Which cities; `null` is what belongs to no city of a cohort, as the province's own.
+    pub cohort: Option<Cohort>,
+    /// Organizations on `as_of`.
+    pub organizations: i64,
+    /// Established after the baseline.
+    pub added_since_baseline: i64,
 }
 
 /// What was established in an interval.

@@ -7,6 +7,7 @@ use crate::clock::UtcTime;
 use crate::domain::area::Level;
 use crate::domain::assignment::AssignmentStatus;
 use crate::domain::organization::Kind;
+use crate::domain::program::Cohort;
 use crate::domain::rule::RuleKind;
 
 pub(super) fn date(text: &str) -> NaiveDate {
@@ -77,6 +78,7 @@ pub(crate) fn common() -> Common {
             organizations: 483,
             baseline: Some(158),
             closed_since_baseline: 0,
+            reopened_since_baseline: Some(0),
             growth: Ratio::of(325, 158),
         },
         added_in_period: added(&[
@@ -93,6 +95,17 @@ pub(crate) fn common() -> Common {
         .map(|(level, part, of)| Coverage {
             level,
             ratio: Ratio::of(part, of),
+        })
+        .to_vec(),
+        cohorts: [
+            (Some(Cohort::Pilot), 356, 324),
+            (Some(Cohort::NonPilot), 126, 1),
+            (None, 1, 0),
+        ]
+        .map(|(cohort, organizations, added_since_baseline)| CohortFigures {
+            cohort,
+            organizations,
+            added_since_baseline,
         })
         .to_vec(),
         cities: vec![

@@ -1,6 +1,9 @@
 //! The sentences and tables of the progress bulletin, from which both the page and the plain text are made.
 
-use super::progress::{CityFigures, Common, CountyGap, Coverage, Digests, Own, PeriodSpan, Ratio, TaskList};
+use super::progress::{
+    CityFigures, CohortFigures, Common, CountyGap, Coverage, Digests, Own, PeriodSpan, Ratio, TaskList,
+    Totals,
+};
 use super::progress_added::{added_words, growth_clause, in_period, since_baseline};
 use super::progress_cells::{growth_cell, number_row, share, share_row, task_row};
 use super::progress_gaps::{gap_row, gaps_paragraph};
@@ -8,6 +11,7 @@ use super::words::{
     Block, Column, Row, Table, day, minute, percentage, program_phrase, span, total_of, whole,
 };
 use crate::domain::area::Level;
+use crate::domain::program::Cohort;
 use crate::domain::rule::RuleKind;
 
 /// What every page made of illustrative data says.
@@ -128,9 +132,8 @@ impl Body {
             &totals.growth,
             Some(common.baseline_on),
         ));
-        if totals.closed_since_baseline > 0 {
-            text.push_str(&format!("同期撤销、合并{}个。", totals.closed_since_baseline));
-        }
+        text.push_str(&closed_and_reopened(totals));
+        text.push_str(&cohorts_summed(&all, &common.cohorts));
         self.paragraph(text);
         self.paragraph(in_period(&all, common, &common.added_in_period));
         let coverage: Vec<String> = common.coverage.iter().filter_map(coverage_clause).collect();
@@ -302,6 +305,39 @@ impl Body {
             ));
         }
     }
+}
+
+/// 同期撤销、合并1个，恢复1个。
+fn closed_and_reopened(totals: &Totals) -> String {
+    match (
+        totals.closed_since_baseline,
+        totals.reopened_since_baseline.unwrap_or(0),
+    ) {
+        (0, 0) => String::new(),
+        (closed, 0) => format!("同期撤销、合并{closed}个。"),
+        (0, reopened) => format!("同期恢复{reopened}个。"),
+        (closed, reopened) => format!("同期撤销、合并{closed}个，恢复{reopened}个。"),
+    }
+}
+
+/// 全省数为试点市（现有356个、新增324个）、非试点市（现有126个、新增1个）和省本级（现有1个、新增0个）之和。
+fn cohorts_summed(all: &str, cohorts: &[CohortFigures]) -> String {
+    if cohorts.len() < 2 {
+        return String::new();
+    }
+    let part = |one: &CohortFigures| {
+        let name = match one.cohort {
+            Some(Cohort::Pilot) => "试点市",
+            Some(Cohort::NonPilot) => "非试点市",
+            None => "其他",
+        };
+        format!(
+            "{name}现有{}个、新增{}个",
+            one.organizations, one.added_since_baseline
+        )
+    };
+    let parts: Vec<String> = cohorts.iter().map(part).collect();
+    format!("{all}数为各部分之和：{}。", parts.join("；"))
 }
 
 /// 乡镇（街道）1522个，已建侨联组织62个，覆盖率4.1%. Nothing when there is no area of the level.

@@ -34,6 +34,15 @@ impl MilestoneKind {
         }
     }
 
+    /// Whether it can be about organizations of `level` in an area of this level: a county's own federation is an event of its city, not a
+    /// first within the county.
+    pub fn may_be_about(self, area: Level, level: Level) -> bool {
+        !matches!(
+            (self, area, level),
+            (Self::FirstAtLevel, Level::County, Level::County)
+        )
+    }
+
     /// It in Chinese, about a level.
     pub fn chinese(self, level: Option<Level>) -> String {
         let level = level.map_or("", Level::chinese);

@@ -178,6 +178,13 @@ pub(super) struct Life<'a> {
     pub breaks: &'a [Break],
 }
 
+/// What an interval made of an organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Between {
+    pub closed: bool,
+    pub reopened: bool,
+}
+
 impl Life<'_> {
     pub(super) fn counts_on(self, day: DayNumber) -> bool {
         let is_in = |time: &Break| time.from <= day && day < time.to;
@@ -198,6 +205,38 @@ impl Life<'_> {
             .filter(move |(resumed, closed)| self.began.max(*resumed) < *closed)
             .map(|(_, closed)| closed)
             .filter(move |closed| from < *closed && *closed <= to)
+    }
+
+    /// The days on which it was established again, after `from` and up to `to`, in order.
+    pub(super) fn resumptions_in(self, from: DayNumber, to: DayNumber) -> impl Iterator<Item = DayNumber> {
+        let ended = self.ended;
+        let resumed = self
+            .breaks
+            .iter()
+            .map(move |time| (self.began.max(time.from), time.to));
+        resumed
+            .filter(move |(closed, resumed)| closed < resumed && *resumed < ended)
+            .map(|(_, resumed)| resumed)
+            .filter(move |resumed| from < *resumed && *resumed <= to)
+    }
+
+    /// What an interval made of it, so that what counted at its beginning, with what was added and reopened and without what was closed, is
+    /// what counts at its end.
+    pub(super) fn between(self, from: DayNumber, to: DayNumber) -> Between {
+        let ceased = self.endings_in(from, to).next().is_some();
+        let stands = self.counts_on(to);
+        // Whether it counted before anything in the interval could close it.
+        if self.counts_on(from) || self.began_in(from, to) {
+            Between {
+                closed: ceased,
+                reopened: ceased && stands,
+            }
+        } else {
+            Between {
+                closed: ceased && !stands,
+                reopened: ceased || stands,
+            }
+        }
     }
 
     /// Since when it does not count any more, of one that ceased to up to `day`.

@@ -8,10 +8,13 @@ use super::tree::{Place, Tree, TreeRow};
 use crate::db::AnyConnection;
 use crate::domain::dates::Precision;
 use crate::domain::organization::{FiveHave, PreciseDate};
-use crate::ids::AreaId;
+use crate::ids::{AreaId, OrganizationId};
 use crate::store::fact_rows::{self, CHUNK, CountRow, Dated, VersionRow};
 use crate::store::organizations::read_reopenings;
 use crate::store::{Recorded, StoreResult, Subtree};
+
+/// Rows looked up in one statement.
+pub(super) const LOOKED_UP: usize = 500;
 
 /// What figures are folded over.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +40,7 @@ impl Facts {
     ) -> StoreResult<Self> {
         let tree = load_tree(conn, within, as_of, known)?;
         let mut organizations = Organizations::default();
+        let displaced = load_displaced(conn, &tree, within, known, &mut organizations)?;
         let mut after = None;
         loop {
             let rows = fact_rows::versions_after(conn, within, as_of, known, after)?;
@@ -46,7 +50,9 @@ impl Facts {
             for versions in rows.chunk_by(|one, next| one.0 == next.0) {
                 match versions.first() {
                     Some((id, ..)) if Some(*id) != cut => {
-                        organizations.add(*id, &placed(&tree, versions)?);
+                        if displaced.binary_search(id).is_err() {
+                            organizations.add(*id, &placed(&tree, versions)?);
+                        }
                         after = Some(*id);
                     }
                     _ => {}
@@ -69,6 +75,32 @@ impl Facts {
     pub fn counted_on(&self, place: Place, day: NaiveDate) -> Counted {
         self.counts.on(place, number_of(day))
     }
+}
+
+/// Loads the organizations that stand or stood in areas that have ended, and whose home is in `within`. Gives their ids, in order.
+fn load_displaced(
+    conn: &mut AnyConnection,
+    tree: &Tree,
+    within: &Subtree,
+    known: Recorded,
+    organizations: &mut Organizations,
+) -> StoreResult<Vec<OrganizationId>> {
+    let areas: Vec<AreaId> = tree.ended_within(tree.range(within)).collect();
+    let mut displaced = Vec::new();
+    for areas in areas.chunks(LOOKED_UP) {
+        displaced.extend(fact_rows::ever_in(conn, areas, known)?);
+    }
+    displaced.sort_unstable();
+    displaced.dedup();
+    for ids in displaced.chunks(LOOKED_UP) {
+        let rows = fact_rows::versions_of(conn, ids, known)?;
+        for versions in rows.chunk_by(|one, next| one.0 == next.0) {
+            if let Some((id, ..)) = versions.first() {
+                organizations.add(*id, &placed(tree, versions)?);
+            }
+        }
+    }
+    Ok(displaced)
 }
 
 /// Adds counts where they stand in the tree.
@@ -108,11 +140,11 @@ fn load_counts(
     }
 }
 
-/// Those versions of one organization that stand in the tree, each with its place.
+/// Those versions of one organization that have a home in the tree, each with its place.
 pub(super) fn placed(tree: &Tree, versions: &[VersionRow]) -> StoreResult<Vec<(Place, VersionFacts)>> {
     versions
         .iter()
-        .filter_map(|row| Some((tree.place_of(row.1)?, row)))
+        .filter_map(|row| Some((tree.home_of(row.1)?, row)))
         .map(|(place, row)| Ok((place, facts_of(row)?)))
         .collect()
 }
@@ -136,14 +168,13 @@ fn load_tree(
             break;
         }
     }
-    Ok(Tree::build(rows.into_iter().map(|(id, path, level, kind)| {
-        TreeRow {
-            id,
-            path,
-            level,
-            kind,
-        }
-    })))
+    let tree = Tree::build(rows.into_iter().map(|(id, path, level, kind)| TreeRow {
+        id,
+        path,
+        level,
+        kind,
+    }));
+    Ok(tree.with_ended(&fact_rows::ended_areas(conn, as_of, known)?))
 }
 
 fn facts_of(row: &VersionRow) -> StoreResult<VersionFacts> {

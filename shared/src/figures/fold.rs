@@ -115,6 +115,16 @@ impl Days {
     }
 }
 
+/// Calls `hit` once for each month that one of these days is in; the days come in order.
+fn each_month(on: impl Iterator<Item = DayNumber>, mut hit: impl FnMut(Part, Option<Month>)) {
+    let mut last = None;
+    for month in on.map(Month::of_number) {
+        if last.replace(month) != Some(month) {
+            hit(Part::Numerator, month);
+        }
+    }
+}
+
 /// Calls `hit` for each number of the metric that the organization counts in.
 pub(super) fn hits(metric: Metric, days: &Days, row: &Row<'_>, mut hit: impl FnMut(Part, Option<Month>)) {
     if !row.stretch.kind.is_organization() {
@@ -143,14 +153,17 @@ pub(super) fn hits(metric: Metric, days: &Days, row: &Row<'_>, mut hit: impl FnM
                 hit(Part::Denominator, None);
             }
         }
+        // One that was closed or established again twice is one in all, and one in each of the months.
+        Metric::Closed if days.by_month => each_month(life.endings_in(days.from, days.to), hit),
+        Metric::Reopened if days.by_month => each_month(life.resumptions_in(days.from, days.to), hit),
         Metric::Closed => {
-            // One that was closed twice is one in all, and one in each of the months.
-            let mut last = None;
-            for ended in life.endings_in(days.from, days.to) {
-                let month = month(ended);
-                if last.replace(month) != Some(month) {
-                    hit(Part::Numerator, month);
-                }
+            if life.between(days.from, days.to).closed {
+                hit(Part::Numerator, None);
+            }
+        }
+        Metric::Reopened => {
+            if life.between(days.from, days.to).reopened {
+                hit(Part::Numerator, None);
             }
         }
         Metric::FiveHaveRate => {

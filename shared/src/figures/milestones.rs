@@ -121,6 +121,10 @@ fn firsts(tree: &Tree, places: &Range<Place>, spans: &[Span]) -> Vec<Reached> {
     for span in spans {
         let roots = tree.upwards(span.place);
         for root in roots.filter(|root| is_root(kind, tree, places, *root)) {
+            // A county's own federation is no first within the county.
+            if root == span.place && !kind.may_be_about(span.level, span.level) {
+                continue;
+            }
             let (on, by) = found
                 .entry((root, span.level))
                 .or_insert_with(|| (span.from, Vec::new()));

@@ -42,8 +42,11 @@ text_enum! {
         Organizations => "organizations",
         /// Organizations that began to count in (`from`, `to`].
         Added => "added",
-        /// Organizations that ceased to count in (`from`, `to`].
+        /// Organizations that ceased to count in (`from`, `to`], but for those that were closed before it and stand again at its end.
         Closed => "closed",
+        /// Organizations that were established again (恢复) in (`from`, `to`] and count at its end, or were closed once more: what there was,
+        /// plus `added` and `reopened`, less `closed`, is what there is.
+        Reopened => "reopened",
         /// `added` ÷ the count at the programme's baseline.
         Growth => "growth",
         /// Areas with a counted organization of their own ÷ areas that are there on `as_of`.
@@ -196,7 +199,7 @@ impl Metric {
 
     const fn can_be_grouped_by(self, group: GroupBy) -> bool {
         match (self, group) {
-            (Self::Organizations | Self::Added | Self::Closed, GroupBy::Month) => true,
+            (Self::Organizations | Self::Added | Self::Closed | Self::Reopened, GroupBy::Month) => true,
             (_, GroupBy::Month) => false,
             (
                 Self::OrganizationCoverage

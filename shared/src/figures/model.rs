@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use chrono::NaiveDate;
 use tokio::sync::Notify;
 
-use super::facts::{Facts, add_counts, placed};
+use super::facts::{Facts, LOOKED_UP, add_counts, placed};
 use super::rows::VersionFacts;
 use super::tree::Place;
 use crate::db::{AnyConnection, Db, snapshot};
@@ -21,9 +21,6 @@ use crate::store::{Recorded, StoreResult, Subtree, fact_rows, ledger};
 
 /// Windows held at once; the one that was not used for longest makes room.
 const WINDOWS: usize = 3;
-/// Organizations looked up in one statement.
-const CHUNK: usize = 500;
-
 /// What came of asking the model.
 #[derive(Debug)]
 pub enum Held<T> {
@@ -248,9 +245,9 @@ impl State {
         let tree = &self.facts.tree;
         let mut update = Update::default();
         let changed = fact_rows::changed_organizations(conn, self.known.seq, known)?;
-        for ids in changed.chunks(CHUNK) {
+        for ids in changed.chunks(LOOKED_UP) {
             let places = fact_rows::places_ever(conn, ids)?;
-            let places = places.into_iter().map(|(id, area)| (id, tree.place_of(area)));
+            let places = places.into_iter().map(|(id, area)| (id, tree.home_of(area)));
             update.removed.extend(places);
             let rows = fact_rows::versions_of(conn, ids, known)?;
             for versions in rows.chunk_by(|one, next| one.0 == next.0) {
@@ -260,7 +257,7 @@ impl State {
             }
         }
         let counted: Vec<AreaId> = fact_rows::counted_anew(conn, self.known.seq, known)?;
-        for areas in counted.chunks(CHUNK) {
+        for areas in counted.chunks(LOOKED_UP) {
             let places = areas.iter().filter_map(|area| tree.place_of(*area));
             update.recounted.extend(places);
             update.counts.extend(fact_rows::counts_of(conn, areas, known)?);

@@ -66,7 +66,7 @@ impl Covered {
     pub(super) fn for_metric(metric: Metric, basis: &Basis, tree: &Tree) -> Self {
         let mut covered = Self::default();
         if metric == Metric::Visited {
-            let places = basis.visited.iter().filter_map(|area| tree.place_of(*area));
+            let places = basis.visited.iter().filter_map(|area| tree.home_of(*area));
             let counties = places.filter_map(|place| tree.at_level(place, Level::County));
             covered.by_visits = counties.collect();
             covered.by_visits.sort_unstable();
@@ -231,7 +231,7 @@ pub(super) fn each_due(
     let mut due: Vec<(Place, &Due)> = basis
         .due
         .iter()
-        .filter_map(|due| Some((tree.place_of(due.area)?, due)))
+        .filter_map(|due| Some((tree.home_of(due.area)?, due)))
         .filter(|(place, _)| range.contains(place))
         .collect();
     due.sort_by_key(|(place, due)| (*place, due.id));

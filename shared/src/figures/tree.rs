@@ -43,6 +43,8 @@ pub struct Tree {
     codes: String,
     /// Places by the area's id, for lookups.
     by_id: Vec<Place>,
+    /// Areas that ended, by id, each with the place where what stood in it counts.
+    ended: Vec<(AreaId, Place)>,
 }
 
 impl Tree {
@@ -100,6 +102,40 @@ impl Tree {
             .binary_search_by_key(&Some(id), |place| self.id(*place))
             .ok()
             .and_then(|at| self.by_id.get(at).copied())
+    }
+
+    /// The place where what stands or stood in the area counts: its own, or, of an area that has ended, that of the nearest area which took it
+    /// in or stood above it and is there.
+    pub fn home_of(&self, id: AreaId) -> Option<Place> {
+        self.place_of(id).or_else(|| {
+            let at = self.ended.binary_search_by_key(&id, |(area, _)| *area).ok()?;
+            self.ended.get(at).map(|(_, home)| *home)
+        })
+    }
+
+    /// The areas that have ended and whose home is one of these places.
+    pub fn ended_within(&self, places: Range<Place>) -> impl Iterator<Item = AreaId> {
+        let ended = self.ended.iter();
+        ended
+            .filter(move |(_, home)| places.contains(home))
+            .map(|(area, _)| *area)
+    }
+
+    /// Takes in the areas that have ended, each with its heir: what it was merged into, else what stood above it. In the order of ids.
+    #[must_use]
+    pub fn with_ended(mut self, heirs: &[(AreaId, AreaId)]) -> Self {
+        let heir_of = |area: AreaId| {
+            let at = heirs.binary_search_by_key(&area, |(ended, _)| *ended).ok()?;
+            heirs.get(at).map(|(_, heir)| *heir)
+        };
+        let ended = heirs.iter().filter_map(|(area, heir)| {
+            // A chain cannot be longer than there are areas that ended.
+            let line = std::iter::successors(Some(*heir), |next| heir_of(*next));
+            let home = line.take(heirs.len()).find_map(|next| self.place_of(next))?;
+            Some((*area, home))
+        });
+        self.ended = ended.collect();
+        self
     }
 
     /// The area and those above it, nearest first.

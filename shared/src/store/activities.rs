@@ -21,7 +21,7 @@ use crate::domain::organization::PreciseDate;
 use crate::domain::violation::{NAME_CHARS, TEXT_CHARS, check_optional_text};
 use crate::ids::{ActivityId, AreaId, ProgramId};
 use crate::store::Moment;
-use crate::store::predicates::{area_on, head, known_at, last_area, within};
+use crate::store::predicates::{area_by, head, known_at, last_area, within, within_or_ended};
 
 /// One version of an activity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
@@ -177,8 +177,8 @@ pub fn visited(
                 .eq(v::activity_id)
                 .and(activity_areas::recorded_seq.eq(v::recorded_seq))),
         )
-        .inner_join(area_on!(activity_areas::area_id, as_of, known))
-        .filter(within!(within))
+        .inner_join(area_by!(activity_areas::area_id, as_of, known))
+        .filter(within_or_ended!(within))
         .filter(known_at!(v, known))
         .filter(v::kind.eq_any([ActivityKind::SupervisionVisit, ActivityKind::Research]))
         .filter(v::valid_from.gt(from).and(v::valid_from.le(to)))

@@ -8,11 +8,12 @@ use diesel::prelude::*;
 use super::{Recorded, Subtree};
 use crate::db::AnyConnection;
 use crate::db::dialect::on_either;
-use crate::db::schema::{area_counts, area_versions, organization_versions};
+use crate::db::schema::{area_counts, area_successions, area_versions, organization_versions};
 use crate::domain::area::{AreaKind, Level};
 use crate::domain::dates::Precision;
 use crate::domain::organization::{Host, Kind, Status, Verification};
 use crate::ids::{AreaId, OrganizationId};
+use crate::store::areas::SuccessionKind;
 use crate::store::predicates::{area_on, known_at, true_on, within};
 
 /// Rows fetched at a time, so that loading a country stays small.
@@ -102,6 +103,64 @@ pub(crate) fn areas_from(
         .limit(CHUNK)
         .select((a::area_id, a::path, a::level, a::kind))
         .load(conn))
+}
+
+/// The areas that had ended by `as_of`, each with the area to which what stood in it belongs: the one it was merged into, else the one it
+/// belonged to. That one may have ended too.
+///
+/// # Errors
+/// The database's.
+pub(crate) fn ended_areas(
+    conn: &mut AnyConnection,
+    as_of: NaiveDate,
+    known: Recorded,
+) -> QueryResult<Vec<(AreaId, AreaId)>> {
+    use area_successions as s;
+    use area_versions as a;
+    let mut ended: Vec<(AreaId, AreaId)> = a::table
+        .filter(a::ended)
+        .filter(a::valid_to.le(as_of))
+        .filter(known_at!(a, known))
+        .filter(a::parent_id.is_not_null())
+        .order(a::area_id)
+        .select((a::area_id, a::parent_id.assume_not_null()))
+        .load(conn)?;
+    if ended.is_empty() {
+        return Ok(ended);
+    }
+    let merged: Vec<(AreaId, AreaId)> = s::table
+        .filter(s::kind.eq(SuccessionKind::Merge))
+        .filter(s::on_date.le(as_of))
+        .filter(known_at!(s, known))
+        .select((s::predecessor_id, s::successor_id))
+        .load(conn)?;
+    for (area, into) in merged {
+        if let Ok(at) = ended.binary_search_by_key(&area, |(ended, _)| *ended)
+            && let Some((_, heir)) = ended.get_mut(at)
+        {
+            *heir = into;
+        }
+    }
+    Ok(ended)
+}
+
+/// The organizations that stand or ever stood in these areas.
+///
+/// # Errors
+/// The database's.
+pub(crate) fn ever_in(
+    conn: &mut AnyConnection,
+    areas: &[AreaId],
+    known: Recorded,
+) -> QueryResult<Vec<OrganizationId>> {
+    use organization_versions as o;
+    o::table
+        .filter(o::area_id.eq_any(areas))
+        .filter(known_at!(o, known))
+        .select(o::organization_id)
+        .distinct()
+        .order(o::organization_id)
+        .load(conn)
 }
 
 /// The paths of the areas above one.

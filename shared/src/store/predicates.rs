@@ -62,6 +62,28 @@ macro_rules! area_on {
     }};
 }
 
+/// Joins the area of this id as it was on a day, or last was before it, as known at a moment.
+macro_rules! area_by {
+    ($area_id:expr, $as_of:expr, $known:expr) => {{
+        use $crate::db::schema::area_versions as a;
+        a::table.on(a::area_id
+            .eq($area_id)
+            .and($crate::store::predicates::known_at!(a, $known))
+            .and(a::valid_from.le($as_of))
+            .and(a::valid_to.is_null().or(a::valid_to.gt($as_of)).or(a::ended)))
+    }};
+}
+
+/// Whether the joined area belongs to a `Subtree`, or has an end: whose home it is then, the tree says.
+macro_rules! within_or_ended {
+    ($subtree:expr) => {{
+        use $crate::db::schema::area_versions as a;
+        a::ended.or(a::path
+            .ge($subtree.lower().to_owned())
+            .and(a::path.lt($subtree.upper())))
+    }};
+}
+
 /// Whether the joined area belongs to a `Subtree`.
 macro_rules! within {
     ($subtree:expr) => {{
@@ -72,4 +94,6 @@ macro_rules! within {
     }};
 }
 
-pub(crate) use {area_on, current_area, head, known_at, last, last_area, true_on, within};
+pub(crate) use {
+    area_by, area_on, current_area, head, known_at, last, last_area, true_on, within, within_or_ended,
+};

@@ -4,12 +4,12 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use crate::db::AnyConnection;
-use crate::db::schema::{assignment_versions, assignments, tasks};
+use crate::db::schema::{area_versions, assignment_versions, assignments, tasks};
 use crate::domain::access::Post;
 use crate::domain::assignment::AssignmentStatus;
 use crate::ids::{AreaId, AssignmentId, ProgramId};
-use crate::store::predicates::{area_on, true_on, within};
-use crate::store::{Moment, Recorded, Subtree};
+use crate::store::predicates::{area_by, true_on, within_or_ended};
+use crate::store::{Moment, Recorded, Subtree, fact_rows};
 
 /// One area's part in one task.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
@@ -32,7 +32,8 @@ pub type FellDue = (
 );
 
 /// The assignments of a programme in areas of `within` (a path of the tree of `as_of`) that fell due after `from` and up to `to`, as they
-/// stood on `as_of` and as known at `known`, but for those that were taken back.
+/// stood on `as_of` and as known at `known`, but for those that were taken back and those whose day was not over at `known`. Counted are the
+/// tasks that an area above `within` gave; where none is above it, its own.
 ///
 /// # Errors
 /// The database's.
@@ -44,13 +45,16 @@ pub fn fell_due(
     Moment { as_of, known }: Moment,
 ) -> QueryResult<Vec<FellDue>> {
     use assignment_versions as v;
+    let issuers = issuers(conn, within, as_of, known)?;
     let mut query = v::table
         .inner_join(assignments::table.on(assignments::id.eq(v::assignment_id)))
         .inner_join(tasks::table.on(tasks::id.eq(assignments::task_id)))
-        .inner_join(area_on!(assignments::area_id, as_of, known))
-        .filter(within!(within))
+        .inner_join(area_by!(assignments::area_id, as_of, known))
+        .filter(within_or_ended!(within))
         .filter(true_on!(v, as_of, known))
         .filter(v::due_on.gt(from).and(v::due_on.le(to)))
+        .filter(v::due_on.lt(known.at.date_in_shanghai()))
+        .filter(tasks::issuer_area_id.eq_any(issuers))
         .filter(v::status.ne(AssignmentStatus::Cancelled))
         .select((
             assignments::id,
@@ -64,6 +68,28 @@ pub fn fell_due(
         query = query.filter(tasks::program_id.eq(program));
     }
     query.load(conn)
+}
+
+/// Whose tasks are counted of `within`: those of the areas above it, or where there is none, of itself.
+///
+/// # Errors
+/// The database's.
+pub fn issuers(
+    conn: &mut AnyConnection,
+    within: &Subtree,
+    as_of: NaiveDate,
+    known: Recorded,
+) -> QueryResult<Vec<AreaId>> {
+    let above = fact_rows::areas_above(conn, within.lower(), as_of, known)?;
+    if !above.is_empty() {
+        return Ok(above.into_iter().map(|(id, ..)| id).collect());
+    }
+    use area_versions as a;
+    a::table
+        .filter(a::path.eq(within.lower()))
+        .filter(true_on!(a, as_of, known))
+        .select(a::area_id)
+        .load(conn)
 }
 
 /// The tasks of `program` given to `post` in any of `areas`, as they stood on `as_of` and as known at `known`, by number.

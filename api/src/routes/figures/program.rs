@@ -40,7 +40,7 @@ impl Dependence<'_> {
         let over_interval = |metric: &Metric| {
             matches!(
                 metric,
-                Metric::Added | Metric::Closed | Metric::Visited | Metric::OnTimeRate
+                Metric::Added | Metric::Closed | Metric::Reopened | Metric::Visited | Metric::OnTimeRate
             )
         };
         let is_needed = self.metrics.contains(&Metric::Growth)

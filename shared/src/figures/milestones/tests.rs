@@ -104,7 +104,6 @@ fn the_first_is_the_first_for_ever_and_several_may_be_on_one_day() {
             "first_at_level 340300 county: 2022-02-01 [5]",
             "first_at_level 340300 township: 2022-03-31 [1, 2]",
             "first_at_level 340304 township: 2022-03-31 [1, 2]",
-            "first_at_level 340322 county: 2022-02-01 [5]",
             "first_at_level 340322 township: 2022-05-24 [3]",
             "full_coverage 340304 township: 2022-03-31 [1, 2]",
             "full_coverage 340322 township: 2022-05-24 [3]",

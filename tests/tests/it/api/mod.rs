@@ -28,6 +28,7 @@ mod programs;
 mod register;
 mod rules;
 mod schedules;
+mod sums;
 pub mod tasks;
 mod tokens;
 mod two_times;

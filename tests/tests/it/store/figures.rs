@@ -28,6 +28,8 @@ pub fn question(as_of: NaiveDate) -> Question {
             Metric::Organizations,
             Metric::Added,
             Metric::Closed,
+            Metric::Reopened,
+            Metric::Growth,
             Metric::OrganizationCoverage,
             Metric::Fulfilment,
         ],
@@ -35,7 +37,7 @@ pub fn question(as_of: NaiveDate) -> Question {
         from: date("2021-10-31").min(as_of),
         to: as_of,
         as_of,
-        baseline_on: None,
+        baseline_on: Some(date("2021-10-31").min(as_of)),
         cohort: CohortChoice::All,
         group_by: vec![GroupBy::City, GroupBy::Level],
     }
@@ -64,9 +66,9 @@ pub fn basis(conn: &mut AnyConnection, as_of: NaiveDate, known: Recorded) -> Sto
     })
 }
 
-/// Numerators of `organizations`, `added` and `closed`, reckoned by hand, day by day.
-fn by_hand(known: &Known, question: &Question) -> [i64; 3] {
-    let mut counts = [0; 3];
+/// Numerators of `organizations`, `added`, `closed` and `reopened` and the baseline, reckoned by hand, day by day.
+fn by_hand(known: &Known, question: &Question) -> [i64; 5] {
+    let mut counts = [0; 5];
     let counted_from = known.counted_from(question.as_of);
     for (_, facts) in known.organizations.values() {
         let day = |date: Option<PreciseDate>| date.map(PreciseDate::counts_from);
@@ -85,14 +87,18 @@ fn by_hand(known: &Known, question: &Question) -> [i64; 3] {
             times.any(|time| time.closed().counts_from() <= on && on < time.reopened().counts_from())
         };
         let counted = |on: NaiveDate| began <= on && ended.is_none_or(|day| on < day) && !was_closed(on);
-        let mut days = question
-            .from
-            .iter_days()
-            .skip(1)
-            .take_while(|on| *on <= question.to);
+        let days = question.from.iter_days().skip(1);
+        let days = || days.clone().take_while(|on| *on <= question.to);
+        let (before, after) = (counted(question.from), counted(question.to));
+        let added = question.from < began && began <= question.to;
+        let ceased = days().any(|on| counted(on - Days::new(1)) && !counted(on));
+        let resumed = days().any(|on| on != began && !counted(on - Days::new(1)) && counted(on));
+        let was_there = before || added;
         counts[0] += i64::from(counted(question.as_of));
-        counts[1] += i64::from(question.from < began && began <= question.to);
-        counts[2] += i64::from(days.any(|on| counted(on - Days::new(1)) && !counted(on)));
+        counts[1] += i64::from(added);
+        counts[2] += i64::from(ceased && (was_there || !after));
+        counts[3] += i64::from(resumed && (after || !was_there));
+        counts[4] += i64::from(before);
     }
     counts
 }
@@ -173,8 +179,12 @@ fn model_rows_and_reckoning_agree_over_random_histories_and_past_answers_stay() 
                         let asked = question(as_of);
                         let (held, rows, at) = both(register, &model, asked.clone()).await;
                         assert_eq!(held, rows, "the model and the rows, {act:?}");
-                        let totals = [0, 1, 2].map(|index| rows.totals[index].numerator);
-                        assert_eq!(totals, by_hand(&known, &asked), "by hand, {act:?}");
+                        let [there, added, closed, reopened] =
+                            [0, 1, 2, 3].map(|index| rows.totals[index].numerator);
+                        let baseline = rows.totals[4].denominator.unwrap();
+                        let told_now = [there, added, closed, reopened, baseline];
+                        assert_eq!(told_now, by_hand(&known, &asked), "by hand, {act:?}");
+                        assert_eq!(there, baseline + added - closed + reopened, "{act:?}");
                         told.push((asked, at, rows));
                     }
                 }

@@ -91,7 +91,8 @@ fn reached_on_a_day(answer: &Answer) -> Vec<(String, MilestoneKind, Option<Level
     for ((code, root, metric, level), (count, _)) in &sums {
         let goal = |kind, level| (code.clone(), kind, level);
         if *metric == Metric::Organizations {
-            if *root != Level::Province && *count > 0 {
+            let is_own = (*root, *level) == (Level::County, Level::County);
+            if *root != Level::Province && !is_own && *count > 0 {
                 goals.push(goal(MilestoneKind::FirstAtLevel, Some(*level)));
             }
             continue;

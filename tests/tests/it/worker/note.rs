@@ -214,15 +214,16 @@ fn a_rule_that_counts_pilots_only_is_judged_by_the_only_programme() {
             })
             .await
             .unwrap();
-        found(office, "340322", "2022-03-01").await;
-        found(office, "341802", "2022-03-01").await;
+        found(office, "340322100", "2022-03-01").await;
+        found(office, "341802001", "2022-03-01").await;
         let worker = office.worker();
-        // The city's and the county's first, on the day the city became a pilot; 宣城 is none.
-        assert_eq!(worker.note_milestones().await.unwrap().milestones, 2);
+        // The city's and the county's first, and all of the county's townships, on the day the city became a pilot; 宣城 is none.
+        assert_eq!(worker.note_milestones().await.unwrap().milestones, 3);
         let (_, reached) = told(office, None).await;
         assert_eq!(
             states(&reached),
-            [("first_at_level 2022-05-01".to_owned(), MilestoneState::Reached)]
+            ["first_at_level", "full_coverage"]
+                .map(|kind| (format!("{kind} 2022-05-01"), MilestoneState::Reached))
         );
         assert!(reached[0].noted.is_some());
     });

@@ -1,0 +1,1 @@
+DROP INDEX area_versions_ended;
