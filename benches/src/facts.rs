@@ -6,7 +6,7 @@ use chrono::{Days, NaiveDate};
 use qiaojian_shared::domain::area::{AreaKind, Level};
 use qiaojian_shared::domain::organization::{FiveHave, Host, Kind, PreciseDate, Status, Verification};
 use qiaojian_shared::domain::program::Cohort;
-use qiaojian_shared::figures::{Basis, Counts, Facts, Organizations, Tree, TreeRow, VersionFacts};
+use qiaojian_shared::figures::{Basis, Counts, Facts, Lineage, Organizations, Tree, TreeRow, VersionFacts};
 use qiaojian_shared::ids::{AreaId, OrganizationId};
 use qiaojian_shared::store::Subtree;
 use uuid::Uuid;
@@ -48,6 +48,7 @@ pub fn facts(count: usize) -> Facts {
         tree,
         organizations,
         counts: Counts::default(),
+        lineage: Lineage::default(),
     }
 }
 

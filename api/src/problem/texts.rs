@@ -92,6 +92,10 @@ pub(super) fn conflict_text(code: &str) -> (&'static str, &'static str) {
             "此类通报尚无文稿样式。",
             "There is no document for bulletins of this kind yet.",
         ),
+        "rule_changed_today" => (
+            "该地区的建立规则今天已有新版本，每天只能发布一个，请明天再发布。",
+            "This area's establishment rule has a new version today already, and takes one a day. Record the next tomorrow.",
+        ),
         "no_recipients" => ("该分组中没有城市。", "No city is in that cohort."),
         "task_no_taken" => ("任务编号已被使用。", "The task number is in use."),
         _ => ("与已有记录冲突。", "It conflicts with what is recorded."),

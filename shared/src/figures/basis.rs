@@ -7,7 +7,7 @@ use super::tree::{Place, Tree};
 use super::{CohortChoice, Metric, Question};
 use crate::db::AnyConnection;
 use crate::domain::assignment::{Light, light};
-use crate::domain::establishment::EstablishmentParams;
+use crate::domain::establishment::Asking;
 use crate::domain::organization::{Host, Verification};
 use crate::domain::program::Cohort;
 use crate::domain::rule::CountingParams;
@@ -22,7 +22,7 @@ pub struct Basis {
     pub counting: CountingParams,
     /// The cohort of each area that has one, by the path of the tree; what stands below belongs with it.
     pub cohorts: Vec<(Subtree, Cohort)>,
-    /// The establishment rule of each area that has one, likewise.
+    /// What establishment rules ask in each area that has one of its own, likewise; with what those above it ask of other levels.
     pub establishment: Vec<(Subtree, Asking)>,
     /// The areas that visits touched in the interval, where `visited` is asked for.
     pub visited: Vec<AreaId>,
@@ -52,13 +52,6 @@ impl Due {
             on_time: light(status, due_on, submitted_on, as_of) == Light::Green,
         }
     }
-}
-
-/// What an establishment rule asks, and from which day on it asks just that.
-#[derive(Debug, Clone)]
-pub struct Asking {
-    pub params: EstablishmentParams,
-    pub since: NaiveDate,
 }
 
 impl Basis {
@@ -110,10 +103,13 @@ impl Basis {
         let (interval, moment) = ((*from, *to), Moment { as_of: *as_of, known });
         let mut used = Vec::new();
         if metrics.contains(&Metric::Fulfilment) {
+            // An area comes before those below it.
             for found in rules::establishment(conn, within, *as_of, known)? {
                 used.push(found.rule);
-                let (params, since) = (found.params, found.effective_from);
-                self.establishment.push((found.scope, Asking { params, since }));
+                let asking = self
+                    .asking_in(&found.scope)
+                    .with(&found.params, found.effective_from);
+                self.establishment.push((found.scope, asking));
             }
         }
         if metrics.contains(&Metric::Visited) {
@@ -124,6 +120,16 @@ impl Basis {
             self.due = fell_due.into_iter().map(|row| Due::of(row, *as_of)).collect();
         }
         Ok(used)
+    }
+
+    /// What is asked in a subtree by the rules of the areas above it that are known so far.
+    fn asking_in(&self, scope: &Subtree) -> Asking {
+        let nearest = self.establishment.iter().rev();
+        nearest
+            .filter(|(above, _)| above.contains(scope.lower()))
+            .map(|(_, asking)| asking.clone())
+            .next()
+            .unwrap_or_default()
     }
 
     /// Whether the report of this stretch is trusted enough to count.

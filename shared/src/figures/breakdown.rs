@@ -11,6 +11,7 @@ struct Tally {
     numerator: i64,
     denominator: i64,
     undetermined: i64,
+    unruled: i64,
 }
 
 /// The counts of every metric by group.
@@ -43,6 +44,9 @@ impl<'a> Breakdown<'a> {
                 Part::Numerator => tally.numerator += 1,
                 Part::Denominator => tally.denominator += 1,
                 Part::Undetermined => tally.undetermined += 1,
+                Part::Unruled => tally.unruled += 1,
+                // Those of the denominator that are not in the numerator.
+                Part::Missing => {}
             }
         }
     }
@@ -74,6 +78,7 @@ fn figure(metric: Metric, group: GroupKey, tally: Tally) -> Figure {
         numerator,
         denominator,
         undetermined,
+        unruled,
     } = tally;
     let denominator = metric.is_ratio().then_some(denominator);
     #[expect(
@@ -91,5 +96,6 @@ fn figure(metric: Metric, group: GroupKey, tally: Tally) -> Figure {
         denominator,
         value,
         undetermined,
+        unruled,
     }
 }

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use diesel::QueryResult;
 
+use super::lineage::Lineage;
 use super::rows::{Counted, Counts, Organizations, VersionFacts, number_of};
 use super::tree::{Place, Tree, TreeRow};
 use crate::db::AnyConnection;
@@ -25,6 +26,8 @@ pub struct Facts {
     pub organizations: Organizations,
     /// What was counted in it.
     pub counts: Counts,
+    /// Which of its areas came out of which.
+    pub lineage: Lineage,
 }
 
 impl Facts {
@@ -63,8 +66,16 @@ impl Facts {
             }
         }
         organizations.pack();
-        let counts = load_counts(conn, &tree, within, as_of, known)?;
+        let mut counts = load_counts(conn, &tree, within, as_of, known)?;
+        let lineage = Lineage::load(conn, as_of, known)?;
+        let range = tree.range(within);
+        let changed: Vec<AreaId> = lineage
+            .areas()
+            .filter(|area| tree.place_of(*area).is_some_and(|place| range.contains(&place)))
+            .collect();
+        add_counts(&mut counts, &tree, lineage.counts_of(conn, &changed, known)?);
         Ok(Self {
+            lineage,
             tree,
             organizations,
             counts,

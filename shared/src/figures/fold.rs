@@ -6,7 +6,7 @@ use super::breakdown::Breakdown;
 use super::facts::Facts;
 use super::groups::{Month, Seen};
 use super::rows::{DayNumber, NEVER, number_of};
-use super::taking_part::{Covered, Row, each_area, each_due, each_organization};
+use super::taking_part::{Covered, Row, each_area, each_due, each_organization, of_whole};
 use super::{Answer, CohortChoice, GroupBy, Metric, Part, Question};
 
 /// Answers a question. Groups come in the order of their names, metrics in the order asked.
@@ -168,9 +168,9 @@ pub(super) fn hits(metric: Metric, days: &Days, row: &Row<'_>, mut hit: impl FnM
         }
         Metric::FiveHaveRate => {
             if life.counts_on(days.as_of) {
-                hit(Part::Denominator, None);
-                if row.stretch.five_have != NEVER && row.stretch.five_have <= days.as_of {
-                    hit(Part::Numerator, None);
+                let has_all = row.stretch.five_have != NEVER && row.stretch.five_have <= days.as_of;
+                for part in of_whole(has_all).into_iter().flatten() {
+                    hit(part, None);
                 }
             }
         }

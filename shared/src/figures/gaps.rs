@@ -44,10 +44,21 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    fn takes(&self, level: Level, required: Requirement) -> bool {
-        (self.levels.is_empty() || self.levels.contains(&level))
-            && (self.required.is_empty() || self.required.contains(&required))
+    fn takes_level(&self, level: Level) -> bool {
+        self.levels.is_empty() || self.levels.contains(&level)
     }
+
+    fn takes(&self, level: Level, required: Requirement) -> bool {
+        self.takes_level(level) && (self.required.is_empty() || self.required.contains(&required))
+    }
+}
+
+/// Gaps, and how many areas no rule speaks of.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Gaps {
+    pub found: Vec<Gap>,
+    /// Areas of the levels asked about of which no establishment rule says whether they should have anything.
+    pub unruled: u32,
 }
 
 /// The gaps of a subtree on `as_of`, by path, behind the path `after`: at most `limit`. `newer` are the areas that are there since a day
@@ -59,19 +70,26 @@ pub fn gaps(
     wanted: &Wanted,
     newer: &HashMap<AreaId, NaiveDate>,
     (after, limit): (Option<&str>, usize),
-) -> Vec<Gap> {
+) -> Gaps {
     let tree = &facts.tree;
     let as_of = number_of(question.as_of);
     let mut covered = Covered::default();
     each_organization(question, basis, facts, |row| covered.note(row, as_of));
     let mut covered = covered.walk();
     let left = Left::of(question, basis, facts);
-    let mut found = Vec::new();
+    let Gaps {
+        mut found,
+        mut unruled,
+    } = Gaps::default();
     each_area(question, basis, facts, |area| {
         let (place, level) = (area.seen.place, area.seen.level);
-        let Some(required) = area.required.filter(|_| found.len() < limit) else {
+        let Some(required) = area.required else {
+            unruled += u32::from(wanted.takes_level(level));
             return;
         };
+        if found.len() >= limit {
+            return;
+        }
         if !wanted.takes(level, required) || area.fulfils(&mut covered) == Some(true) {
             return;
         }
@@ -95,7 +113,7 @@ pub fn gaps(
             });
         }
     });
-    found
+    Gaps { found, unruled }
 }
 
 /// When places lost the last of what had covered them.

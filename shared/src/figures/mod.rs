@@ -7,6 +7,7 @@ mod facts;
 mod fold;
 mod gaps;
 mod groups;
+mod lineage;
 mod members;
 mod milestones;
 mod model;
@@ -21,10 +22,11 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde::Serialize;
 
-pub use basis::{Asking, Basis, Due};
+pub use basis::{Basis, Due};
 pub use facts::Facts;
 pub use fold::answer;
-pub use gaps::{Gap, Wanted as WantedGaps, gaps};
+pub use gaps::{Gap, Gaps, Wanted as WantedGaps, gaps};
+pub use lineage::Lineage;
 pub use members::{Member, members};
 pub use milestones::{Era, Goal, Reached, reached};
 pub use model::{Held, ReadModel, caught_up};
@@ -95,6 +97,10 @@ text_enum! {
         Denominator => "denominator",
         /// What could not be decided for lack of data.
         Undetermined => "undetermined",
+        /// What is in the denominator and not in the numerator.
+        Missing => "missing",
+        /// Areas that no establishment rule speaks of.
+        Unruled => "unruled",
     }
 }
 
@@ -152,6 +158,8 @@ pub struct Figure {
     pub value: Option<f64>,
     /// Rows that could not be decided for lack of data. Unknown is not zero.
     pub undetermined: i64,
+    /// Areas that no establishment rule speaks of; of `fulfilment`, else 0.
+    pub unruled: i64,
 }
 
 /// Figures by group, and their sums.
@@ -195,6 +203,11 @@ impl Metric {
             counted if counted.counts_areas() => MembersKind::Areas,
             _ => MembersKind::Organizations,
         }
+    }
+
+    /// Whether what is in the denominator and not in the numerator can be opened.
+    pub const fn has_missing(self) -> bool {
+        self.is_ratio() && !matches!(self, Self::Growth)
     }
 
     const fn can_be_grouped_by(self, group: GroupBy) -> bool {

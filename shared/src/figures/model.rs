@@ -257,10 +257,14 @@ impl State {
             }
         }
         let counted: Vec<AreaId> = fact_rows::counted_anew(conn, self.known.seq, known)?;
+        // With those that took one of them in.
+        let counted = self.facts.lineage.with_heirs(&counted);
         for areas in counted.chunks(LOOKED_UP) {
             let places = areas.iter().filter_map(|area| tree.place_of(*area));
             update.recounted.extend(places);
             update.counts.extend(fact_rows::counts_of(conn, areas, known)?);
+            let derived = self.facts.lineage.counts_of(conn, areas, known)?;
+            update.counts.extend(derived);
         }
         Ok(update)
     }

@@ -145,7 +145,8 @@ impl Eligible {
         match self.required? {
             Requirement::Organization => Some(covered.has_organization(self.seen.place)),
             Requirement::LiaisonPost => Some(covered.has_anything(self.seen.place)),
-            Requirement::Undetermined => None,
+            // Whatever the rule could ask, an organization will do.
+            Requirement::Undetermined => covered.has_organization(self.seen.place).then_some(true),
         }
     }
 
@@ -156,27 +157,28 @@ impl Eligible {
         covered: &mut CoveredWalk<'_>,
     ) -> impl Iterator<Item = Part> + use<> {
         let place = self.seen.place;
-        let (counts, part_of_whole) = match metric {
-            Metric::OrganizationCoverage => (true, Some(covered.has_organization(place))),
-            Metric::WorkCoverage => (true, Some(covered.has_anything(place))),
-            Metric::Fulfilment => (self.required.is_some(), self.fulfils(covered)),
+        let parts = match metric {
+            Metric::OrganizationCoverage => of_whole(covered.has_organization(place)),
+            Metric::WorkCoverage => of_whole(covered.has_anything(place)),
+            Metric::Fulfilment if self.required.is_none() => [Some(Part::Unruled), None],
+            Metric::Fulfilment => self
+                .fulfils(covered)
+                .map_or([Some(Part::Undetermined), None], of_whole),
             // How many, not of how many.
             Metric::Visited => {
                 let is_visited = self.seen.level == Level::County && covered.by_visits.has(place);
-                return [is_visited.then_some(Part::Numerator), None]
-                    .into_iter()
-                    .flatten();
+                [is_visited.then_some(Part::Numerator), None]
             }
-            _ => (false, None),
-        };
-        let parts = match (counts, part_of_whole) {
-            (false, _) => [None, None],
-            (true, None) => [Some(Part::Undetermined), None],
-            (true, Some(false)) => [Some(Part::Denominator), None],
-            (true, Some(true)) => [Some(Part::Denominator), Some(Part::Numerator)],
+            _ => [None, None],
         };
         parts.into_iter().flatten()
     }
+}
+
+/// The numbers of a share that something counts in.
+pub(super) fn of_whole(is_part: bool) -> [Option<Part>; 2] {
+    let part = if is_part { Part::Numerator } else { Part::Missing };
+    [Some(Part::Denominator), Some(part)]
 }
 
 /// Calls `visit` for each area of the subtree that can be covered, in the order of paths. Statistical and placeholder areas are never
@@ -193,9 +195,10 @@ pub(super) fn each_area(question: &Question, basis: &Basis, facts: &Facts, mut v
                 && tree.kind(place) == Some(AreaKind::Administrative)
                 && basis.takes(question, cohort)
         });
-        let rule = rules.at(place);
+        let asking = rules.at(place);
         let Some(level) = level else { continue };
-        let counted = rule.map_or_else(Counted::default, |_| facts.counts.on(place, as_of));
+        let asked = asking.and_then(|asking| asking.of(level));
+        let counted = asked.map_or_else(Counted::default, |_| facts.counts.on(place, as_of));
         visit(&Eligible {
             seen: Seen {
                 place,
@@ -204,8 +207,8 @@ pub(super) fn each_area(question: &Question, basis: &Basis, facts: &Facts, mut v
                 cohort,
                 month: None,
             },
-            required: rule.and_then(|rule| rule.params.requires(level, counted.persons, counted.households)),
-            asked_since: rule.map_or(NEVER, |rule| number_of(rule.since)),
+            required: asked.map(|(asks, _)| asks.requires(counted.persons, counted.households)),
+            asked_since: asked.map_or(NEVER, |(_, since)| number_of(since)),
             counted,
         });
     }
@@ -214,8 +217,7 @@ pub(super) fn each_area(question: &Question, basis: &Basis, facts: &Facts, mut v
 impl Due {
     /// The numbers it counts in.
     pub(super) fn parts(&self) -> impl Iterator<Item = Part> + use<> {
-        let on_time = self.on_time.then_some(Part::Numerator);
-        [Some(Part::Denominator), on_time].into_iter().flatten()
+        of_whole(self.on_time).into_iter().flatten()
     }
 }
 

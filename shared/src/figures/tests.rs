@@ -3,9 +3,10 @@
 use chrono::NaiveDate;
 use uuid::Uuid;
 
+use super::lineage::Lineage;
 use super::*;
 use crate::domain::area::{AreaKind, Level};
-use crate::domain::establishment::{EstablishmentParams, Threshold};
+use crate::domain::establishment::{Asking, EstablishmentParams, Threshold};
 use crate::domain::organization::{FiveHave, Host, Kind, PreciseDate, Status, Verification};
 use crate::ids::{AreaId, AssignmentId, OrganizationId};
 
@@ -132,6 +133,7 @@ fn facts() -> Facts {
         organizations.add(id, &[(place, version(kind, host, began, ended))]);
     }
     Facts {
+        lineage: Lineage::default(),
         tree,
         organizations,
         counts: Counts::default(),
@@ -383,10 +385,7 @@ fn fulfilment_counts_what_is_asked_and_tells_what_cannot_be_told() {
             households: 3,
         }),
     };
-    let asking = Asking {
-        params: rule,
-        since: date("2021-11-01"),
-    };
+    let asking = Asking::default().with(&rule, date("2021-11-01"));
     basis.establishment = vec![(Subtree::rooted_at("340000/340300/340304/"), asking)];
     let asked = question(&[Metric::Fulfilment], CohortChoice::All, &[]);
     let numbers = |facts: &Facts| {
@@ -434,6 +433,21 @@ fn fulfilment_counts_what_is_asked_and_tells_what_cannot_be_told() {
     assert_eq!(undetermined(&facts), 0);
     facts.counts.remove(village);
     assert_eq!(undetermined(&facts), 1);
+    // The counties and the city, of which the rule does not speak, and all outside the county it binds.
+    let total = &answer(&asked, &basis, &facts).totals[0];
+    let opened = |part| {
+        members(
+            &asked,
+            &basis,
+            &facts,
+            (Metric::Fulfilment, part),
+            &GroupKey::new(),
+        )
+        .len()
+    };
+    assert_eq!(i64::try_from(opened(Part::Unruled)).unwrap(), total.unruled);
+    assert!(total.unruled > 3);
+    assert_eq!(opened(Part::Missing), 2);
 }
 
 #[test]

@@ -144,6 +144,41 @@ pub(crate) fn ended_areas(
     Ok(ended)
 }
 
+/// Which areas came out of which up to `as_of`.
+///
+/// # Errors
+/// The database's.
+pub(crate) fn successions(
+    conn: &mut AnyConnection,
+    as_of: NaiveDate,
+    known: Recorded,
+) -> QueryResult<Vec<(AreaId, AreaId, SuccessionKind, NaiveDate)>> {
+    use area_successions as s;
+    s::table
+        .filter(s::on_date.le(as_of))
+        .filter(known_at!(s, known))
+        .select((s::predecessor_id, s::successor_id, s::kind, s::on_date))
+        .load(conn)
+}
+
+/// The first day of each of these areas.
+///
+/// # Errors
+/// The database's.
+pub(crate) fn first_days(
+    conn: &mut AnyConnection,
+    areas: &[AreaId],
+    known: Recorded,
+) -> QueryResult<Vec<(AreaId, NaiveDate)>> {
+    use area_versions as a;
+    a::table
+        .filter(a::area_id.eq_any(areas))
+        .filter(known_at!(a, known))
+        .group_by(a::area_id)
+        .select((a::area_id, min(a::valid_from).assume_not_null()))
+        .load(conn)
+}
+
 /// The organizations that stand or ever stood in these areas.
 ///
 /// # Errors

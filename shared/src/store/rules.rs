@@ -12,6 +12,7 @@ use crate::clock::{UtcTime, start_of_day_in_shanghai};
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, rules};
 use crate::digest::{canonical, digest_of};
+use crate::domain::Violation;
 use crate::domain::establishment::EstablishmentParams;
 use crate::domain::period::Period;
 pub use crate::domain::rule::DEFAULT;
@@ -52,27 +53,48 @@ pub struct NewRule {
     pub source: String,
 }
 
-/// Records the next version of the rule of this kind, name and area.
+/// Records the next version of the rule of this kind, name and area. An establishment rule has one new version a day (Asia/Shanghai) at
+/// most, and none that is in force before the last: with many thresholds tried in a row, the gaps would tell what was counted in each
+/// village.
 ///
 /// # Errors
-/// The database's.
+/// [`StoreError::Conflict`] `rule_changed_today`, a violation, or the database's.
 pub fn create(recording: &mut Recording<'_, '_>, new: &NewRule) -> StoreResult<RuleRow> {
     let recorded = recording.recorded();
-    let newest: Option<i64> = rules::table
+    let newest: Option<RuleRow> = rules::table
         .filter(
             rules::kind
                 .eq(new.kind)
                 .and(rules::name.eq(&new.name))
                 .and(rules::scope_area_id.eq(new.scope_area)),
         )
-        .select(diesel::dsl::max(rules::version))
-        .first(recording.conn())?;
+        .order(rules::version.desc())
+        .select(RuleRow::as_select())
+        .first(recording.conn())
+        .optional()?;
+    if let Some(last) = newest.as_ref().filter(|_| new.kind == RuleKind::Establishment) {
+        if last.recorded_at.date_in_shanghai() == recorded.at.date_in_shanghai() {
+            return Err(StoreError::Conflict("rule_changed_today"));
+        }
+        if new.effective_from < last.effective_from {
+            return Err(Violation::new(
+                "/effective_from",
+                "before_last_version",
+                format!("生效日期不能早于上一版本（{}）。", last.effective_from),
+                format!(
+                    "It must not be in force before the last version ({}).",
+                    last.effective_from
+                ),
+            )
+            .into());
+        }
+    }
     let row = RuleRow {
         id: new.id,
         kind: new.kind,
         name: new.name.clone(),
         scope_area_id: new.scope_area,
-        version: newest.unwrap_or(0) + 1,
+        version: newest.map_or(0, |last| last.version) + 1,
         effective_from: new.effective_from,
         params: canonical(&new.params)?,
         source: new.source.clone(),
@@ -170,6 +192,13 @@ pub struct RuleRef {
     pub kind: RuleKind,
     pub name: String,
     pub version: i64,
+    /// The code of the area it is recorded for, with all below it; none of the built-in rule.
+    pub scope: Option<String>,
+}
+
+/// The code of the area that a path leads to.
+fn code_of(path: &str) -> Option<String> {
+    path.split_terminator('/').next_back().map(str::to_owned)
 }
 
 /// An establishment rule with the subtree it binds.
@@ -183,7 +212,8 @@ pub struct Establishment {
 }
 
 /// The establishment rules named `default` that have a say within `within` on `as_of`, as known at `known`: of each scope the newest
-/// version in force. The nearest scope at or above an area binds it.
+/// version in force, an area before those below it. For each level, the nearest scope at or above an area that speaks of it binds
+/// ([`crate::domain::establishment::Asking`]).
 ///
 /// # Errors
 /// The database's.
@@ -203,6 +233,7 @@ pub fn establishment(
                 scope: Subtree::rooted_at(&scope),
                 effective_from: row.effective_from,
                 rule: RuleRef {
+                    scope: code_of(&scope),
                     kind: row.kind,
                     name: row.name,
                     version: row.version,
@@ -241,7 +272,7 @@ pub fn closed_at(
     known: Recorded,
 ) -> StoreResult<Option<UtcTime>> {
     let rows = in_force(conn, RuleKind::Reporting, DEFAULT, period.last_day(), known)?;
-    let Some(rule) = nearest(rows, path) else {
+    let Some((rule, _)) = nearest(rows, path) else {
         return Ok(None);
     };
     let params: ReportingParams = serde_json::from_str(&rule.params)?;
@@ -249,11 +280,10 @@ pub fn closed_at(
 }
 
 /// Of these versions the one that binds the area of a path: the nearest scope at or above it, and there the newest.
-fn nearest(rows: Vec<(RuleRow, String)>, path: &str) -> Option<RuleRow> {
+fn nearest(rows: Vec<(RuleRow, String)>, path: &str) -> Option<(RuleRow, String)> {
     rows.into_iter()
         .filter(|(_, scope)| Subtree::rooted_at(scope).contains(path))
         .max_by_key(|(rule, scope)| (scope.len(), rule.effective_from, rule.version))
-        .map(|(rule, _)| rule)
 }
 
 /// The days up to `as_of` from which on versions of the counting rule `name` bind the area of a path, with what they say.
@@ -301,13 +331,14 @@ pub fn counting(
 ) -> StoreResult<(RuleRef, CountingParams)> {
     let candidates = in_force(conn, RuleKind::Counting, name, as_of, known)?;
     match nearest(candidates, path) {
-        Some(rule) => {
+        Some((rule, scope)) => {
             let params = serde_json::from_str(&rule.params)?;
             Ok((
                 RuleRef {
                     kind: rule.kind,
                     name: rule.name,
                     version: rule.version,
+                    scope: code_of(&scope),
                 },
                 params,
             ))
@@ -317,6 +348,7 @@ pub fn counting(
                 kind: RuleKind::Counting,
                 name: DEFAULT.to_owned(),
                 version: 0,
+                scope: None,
             };
             Ok((rule, CountingParams::default()))
         }

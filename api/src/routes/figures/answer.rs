@@ -95,6 +95,9 @@ pub struct FigureReply {
     value: Option<f64>,
     /// Rows that could not be decided for lack of data.
     undetermined: i64,
+    /// Of `fulfilment`: areas that no establishment rule speaks of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unruled: Option<i64>,
     members_kind: MembersKind,
     /// Lists exactly the numerator's rows.
     members: String,
@@ -104,6 +107,12 @@ pub struct FigureReply {
     /// Opens the rows that could not be decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     undetermined_members: Option<String>,
+    /// Opens what is in the denominator and not in the numerator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing_members: Option<String>,
+    /// Opens the areas that no establishment rule speaks of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unruled_members: Option<String>,
 }
 
 /// Figures by group, and their totals.
@@ -126,6 +135,12 @@ impl FigureReply {
             members: link(Part::Numerator),
             denominator_members: figure.denominator.map(|_| link(Part::Denominator)),
             undetermined_members: (figure.undetermined > 0).then(|| link(Part::Undetermined)),
+            missing_members: figure
+                .denominator
+                .filter(|whole| figure.metric.has_missing() && figure.numerator < *whole)
+                .map(|_| link(Part::Missing)),
+            unruled_members: (figure.unruled > 0).then(|| link(Part::Unruled)),
+            unruled: (figure.metric == Metric::Fulfilment).then_some(figure.unruled),
             metric: figure.metric,
             numerator: figure.numerator,
             denominator: figure.denominator,

@@ -169,7 +169,11 @@ impl Asked {
             return Err(ApiError::scope_missing(Scope::TaskRead));
         }
         used.extend(basis.load_for(conn, &question, program, known)?);
-        let asked_since = basis.establishment.iter().map(|(_, asking)| asking.since).min();
+        let asked_since = basis
+            .establishment
+            .iter()
+            .filter_map(|(_, asking)| asking.since())
+            .min();
         let newer = match asked_since.filter(|_| self.ages) {
             Some(day) => areas::newer_than(conn, &question.within, day, known)?,
             None => HashMap::new(),

@@ -12,9 +12,10 @@ use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::establishment::Requirement;
 use qiaojian_shared::domain::period::Period;
 use qiaojian_shared::domain::program::Cohort;
-use qiaojian_shared::figures::{self, Facts, Gap, Metric, WantedGaps};
+use qiaojian_shared::figures::{self, Facts, Gap, Gaps, Metric, WantedGaps};
 use qiaojian_shared::ids::{AreaId, ProgramId};
 use qiaojian_shared::store::areas;
+use qiaojian_shared::store::rules::RuleRef;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -34,7 +35,7 @@ pub struct Selection {
 
 impl Selection {
     /// Those there are, by path, behind the path `after`: at most so many.
-    pub fn found(&self, prepared: &Prepared, facts: &Facts, part: (Option<&str>, usize)) -> Vec<Gap> {
+    pub fn found(&self, prepared: &Prepared, facts: &Facts, part: (Option<&str>, usize)) -> Gaps {
         let Prepared {
             question,
             basis,
@@ -119,6 +120,19 @@ impl GapReply {
     }
 }
 
+/// Part of the gaps, and by which rules they are.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GapsReply {
+    #[serde(flatten)]
+    page: Page<GapReply>,
+    /// The counting rule, then the establishment rules with a say in the area, each with its scope. For each level the nearest scope that
+    /// speaks of it binds.
+    rules: Vec<RuleRef>,
+    /// How many areas of the levels asked about no establishment rule speaks of: of those nothing is asked, and they are no gaps. With
+    /// `fulfilment` they open, as `unruled_members`.
+    unruled: u32,
+}
+
 /// Only the rule's outcome: what was counted is not for everybody.
 fn reason(gap: &Gap, language: Language) -> String {
     let level = gap.level;
@@ -154,7 +168,7 @@ fn reason(gap: &Gap, language: Language) -> String {
     security(("oauth" = ["org:read"])),
     params(ListParams),
     responses(
-        (status = 200, description = "Part of the gaps", body = Page<GapReply>),
+        (status = 200, description = "Part of the gaps", body = GapsReply),
         (status = 400, description = "As for figures", body = Problem),
         (status = 404, description = "The area is outside the caller's", body = Problem)
     )
@@ -187,21 +201,28 @@ pub async fn list(
         ..Asked::default()
     };
     let (caller, today, model) = (caller.principal(), app.today(), Arc::clone(&app.figures));
-    let page = app
+    let reply = app
         .read_slow(move |conn| {
             let most = usize::try_from(window.fetch()).unwrap_or(usize::MAX);
             let after = window.after.as_deref();
-            let (prepared, rows) = asked.answer(conn, &model, &caller, today, |prepared, facts| {
-                wanted.found(prepared, facts, (after, most))
-            })?;
+            let (prepared, Gaps { found: rows, unruled }) =
+                asked.answer(conn, &model, &caller, today, |prepared, facts| {
+                    wanted.found(prepared, facts, (after, most))
+                })?;
             let ids: Vec<AreaId> = rows.iter().map(|gap| gap.id).collect();
             let names = areas::names_on(conn, &ids, prepared.question.as_of, prepared.known)?;
-            window.page(
+            let page = window.page(
                 rows,
                 |gap| gap.path.clone(),
                 |gap| GapReply::of(gap, &names, language),
-            )
+            )?;
+            Ok::<_, ApiError>(GapsReply {
+                page,
+                rules: prepared.rules,
+                unruled,
+            })
         })
         .await?;
-    Ok(page::reply(&request, &page))
+    let next = reply.page.next_cursor.as_deref();
+    Ok(page::reply_with(&request, next, &reply))
 }

@@ -175,7 +175,7 @@ async fn selected(
             MOST_ASSIGNEES + 1
         };
         let (_, found) = asked.answer(conn, &model, &caller, today, |prepared, facts| {
-            wanted.found(prepared, facts, (None, most))
+            wanted.found(prepared, facts, (None, most)).found
         })?;
         // What the caller itself lacks is not given to areas below.
         let found = found

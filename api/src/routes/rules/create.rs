@@ -95,6 +95,9 @@ impl RuleInput {
 }
 
 /// Records the next version of a rule. None is ever edited: answers as known before, and for an `as_of` before it is in force, stay.
+///
+/// An establishment rule takes one new version a day for each area, in force no earlier than the last, so that what was counted in a village
+/// cannot be found by trying thresholds. Whoever reads rules is told of each by `/v1/changes`.
 #[utoipa::path(
     tag = "rules",
     security(("oauth" = ["rule:write"])),
@@ -103,6 +106,7 @@ impl RuleInput {
     responses(
         (status = 201, description = "Recorded", body = Rule),
         (status = 400, description = "Parameters that are none of the kind's", body = Problem),
+        (status = 409, description = "The area's establishment rule has a new version today already", body = Problem),
         (status = 422, description = "Breaks a rule, or the area is none of the caller's", body = Problem)
     )
 )]

@@ -75,7 +75,7 @@ fn a_figure_opens_to_exactly_its_rows() {
                 );
             }
         }
-        assert_json_snapshot!(figures["totals"], {"[].members" => "[link]", "[].denominator_members" => "[link]"}, @r#"
+        assert_json_snapshot!(figures["totals"], {"[].members" => "[link]", "[].denominator_members" => "[link]", "[].missing_members" => "[link]"}, @r#"
         [
           {
             "denominator": null,
@@ -115,6 +115,7 @@ fn a_figure_opens_to_exactly_its_rows() {
             "members": "[link]",
             "members_kind": "areas",
             "metric": "organization_coverage",
+            "missing_members": "[link]",
             "numerator": 6,
             "undetermined": 0,
             "value": 46.2

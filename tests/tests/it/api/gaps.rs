@@ -1,5 +1,6 @@
 //! From counts by a rule to what is missing: `/v1/areas/{code}/counts`, `/v1/rules`, `/v1/gaps`, and the figure `fulfilment`.
 
+use chrono::TimeDelta;
 use qiaojian_shared::domain::access::{Post, Role};
 use qiaojian_tests::api::{Client, TestApi, with_api};
 use serde_json::{Value, json};
@@ -153,11 +154,27 @@ fn a_gap_says_why_and_every_number_opens() {
             2,
             "the counting rule and the establishment rule: {rules:?}"
         );
+        assert_eq!(
+            (&rules[0]["scope"], &rules[1]["scope"]),
+            (&Value::Null, &json!("340300"))
+        );
+        // 13 areas can be covered; it speaks of 3 townships and 2 villages of 蚌埠's.
+        assert_eq!(answer["totals"][0]["unruled"], 8);
+        let gaps = office.get("/v1/gaps?area=341800").await.expect(200).json();
+        assert_eq!(
+            (&gaps["items"], &gaps["unruled"]),
+            (&json!([]), &json!(4)),
+            "empty because no rule speaks of them"
+        );
+        let gaps = office.get("/v1/gaps?level=county").await.expect(200).json();
+        assert_eq!((&gaps["items"], &gaps["unruled"]), (&json!([]), &json!(3)));
+        assert_eq!(gaps["rules"], answer["rules"]);
         let total = &answer["totals"][0];
         for (link, number) in [
             ("members", "numerator"),
             ("denominator_members", "denominator"),
             ("undetermined_members", "undetermined"),
+            ("unruled_members", "unruled"),
         ] {
             let page = office
                 .get(&format!("{}&limit=200", total[link].as_str().unwrap()))
@@ -174,7 +191,7 @@ fn a_gap_says_why_and_every_number_opens() {
 }
 
 #[test]
-fn the_nearest_scope_binds_and_a_later_version_replaces_the_earlier() {
+fn rules_of_several_scopes_add_up_and_a_later_version_replaces_the_earlier() {
     with_api(async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let county = county(api).await;
@@ -182,18 +199,132 @@ fn the_nearest_scope_binds_and_a_later_version_replaces_the_earlier() {
         let own = json!({"kind": "establishment", "name": "default", "scope_area": "340304", "effective_from": "2022-06-01",
             "params": {"levels": ["county"]}, "source": "区方案"});
         office.post("/v1/rules", &own).await.expect(201);
-        assert_eq!(missing(&county, "").await, named(&[("340304", "organization")]));
+        let all = [
+            ("340304", "organization"),
+            ("340304001", "organization"),
+            ("340304001001", "undetermined"),
+            ("340304001002", "undetermined"),
+            ("340304002", "organization"),
+        ];
         assert_eq!(
-            missing(&county, "?as_of=2022-05-31").await.len(),
-            4,
-            "before that day the province's binds"
+            missing(&county, "").await,
+            named(&all),
+            "the county's speaks of counties alone"
         );
+        assert_eq!(missing(&county, "?as_of=2022-05-31").await, named(&all[1..]));
         let mut next = own.clone();
-        next["params"] = json!({"levels": []});
+        next["params"] = json!({"village": {"persons": 1, "households": 1}});
+        let refused = office.post("/v1/rules", &next).await.expect(409).json();
+        assert_eq!(refused["type"], "/problems/rule_changed_today", "{refused}");
+        api.clock.advance(TimeDelta::days(1));
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        let county = self::county(api).await;
+        let mut before = next.clone();
+        before["effective_from"] = json!("2022-05-31");
+        let refused = office.post("/v1/rules", &before).await.expect(422).json();
+        assert_eq!(refused["errors"][0]["code"], "before_last_version", "{refused}");
         office.post("/v1/rules", &next).await.expect(201);
-        assert!(missing(&county, "").await.is_empty());
+        assert_eq!(
+            missing(&county, "").await,
+            named(&all[1..]),
+            "the newest version of a scope is all of it"
+        );
         next["params"] = json!({"levels": ["hamlet"]});
         office.post("/v1/rules", &next).await.expect(400);
+    });
+}
+
+#[test]
+fn an_organization_is_all_that_any_count_could_ask() {
+    with_api(async |api| {
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        let county = county(api).await;
+        maanshans_rule(&office, "340000").await;
+        found(&county, "340304001001", "work_sub_station").await;
+        found(&county, "340304001002", "liaison_post").await;
+        assert_eq!(
+            missing(&county, "?level=village").await,
+            named(&[("340304001002", "undetermined")]),
+            "a liaison post may not be enough"
+        );
+        assert_eq!(numbers(&fulfilment(&county, "").await), (1, 3, 1));
+    });
+}
+
+#[test]
+fn nobodys_people_vanish_in_a_merger_or_a_split() {
+    with_api(async |api| {
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        let county = county(api).await;
+        maanshans_rule(&office, "340000").await;
+        counted(&county, "340304001001", json!(12), json!(2), "2022-01-01").await;
+        counted(&county, "340304001002", json!(2), json!(0), "2022-03-01").await;
+        found(&county, "340304001002", "liaison_post").await;
+        let villages = async |day: &str| missing(&county, &format!("?level=village&as_of={day}")).await;
+        let before = named(&[("340304001001", "organization")]);
+        assert_eq!(villages("2022-05-31").await, before);
+        let merge = json!({"into": "340304001002", "on": "2022-06-01", "reason": "并村"});
+        office
+            .post("/v1/areas/340304001001/merge", &merge)
+            .await
+            .expect(200);
+        let merged = named(&[("340304001002", "organization")]);
+        assert_eq!(villages("2022-06-01").await, merged, "14 persons live there");
+        assert_eq!(villages("2022-05-31").await, before);
+
+        // What is found out later of a part is known of the whole.
+        counted(&county, "340304001002", json!(2), json!(0), "2022-06-20").await;
+        assert_eq!(
+            villages("2022-06-20").await,
+            named(&[]),
+            "counted anew, a liaison post will do"
+        );
+        assert_eq!(villages("2022-06-19").await, merged);
+
+        let split =
+            json!({"into": [{"code": "340304001003", "name": "新村"}], "on": "2022-06-22", "reason": "析出"});
+        office
+            .post("/v1/areas/340304001002/split", &split)
+            .await
+            .expect(200);
+        assert_eq!(
+            villages("2022-06-22").await,
+            named(&[("340304001002", "undetermined"), ("340304001003", "undetermined")])
+        );
+        counted(&county, "340304001003", json!(10), json!(0), "2022-06-22").await;
+        assert_eq!(
+            villages("2022-06-22").await,
+            named(&[("340304001002", "undetermined"), ("340304001003", "organization")])
+        );
+    });
+}
+
+#[test]
+fn what_lacks_one_opens_in_one_call() {
+    with_api(async |api| {
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        found(&office, "340304", "federation").await;
+        let query = "/v1/figures?metric=organization_coverage&group_by=level&cohort=all";
+        let answer = office.get(query).await.expect(200).json();
+        let items = answer["items"].as_array().unwrap();
+        let counties = items
+            .iter()
+            .find(|item| item["group"]["level"] == "county")
+            .unwrap();
+        assert_eq!(
+            (&counties["numerator"], &counties["denominator"]),
+            (&json!(1), &json!(3))
+        );
+        let link = counties["missing_members"].as_str().unwrap();
+        assert!(link.contains("part=missing"), "{link}");
+        let page = office.get(link).await.expect(200).json();
+        let areas: Vec<&str> = page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["area"].as_str().unwrap())
+            .collect();
+        assert_eq!(areas, ["340322", "341802"]);
     });
 }
 

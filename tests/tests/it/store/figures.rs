@@ -7,12 +7,12 @@ use proptest::test_runner::{Config, TestRunner};
 use qiaojian_shared::check::{self, Check};
 use qiaojian_shared::db::{AnyConnection, snapshot};
 use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::establishment::{EstablishmentParams, Threshold};
+use qiaojian_shared::domain::establishment::{Asking, EstablishmentParams, Threshold};
 use qiaojian_shared::domain::organization::PreciseDate;
 use qiaojian_shared::domain::program::Cohort;
 use qiaojian_shared::domain::rule::CountedFrom;
 use qiaojian_shared::figures::{
-    self, Answer, Asking, Basis, CohortChoice, Facts, GroupBy, Held, Metric, Part, Question, ReadModel,
+    self, Answer, Basis, CohortChoice, Facts, GroupBy, Held, Metric, Part, Question, ReadModel,
 };
 use qiaojian_shared::store::{Moment, Recorded, StoreError, StoreResult, Subtree, ledger};
 use qiaojian_tests::fixtures::date;
@@ -43,25 +43,30 @@ pub fn question(as_of: NaiveDate) -> Question {
     }
 }
 
-/// By the rule that binds the province on a day, as known at a moment.
+/// By the rules that bind the province and its first city on a day, as known at a moment.
 pub fn basis(conn: &mut AnyConnection, as_of: NaiveDate, known: Recorded) -> StoreResult<Basis> {
-    let rule = EstablishmentParams {
+    let provinces = EstablishmentParams {
         levels: vec![Level::County, Level::Township],
+        village: None,
+    };
+    let citys = EstablishmentParams {
+        levels: Vec::new(),
         village: Some(Threshold {
             persons: 10,
             households: 3,
         }),
     };
+    let province = Asking::default().with(&provinces, date("2021-10-31"));
     let (_, basis) = Basis::load(conn, ("340000/", "default"), None, Moment { as_of, known })?;
     Ok(Basis {
         cohorts: vec![(Subtree::rooted_at("340000/340300/"), Cohort::Pilot)],
-        establishment: vec![(
-            Subtree::rooted_at("340000/"),
-            Asking {
-                params: rule,
-                since: date("2021-10-31"),
-            },
-        )],
+        establishment: vec![
+            (Subtree::rooted_at("340000/"), province.clone()),
+            (
+                Subtree::rooted_at("340000/340300/"),
+                province.with(&citys, date("2022-01-01")),
+            ),
+        ],
         ..basis
     })
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::NaiveDate;
 use qiaojian_shared::db::snapshot;
 use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::establishment::EstablishmentParams;
-use qiaojian_shared::figures::{self, Asking, Basis, Facts, Gap, Question, WantedGaps};
+use qiaojian_shared::domain::establishment::{Asking, EstablishmentParams};
+use qiaojian_shared::figures::{self, Basis, Facts, Gap, Question, WantedGaps};
 use qiaojian_shared::store::{StoreError, Subtree, ledger};
 
 use super::figures::{basis, question};
@@ -22,16 +22,16 @@ fn asking(basis: Basis) -> Basis {
         levels: vec![Level::County, Level::Township, Level::Village],
         village: None,
     };
-    let since = some_day(0);
+    let asking = Asking::default().with(&params, some_day(0));
     Basis {
-        establishment: vec![(Subtree::rooted_at("340000/"), Asking { params, since })],
+        establishment: vec![(Subtree::rooted_at("340000/"), asking)],
         ..basis
     }
 }
 
 fn gaps(asked: &Question, basis: &Basis, facts: &Facts) -> Vec<Gap> {
     let (all, none) = (WantedGaps::default(), HashMap::new());
-    figures::gaps(asked, basis, facts, &all, &none, (None, usize::MAX))
+    figures::gaps(asked, basis, facts, &all, &none, (None, usize::MAX)).found
 }
 
 /// What is told of today, and what the days up to today show.
