@@ -6,12 +6,16 @@ use chrono::NaiveDate;
 use qiaojian_shared::clock::{Clock, Entropy, UtcTime};
 use qiaojian_shared::db::Db;
 use qiaojian_shared::figures::ReadModel;
+use qiaojian_shared::guard::{Comparing, Guard};
 use qiaojian_shared::secrets::SecretKey;
 use tokio::sync::Semaphore;
 
 use crate::auth::Authority;
 use crate::problem::ApiError;
+use crate::write::UnderWay;
 
+/// How often the clocks are compared.
+const COMPARE_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 /// Tables that are read at a time; others wait.
 const IMPORTS: usize = 2;
 /// Tables that are under way at a time, those that wait or still arrive included; whoever comes then comes again.
@@ -30,6 +34,10 @@ pub struct App {
     pub(crate) imports: Arc<Semaphore>,
     /// Who may have the bytes of a table in memory.
     pub(crate) uploads: Arc<Semaphore>,
+    /// Holds writes back while the clock is in doubt.
+    pub(crate) guard: Arc<Guard>,
+    /// The keyed writes of this process.
+    pub(crate) under_way: UnderWay,
 }
 
 impl App {
@@ -44,7 +52,9 @@ impl App {
         secrets: SecretKey,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let authority = Arc::new(Authority::start(&db, &clock, &entropy, &secrets).await?);
+        let guard = Arc::new(Guard::new(Comparing::default(), clock.as_ref()));
         Ok(Self {
+            guard,
             db,
             clock,
             entropy,
@@ -53,6 +63,7 @@ impl App {
             figures: Arc::default(),
             imports: Arc::new(Semaphore::new(IMPORTS)),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
+            under_way: UnderWay::default(),
         })
     }
 
@@ -69,6 +80,39 @@ impl App {
     /// Watches for revocations by other processes until the task is dropped.
     pub async fn watch_revocations(&self) {
         self.authority.watch(&self.db).await;
+    }
+
+    /// Compares the clock with what `comparing` says as well; without, with the machine's own steady clock alone.
+    #[must_use]
+    pub fn comparing(mut self, comparing: Comparing) -> Self {
+        self.guard = Arc::new(Guard::new(comparing, self.clock.as_ref()));
+        self
+    }
+
+    /// Looks once at the clocks and the ledger; in doubt nothing is written.
+    pub async fn compare_clocks(&self) {
+        // A database that does not answer is told by every request.
+        if let Err(error) = self.guard.look(&self.db, self.clock.as_ref()).await {
+            tracing::debug!(%error, "The clocks could not be compared.");
+        }
+    }
+
+    /// Goes on looking until the task is dropped.
+    pub async fn watch_clocks(&self) {
+        let mut ticks = tokio::time::interval(COMPARE_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.compare_clocks().await;
+        }
+    }
+
+    /// 503 while the clock is in doubt: what is written now would be dated wrong for good.
+    pub(crate) fn unless_in_doubt(&self) -> Result<(), ApiError> {
+        match self.guard.doubt(self.clock.as_ref()) {
+            None => Ok(()),
+            Some(doubt) => Err(ApiError::clock_in_doubt(doubt)),
+        }
     }
 
     /// Holds the read model of figures, from the present tree on, until the task is dropped. Until it is built, and without this task,

@@ -52,10 +52,14 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
             .and_then(|value| value.to_str().ok());
         let is_json = content_type.is_none_or(|value| {
             let mime = value.split(';').next().unwrap_or_default().trim();
-            mime == "application/json" || mime == "application/merge-patch+json"
+            ["application/json", "application/merge-patch+json"]
+                .iter()
+                .any(|json| mime.eq_ignore_ascii_case(json))
         });
+        let plain = refuse_encoded(request);
         let payload = payload.take();
         Box::pin(async move {
+            plain?;
             let bytes = read_whole(payload, BODY_LIMIT).await?;
             if !bytes.is_empty() && !is_json {
                 return Err(ApiError::not_json());
@@ -66,6 +70,19 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
                 digest: sha256_hex(text),
             })
         })
+    }
+}
+
+/// A compressed body is not read: a small one could become a large one.
+pub(crate) fn refuse_encoded(request: &HttpRequest) -> Result<(), ApiError> {
+    let encoded = request
+        .headers()
+        .get_all(header::CONTENT_ENCODING)
+        .any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if encoded {
+        Err(ApiError::encoded_body())
+    } else {
+        Ok(())
     }
 }
 
@@ -169,14 +186,55 @@ impl<T: DeserializeOwned> FromRequest for Params<T> {
     }
 }
 
+/// The longest value of a parameter, in characters.
+const PARAMETER_CHARS: usize = 4_000;
+
 fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
     if query.contains("%00") {
         return Err(ApiError::bad_request(vec![nul_character("query")]));
+    }
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
+    for (name, value) in pairs {
+        // What the percent signs stand for is no text. Nobody means the mark of that itself.
+        if name.contains(char::REPLACEMENT_CHARACTER) || value.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(ApiError::bad_parameter(
+                "query",
+                "查询参数不是有效的 UTF-8，请以 UTF-8 编码后再作百分号转义。",
+                "The query is not valid UTF-8. Encode it as UTF-8 before percent-encoding it.",
+            ));
+        }
+        let count = value.chars().count();
+        if count > PARAMETER_CHARS {
+            return Err(ApiError::bad_request(vec![Violation::new(
+                name,
+                "too_long",
+                format!("最多 {PARAMETER_CHARS} 个字，现有 {count} 个。"),
+                format!("At most {PARAMETER_CHARS} characters; there are {count}."),
+            )]));
+        }
     }
     serde_urlencoded::from_str(query).map_err(|error| {
         let cause = error.to_string();
         ApiError::bad_parameter("query", format!("查询参数有误（{cause}）。"), cause)
     })
+}
+
+/// The longest text that is searched for, in characters.
+const SEARCH_CHARS: usize = 100;
+
+/// Checks the text that a list is searched for.
+///
+/// # Errors
+/// 400 for one that is too long.
+pub fn check_search(q: Option<&str>) -> Result<(), ApiError> {
+    match q.map(|text| text.chars().count()) {
+        Some(count) if count > SEARCH_CHARS => Err(ApiError::bad_parameter(
+            "q",
+            format!("最多 {SEARCH_CHARS} 个字，现有 {count} 个。"),
+            format!("At most {SEARCH_CHARS} characters; there are {count}."),
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn nul_character(pointer: &'static str) -> Violation {

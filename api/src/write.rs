@@ -1,8 +1,9 @@
 //! The one way a handler writes: actor, `If-Match`, `Idempotency-Key`, ledger tick, audit, effect and remembered answer, all in one
 //! transaction.
 
+use std::collections::HashMap;
 use std::future::{Ready, ready};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_web::dev::Payload;
 use actix_web::http::{Method, StatusCode, header};
@@ -23,7 +24,7 @@ use crate::problem::ApiError;
 use crate::query::refuse_undeclared;
 
 /// How long an answer is remembered under its `Idempotency-Key`.
-const REMEMBERED: TimeDelta = TimeDelta::hours(24);
+const REMEMBERED: TimeDelta = TimeDelta::days(30);
 const KEY_HEADER: &str = "idempotency-key";
 const KEY_CHARS: usize = 200;
 const SEAL_PURPOSE: &str = "idempotent reply";
@@ -198,19 +199,13 @@ fn read_headers(request: &HttpRequest) -> Result<Write, ApiError> {
     };
     let if_match = match text(header::IF_MATCH.as_str()) {
         None | Some("*") => None,
-        Some(tag) => {
-            let version = tag
-                .strip_prefix('"')
-                .and_then(|tag| tag.strip_suffix('"'))
-                .and_then(|tag| tag.parse().ok());
-            Some(version.ok_or_else(|| {
-                ApiError::bad_parameter(
-                    "If-Match",
-                    "If-Match 应为读取时返回的 ETag，如 \"3\"。",
-                    "If-Match must be the ETag as read, such as \"3\".",
-                )
-            })?)
-        }
+        Some(tags) => Some(read_tags(tags).ok_or_else(|| {
+            ApiError::bad_parameter(
+                "If-Match",
+                "If-Match 应为读取时返回的 ETag，如 \"3\"。",
+                "If-Match must be the ETag as read, such as \"3\".",
+            )
+        })?),
     };
     Ok(Write {
         actor: Actor {
@@ -229,6 +224,67 @@ fn read_headers(request: &HttpRequest) -> Result<Write, ApiError> {
     })
 }
 
+/// The version that `If-Match` means. A version is one number, so weak and strong tags say the same; of a list, which proxies and client
+/// libraries make of several reads, the newest is what the caller knows.
+fn read_tags(tags: &str) -> Option<i64> {
+    tags.split(',')
+        .map(|tag| {
+            let tag = tag.trim();
+            let tag = tag.strip_prefix("W/").unwrap_or(tag);
+            let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
+            digits.parse().ok().filter(|version| *version >= 0)
+        })
+        .reduce(|one: Option<i64>, other| Some(one?.max(other?)))
+        .flatten()
+}
+
+/// The keyed requests that this process has under way: how many there are of each client and key.
+#[derive(Debug, Clone, Default)]
+pub struct UnderWay(Arc<Mutex<HashMap<(TokenId, String), usize>>>);
+
+impl UnderWay {
+    fn begin(&self, token: TokenId, key_hash: &str) -> KeyedRequest {
+        let of = (token, key_hash.to_owned());
+        *self.known().entry(of.clone()).or_insert(0) += 1;
+        KeyedRequest {
+            under_way: self.clone(),
+            of,
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<(TokenId, String), usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One of them, until it is answered or given up.
+struct KeyedRequest {
+    under_way: UnderWay,
+    of: (TokenId, String),
+}
+
+impl KeyedRequest {
+    /// Whether another of the same key is under way.
+    fn has_twin(&self) -> bool {
+        self.under_way
+            .known()
+            .get(&self.of)
+            .is_some_and(|count| *count > 1)
+    }
+}
+
+impl Drop for KeyedRequest {
+    fn drop(&mut self) {
+        let mut known = self.under_way.known();
+        if let Some(count) = known.get_mut(&self.of) {
+            *count -= 1;
+            if *count == 0 {
+                known.remove(&self.of);
+            }
+        }
+    }
+}
+
 impl Write {
     /// The version named by `If-Match`, if one was.
     pub fn version(&self) -> Option<i64> {
@@ -242,7 +298,7 @@ impl Write {
 
     /// Runs `effect` and answers only after the commit. With an `Idempotency-Key` the answer is remembered in the same
     /// transaction; the same request gets it again, another one under the same key is refused. A duplicate that arrives while
-    /// the first is under way waits for it, up to 5 s, then gets a 409: the ledger clock is taken before the key is looked up.
+    /// the first is under way waits for it, up to 5 s, then gets a 409. A ledger that others keep busy is a 503, as for every write.
     pub async fn run(
         self,
         app: &App,
@@ -256,6 +312,7 @@ impl Write {
             address,
             ..
         } = self;
+        app.unless_in_doubt()?;
         let memory = key.map(|key| Memory {
             token,
             key_hash: sha256_hex(&key),
@@ -263,7 +320,9 @@ impl Write {
             secrets: app.secrets.derive(&key),
             entropy: Arc::clone(&app.entropy),
         });
-        let keyed = memory.is_some();
+        let keyed = memory
+            .as_ref()
+            .map(|memory| app.under_way.begin(memory.token, &memory.key_hash));
         let outcome = app
             .db
             .write(move |tx| {
@@ -275,8 +334,10 @@ impl Write {
             })
             .await;
         match outcome {
-            // Whoever holds the lock may be the first of these requests: asking again with the same key is right.
-            Err(error) if keyed && matches!(error.db_error(), Some(DbError::Locked)) => {
+            Err(error)
+                if matches!(error.db_error(), Some(DbError::Locked))
+                    && keyed.as_ref().is_some_and(KeyedRequest::has_twin) =>
+            {
                 Err(ApiError::conflict("request_in_progress"))
             }
             outcome => Ok(outcome?.send()),
@@ -360,5 +421,41 @@ impl Memory {
             body,
             secret: remembered.sealed,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_from_weak_tags_and_lists_too() {
+        for (tags, version) in [
+            ("\"3\"", Some(3)),
+            ("W/\"3\"", Some(3)),
+            ("\"2\", W/\"4\",\"3\"", Some(4)),
+            ("3", None),
+            ("\"three\"", None),
+            ("\"3\", x", None),
+            ("\"-1\"", None),
+            ("", None),
+        ] {
+            assert_eq!(read_tags(tags), version, "{tags}");
+        }
+    }
+
+    #[test]
+    fn a_request_has_a_twin_while_another_of_its_key_is_under_way() {
+        let under_way = UnderWay::default();
+        let token = TokenId(uuid::Uuid::from_u128(1));
+        let one = under_way.begin(token, "a");
+        let other_key = under_way.begin(token, "b");
+        assert!(!one.has_twin() && !other_key.has_twin());
+        let twin = under_way.begin(token, "a");
+        assert!(one.has_twin() && twin.has_twin() && !other_key.has_twin());
+        drop(one);
+        assert!(!twin.has_twin());
+        drop((twin, other_key));
+        assert!(under_way.known().is_empty());
     }
 }

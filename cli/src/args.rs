@@ -97,6 +97,16 @@ pub struct Settings {
         hide_env_values = true
     )]
     pub mail_from: Option<String>,
+    /// After so many days without an entry in the register, a start waits for `qiaojian resume`: the clock may be wrong.
+    #[arg(
+        long,
+        env = "QIAOJIAN_LONGEST_SILENCE_DAYS",
+        default_value_t = 30,
+        global = true,
+        value_name = "DAYS",
+        value_parser = clap::value_parser!(u16).range(1..=3650)
+    )]
+    pub longest_silence_days: u16,
 }
 
 /// How log lines look.
@@ -122,6 +132,8 @@ pub enum Command {
     /// Recompute everything from the rows and compare: the audit trail's hashes, histories, the read model, and the figures frozen in
     /// bulletins. Reads only. Exit code 1 when something differs.
     Check(Check),
+    /// Let everything go on that is held back because the clock or the database was in doubt.
+    Resume(Resume),
     /// Load data from a file.
     Import(Import),
     /// Manage the credentials of callers.
@@ -154,6 +166,22 @@ pub struct Up {
         value_parser = BoolishValueParser::new()
     )]
     pub empty: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Resume {
+    /// What was found, for the audit trail: at most 200 characters.
+    #[arg(long, env = "QIAOJIAN_RESUME_REASON", value_name = "TEXT", value_parser = reason)]
+    pub reason: String,
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    let mut violations = Vec::new();
+    check_text(&mut violations, "reason", text, 200);
+    match violations.first() {
+        None => Ok(text.to_owned()),
+        Some(violation) => Err(violation.en.to_string()),
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -82,6 +82,10 @@ async fn start(settings: &Settings, command: Command) -> anyhow::Result<()> {
             let work = Box::pin(commands::check::run(settings, &check));
             process::unless_interrupted(&stop, "nothing was changed", work).await
         }
+        Command::Resume(resume) => {
+            let work = Box::pin(commands::resume::run(settings, &resume));
+            process::unless_interrupted(&stop, "nothing was changed", work).await
+        }
         Command::Import(import) => {
             let work = Box::pin(commands::import::run(settings, &import));
             let and_now = "what was written stays; run it again to go on";

@@ -7,6 +7,7 @@ use anyhow::{Context as _, anyhow};
 use qiaojian_api::{App, Listening};
 use qiaojian_shared::composition;
 use qiaojian_shared::db::{AnyConnection, schema_is_current};
+use qiaojian_shared::guard::Comparing;
 use qiaojian_shared::secrets::SecretKey;
 use qiaojian_worker::{Event, Order, Worker, WorkerConfig};
 use tokio::signal::unix::{SignalKind, signal};
@@ -68,7 +69,7 @@ pub fn listen(address: &str) -> anyhow::Result<Listening> {
 }
 
 /// Gets the REST service ready to be served.
-pub async fn app(parts: &Parts, secrets: &SecretKey) -> anyhow::Result<App> {
+pub async fn app(parts: &Parts, secrets: &SecretKey, comparing: Comparing) -> anyhow::Result<App> {
     let started = App::start(
         parts.db.clone(),
         Arc::clone(&parts.clock),
@@ -77,7 +78,16 @@ pub async fn app(parts: &Parts, secrets: &SecretKey) -> anyhow::Result<App> {
     )
     .await;
     match started {
-        Ok(app) => Ok(app),
+        Ok(app) => {
+            // The mark is the worker's to keep: what it notes, it has sent.
+            let comparing = Comparing {
+                mark: None,
+                ..comparing
+            };
+            let app = app.comparing(comparing);
+            app.compare_clocks().await;
+            Ok(app)
+        }
         Err(error) => {
             // A database that has gone again is told from all other reasons by asking it: that one passes.
             parts.db.read(schema_is_current).await?;
@@ -111,6 +121,8 @@ fn serve(app: &App, listening: Listening, stop: CancellationToken) -> std::io::R
     system.block_on(local.run_until(async {
         let watcher = app.clone();
         tokio::task::spawn_local(async move { watcher.watch_revocations().await });
+        let comparer = app.clone();
+        tokio::task::spawn_local(async move { comparer.watch_clocks().await });
         let keeper = app.clone();
         tokio::task::spawn_local(async move { keeper.keep_figures().await });
         let server = qiaojian_api::serve(app, listening, http_threads())?;

@@ -6,9 +6,12 @@ use std::fs;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use chrono::TimeDelta;
 use clap::CommandFactory as _;
 use qiaojian_shared::clock::{Clock, Entropy, OsEntropy, SystemClock};
 use qiaojian_shared::db::{DatabaseUrl, Db, DbError, Lanes, OpenError, run_migrations, schema_is_current};
+use qiaojian_shared::domain::doubt::Limits;
+use qiaojian_shared::guard::Comparing;
 use qiaojian_shared::secrets::SecretKey;
 use qiaojian_worker::{MailConfig, WorkerConfig};
 
@@ -172,10 +175,20 @@ impl Settings {
         })
     }
 
+    /// What a worker compares before it does anything.
+    pub fn comparing(&self) -> Comparing {
+        let limits = Limits {
+            silence: TimeDelta::days(self.longest_silence_days.into()),
+            ..Limits::default()
+        };
+        Comparing::in_directory(&self.data_dir, limits)
+    }
+
     /// How the worker is set up.
     pub fn worker(&self) -> Result<WorkerConfig, SettingsError> {
         Ok(WorkerConfig {
             mail: self.mail()?,
+            comparing: self.comparing(),
             ..WorkerConfig::new(&self.data_dir)
         })
     }

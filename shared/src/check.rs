@@ -2,6 +2,7 @@
 //! hold of every history, the read model, and the figures frozen in bulletins. It reads only.
 
 mod bulletins;
+mod dates;
 mod figures;
 mod histories;
 
@@ -29,6 +30,8 @@ text_enum! {
         Figures => "figures",
         /// Published bulletins: their digests, and their figures composed again.
         Bulletins => "bulletins",
+        /// That nothing is dated after today: what a clock that ran ahead has written.
+        Dates => "dates",
     }
 }
 
@@ -83,6 +86,7 @@ pub fn run(conn: &mut AnyConnection, check: Check, today: NaiveDate) -> StoreRes
         Check::Assignments => histories::assignments(conn),
         Check::Figures => figures::figures(conn, today),
         Check::Bulletins => bulletins::bulletins(conn),
+        Check::Dates => dates::dates(conn, today),
     }
 }
 

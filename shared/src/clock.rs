@@ -136,6 +136,9 @@ pub trait Clock: Send + Sync + 'static {
     fn today(&self) -> NaiveDate {
         self.now().date_in_shanghai()
     }
+
+    /// How long it is since some moment, by a clock that nobody can set: what two calls differ by has passed. A machine's sleep counts.
+    fn steady(&self) -> TimeDelta;
 }
 
 /// The machine's clock.
@@ -150,33 +153,71 @@ impl Clock for SystemClock {
     fn now(&self) -> UtcTime {
         Utc::now().into()
     }
+
+    #[cfg(target_os = "linux")]
+    fn steady(&self) -> TimeDelta {
+        let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        TimeDelta::new(since_boot.tv_sec, u32::try_from(since_boot.tv_nsec).unwrap_or(0))
+            .unwrap_or(TimeDelta::MAX)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that asks the machine for the time"
+    )]
+    fn steady(&self) -> TimeDelta {
+        static SINCE: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+        let since = SINCE.get_or_init(std::time::Instant::now);
+        TimeDelta::from_std(since.elapsed()).unwrap_or(TimeDelta::MAX)
+    }
 }
 
 /// A clock that stands still until it is told otherwise.
 #[derive(Debug)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    /// What it shows, in microseconds.
+    shown: AtomicI64,
+    /// By how much of that it was set wrong.
+    stepped: AtomicI64,
+}
 
 impl ManualClock {
     /// A clock that shows `at`.
     pub fn at(at: UtcTime) -> Self {
-        Self(AtomicI64::new(at.micros()))
+        Self {
+            shown: AtomicI64::new(at.micros()),
+            stepped: AtomicI64::new(0),
+        }
     }
 
     /// Shows `at` from now on; it may go back.
     pub fn set(&self, at: UtcTime) {
-        self.0.store(at.micros(), Ordering::SeqCst);
+        self.shown.store(at.micros(), Ordering::SeqCst);
     }
 
     /// Moves on (or back, when negative).
     pub fn advance(&self, delta: TimeDelta) {
-        self.0
+        self.shown
             .fetch_add(delta.num_microseconds().unwrap_or(0), Ordering::SeqCst);
+    }
+
+    /// Is set ahead (or back, when negative), though no time has passed.
+    pub fn step(&self, delta: TimeDelta) {
+        let micros = delta.num_microseconds().unwrap_or(0);
+        self.stepped.fetch_add(micros, Ordering::SeqCst);
+        self.shown.fetch_add(micros, Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> UtcTime {
-        UtcTime::from_micros(self.0.load(Ordering::SeqCst))
+        UtcTime::from_micros(self.shown.load(Ordering::SeqCst))
+    }
+
+    fn steady(&self) -> TimeDelta {
+        let passed = self.shown.load(Ordering::SeqCst) - self.stepped.load(Ordering::SeqCst);
+        TimeDelta::microseconds(passed)
     }
 }
 

@@ -89,6 +89,8 @@ id_types! {
     ActivityId;
     /// What a caller holds.
     TokenId;
+    /// One access token given for it (`jti`).
+    AccessTokenId;
     /// When bulletins are composed.
     ScheduleId;
     /// One period of one schedule.

@@ -13,6 +13,7 @@ pub mod documents;
 pub mod domain;
 pub mod figures;
 pub mod files;
+pub mod guard;
 pub mod ids;
 pub mod milestones;
 pub mod secrets;

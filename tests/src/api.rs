@@ -194,6 +194,7 @@ impl TestApi {
                     revoked_at: None,
                     revoked_seq: None,
                     last_used_at: None,
+                    secret_seq: 0,
                 };
                 tokens::create(&mut recording, &row)
             })

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use qiaojian_shared::guard::Comparing;
 
 use crate::channels::EmailCourier;
 use crate::faults::Faults;
@@ -33,6 +34,8 @@ pub struct WorkerConfig {
     pub longest_pass: Duration,
     /// How long sends may go on after the worker was asked to stop.
     pub drain: Duration,
+    /// What the worker compares before it does anything; in doubt it holds back.
+    pub comparing: Comparing,
     /// Where the process is made to die, in tests.
     pub faults: Faults,
 }
@@ -110,7 +113,7 @@ impl std::fmt::Debug for MailConfig {
 }
 
 impl WorkerConfig {
-    /// The defaults, with files below `data_dir`.
+    /// The defaults, with files below `data_dir`; of clocks it compares the machine's own alone.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),
@@ -124,6 +127,7 @@ impl WorkerConfig {
             claim_for: Duration::from_secs(30),
             longest_pass: Duration::from_secs(300),
             drain: Duration::from_secs(25),
+            comparing: Comparing::default(),
             faults: Faults::none(),
         }
     }

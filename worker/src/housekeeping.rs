@@ -50,7 +50,8 @@ pub(crate) async fn keep_house(worker: Worker, stop: CancellationToken, done: Ca
     loop {
         let draining = stop.is_cancelled();
         bounded(&done, beat(&worker, draining)).await;
-        if !draining && forgot_at.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
+        let in_doubt = worker.inner.guard.doubt(worker.inner.clock.as_ref()).is_some();
+        if !draining && !in_doubt && forgot_at.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
             forgot_at = Some(Instant::now());
             while bounded(&stop, forget(&worker)).await.unwrap_or(false) {}
             while bounded(&stop, freeze_texts(&worker)).await.unwrap_or(false) {}
@@ -67,7 +68,9 @@ pub(crate) async fn keep_house(worker: Worker, stop: CancellationToken, done: Ca
 pub(crate) async fn keep_noting(worker: Worker, stop: CancellationToken) {
     let look = async {
         loop {
-            while note(&worker).await {}
+            if worker.inner.guard.doubt(worker.inner.clock.as_ref()).is_none() {
+                while note(&worker).await {}
+            }
             sleep(NOTE_EVERY).await;
         }
     };

@@ -113,11 +113,23 @@ async fn supervised(worker: &Worker, stop: &CancellationToken) -> Result<bool, P
 }
 
 impl Worker {
+    /// Looks whether the clock and the database can be believed. In doubt nothing is composed, published, expired or sent.
+    async fn holds_back(&self) -> Result<bool, PassError> {
+        let inner = &self.inner;
+        let doubt = inner.guard.look(&inner.db, inner.clock.as_ref()).await?;
+        let held = doubt.map(|doubt| doubt.english());
+        inner.set_status(|status| status.held.clone_from(&held));
+        Ok(held.is_some())
+    }
+
     /// One look at everything: tick, compose, reclaim, deliver. `true` when there may be more to do at once.
     ///
     /// # Errors
     /// The first failure. Each step goes on from the rows the next time.
     pub async fn pass(&self, stop: &CancellationToken) -> Result<bool, PassError> {
+        if self.holds_back().await? {
+            return Ok(false);
+        }
         let ticked = self.tick().await?;
         let composed = if stop.is_cancelled() {
             Default::default()

@@ -26,4 +26,6 @@ pub struct WorkerStatus {
     pub failed_passes: u32,
     /// What the last failed one said.
     pub last_error: Option<String>,
+    /// Why it holds back, while the clock or the database is in doubt.
+    pub held: Option<String>,
 }

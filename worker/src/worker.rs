@@ -9,6 +9,7 @@ use qiaojian_shared::clock::{Clock, Entropy, UtcTime};
 use qiaojian_shared::db::{AnyConnection, Db};
 use qiaojian_shared::domain::delivery::Channel;
 use qiaojian_shared::domain::period::Period;
+use qiaojian_shared::guard::Guard;
 use qiaojian_shared::ids::NodeId;
 use qiaojian_shared::store::StoreResult;
 use qiaojian_shared::store::bulletins::{BulletinKey, ComposedBulletin};
@@ -96,6 +97,7 @@ pub(crate) struct Inner {
     pub started_at: UtcTime,
     pub wake: Arc<Notify>,
     pub status: Mutex<WorkerStatus>,
+    pub guard: Guard,
     pub listener: Option<Listener>,
     /// How far the ledger was looked at for milestones.
     pub looked: tokio::sync::Mutex<Looked>,
@@ -117,6 +119,7 @@ impl Worker {
         let node = NodeId::generate(clock.as_ref(), entropy.as_ref());
         let inner = Inner {
             started_at: clock.now(),
+            guard: Guard::new(config.comparing.clone(), clock.as_ref()),
             config,
             db,
             clock,

@@ -12,6 +12,19 @@ use qiaojian_shared::domain::access::Scope;
 use super::Principal;
 use crate::problem::ApiError;
 
+/// Any verified caller, whatever it may do: for what a client may always know of itself.
+pub struct AnyCaller(pub Arc<Principal>);
+
+impl FromRequest for AnyCaller {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let principal = request.extensions().get::<Arc<Principal>>().cloned();
+        ready(principal.map(Self).ok_or_else(ApiError::token_missing))
+    }
+}
+
 /// The scope a route needs, as a type.
 pub trait Needs: 'static {
     /// The scope.

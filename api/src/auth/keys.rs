@@ -27,6 +27,9 @@ pub struct Claims {
     pub iat: i64,
     pub exp: i64,
     pub jti: String,
+    /// The tick at which the client got the secret it was given for; 0 for its first.
+    #[serde(default)]
+    pub secret_seq: i64,
 }
 
 /// The keys as loaded from the database.

@@ -9,7 +9,7 @@ use qiaojian_shared::clock::{Clock, Entropy, UtcTime};
 use qiaojian_shared::db::{AnyConnection, Db, snapshot};
 use qiaojian_shared::domain::access::{read_scopes, write_scopes};
 use qiaojian_shared::domain::token::TokenStatus;
-use qiaojian_shared::ids::TokenId;
+use qiaojian_shared::ids::{AccessTokenId, TokenId};
 use qiaojian_shared::secrets::SecretKey;
 use qiaojian_shared::store::ledger::Position;
 use qiaojian_shared::store::tokens::TokenInArea;
@@ -34,8 +34,9 @@ pub struct Authority {
     revoked: RwLock<HashSet<TokenId>>,
     /// Up to which position of the ledger revocations are known.
     seen: Mutex<Option<Position>>,
-    /// How often the tree changed since the start, as far as is known: a moved area changes what its callers see.
-    tree_changes: AtomicU64,
+    /// How often what is remembered became doubtful since the start, as far as is known: a moved area changes what its callers see, a new
+    /// secret ends what was given for the old one.
+    doubts: AtomicU64,
     /// When the database was last asked, in milliseconds since `started`.
     asked_at: AtomicI64,
     started: Instant,
@@ -54,7 +55,7 @@ impl Authority {
             remembered: Cache::new(REMEMBERED),
             revoked: RwLock::default(),
             seen: Mutex::default(),
-            tree_changes: AtomicU64::default(),
+            doubts: AtomicU64::default(),
             asked_at: AtomicI64::new(i64::MIN),
             started: Instant::now(),
         })
@@ -77,6 +78,7 @@ impl Authority {
             iat: now.unix_seconds(),
             exp: (now.unix_seconds() + ACCESS_TOKEN_SECONDS).min(holder.token.expires_at.unix_seconds()),
             jti: jti.to_string(),
+            secret_seq: holder.token.secret_seq,
         };
         self.keys
             .sign(&claims)
@@ -108,10 +110,16 @@ impl Authority {
             return Err(ApiError::token_expired());
         }
         let id: TokenId = claims.sub.parse().map_err(|_| ApiError::token_unknown())?;
+        let access: AccessTokenId = claims.jti.parse().map_err(|_| ApiError::token_unknown())?;
         // Noted before the row is read: a change in between makes the memory stale, never fresh.
-        let tree_before = self.tree_changes.load(Ordering::Acquire);
+        let doubts_before = self.doubts.load(Ordering::Acquire);
         let holder = db
-            .read(move |conn| tokens::by_id(conn, id).map_err(ApiError::from))
+            .read(move |conn| {
+                if tokens::is_access_revoked(conn, access)? {
+                    return Err(ApiError::token_revoked());
+                }
+                Ok(tokens::by_id(conn, id)?)
+            })
             .await?;
         let principal = Arc::new(principal_of(
             holder.ok_or_else(ApiError::token_unknown)?,
@@ -119,7 +127,7 @@ impl Authority {
             expires_at,
             now,
         )?);
-        if self.tree_changes.load(Ordering::Acquire) == tree_before {
+        if self.doubts.load(Ordering::Acquire) == doubts_before {
             self.remembered.insert(bearer.into(), Arc::clone(&principal));
         }
         Ok(principal)
@@ -131,6 +139,20 @@ impl Authority {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(token);
+    }
+
+    /// Believes nothing of what it remembers, so that an access token that has just ended is refused by this process at once; others see it
+    /// within a second.
+    pub(crate) fn forget_access(&self) {
+        self.doubts.fetch_add(1, Ordering::AcqRel);
+        self.remembered.clear();
+    }
+
+    /// The client and the id of an access token, and when it ends; none where it was not signed here.
+    pub(crate) fn read_access(&self, bearer: &str) -> Option<(TokenId, AccessTokenId, UtcTime)> {
+        let claims = self.keys.verify(bearer)?;
+        let ends = UtcTime::from_micros(claims.exp.saturating_mul(1_000_000));
+        Some((claims.sub.parse().ok()?, claims.jti.parse().ok()?, ends))
     }
 
     /// The public keys.
@@ -185,9 +207,8 @@ impl Authority {
         }
         known.extend(changes.revoked);
         drop(known);
-        if changes.is_anew || changes.tree {
-            self.tree_changes.fetch_add(1, Ordering::AcqRel);
-            self.remembered.clear();
+        if changes.is_anew || changes.tree || changes.access {
+            self.forget_access();
         }
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(changes.here);
     }
@@ -201,6 +222,8 @@ struct Changes {
     revoked: Vec<TokenId>,
     /// Whether the tree changed.
     tree: bool,
+    /// Whether access tokens ended before their time.
+    access: bool,
 }
 
 impl Changes {
@@ -220,6 +243,7 @@ impl Changes {
             } else {
                 Vec::new()
             },
+            access: is_new && tokens::access_ended_after(conn, seq)?,
             tree: is_new && areas::last_change(conn)? > seq,
             here,
         })
@@ -232,7 +256,7 @@ fn principal_of(
     expires_at: UtcTime,
     now: UtcTime,
 ) -> Result<Principal, ApiError> {
-    if holder.token.status == TokenStatus::Revoked {
+    if holder.token.status == TokenStatus::Revoked || claims.secret_seq < holder.token.secret_seq {
         return Err(ApiError::token_revoked());
     }
     if holder.token.expires_at <= now {

@@ -7,6 +7,7 @@ use actix_web::http::StatusCode;
 use qiaojian_shared::db::DbError;
 use qiaojian_shared::domain::access::Scope;
 use qiaojian_shared::domain::area::unknown_area;
+use qiaojian_shared::domain::doubt::Doubt;
 use qiaojian_shared::domain::{RefusedTransition, Violation};
 use qiaojian_shared::store::StoreError;
 
@@ -201,6 +202,32 @@ impl ApiError {
             Text::new(
                 "请以 application/json 发送正文。",
                 "Send the body as application/json.",
+            ),
+        )
+    }
+
+    /// 503: the clock or the database is in doubt, and a person has to look.
+    pub fn clock_in_doubt(doubt: Doubt) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "clock_in_doubt",
+            Text::new("时钟或数据库存疑", "Clock or database in doubt"),
+            Text::new(
+                format!("暂停写入：{}", doubt.chinese()),
+                format!("Nothing is written: {}", doubt.english()),
+            ),
+        )
+    }
+
+    /// 415: a compressed body.
+    pub fn encoded_body() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "encoded_body",
+            Text::new("不支持压缩的正文", "Compressed body"),
+            Text::new(
+                "请直接发送正文，不要压缩，也不要带 Content-Encoding。",
+                "Send the body as it is, without Content-Encoding.",
             ),
         )
     }

@@ -77,7 +77,7 @@ pub(super) fn conflict_text(code: &str) -> (&'static str, &'static str) {
             "The token is revoked. Issue a new one.",
         ),
         "token_beyond" => (
-            "该令牌的权限超出本人，不能更换其密钥；请由权限更高的管理员操作。",
+            "该令牌的权限超出本人，不能更换密钥、续期或撤销；请由权限更高的管理员操作。",
             "The token may do more than you. Ask an administrator who holds its scopes.",
         ),
         "request_in_progress" => (

@@ -9,6 +9,7 @@ mod endpoints;
 mod figures;
 mod gaps;
 mod health;
+mod me;
 mod milestones;
 mod notices;
 mod oauth;
@@ -43,11 +44,13 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
                 .service(gaps::tasks::issue_to_gaps)
                 .service(milestones::list::list)
                 .service(changes::list::list)
+                .service(me::me)
                 .service(tokens::list::list)
                 .service(tokens::create::create)
                 .service(tokens::get::get)
                 .service(tokens::revoke::revoke)
                 .service(tokens::rotate::rotate)
+                .service(tokens::renew::renew)
                 .service(organizations::list::list)
                 .service(organizations::create::create)
                 .service(organizations::batch::batch)

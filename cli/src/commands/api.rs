@@ -15,7 +15,7 @@ pub async fn run(settings: &Settings, stop: CancellationToken) -> anyhow::Result
     let database = settings.database()?;
     let app = waiting::ready(&database, Some(&listening), &stop, async || {
         let parts = settings.parts(Schema::Present).await?;
-        process::app(&parts, &secrets).await
+        process::app(&parts, &secrets, settings.comparing()).await
     })
     .await?;
     match app {

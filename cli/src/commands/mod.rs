@@ -6,6 +6,7 @@ pub mod demo;
 pub mod import;
 pub mod migrate;
 pub mod openapi;
+pub mod resume;
 pub mod token;
 pub mod up;
 pub mod worker;

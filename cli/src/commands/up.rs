@@ -37,7 +37,7 @@ pub async fn run(settings: &Settings, up: &Up, stop: CancellationToken) -> anyho
             load_demo_at_first_start(&parts, settings).await?;
         }
         let admin = ensure_admin(&parts, settings, &base).await?;
-        let app = process::app(&parts, &secrets).await?;
+        let app = process::app(&parts, &secrets, settings.comparing()).await?;
         Ok::<_, anyhow::Error>((parts, app, admin))
     })
     .await?;
@@ -123,7 +123,7 @@ async fn ensure_admin(parts: &Parts, settings: &Settings, base: &str) -> anyhow:
                 Some(id) => tokens::by_id(conn, id)?.is_some(),
                 None => false,
             };
-            let any_token = !tokens::list(conn, &Subtree::everything(), None, None, 1)?.is_empty();
+            let any_token = !tokens::list(conn, &Subtree::everything(), (None, None), None, 1)?.is_empty();
             let filter = areas::Filter {
                 levels: vec![Level::Province],
                 ..areas::Filter::default()

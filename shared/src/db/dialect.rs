@@ -47,6 +47,21 @@ macro_rules! on_either {
 }
 pub(crate) use on_either;
 
+/// PostgreSQL's timeline, which changes when another server becomes the primary; none on a standby, and none on SQLite.
+///
+/// # Errors
+/// The database's.
+pub fn timeline(conn: &mut AnyConnection) -> QueryResult<Option<String>> {
+    let AnyConnection::Postgres(conn) = conn else {
+        return Ok(None);
+    };
+    let of_log = "CASE WHEN pg_is_in_recovery() THEN NULL ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END";
+    diesel::select(diesel::dsl::sql::<
+        diesel::sql_types::Nullable<diesel::sql_types::Text>,
+    >(of_log))
+    .get_result(conn)
+}
+
 /// Has PostgreSQL plan anew what it planned for tables that have grown since within the transaction: the checks of foreign keys, planned
 /// when a table was empty, would read all of it for each row. SQLite plans nothing by size.
 ///

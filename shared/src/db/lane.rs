@@ -4,12 +4,13 @@
 //! delays another by one of them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread;
-
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use diesel::connection::{Connection, TransactionManager as _};
+use diesel::connection::{Connection, SimpleConnection as _, TransactionManager as _};
 use tokio::sync::oneshot;
 
 use super::fair::{FairQueue, Full, current_share};
@@ -102,13 +103,15 @@ impl Lane {
         order: Order,
     ) -> Result<Self, OpenError> {
         let (jobs, source) = queue(order);
+        let lost = Arc::new(AtomicU64::new(0));
         for index in 0..threads.max(1) {
             let conn = url.connect_read_only()?;
             let (source, url, held) = (source.clone(), url.clone(), Held::begin());
+            let lost = Arc::clone(&lost);
             thread::Builder::new()
                 .name(format!("{name}-{index}"))
                 .spawn(move || {
-                    serve(&source, &url, conn);
+                    serve(&source, &url, &lost, conn);
                     drop(held);
                 })
                 .map_err(|error| OpenError::Setup(error.to_string()))?;
@@ -147,13 +150,23 @@ impl Lane {
     }
 }
 
-/// A lost connection is made anew for the next job; while that cannot be had, jobs are answered at once and not run.
-fn serve(source: &Source, url: &DatabaseUrl, conn: AnyConnection) {
+/// A PostgreSQL connection that was not used for so long is asked whether it still lives before a job gets it: after a failover it does not,
+/// and the job would be refused though a new one could be had. A busy one is not asked.
+const DOUBTFUL_AFTER: Duration = Duration::from_millis(50);
+
+/// A lost connection is made anew for the next job; while that cannot be had, jobs are answered at once and not run. Where one thread of the
+/// lane has lost its connection, the others ask theirs as well.
+fn serve(source: &Source, url: &DatabaseUrl, lost: &AtomicU64, conn: AnyConnection) {
     let mut good = Some(conn);
+    let mut used = Instant::now();
+    let mut lost_seen = lost.load(Ordering::Acquire);
     while let Some(job) = source.next() {
-        let kept = good
-            .take()
-            .and_then(|mut conn| (!is_broken(&mut conn)).then_some(conn));
+        let lost_now = lost.load(Ordering::Acquire);
+        let is_doubtful = used.elapsed() > DOUBTFUL_AFTER || lost_now != lost_seen;
+        lost_seen = lost_now;
+        let kept = good.take().and_then(|mut conn| {
+            (!is_broken(&mut conn) && (!is_doubtful || lives(&mut conn))).then_some(conn)
+        });
         let mut conn = match kept.map_or_else(|| url.connect_read_only(), Ok) {
             Ok(conn) => conn,
             Err(error) => {
@@ -163,7 +176,18 @@ fn serve(source: &Source, url: &DatabaseUrl, conn: AnyConnection) {
         };
         if job(Ok(&mut conn)) {
             good = Some(conn);
+        } else {
+            lost.fetch_add(1, Ordering::AcqRel);
         }
+        used = Instant::now();
+    }
+}
+
+/// Whether the server answers on this connection. An SQLite file does not go away.
+fn lives(conn: &mut AnyConnection) -> bool {
+    match conn {
+        AnyConnection::Postgres(conn) => conn.batch_execute("SELECT 1").is_ok(),
+        AnyConnection::Sqlite(_) => true,
     }
 }
 

@@ -464,6 +464,19 @@ diesel::table! {
         revoked_at -> Nullable<SqlInstant>,
         revoked_seq -> Nullable<BigInt>,
         last_used_at -> Nullable<SqlInstant>,
+        secret_seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{SqlInstant, SqlUuid};
+
+    revoked_access_tokens (id) {
+        id -> SqlUuid,
+        token_id -> SqlUuid,
+        revoked_seq -> BigInt,
+        expires_at -> SqlInstant,
     }
 }
 

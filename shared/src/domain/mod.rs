@@ -9,6 +9,7 @@ pub mod bulletin;
 pub mod change;
 pub mod dates;
 pub mod delivery;
+pub mod doubt;
 pub mod establishment;
 pub mod history;
 pub mod mask;
@@ -20,6 +21,7 @@ pub mod rule;
 pub mod schedule;
 pub mod task;
 pub mod token;
+pub mod unseen;
 pub mod violation;
 
 pub use violation::Violation;

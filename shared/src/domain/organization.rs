@@ -14,7 +14,7 @@ pub use unveiling::{Unveiled, Unveiling};
 
 use super::access::Post;
 use super::area::Level;
-use super::violation::{NAME_CHARS, TEXT_CHARS, check_optional_text, check_text};
+use super::violation::{NAME_CHARS, TEXT_CHARS, check_line, check_optional_line, check_optional_text};
 use super::{RefusedTransition, Violation};
 
 text_enum! {
@@ -291,15 +291,15 @@ impl Facts {
     /// Everything that is wrong with recording this in an area of `level` today (Asia/Shanghai).
     pub fn violations(&self, level: Level, today: NaiveDate) -> Vec<Violation> {
         let mut found = self.life.violations(today);
-        check_text(&mut found, "/name", &self.name, NAME_CHARS);
-        check_optional_text(
+        check_line(&mut found, "/name", &self.name, NAME_CHARS);
+        check_optional_line(
             &mut found,
             "/approval/doc_no",
             self.approval_doc_no.as_deref(),
             NAME_CHARS,
         );
-        check_optional_text(&mut found, "/replaces", self.replaces.as_deref(), NAME_CHARS);
-        check_optional_text(
+        check_optional_line(&mut found, "/replaces", self.replaces.as_deref(), NAME_CHARS);
+        check_optional_line(
             &mut found,
             "/affiliation",
             self.affiliation.as_deref(),
@@ -308,7 +308,7 @@ impl Facts {
         check_optional_text(&mut found, "/note", self.note.as_deref(), TEXT_CHARS);
         for (pointer, item) in self.five_have.items() {
             let doc_no = item.and_then(|item| item.doc_no.as_deref());
-            check_optional_text(&mut found, pointer, doc_no, NAME_CHARS);
+            check_optional_line(&mut found, pointer, doc_no, NAME_CHARS);
         }
         if !self.kind.may_stand_at(level) {
             found.push(self.kind.not_at(level));

@@ -8,7 +8,7 @@ pub use current::{Candidate, Choice, choose};
 
 use super::Violation;
 use super::organization::PreciseDate;
-use super::violation::{NAME_CHARS, TEXT_CHARS, check_optional_text, check_text};
+use super::violation::{NAME_CHARS, TEXT_CHARS, check_line, check_optional_text};
 
 text_enum! {
     /// Which side of the comparison an area is on.
@@ -43,11 +43,11 @@ impl Facts {
     /// Everything that is wrong with them.
     pub fn violations(&self) -> Vec<Violation> {
         let mut found = Vec::new();
-        check_text(&mut found, "/code", &self.code, NAME_CHARS);
-        check_text(&mut found, "/title", &self.title, NAME_CHARS);
+        check_line(&mut found, "/code", &self.code, NAME_CHARS);
+        check_line(&mut found, "/title", &self.title, NAME_CHARS);
         check_optional_text(&mut found, "/note", self.note.as_deref(), TEXT_CHARS);
         for alias in &self.aliases {
-            check_text(&mut found, "/aliases", alias, NAME_CHARS);
+            check_line(&mut found, "/aliases", alias, NAME_CHARS);
         }
         if self.aliases.len() > MOST_ALIASES {
             found.push(Violation::new(

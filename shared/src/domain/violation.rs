@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use chrono::NaiveDate;
 
+use super::unseen::is_unseen;
+
 /// What is wrong, where, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
@@ -88,7 +90,36 @@ pub fn check_text(violations: &mut Vec<Violation>, pointer: &'static str, text: 
     }
 }
 
+/// The same for a text of one line, such as a name or a number: it has no line breaks, and nothing that a reader does not see.
+pub fn check_line(violations: &mut Vec<Violation>, pointer: &'static str, text: &str, most: usize) {
+    let unseen = text.chars().find(|character| is_unseen(*character));
+    match unseen {
+        None => check_text(violations, pointer, text, most),
+        Some(character) => {
+            let code = u32::from(character);
+            violations.push(Violation::new(
+                pointer,
+                "unseen_character",
+                format!("含有换行或看不见的字符（U+{code:04X}），请删除。"),
+                format!("It has a line break or a character that nobody sees (U+{code:04X}). Remove it."),
+            ));
+        }
+    }
+}
+
 /// The same for a text that may be missing.
+pub fn check_optional_line(
+    violations: &mut Vec<Violation>,
+    pointer: &'static str,
+    text: Option<&str>,
+    most: usize,
+) {
+    if let Some(text) = text {
+        check_line(violations, pointer, text, most);
+    }
+}
+
+/// Checks a text that may be missing as [`check_text`] does.
 pub fn check_optional_text(
     violations: &mut Vec<Violation>,
     pointer: &'static str,

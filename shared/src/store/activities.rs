@@ -18,7 +18,7 @@ use crate::domain::access::Post;
 use crate::domain::activity::ActivityKind;
 use crate::domain::dates::Precision;
 use crate::domain::organization::PreciseDate;
-use crate::domain::violation::{NAME_CHARS, TEXT_CHARS, check_optional_text};
+use crate::domain::violation::{NAME_CHARS, TEXT_CHARS, check_optional_line, check_optional_text};
 use crate::ids::{ActivityId, AreaId, ProgramId};
 use crate::store::Moment;
 use crate::store::predicates::{area_by, head, known_at, last_area, within, within_or_ended};
@@ -247,8 +247,8 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewActivity) -> StoreResu
 
 fn check(new: &NewActivity) -> StoreResult<()> {
     let mut violations = Vec::new();
-    check_optional_text(&mut violations, "/doc_no", new.doc_no.as_deref(), NAME_CHARS);
-    check_optional_text(&mut violations, "/category", new.category.as_deref(), NAME_CHARS);
+    check_optional_line(&mut violations, "/doc_no", new.doc_no.as_deref(), NAME_CHARS);
+    check_optional_line(&mut violations, "/category", new.category.as_deref(), NAME_CHARS);
     check_optional_text(&mut violations, "/note", new.note.as_deref(), TEXT_CHARS);
     if violations.is_empty() {
         Ok(())

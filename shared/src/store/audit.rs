@@ -192,6 +192,18 @@ pub struct Chain {
     pub first_break: Option<(i64, i16)>,
 }
 
+/// Whether something of this noun and verb was recorded after a tick.
+///
+/// # Errors
+/// The database's.
+pub fn has_since(conn: &mut AnyConnection, seq: i64, (resource, verb): (&str, &str)) -> QueryResult<bool> {
+    use audit_entries as e;
+    let found = e::table
+        .filter(e::seq.gt(seq))
+        .filter(e::resource.eq(resource).and(e::verb.eq(verb)));
+    diesel::select(diesel::dsl::exists(found)).get_result(conn)
+}
+
 /// Reads the whole chain, in parts. Run it in one snapshot (`db::snapshot`), so that nothing is appended meanwhile.
 ///
 /// # Errors

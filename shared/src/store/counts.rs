@@ -13,7 +13,7 @@ use crate::db::AnyConnection;
 use crate::db::schema::area_counts;
 use crate::digest::digest_of;
 use crate::domain::Violation;
-use crate::domain::violation::{NAME_CHARS, check_text};
+use crate::domain::violation::{NAME_CHARS, check_line};
 use crate::ids::{AreaId, CountId};
 
 /// The most that is taken for a count.
@@ -52,7 +52,7 @@ impl NewCount {
     /// Everything that is wrong with it today (Asia/Shanghai).
     fn violations(&self, today: NaiveDate) -> Vec<Violation> {
         let mut found = Vec::new();
-        check_text(&mut found, "/source", &self.source, NAME_CHARS);
+        check_line(&mut found, "/source", &self.source, NAME_CHARS);
         if self.counted_on > today {
             found.push(Violation::in_future("/counted_on", today));
         }

@@ -1,6 +1,6 @@
 //! What callers hold. The secret itself is never stored, only its hash.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use diesel::prelude::*;
 use serde::Serialize;
@@ -11,11 +11,11 @@ use super::ledger::Recording;
 use super::{StoreError, StoreResult, unless_stale};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
-use crate::db::schema::{area_versions, tokens};
+use crate::db::schema::{area_versions, revoked_access_tokens, tokens};
 use crate::digest::digest_of;
 use crate::domain::access::{Post, Role, Scope, read_scopes, write_scopes};
 use crate::domain::token::TokenStatus;
-use crate::ids::{AreaId, TokenId};
+use crate::ids::{AccessTokenId, AreaId, TokenId};
 use crate::store::predicates::{last_area, within};
 
 /// A token's row.
@@ -40,6 +40,8 @@ pub struct TokenRow {
     pub revoked_at: Option<UtcTime>,
     pub revoked_seq: Option<i64>,
     pub last_used_at: Option<UtcTime>,
+    /// The ledger's tick at which it got its present secret by a change; 0 for its first. Access tokens given before are refused.
+    pub secret_seq: i64,
 }
 
 /// A token with the area it is bound to.
@@ -88,7 +90,7 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: TokenId) -> StoreRe
 pub fn list(
     conn: &mut AnyConnection,
     visible: &Subtree,
-    status: Option<TokenStatus>,
+    (status, created_by): (Option<TokenStatus>, Option<TokenId>),
     after: Option<TokenId>,
     limit: i64,
 ) -> QueryResult<Vec<TokenInArea>> {
@@ -100,10 +102,27 @@ pub fn list(
     if let Some(status) = status {
         query = query.filter(tokens::status.eq(status));
     }
+    if let Some(creator) = created_by {
+        query = query.filter(tokens::created_by.eq(creator));
+    }
     if let Some(after) = after {
         query = query.filter(tokens::id.gt(after));
     }
     query.load(conn)
+}
+
+/// Those of these tokens that belong to `visible`.
+///
+/// # Errors
+/// The database's.
+pub fn among(conn: &mut AnyConnection, visible: &Subtree, ids: &[TokenId]) -> QueryResult<HashSet<TokenId>> {
+    let found: Vec<TokenId> = tokens::table
+        .inner_join(last_area!(tokens::area_id))
+        .filter(within!(visible))
+        .filter(tokens::id.eq_any(ids))
+        .select(tokens::id)
+        .load(conn)?;
+    Ok(found.into_iter().collect())
 }
 
 /// A token to be issued.
@@ -143,6 +162,7 @@ pub fn issue(recording: &mut Recording<'_, '_>, new: &NewToken) -> StoreResult<(
         revoked_at: None,
         revoked_seq: None,
         last_used_at: None,
+        secret_seq: 0,
     };
     create(recording, &row)
 }
@@ -159,8 +179,19 @@ fn find_at(
     Ok(found)
 }
 
-/// Gives a token another secret; the old one is refused from now on. Whoever gets the secret can do what the token may, so `granted`,
-/// what the caller may itself, has to cover it.
+/// Whoever changes a token must be able to do all that it may do, itself: `granted` has to cover it.
+fn unless_beyond(found: &TokenInArea, granted: &BTreeSet<Scope>) -> StoreResult<()> {
+    // A word that is no scope any more grants nothing.
+    let held = read_scopes(&found.token.scopes).unwrap_or_default();
+    if held.is_subset(granted) {
+        Ok(())
+    } else {
+        Err(StoreError::Conflict("token_beyond"))
+    }
+}
+
+/// Gives a token another secret; the old one, and the access tokens given for it, are refused from now on. Whoever gets the secret can do
+/// what the token may, so `granted`, what the caller may itself, has to cover it.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `token_revoked` or `token_beyond`, or the database's.
@@ -173,19 +204,16 @@ pub fn rotate(
     secret_hash: &str,
 ) -> StoreResult<TokenInArea> {
     let found = find_at(recording, visible, id, expected)?;
-    // A word that is no scope any more grants nothing.
-    let held = read_scopes(&found.token.scopes).unwrap_or_default();
-    if !held.is_subset(granted) {
-        return Err(StoreError::Conflict("token_beyond"));
-    }
+    unless_beyond(&found, granted)?;
     if found.token.status == TokenStatus::Revoked {
         return Err(StoreError::Conflict("token_revoked"));
     }
-    let at = recording.recorded().at;
+    let recorded = recording.recorded();
     diesel::update(tokens::table.find(id))
         .set((
             tokens::secret_hash.eq(secret_hash),
-            tokens::updated_at.eq(at),
+            tokens::secret_seq.eq(recorded.seq),
+            tokens::updated_at.eq(recorded.at),
             tokens::version.eq(tokens::version + 1),
         ))
         .execute(recording.conn())?;
@@ -231,6 +259,70 @@ pub fn create(recording: &mut Recording<'_, '_>, row: &TokenRow) -> StoreResult<
     Ok(())
 }
 
+/// Lets a token live until `expires_at`, under its id and with its secret; one that has expired is in force again. `granted`, what the caller
+/// may itself, has to cover it.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `token_revoked` or `token_beyond`, or the database's.
+pub fn renew(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    (id, expected): (TokenId, Option<i64>),
+    granted: &BTreeSet<Scope>,
+    expires_at: UtcTime,
+) -> StoreResult<TokenInArea> {
+    let found = find_at(recording, visible, id, expected)?;
+    unless_beyond(&found, granted)?;
+    if found.token.status == TokenStatus::Revoked {
+        return Err(StoreError::Conflict("token_revoked"));
+    }
+    diesel::update(tokens::table.find(id))
+        .set((
+            tokens::expires_at.eq(expires_at),
+            tokens::updated_at.eq(recording.recorded().at),
+            tokens::version.eq(tokens::version + 1),
+        ))
+        .execute(recording.conn())?;
+    changed(recording, "renew", visible, &found)
+}
+
+/// Revokes a token for good, for a caller that may do `granted` itself; with `descendants` also those of `visible` that it issued, and those
+/// that they issued. Revoking a revoked one changes nothing. Gives it, and how many others were revoked.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `token_beyond`, or the database's.
+pub fn revoke_for(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    (id, expected): (TokenId, Option<i64>),
+    granted: &BTreeSet<Scope>,
+    descendants: bool,
+) -> StoreResult<(TokenInArea, usize)> {
+    let found = find_at(recording, visible, id, expected)?;
+    unless_beyond(&found, granted)?;
+    let mut others = 0;
+    let mut issuers = if descendants { vec![id] } else { Vec::new() };
+    while !issuers.is_empty() {
+        let issued: Vec<TokenId> = tokens::table
+            .filter(tokens::created_by.eq_any(&issuers))
+            .order(tokens::id)
+            .select(tokens::id)
+            .load(recording.conn())?;
+        for token in &issued {
+            let Some(found) = by_id(recording.conn(), *token)? else {
+                continue;
+            };
+            if found.token.status == TokenStatus::Active && visible.contains(&found.area_path) {
+                unless_beyond(&found, granted)?;
+                revoke(recording, visible, *token, None)?;
+                others += 1;
+            }
+        }
+        issuers = issued;
+    }
+    Ok((revoke(recording, visible, id, None)?, others))
+}
+
 /// Revokes a token for good. Revoking a revoked one changes nothing.
 ///
 /// # Errors
@@ -267,6 +359,61 @@ pub fn revoked_after(conn: &mut AnyConnection, seq: i64) -> QueryResult<Vec<Toke
         .filter(tokens::revoked_seq.is_not_null().and(tokens::revoked_seq.gt(seq)))
         .select(tokens::id)
         .load(conn)
+}
+
+/// Refuses one access token from now on, and forgets those whose time is over anyhow.
+///
+/// # Errors
+/// The database's.
+pub fn revoke_access(
+    recording: &mut Recording<'_, '_>,
+    id: AccessTokenId,
+    token: TokenId,
+    expires_at: UtcTime,
+) -> StoreResult<()> {
+    use revoked_access_tokens as r;
+    if is_access_revoked(recording.conn(), id)? {
+        return Ok(());
+    }
+    let recorded = recording.recorded();
+    diesel::delete(r::table.filter(r::expires_at.le(recorded.at))).execute(recording.conn())?;
+    diesel::insert_into(r::table)
+        .values((
+            r::id.eq(id),
+            r::token_id.eq(token),
+            r::revoked_seq.eq(recorded.seq),
+            r::expires_at.eq(expires_at),
+        ))
+        .execute(recording.conn())?;
+    recording.audit(&Entry {
+        verb: "revoke_access",
+        resource: "token",
+        id: &token.to_string(),
+        area: None,
+        before: None,
+        after: None,
+    })?;
+    Ok(())
+}
+
+/// Whether an access token was given up.
+///
+/// # Errors
+/// The database's.
+pub fn is_access_revoked(conn: &mut AnyConnection, id: AccessTokenId) -> QueryResult<bool> {
+    use revoked_access_tokens as r;
+    diesel::select(diesel::dsl::exists(r::table.find(id))).get_result(conn)
+}
+
+/// Whether a token got another secret, or an access token was given up, after `seq`.
+///
+/// # Errors
+/// The database's.
+pub fn access_ended_after(conn: &mut AnyConnection, seq: i64) -> QueryResult<bool> {
+    use revoked_access_tokens as r;
+    let rotated = diesel::dsl::exists(tokens::table.filter(tokens::secret_seq.gt(seq.max(0))));
+    let given_up = diesel::dsl::exists(r::table.filter(r::revoked_seq.gt(seq)));
+    diesel::select(rotated.or(given_up)).get_result(conn)
 }
 
 /// Notes that the token was used.

@@ -7,6 +7,9 @@ use crate::db::AnyConnection;
 use crate::db::schema::worker_nodes;
 use crate::ids::NodeId;
 
+/// Workers looked at for what holds them back: those heard of last.
+const FEW: i64 = 5;
+
 /// One run of a worker.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = worker_nodes)]
@@ -57,4 +60,24 @@ pub fn list(conn: &mut AnyConnection) -> QueryResult<Vec<WorkerNodeRow>> {
         .order(worker_nodes::heartbeat_at.desc())
         .select(WorkerNodeRow::as_select())
         .load(conn)
+}
+
+/// Why a worker that lives holds back, if one does.
+///
+/// # Errors
+/// The database's.
+pub fn held(conn: &mut AnyConnection) -> QueryResult<Option<String>> {
+    #[derive(serde::Deserialize)]
+    struct Held {
+        held: Option<String>,
+    }
+    let newest: Vec<String> = worker_nodes::table
+        .filter(worker_nodes::draining.eq(false))
+        .order(worker_nodes::heartbeat_at.desc())
+        .limit(FEW)
+        .select(worker_nodes::status)
+        .load(conn)?;
+    Ok(newest
+        .iter()
+        .find_map(|status| serde_json::from_str::<Held>(status).ok()?.held))
 }

@@ -141,7 +141,7 @@ pub async fn list(
     security(("oauth" = ["counts:write"])),
     params(
         ("code" = String, Path, description = "The area's code"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body = CountInput,
     responses(

@@ -43,7 +43,7 @@ pub struct AreaInput {
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:write"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
     request_body = AreaInput,
     responses(
         (status = 201, description = "Added", body = Area),

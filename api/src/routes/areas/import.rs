@@ -53,7 +53,7 @@ pub struct AreaImportParams {
     security(("oauth" = ["area:write"])),
     params(
         AreaImportParams,
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and file: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and file: same answer for 30 days")
     ),
     request_body(description = "The file as it is, at most 8 MiB", content(
         (String = "text/csv"),

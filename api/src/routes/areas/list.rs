@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 use super::wire::{self, Area};
 use crate::app::App;
 use crate::auth::{Caller, needs};
-use crate::extract::{List, Params};
+use crate::extract::{List, Params, check_search};
 use crate::moment::Times;
 use crate::page::{self, Page, Window};
 use crate::problem::{ApiError, Problem};
@@ -71,6 +71,7 @@ pub async fn list(
         limit,
         cursor,
     } = params.0;
+    check_search(q.as_deref())?;
     let window = Window::<String>::new(&request, limit, cursor.as_deref())?;
     let (times, today) = (Times { as_of, known_at }, app.today());
     let caller = caller.principal();

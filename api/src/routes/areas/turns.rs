@@ -151,7 +151,7 @@ async fn turn_round(
     params(
         ("code" = String, Path, description = "The area's code"),
         ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body = RenameInput,
     responses(
@@ -198,7 +198,7 @@ pub async fn rename(
     params(
         ("code" = String, Path, description = "The area's code"),
         ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body = RekindAreaInput,
     responses(
@@ -236,7 +236,7 @@ pub async fn rekind(
     params(
         ("code" = String, Path, description = "The area's code"),
         ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body = MoveAreaInput,
     responses(
@@ -280,7 +280,7 @@ pub async fn move_(
     params(
         ("code" = String, Path, description = "The area's code"),
         ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body = CloseAreaInput,
     responses(
@@ -320,7 +320,7 @@ pub async fn close(
     params(
         ("code" = String, Path, description = "The code of the area that is no more"),
         ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body = MergeAreaInput,
     responses(
@@ -363,7 +363,7 @@ pub async fn merge(
     params(
         ("code" = String, Path, description = "The code of the area that is divided"),
         ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body = SplitAreaInput,
     responses(

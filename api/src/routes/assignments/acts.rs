@@ -106,7 +106,7 @@ macro_rules! acts {
             params(
                 ("id" = uuid::Uuid, Path, description = "The assignment"),
                 ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-                ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+                ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
             ),
             request_body = $input,
             responses(

@@ -33,7 +33,7 @@ const RECIPIENTS: Recipients = Recipients {
 #[utoipa::path(
     tag = "bulletins",
     security(("oauth" = ["bulletin:publish"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
     request_body = BulletinInput,
     responses(
         (status = 201, description = "Composed", body = Bulletin),

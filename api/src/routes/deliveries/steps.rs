@@ -60,7 +60,7 @@ async fn step(
     params(
         ("id" = uuid::Uuid, Path, description = "The delivery"),
         ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body = DeliveryStepInput,
     responses(
@@ -97,7 +97,7 @@ pub async fn redeliver(
     params(
         ("id" = uuid::Uuid, Path, description = "The delivery"),
         ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body = DeliveryStepInput,
     responses(

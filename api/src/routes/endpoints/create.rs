@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, post, web};
 use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::violation::check_optional_text;
+use qiaojian_shared::domain::violation::check_optional_line;
 use qiaojian_shared::ids::EndpointId;
 use qiaojian_shared::store::endpoints::{self, NewEndpoint, SECRET_PURPOSE};
 
@@ -23,7 +23,7 @@ const SECRET_CHARS: usize = 1000;
 #[utoipa::path(
     tag = "endpoints",
     security(("oauth" = ["endpoint:write"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
     request_body = EndpointInput,
     responses(
         (status = 201, description = "Recorded", body = Endpoint),
@@ -41,7 +41,7 @@ pub async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let Body { value: input, digest } = body;
     let mut violations: Vec<Violation> = Vec::new();
-    check_optional_text(&mut violations, "/secret", input.secret.as_deref(), SECRET_CHARS);
+    check_optional_line(&mut violations, "/secret", input.secret.as_deref(), SECRET_CHARS);
     if !violations.is_empty() {
         return Err(ApiError::invalid(violations));
     }

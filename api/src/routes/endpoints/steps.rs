@@ -74,7 +74,7 @@ async fn step(
     params(
         ("id" = uuid::Uuid, Path, description = "The endpoint"),
         ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body(content = Option<PauseInput>, description = "May be left out"),
     responses(
@@ -108,7 +108,7 @@ pub async fn pause(
     params(
         ("id" = uuid::Uuid, Path, description = "The endpoint"),
         ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body(content = Option<NoInput>, description = "May be left out"),
     responses(

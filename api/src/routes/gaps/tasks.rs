@@ -112,7 +112,7 @@ impl GapTaskInput {
 #[utoipa::path(
     tag = "figures",
     security(("oauth" = ["task:issue"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
     request_body = GapTaskInput,
     responses(
         (status = 201, description = "Issued", body = Task),

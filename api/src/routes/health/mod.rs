@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, get, web};
 use qiaojian_shared::db::schema_is_current;
+use qiaojian_shared::store::worker_nodes;
 
 use crate::app::App;
 use crate::problem::ApiError;
@@ -16,14 +17,18 @@ pub async fn healthz() -> HttpResponse {
         .body("ok\n")
 }
 
-/// Whether it can serve: the database answers and has the schema this binary was built for.
+/// Whether it can serve: the database answers and has the schema this binary was built for, and the clock is not in doubt. A second line
+/// says why a worker holds back, while one does.
 #[utoipa::path(tag = "service", security(()), responses(
     (status = 200, description = "It can serve", body = String),
     (status = 503, description = "It cannot", body = crate::problem::Problem)
 ))]
 #[get("/readyz")]
 pub async fn readyz(app: web::Data<App>) -> Result<HttpResponse, ApiError> {
-    let current = app.read(|conn| Ok(schema_is_current(conn)?)).await?;
+    app.unless_in_doubt()?;
+    let (current, held) = app
+        .read(|conn| Ok((schema_is_current(conn)?, worker_nodes::held(conn)?)))
+        .await?;
     if !current {
         let cause = qiaojian_shared::db::DbError::Unreachable(
             "the schema is older than this binary; run `qiaojian migrate`".to_owned(),
@@ -32,7 +37,10 @@ pub async fn readyz(app: web::Data<App>) -> Result<HttpResponse, ApiError> {
     }
     Ok(HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
-        .body("ready\n"))
+        .body(match held {
+            None => "ready\n".to_owned(),
+            Some(why) => format!("ready\na worker holds back: {why}\n"),
+        }))
 }
 
 /// The public keys access tokens are signed with (RFC 7517).

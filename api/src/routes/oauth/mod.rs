@@ -33,36 +33,69 @@ struct Credentials {
     secret: String,
 }
 
-fn credentials(request: &HttpRequest, form: (Option<String>, Option<String>)) -> Option<Credentials> {
+/// What is read of the credentials a request carries; else what to answer. RFC 6749 §2.3: one way of sending them in a request.
+fn credentials(
+    request: &HttpRequest,
+    form: (Option<String>, Option<String>),
+) -> Result<Credentials, HttpResponse> {
+    let missing = || {
+        refuse(
+            "invalid_client",
+            "client_id and client_secret are missing, or cannot be read",
+        )
+    };
     let basic = request
         .headers()
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Basic "));
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
+        .map(|(_, value)| value.trim());
     match (basic, form) {
-        (Some(basic), _) => {
-            let decoded = String::from_utf8(STANDARD.decode(basic.trim()).ok()?).ok()?;
-            let (id, secret) = decoded.split_once(':')?;
-            Some(Credentials {
+        (Some(_), (_, Some(_))) => Err(refuse(
+            "invalid_request",
+            "send the credentials in the Authorization header or in the form, not both",
+        )),
+        (Some(basic), (named, None)) => {
+            let decoded = STANDARD
+                .decode(basic)
+                .ok()
+                .and_then(|bytes| String::from_utf8(bytes).ok());
+            let decoded = decoded.as_deref().and_then(|text| text.split_once(':'));
+            let (id, secret) = decoded.ok_or_else(missing)?;
+            if named.is_some_and(|named| named != id) {
+                return Err(refuse(
+                    "invalid_request",
+                    "client_id is not that of the Authorization header",
+                ));
+            }
+            Ok(Credentials {
                 id: id.to_owned(),
                 secret: secret.to_owned(),
             })
         }
-        (None, (Some(id), Some(secret))) => Some(Credentials { id, secret }),
-        _ => None,
+        (None, (Some(id), Some(secret))) => Ok(Credentials { id, secret }),
+        _ => Err(missing()),
     }
 }
 
-/// The token these credentials hold, if they do and it is in force.
-async fn holder(app: &App, credentials: &Credentials) -> Result<Option<TokenInArea>, ApiError> {
+/// The token these credentials hold, if it is in force; else what to answer. Only whoever knows the secret is told that it has expired.
+async fn holder(app: &App, credentials: &Credentials) -> Result<Result<TokenInArea, HttpResponse>, ApiError> {
+    let wrong = || Err(refuse("invalid_client", "the credentials are wrong or revoked"));
     let Ok(id) = credentials.id.parse::<TokenId>() else {
-        return Ok(None);
+        return Ok(wrong());
     };
     let found = app.read(move |conn| Ok(tokens::by_id(conn, id)?)).await?;
-    let now = app.now();
-    Ok(found.filter(|holder| {
+    let known = found.filter(|holder| {
         secret_matches(&credentials.secret, &holder.token.secret_hash)
             && holder.token.status == TokenStatus::Active
-            && holder.token.expires_at > now
-    }))
+    });
+    Ok(match known {
+        None => wrong(),
+        Some(holder) if holder.token.expires_at <= app.now() => Err(refuse(
+            "invalid_client",
+            "the credentials have expired: an administrator can renew them (POST /v1/tokens/{id}/renew)",
+        )),
+        Some(holder) => Ok(holder),
+    })
 }

@@ -1,4 +1,4 @@
-//! A client gives up its own credentials.
+//! A client gives up an access token, or its own credentials.
 
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use qiaojian_shared::store::{Actor, Recording, Subtree, tokens};
@@ -10,18 +10,18 @@ use crate::app::App;
 use crate::middleware::request_id;
 use crate::problem::ApiError;
 
-/// A revocation request (RFC 7009 §2.1). The client revokes itself, whatever `token` is sent: access tokens end with it.
+/// A revocation request (RFC 7009 §2.1).
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct RevokeRequest {
-    /// Accepted, not looked at.
-    #[serde(rename = "token")]
-    _token: Option<String>,
+    /// An access token of the client: it alone ends. Or the client's secret: then the client is revoked, with all its access tokens.
+    token: Option<String>,
     client_id: Option<String>,
     #[schema(format = Password)]
     client_secret: Option<String>,
 }
 
-/// Revokes the client's own credentials and every access token given for them.
+/// Revokes one access token of the client, or with its secret as `token` the client itself. What is neither changes nothing (RFC 7009
+/// §2.2).
 #[utoipa::path(
     tag = "oauth",
     security(("client" = []), ()),
@@ -44,19 +44,29 @@ pub async fn revoke(
             "send application/x-www-form-urlencoded",
         ));
     };
-    let Some(credentials) = credentials(&request, (form.client_id, form.client_secret)) else {
-        return Ok(refuse(
-            "invalid_client",
-            "client_id and client_secret are missing",
-        ));
+    let credentials = match credentials(&request, (form.client_id, form.client_secret)) {
+        Ok(credentials) => credentials,
+        Err(refusal) => return Ok(refusal),
     };
-    let Some(holder) = holder(&app, &credentials).await? else {
+    let holder = match holder(&app, &credentials).await? {
+        Ok(holder) => holder,
+        Err(refusal) => return Ok(refusal),
+    };
+    let Some(token) = form.token else {
         return Ok(refuse(
-            "invalid_client",
-            "the credentials are wrong, expired or revoked",
+            "invalid_request",
+            "token is missing: an access token, or the client's secret to give up the client",
         ));
     };
     let id = holder.token.id;
+    let gives_up_client = token == credentials.secret;
+    let access = app
+        .authority
+        .read_access(&token)
+        .filter(|(client, ..)| *client == id);
+    if !gives_up_client && access.is_none() {
+        return Ok(HttpResponse::Ok().finish());
+    }
     let actor = Actor {
         token: Some(id),
         request_id: request_id(&request),
@@ -64,9 +74,19 @@ pub async fn revoke(
     app.db
         .write(move |tx| {
             let mut recording = Recording::begin(tx, &actor)?;
-            tokens::revoke(&mut recording, &Subtree::everything(), id, None).map_err(ApiError::from)
+            match access {
+                Some((client, access, ends)) if !gives_up_client => {
+                    tokens::revoke_access(&mut recording, access, client, ends)
+                }
+                _ => tokens::revoke(&mut recording, &Subtree::everything(), id, None).map(drop),
+            }
+            .map_err(ApiError::from)
         })
         .await?;
-    app.authority.revoke(id);
+    if gives_up_client {
+        app.authority.revoke(id);
+    } else {
+        app.authority.forget_access();
+    }
     Ok(HttpResponse::Ok().finish())
 }

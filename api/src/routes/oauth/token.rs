@@ -65,17 +65,13 @@ pub async fn token(
         }
         None => return Ok(refuse("invalid_request", "grant_type is missing")),
     }
-    let Some(credentials) = credentials(&request, (form.client_id, form.client_secret)) else {
-        return Ok(refuse(
-            "invalid_client",
-            "client_id and client_secret are missing",
-        ));
+    let credentials = match credentials(&request, (form.client_id, form.client_secret)) {
+        Ok(credentials) => credentials,
+        Err(refusal) => return Ok(refusal),
     };
-    let Some(holder) = holder(&app, &credentials).await? else {
-        return Ok(refuse(
-            "invalid_client",
-            "the credentials are wrong, expired or revoked",
-        ));
+    let holder = match holder(&app, &credentials).await? {
+        Ok(holder) => holder,
+        Err(refusal) => return Ok(refusal),
     };
     let held = read_scopes(&holder.token.scopes).map_err(|error| ApiError::internal(&error))?;
     let scopes = match form.scope.as_deref().map(read_scopes) {

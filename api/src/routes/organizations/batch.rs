@@ -55,7 +55,7 @@ pub(super) struct Wanted {
     tag = "organizations",
     security(("oauth" = ["org:write"])),
     request_body = BatchInput,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
     responses(
         (status = 201, description = "Recorded", body = BatchReply),
         (status = 200, description = "All were recorded before by the same items", body = BatchReply),

@@ -21,7 +21,7 @@ use crate::write::{Reply, Write};
     tag = "organizations",
     security(("oauth" = ["org:write"])),
     request_body = OrganizationInput,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
     responses(
         (status = 201, description = "Recorded", body = Organization),
         (status = 200, description = "It was recorded before by the same request", body = Organization),

@@ -23,7 +23,7 @@ use super::template::{columns, style};
 use crate::app::App;
 use crate::attachment::{Workbook, attachment, written};
 use crate::auth::{Caller, needs};
-use crate::extract::{List, Params};
+use crate::extract::{List, Params, check_search};
 use crate::middleware::share_of;
 use crate::moment::{Times, View};
 use crate::problem::{ApiError, Problem};
@@ -99,6 +99,7 @@ pub async fn export(
         as_of: params.as_of,
         known_at: params.known_at,
     };
+    check_search(params.q.as_deref())?;
     let filter = Filter {
         levels: params.level.0,
         kinds: params.kind.0,

@@ -51,7 +51,7 @@ pub struct ImportParams {
     security(("oauth" = ["org:write"])),
     params(
         ImportParams,
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and file: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and file: same answer for 30 days")
     ),
     request_body(description = "The file as it is, at most 8 MiB and 20,000 rows", content(
         (String = "text/csv"),

@@ -16,7 +16,7 @@ use utoipa::IntoParams;
 use super::wire::{Organization, name_successors};
 use crate::app::App;
 use crate::auth::{Caller, needs};
-use crate::extract::{List, Params};
+use crate::extract::{List, Params, check_search};
 use crate::moment::{Times, subtree_asked_for};
 use crate::page::{self, Page, Window};
 use crate::problem::{ApiError, Problem};
@@ -84,6 +84,7 @@ pub async fn list(
         limit,
         cursor,
     } = params.0;
+    check_search(q.as_deref())?;
     let window = Window::<(String, OrganizationId)>::new(&request, limit, cursor.as_deref())?;
     let filter = organizations::Filter {
         levels: level.0,

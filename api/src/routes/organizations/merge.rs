@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
 use qiaojian_shared::domain::dates::{Precision, day};
-use qiaojian_shared::domain::violation::{NAME_CHARS, check_optional_text};
+use qiaojian_shared::domain::violation::{NAME_CHARS, check_optional_line};
 use qiaojian_shared::ids::{ChangeId, OrganizationId};
 use qiaojian_shared::store::StoreError;
 use qiaojian_shared::store::organizations::{self, Merging};
@@ -49,7 +49,7 @@ pub struct MergeInput {
     params(
         ("id" = uuid::Uuid, Path, description = "The organization that ends"),
         ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body = MergeInput,
     responses(
@@ -70,7 +70,7 @@ pub async fn merge(
 ) -> Result<HttpResponse, ApiError> {
     let Body { value: input, digest } = body;
     let mut violations = Vec::new();
-    check_optional_text(&mut violations, "/doc_no", input.doc_no.as_deref(), NAME_CHARS);
+    check_optional_line(&mut violations, "/doc_no", input.doc_no.as_deref(), NAME_CHARS);
     if !violations.is_empty() {
         return Err(ApiError::invalid(violations));
     }

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
 use qiaojian_shared::domain::Violation;
 use qiaojian_shared::domain::dates::{Precision, day};
-use qiaojian_shared::domain::violation::{NAME_CHARS, check_optional_text};
+use qiaojian_shared::domain::violation::{NAME_CHARS, check_optional_line};
 use qiaojian_shared::ids::{ChangeId, OrganizationId};
 use qiaojian_shared::store::areas;
 use qiaojian_shared::store::organizations::{self, Created, Item, Splitting};
@@ -75,7 +75,7 @@ pub struct SplitReply {
     params(
         ("id" = uuid::Uuid, Path, description = "The organization that goes on"),
         ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body = SplitInput,
     responses(
@@ -97,7 +97,7 @@ pub async fn split(
 ) -> Result<HttpResponse, ApiError> {
     let Body { value: input, digest } = body;
     let mut violations = Vec::new();
-    check_optional_text(&mut violations, "/doc_no", input.doc_no.as_deref(), NAME_CHARS);
+    check_optional_line(&mut violations, "/doc_no", input.doc_no.as_deref(), NAME_CHARS);
     let items = established_by(input.into, (input.on, input.precision), &mut violations);
     if !violations.is_empty() {
         return Err(ApiError::invalid(violations));

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use qiaojian_shared::domain::access::Post;
 use qiaojian_shared::domain::dates::{Precision, day};
 use qiaojian_shared::domain::organization::{PreciseDate, Verb, Verification};
-use qiaojian_shared::domain::violation::{NAME_CHARS, TEXT_CHARS, check_optional_text};
+use qiaojian_shared::domain::violation::{NAME_CHARS, TEXT_CHARS, check_optional_line, check_optional_text};
 use qiaojian_shared::ids::OrganizationId;
 use qiaojian_shared::store::organizations::{self, Step};
 use serde::Deserialize;
@@ -50,7 +50,7 @@ async fn step(
     let Body { value: input, digest } = body;
     let mut violations = Vec::new();
     check_optional_text(&mut violations, "/reason", input.reason.as_deref(), TEXT_CHARS);
-    check_optional_text(&mut violations, "/doc_no", input.doc_no.as_deref(), NAME_CHARS);
+    check_optional_line(&mut violations, "/doc_no", input.doc_no.as_deref(), NAME_CHARS);
     if !violations.is_empty() {
         return Err(ApiError::invalid(violations));
     }
@@ -85,7 +85,7 @@ macro_rules! steps {
             params(
                 ("id" = uuid::Uuid, Path, description = "The organization"),
                 ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-                ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+                ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
             ),
             request_body = StepInput,
             responses(

@@ -117,7 +117,7 @@ async fn turn_round(
     params(
         ("id" = uuid::Uuid, Path, description = "The organization"),
         ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body = MoveInput,
     responses(
@@ -160,7 +160,7 @@ pub async fn move_(
     params(
         ("id" = uuid::Uuid, Path, description = "The organization"),
         ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body = RekindInput,
     responses(

@@ -59,7 +59,7 @@ macro_rules! judgements {
             params(
                 ("id" = uuid::Uuid, Path, description = "The organization"),
                 ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-                ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+                ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
             ),
             request_body = JudgementInput,
             responses(

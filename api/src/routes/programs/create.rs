@@ -19,7 +19,7 @@ use crate::write::{Reply, Write};
 #[utoipa::path(
     tag = "programs",
     security(("oauth" = ["program:write"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
     request_body = ProgramInput,
     responses(
         (status = 201, description = "Recorded", body = Program),

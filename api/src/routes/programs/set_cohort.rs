@@ -18,7 +18,7 @@ use crate::write::{Reply, Write};
     security(("oauth" = ["program:write"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The programme"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body = CohortInput,
     responses(

@@ -6,7 +6,7 @@ use qiaojian_shared::domain::Violation;
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::establishment::EstablishmentParams;
 use qiaojian_shared::domain::rule::{CountingParams, ReportingParams, RuleKind};
-use qiaojian_shared::domain::violation::{NAME_CHARS, TEXT_CHARS, check_text};
+use qiaojian_shared::domain::violation::{NAME_CHARS, TEXT_CHARS, check_line, check_text};
 use qiaojian_shared::ids::RuleId;
 use qiaojian_shared::store::rules::{self, NewRule};
 use serde::Deserialize;
@@ -48,7 +48,7 @@ pub struct RuleInput {
 impl RuleInput {
     fn check(&self) -> Result<(), ApiError> {
         let mut violations = Vec::new();
-        check_text(&mut violations, "/name", &self.name, NAME_CHARS);
+        check_line(&mut violations, "/name", &self.name, NAME_CHARS);
         check_text(&mut violations, "/source", &self.source, TEXT_CHARS);
         let is_supported = matches!(
             self.kind,
@@ -101,7 +101,7 @@ impl RuleInput {
 #[utoipa::path(
     tag = "rules",
     security(("oauth" = ["rule:write"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
     request_body = RuleInput,
     responses(
         (status = 201, description = "Recorded", body = Rule),

@@ -20,7 +20,7 @@ use crate::write::{Reply, Write};
 #[utoipa::path(
     tag = "schedules",
     security(("oauth" = ["schedule:write"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
     request_body = ScheduleInput,
     responses(
         (status = 201, description = "Recorded", body = Schedule),

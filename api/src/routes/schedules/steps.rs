@@ -42,7 +42,7 @@ fn check(
     params(
         ("id" = uuid::Uuid, Path, description = "The schedule"),
         ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body(content = Option<NoInput>, description = "May be left out"),
     responses(
@@ -76,7 +76,7 @@ pub async fn pause(
     params(
         ("id" = uuid::Uuid, Path, description = "The schedule"),
         ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body(content = Option<ResumeInput>, description = "May be left out"),
     responses(

@@ -26,7 +26,7 @@ use crate::write::{Reply, Write};
 #[utoipa::path(
     tag = "tasks",
     security(("oauth" = ["task:issue"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
     request_body = TaskInput,
     responses(
         (status = 201, description = "Issued", body = Task),

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use actix_web::{HttpResponse, post, web};
-use chrono::TimeDelta;
 use qiaojian_shared::domain::Violation;
 use qiaojian_shared::domain::access::{Post, Scope};
-use qiaojian_shared::domain::violation::{NAME_CHARS, check_text};
+use qiaojian_shared::domain::violation::{NAME_CHARS, check_line};
 use qiaojian_shared::ids::TokenId;
 use qiaojian_shared::secrets::{hash_secret, new_secret};
 use qiaojian_shared::store::tokens::{self, NewToken};
 
+use super::life::Life;
 use super::wire::{Token, TokenInput, TokenWithSecret};
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
@@ -19,18 +19,17 @@ use crate::problem::{ApiError, Problem};
 use crate::wire::area_in_body;
 use crate::write::{Reply, Write};
 
-/// Days a token is good for when nothing is said, and at most.
-const DAYS: (i64, i64) = (90, 730);
 /// Every secret of a client begins with this, so that one that leaks can be recognised.
 pub const SECRET_PREFIX: &str = "qjs_";
 
-/// Issues a token bound to an area of the caller's subtree. It grants no more than its role, and no more than the caller holds. The
+/// Issues a token bound to an area of the caller's subtree. It grants no more than its role, no more than the caller holds, and no longer
+/// than the caller lives. The
 /// secret is shown only in this reply (and in a repetition of it under the same `Idempotency-Key`).
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = ["token:admin"])),
     request_body = TokenInput,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
     responses(
         (status = 201, description = "Issued", body = TokenWithSecret),
         (status = 422, description = "Breaks a rule, or the area is none of the caller's", body = Problem)
@@ -45,21 +44,13 @@ pub async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let Body { value: input, digest } = body;
     let caller = caller.principal();
-    let days = input.expires_in_days.unwrap_or(DAYS.0);
     let scopes = granted(&input, &caller)?;
     let mut violations = Vec::new();
-    check_text(&mut violations, "/label", &input.label, NAME_CHARS);
-    if !(1..=DAYS.1).contains(&days) {
-        violations.push(Violation::new(
-            "/expires_in_days",
-            "out_of_range",
-            format!("应在 1 与 {} 之间。", DAYS.1),
-            format!("Must be between 1 and {}.", DAYS.1),
-        ));
-    }
+    check_line(&mut violations, "/label", &input.label, NAME_CHARS);
     if !violations.is_empty() {
         return Err(ApiError::invalid(violations));
     }
+    let life = Life::asked(input.expires_in_days)?;
     let id = TokenId::generate(app.clock.as_ref(), app.entropy.as_ref());
     let (secret, now) = (new_secret(SECRET_PREFIX, app.entropy.as_ref()), app.now());
     write
@@ -74,14 +65,14 @@ pub async fn create(
                 role: input.role,
                 scopes: scopes.clone(),
                 secret_hash: hash_secret(&secret),
-                expires_at: now.plus(TimeDelta::days(days)),
+                expires_at: life.ends(recording.conn(), caller.token, now)?,
             };
             tokens::issue(recording, &new)?;
             let found = tokens::find(recording.conn(), &caller.visible, id)?;
             let shown = TokenWithSecret {
                 client_id: id,
                 client_secret: secret.clone(),
-                token: Token::of(&found, now),
+                token: Token::one(recording.conn(), &caller.visible, &found, now)?,
             };
             Ok(Reply::created(format!("/v1/tokens/{id}"), 1, &shown)?.secret())
         })

@@ -24,9 +24,12 @@ pub async fn get(
     caller: Caller<needs::TokenAdmin>,
     id: Segment<TokenId>,
 ) -> Result<HttpResponse, ApiError> {
-    let caller = caller.principal();
-    let found = app
-        .read(move |conn| Ok(tokens::find(conn, &caller.visible, id.0)?))
+    let (caller, now) = (caller.principal(), app.now());
+    let token = app
+        .read(move |conn| {
+            let found = tokens::find(conn, &caller.visible, id.0)?;
+            Token::one(conn, &caller.visible, &found, now)
+        })
         .await?;
-    Ok(show(found.token.version, &Token::of(&found, app.now())))
+    Ok(show(token.version, &token))
 }

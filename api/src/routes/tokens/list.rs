@@ -23,6 +23,8 @@ pub struct ListParams {
     area: Option<String>,
     /// `active` (also the expired ones) or `revoked`.
     status: Option<TokenStatus>,
+    /// Only those that this token issued.
+    created_by: Option<TokenId>,
     limit: Option<i64>,
     cursor: Option<String>,
 }
@@ -47,6 +49,7 @@ pub async fn list(
     let ListParams {
         area,
         status,
+        created_by,
         limit,
         cursor,
     } = params.0;
@@ -58,8 +61,10 @@ pub async fn list(
                 Some(code) => areas::find(conn, &caller.visible, code)?.subtree(),
                 None => caller.visible.clone(),
             };
-            let rows = tokens::list(conn, &within, status, window.after, window.fetch())?;
-            window.page(rows, |row| row.token.id, |row| Token::of(&row, now))
+            let of = (status, created_by);
+            let rows = tokens::list(conn, &within, of, window.after, window.fetch())?;
+            let rows = Token::all(conn, &caller.visible, &rows, now)?;
+            window.page(rows, |row| row.id, |row| row)
         })
         .await?;
     Ok(page::reply(&request, &page))

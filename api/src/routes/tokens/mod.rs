@@ -2,7 +2,9 @@
 
 pub mod create;
 pub mod get;
+mod life;
 pub mod list;
+pub mod renew;
 pub mod revoke;
 pub mod rotate;
 pub mod wire;

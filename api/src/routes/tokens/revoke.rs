@@ -3,23 +3,46 @@
 use actix_web::{HttpResponse, post, web};
 use qiaojian_shared::ids::TokenId;
 use qiaojian_shared::store::tokens;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::wire::Token;
 use crate::app::App;
 use crate::auth::{Caller, needs};
-use crate::extract::{Body, NoInput, Segment};
+use crate::extract::{Body, NoInput, Params, Segment};
 use crate::problem::{ApiError, Problem};
 use crate::write::{Reply, Write};
 
-/// Revokes a token. Every process refuses it, and the access tokens given for it, within a second. Revoking again changes nothing.
+/// Which others go with it.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RevokeParams {
+    /// `true` also revokes the tokens of the caller's subtree that it issued, and those that they issued.
+    #[serde(default)]
+    descendants: bool,
+}
+
+/// A token that is revoked.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Revoked {
+    #[serde(flatten)]
+    token: Token,
+    /// How many others were revoked with it.
+    descendants_revoked: usize,
+}
+
+/// Revokes a token that may do no more than the caller. Every process refuses it, and the access tokens given for it, within a second.
+/// Revoking again changes nothing.
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = ["token:admin"])),
-    params(("id" = uuid::Uuid, Path, description = "The token"), ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"), ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    params(RevokeParams, ("id" = uuid::Uuid, Path, description = "The token"), ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"), ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
     request_body(content = Option<NoInput>, description = "May be left out"),
     responses(
-        (status = 200, description = "Revoked", body = Token),
+        (status = 200, description = "Revoked", body = Revoked),
         (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 409, description = "It may do more than the caller", body = Problem),
         (status = 412, description = "Changed meanwhile", body = Problem)
     )
 )]
@@ -28,16 +51,24 @@ pub async fn revoke(
     app: web::Data<App>,
     caller: Caller<needs::TokenAdmin>,
     id: Segment<TokenId>,
+    params: Params<RevokeParams>,
     write: Write,
     body: Body<NoInput>,
 ) -> Result<HttpResponse, ApiError> {
     let (caller, id, now, expected) = (caller.principal(), id.0, app.now(), write.version());
+    let descendants = params.descendants;
     let reply = write
         .run(&app, &body.digest, move |recording| {
-            let found = tokens::revoke(recording, &caller.visible, id, expected)?;
-            Reply::ok(found.token.version, &Token::of(&found, now))
+            let (visible, of) = (&caller.visible, (id, expected));
+            let (found, others) = tokens::revoke_for(recording, visible, of, &caller.scopes, descendants)?;
+            let revoked = Revoked {
+                token: Token::one(recording.conn(), visible, &found, now)?,
+                descendants_revoked: others,
+            };
+            Reply::ok(found.token.version, &revoked)
         })
         .await?;
     app.authority.revoke(id);
+    app.authority.forget_access();
     Ok(reply)
 }

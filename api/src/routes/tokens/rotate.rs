@@ -13,12 +13,12 @@ use crate::extract::{Body, NoInput, Segment};
 use crate::problem::{ApiError, Problem};
 use crate::write::{Reply, Write};
 
-/// Gives a token another secret, shown only in this reply. The old secret gets no access token any more; those given before end
-/// within 15 minutes.
+/// Gives a token another secret, shown only in this reply. The old secret gets no access token any more, and those given before are
+/// refused: by every process within a second.
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = ["token:admin"])),
-    params(("id" = uuid::Uuid, Path, description = "The token"), ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"), ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")),
+    params(("id" = uuid::Uuid, Path, description = "The token"), ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"), ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
     request_body(content = Option<NoInput>, description = "May be left out"),
     responses(
         (status = 200, description = "The new secret", body = TokenWithSecret),
@@ -37,7 +37,7 @@ pub async fn rotate(
 ) -> Result<HttpResponse, ApiError> {
     let (caller, id, now, expected) = (caller.principal(), id.0, app.now(), write.version());
     let secret = new_secret(SECRET_PREFIX, app.entropy.as_ref());
-    write
+    let reply = write
         .run(&app, &body.digest, move |recording| {
             let found = tokens::rotate(
                 recording,
@@ -50,9 +50,11 @@ pub async fn rotate(
             let shown = TokenWithSecret {
                 client_id: id,
                 client_secret: secret.clone(),
-                token: Token::of(&found, now),
+                token: Token::one(recording.conn(), &caller.visible, &found, now)?,
             };
             Ok(Reply::ok(found.token.version, &shown)?.secret())
         })
-        .await
+        .await?;
+    app.authority.forget_access();
+    Ok(reply)
 }

@@ -1,12 +1,16 @@
 //! A token in JSON. Its secret is in the reply that made it, and nowhere else.
 
 use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::db::AnyConnection;
 use qiaojian_shared::domain::access::{Post, Role};
 use qiaojian_shared::domain::token::TokenStatus;
 use qiaojian_shared::ids::TokenId;
-use qiaojian_shared::store::tokens::TokenInArea;
+use qiaojian_shared::store::Subtree;
+use qiaojian_shared::store::tokens::{self, TokenInArea};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::problem::ApiError;
 
 /// Where a token stands now. Expired is a question of the time.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
@@ -35,6 +39,7 @@ pub struct Token {
     pub revoked_at: Option<UtcTime>,
     /// When it last got an access token.
     pub last_used_at: Option<UtcTime>,
+    /// Who issued it, where the caller sees that token.
     pub created_by: Option<TokenId>,
     pub created_at: UtcTime,
     pub updated_at: UtcTime,
@@ -66,14 +71,40 @@ pub struct TokenInput {
     /// The role's when left out; never more than the role's and the issuer's own.
     #[serde(default)]
     pub scopes: Option<Vec<qiaojian_shared::domain::access::Scope>>,
-    /// 90 days when left out; 1 to 730.
+    /// 90 days when left out, or the issuer's own life where that is shorter; 1 to 730, and no longer than the issuer lives.
     #[serde(default)]
     pub expires_in_days: Option<i64>,
 }
 
 impl Token {
-    /// As the row says, at `now`.
-    pub fn of(found: &TokenInArea, now: UtcTime) -> Self {
+    /// Tokens as their rows say, at `now`, as far as `visible` goes.
+    pub fn all(
+        conn: &mut AnyConnection,
+        visible: &Subtree,
+        found: &[TokenInArea],
+        now: UtcTime,
+    ) -> Result<Vec<Self>, ApiError> {
+        let creators: Vec<TokenId> = found.iter().filter_map(|one| one.token.created_by).collect();
+        let seen = tokens::among(conn, visible, &creators)?;
+        let tell = |one: &TokenInArea| Self {
+            created_by: one.token.created_by.filter(|creator| seen.contains(creator)),
+            ..Self::of(one, now)
+        };
+        Ok(found.iter().map(tell).collect())
+    }
+
+    /// One token, likewise.
+    pub fn one(
+        conn: &mut AnyConnection,
+        visible: &Subtree,
+        found: &TokenInArea,
+        now: UtcTime,
+    ) -> Result<Self, ApiError> {
+        let mut all = Self::all(conn, visible, std::slice::from_ref(found), now)?;
+        all.pop().ok_or_else(|| ApiError::not_found("token"))
+    }
+
+    fn of(found: &TokenInArea, now: UtcTime) -> Self {
         let row = &found.token;
         Self {
             id: row.id,

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 use super::{AreaKind, Level};
 use crate::domain::Violation;
-use crate::domain::violation::{NAME_CHARS, check_text};
+use crate::domain::violation::{NAME_CHARS, check_line};
 
 /// An area as it stands on the day a change is about.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +95,7 @@ impl Wanted<'_> {
     pub fn violations(&self, level: Level) -> Vec<Violation> {
         let mut found = Vec::new();
         if let Some(name) = self.name {
-            check_text(&mut found, "/name", name, NAME_CHARS);
+            check_line(&mut found, "/name", name, NAME_CHARS);
         }
         if self.code.is_some_and(|code| Level::of_code(code) != Some(level)) {
             found.push(Violation::new(

@@ -8,7 +8,7 @@ use super::{OrganizationInArea, OrganizationVersion};
 use crate::domain::access::Post;
 use crate::domain::area::AreaKind;
 use crate::domain::organization::{Kind, Life, PreciseDate, Reopening, Status, Verb, Verification};
-use crate::domain::violation::{NAME_CHARS, check_optional_text};
+use crate::domain::violation::{NAME_CHARS, check_optional_line};
 use crate::domain::{RefusedTransition, Violation};
 use crate::ids::OrganizationId;
 use crate::store::areas::{AreaVersion, Subtree};
@@ -171,7 +171,7 @@ pub fn turn(
         }
         Turn::Rekind { kind, name } => {
             row.kind = *kind;
-            check_optional_text(&mut violations, "/name", name.as_deref(), NAME_CHARS);
+            check_optional_line(&mut violations, "/name", name.as_deref(), NAME_CHARS);
             if let Some(name) = name {
                 row.name.clone_from(name);
             }

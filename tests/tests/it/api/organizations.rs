@@ -397,11 +397,11 @@ fn a_list_is_read_page_by_page_without_gap_or_repeat() {
 }
 
 #[test]
-fn a_repeated_request_waits_for_the_first_and_then_says_so() {
+fn a_repeated_request_waits_for_the_first_and_a_busy_ledger_is_no_conflict() {
     with_api(async |api| {
         let phone = api.caller("340304001", Role::TownshipReporter).await;
         let elsewhere = phone.at(&api.replica().await);
-        // Another process holds the register, as the first of two requests would that takes its time.
+        // Somebody else holds the register.
         let (held, is_held) = tokio::sync::oneshot::channel();
         let (release, until_released) = std::sync::mpsc::channel::<()>();
         let (mut held, db) = (Some(held), api.db.clone());
@@ -417,11 +417,20 @@ fn a_repeated_request_waits_for_the_first_and_then_says_so() {
             .await
         });
         is_held.await.unwrap();
-        let waiting = elsewhere
-            .post_once("/v1/organizations", "k-9", &street())
-            .await
-            .expect(409);
-        assert_eq!(waiting.json()["type"], "/problems/request_in_progress");
+        let body = street();
+        let ask = |key: &'static str| elsewhere.post_once("/v1/organizations", key, &body);
+        let (alone, one, other) = tokio::join!(ask("k-8"), ask("k-9"), ask("k-9"));
+        assert_eq!(
+            alone.status, 503,
+            "no request of its key is under way: {}",
+            alone.text
+        );
+        assert!(alone.header("retry-after").is_some());
+        let mut answers = [one.status, other.status];
+        answers.sort_unstable();
+        assert_eq!(answers[0], 409, "{answers:?}");
+        let first = if one.status == 409 { &one } else { &other };
+        assert_eq!(first.json()["type"], "/problems/request_in_progress");
         release.send(()).unwrap();
         holder.await.unwrap().unwrap();
         phone

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
 use qiaojian_shared::domain::access::{Post, Role, Scope};
-use qiaojian_tests::api::{Reply, TestApi, with_api};
+use qiaojian_tests::api::{Client, Reply, TestApi, with_api};
 use serde_json::{Value, json};
 
 async fn ask(api: &TestApi, form: &[(&str, &str)]) -> Reply {
@@ -90,11 +92,29 @@ fn the_token_endpoint_speaks_rfc_6749() {
             assert_eq!(refused.json()["error"], error, "{form:?}");
         }
         let anonymous = api.anonymous();
-        let basic = anonymous
-            .request(reqwest::Method::POST, "/oauth/token")
-            .basic_auth(&id, Some(&secret))
-            .form(&[("grant_type", "client_credentials")]);
-        anonymous.send(basic).await.expect(200);
+        let by_basic = |scheme: &str, form: &[(&str, &str)]| {
+            let credentials = STANDARD.encode(format!("{id}:{secret}"));
+            let mut form = form.to_vec();
+            form.push(("grant_type", "client_credentials"));
+            anonymous
+                .request(reqwest::Method::POST, "/oauth/token")
+                .header("Authorization", format!("{scheme} {credentials}"))
+                .form(&form)
+        };
+        for scheme in ["Basic", "basic", "BASIC"] {
+            anonymous.send(by_basic(scheme, &[])).await.expect(200);
+        }
+        anonymous
+            .send(by_basic("Basic", &[("client_id", &id)]))
+            .await
+            .expect(200);
+        for both in [
+            vec![("client_id", id.as_str()), ("client_secret", secret.as_str())],
+            vec![("client_id", "another")],
+        ] {
+            let refused = anonymous.send(by_basic("Basic", &both)).await.expect(400);
+            assert_eq!(refused.json()["error"], "invalid_request");
+        }
     });
 }
 
@@ -264,29 +284,250 @@ fn a_client_can_give_up_its_own_credentials() {
             .credentials("340304", Post::Federation, Role::Reader, Role::Reader.scopes())
             .await;
         let anonymous = api.anonymous();
-        let form = [
-            ("token", "any"),
-            ("client_id", &id.to_string()),
-            ("client_secret", &secret),
-        ];
-        anonymous
-            .send(
-                anonymous
-                    .request(reqwest::Method::POST, "/oauth/revoke")
-                    .form(&form),
-            )
-            .await
-            .expect(200);
-        ask(
-            api,
-            &[
+        let id = id.to_string();
+        let give_up = async |token: Option<&str>| {
+            let mut form = vec![("client_id", id.as_str()), ("client_secret", &secret)];
+            form.extend(token.map(|token| ("token", token)));
+            let request = anonymous
+                .request(reqwest::Method::POST, "/oauth/revoke")
+                .form(&form);
+            anonymous.send(request).await
+        };
+        let get_access = async || {
+            let form = [
                 ("grant_type", "client_credentials"),
-                ("client_id", &id.to_string()),
+                ("client_id", id.as_str()),
                 ("client_secret", &secret),
-            ],
-        )
-        .await
-        .expect(401);
+            ];
+            ask(api, &form).await
+        };
+        let access = async || {
+            let given = get_access().await.expect(200).json();
+            let mut client = api.anonymous();
+            client.token = given["access_token"].as_str().map(str::to_owned);
+            client
+        };
+        let (one, other) = (access().await, access().await);
+        let elsewhere = one.at(&api.replica().await);
+        for client in [&one, &other, &elsewhere] {
+            client.get("/v1/me").await.expect(200);
+        }
+        // Without a token, or with what is none of its own, nothing happens.
+        let refused = give_up(None).await.expect(400).json();
+        assert_eq!(refused["error"], "invalid_request");
+        let stranger = api.caller("340304", Role::Reader).await;
+        for token in ["any", stranger.token.as_deref().unwrap()] {
+            give_up(Some(token)).await.expect(200);
+        }
+        for client in [&one, &other, &stranger] {
+            client.get("/v1/me").await.expect(200);
+        }
+        // An access token ends alone, at once here and within a second elsewhere.
+        give_up(one.token.as_deref()).await.expect(200);
+        give_up(one.token.as_deref()).await.expect(200);
+        assert_eq!(
+            one.get("/v1/me").await.expect(401).json()["type"],
+            "/problems/token_revoked"
+        );
+        ends_within_a_second(&elsewhere).await;
+        other.get("/v1/me").await.expect(200);
+        // With its secret the client gives itself up, and all its access tokens.
+        give_up(Some(&secret)).await.expect(200);
+        other.get("/v1/me").await.expect(401);
+        get_access().await.expect(401);
+    });
+}
+
+/// Asks again and again until it is refused: the promise is a second, whatever the poll.
+async fn ends_within_a_second(client: &Client) {
+    let since = Instant::now();
+    loop {
+        let reply = client.get("/v1/me").await;
+        if reply.status == 401 {
+            assert_eq!(reply.json()["type"], "/problems/token_revoked");
+            return;
+        }
+        assert!(
+            since.elapsed() < Duration::from_secs(1),
+            "still answered {}",
+            reply.status
+        );
+    }
+}
+
+#[test]
+fn a_new_secret_ends_what_was_given_for_the_old_one() {
+    with_api(async |api| {
+        let admin = api.caller("340000", Role::ProvinceAdmin).await;
+        let phone = api.caller("340304", Role::CountyReporter).await;
+        let elsewhere = phone.at(&api.replica().await);
+        phone.get("/v1/me").await.expect(200);
+        elsewhere.get("/v1/me").await.expect(200);
+        let path = format!("/v1/tokens/{}", phone.id.unwrap());
+        let rotated = admin
+            .post(&format!("{path}/rotate"), &json!({}))
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(
+            phone.get("/v1/me").await.expect(401).json()["type"],
+            "/problems/token_revoked"
+        );
+        ends_within_a_second(&elsewhere).await;
+        let id = phone.id.unwrap().to_string();
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", id.as_str()),
+            ("client_secret", rotated["client_secret"].as_str().unwrap()),
+        ];
+        let mut anew = api.anonymous();
+        let given = ask(api, &form).await.expect(200).json();
+        anew.token = given["access_token"].as_str().map(str::to_owned);
+        let me = anew.get("/v1/me").await.expect(200).json();
+        assert_eq!(
+            (&me["client_id"], &me["area"], &me["area_name"], &me["post"]),
+            (
+                &json!(id),
+                &json!("340304"),
+                &json!("禹会区"),
+                &json!("federation")
+            )
+        );
+        api.anonymous().get("/v1/me").await.expect(401);
+    });
+}
+
+#[test]
+fn what_a_token_grants_lives_no_longer_and_may_do_no_more() {
+    with_api(async |api| {
+        let admin = api.caller("340000", Role::ProvinceAdmin).await;
+        let body = |days: Option<i64>| json!({"label": "x", "area": "340300", "role": "province_admin", "expires_in_days": days});
+        let city = admin.post("/v1/tokens", &body(Some(20))).await.expect(201).json();
+        let as_client = async |made: &Value| {
+            let form = [
+                ("grant_type", "client_credentials"),
+                ("client_id", made["client_id"].as_str().unwrap()),
+                ("client_secret", made["client_secret"].as_str().unwrap()),
+            ];
+            let given = ask(api, &form).await.expect(200).json();
+            let mut client = api.anonymous();
+            client.token = given["access_token"].as_str().map(str::to_owned);
+            client
+        };
+        let city_admin = as_client(&city).await;
+        let refused = city_admin
+            .post("/v1/tokens", &body(Some(21)))
+            .await
+            .expect(422)
+            .json();
+        assert_eq!(refused["errors"][0]["code"], "beyond_own", "{refused}");
+        let child = city_admin
+            .post("/v1/tokens", &body(None))
+            .await
+            .expect(201)
+            .json();
+        assert_eq!(
+            child["expires_at"], city["expires_at"],
+            "as long as whoever granted it"
+        );
+        assert_eq!(child["created_by"], city["client_id"]);
+        let grandchild = as_client(&child)
+            .await
+            .post("/v1/tokens", &body(Some(1)))
+            .await
+            .expect(201)
+            .json();
+        // The city's own list does not name the province's token.
+        let own = city_admin
+            .get(&format!("/v1/tokens/{}", city["client_id"].as_str().unwrap()))
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(own["created_by"], Value::Null);
+        let issued = admin
+            .get(&format!(
+                "/v1/tokens?created_by={}",
+                city["client_id"].as_str().unwrap()
+            ))
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(issued["items"].as_array().unwrap().len(), 1);
+
+        // Who may do less neither revokes nor renews it.
+        let weak = api
+            .caller_with(
+                "340300",
+                Post::Federation,
+                Role::ProvinceAdmin,
+                [Scope::TokenAdmin].into(),
+            )
+            .await;
+        let path = format!("/v1/tokens/{}", city["client_id"].as_str().unwrap());
+        for verb in ["revoke", "renew"] {
+            let refused = weak
+                .post(&format!("{path}/{verb}"), &json!({}))
+                .await
+                .expect(409)
+                .json();
+            assert_eq!(refused["type"], "/problems/token_beyond", "{verb}");
+        }
+        let revoked = admin
+            .post(&format!("{path}/revoke?descendants=true"), &json!({}))
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(
+            (&revoked["status"], &revoked["descendants_revoked"]),
+            (&json!("revoked"), &json!(2))
+        );
+        let last = format!("/v1/tokens/{}", grandchild["client_id"].as_str().unwrap());
+        assert_eq!(admin.get(&last).await.expect(200).json()["status"], "revoked");
+    });
+}
+
+#[test]
+fn an_expired_client_is_told_so_and_renewed_under_its_id() {
+    with_api(async |api| {
+        let admin = api.caller("340000", Role::ProvinceAdmin).await;
+        let body = json!({"label": "x", "area": "340304", "role": "county_reporter", "expires_in_days": 1});
+        let made = admin.post("/v1/tokens", &body).await.expect(201).json();
+        api.clock.advance(TimeDelta::days(1));
+        let get_access = async |secret: &str| {
+            let form = [
+                ("grant_type", "client_credentials"),
+                ("client_id", made["client_id"].as_str().unwrap()),
+                ("client_secret", secret),
+            ];
+            ask(api, &form).await
+        };
+        let secret = made["client_secret"].as_str().unwrap();
+        let told = get_access(secret).await.expect(401).json();
+        assert!(
+            told["error_description"].as_str().unwrap().contains("expired"),
+            "{told}"
+        );
+        let wrong = get_access("qjs_wrong").await.expect(401).json();
+        assert!(
+            !wrong["error_description"].as_str().unwrap().contains("expired"),
+            "{wrong}"
+        );
+        let admin = api.caller("340000", Role::ProvinceAdmin).await;
+        let path = format!("/v1/tokens/{}/renew", made["client_id"].as_str().unwrap());
+        admin
+            .post(&path, &json!({"expires_in_days": 731}))
+            .await
+            .expect(422);
+        let renewed = admin
+            .post(&path, &json!({"expires_in_days": 2}))
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(
+            (&renewed["id"], &renewed["status"]),
+            (&made["client_id"], &json!("active"))
+        );
+        get_access(secret).await.expect(200);
     });
 }
 

@@ -407,6 +407,7 @@ fn a_register_is_checked_and_what_was_tampered_with_is_named() {
         assignments             0 rows  ok
         figures                 0 rows  ok
         bulletins               0 rows  ok
+        dates                   2 rows  ok
         ");
 
         let db = test_db.open(article_clock());

@@ -34,6 +34,7 @@ async fn remember_answers(office: &Office) {
                 role: Role::Reader,
                 scopes: write_scopes(&Role::Reader.scopes()),
                 secret_hash: String::new(),
+                secret_seq: 0,
                 status: TokenStatus::Active,
                 expires_at: now.plus(TimeDelta::days(90)),
                 revoked_at: None,

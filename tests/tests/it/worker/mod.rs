@@ -5,6 +5,7 @@ mod crash;
 mod deliver;
 mod files;
 mod forget;
+mod guard;
 mod health;
 mod mail;
 mod note;

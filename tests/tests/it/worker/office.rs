@@ -15,10 +15,12 @@ use qiaojian_shared::documents::progress::{
 use qiaojian_shared::domain::access::Post;
 use qiaojian_shared::domain::bulletin::BulletinKind;
 use qiaojian_shared::domain::delivery::{Channel, DeliveryState, OnUncertain, SendResult};
+use qiaojian_shared::domain::doubt::Limits;
 use qiaojian_shared::domain::organization::PreciseDate;
 use qiaojian_shared::domain::period::{Period, PeriodUnit};
 use qiaojian_shared::domain::program::{Cohort, Facts};
 use qiaojian_shared::domain::schedule::{Approval, CatchUp, PlanFields, WorkdayPolicy};
+use qiaojian_shared::guard::Comparing;
 use qiaojian_shared::ids::{AreaId, DeliveryId, EndpointId, ProgramId, ScheduleId};
 use qiaojian_shared::store::areas::{self, Subtree};
 use qiaojian_shared::store::bulletins::{BulletinRow, ComposedBulletin, ComposedNotice};
@@ -109,8 +111,19 @@ impl Office {
         Arc::<ManualClock>::clone(&self.clock)
     }
 
+    /// Without a limit to the silence before a start: tests let months pass.
     pub fn config(&self) -> WorkerConfig {
-        WorkerConfig::new(self.test_db.directory())
+        let limits = Limits {
+            silence: TimeDelta::MAX,
+            ..Limits::default()
+        };
+        WorkerConfig {
+            comparing: Comparing {
+                limits,
+                ..Comparing::default()
+            },
+            ..WorkerConfig::new(self.test_db.directory())
+        }
     }
 
     /// A worker in this process with this composer.

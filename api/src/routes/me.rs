@@ -1,0 +1,63 @@
+//! `GET /v1/me`: what a client may know of itself, whatever it may do.
+
+use actix_web::{HttpResponse, get, web};
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::domain::access::{Post, Role, Scope};
+use qiaojian_shared::ids::TokenId;
+use qiaojian_shared::store::{areas, tokens};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::auth::AnyCaller;
+use crate::problem::{ApiError, Problem};
+
+/// A client, as it is known here.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Me {
+    client_id: TokenId,
+    label: String,
+    /// The code of the area it is bound to.
+    area: String,
+    area_name: String,
+    post: Post,
+    role: Role,
+    /// What this access token may do.
+    scopes: Vec<Scope>,
+    /// What the client may ask for.
+    client_scopes: Vec<String>,
+    /// When the client's credentials end, unless an administrator renews them.
+    expires_at: UtcTime,
+    /// When this access token ends.
+    access_expires_at: UtcTime,
+}
+
+/// Tells the caller who it is: its area, post, scopes and when its credentials end.
+#[utoipa::path(
+    tag = "tokens",
+    security(("oauth" = [])),
+    responses((status = 200, description = "The caller", body = Me), (status = 401, description = "No access token, or one that has ended", body = Problem))
+)]
+#[get("/me")]
+pub async fn me(app: web::Data<App>, caller: AnyCaller) -> Result<HttpResponse, ApiError> {
+    let caller = caller.0;
+    let me = app
+        .read(move |conn| {
+            let found = tokens::by_id(conn, caller.token)?.ok_or_else(ApiError::token_unknown)?;
+            let area = areas::find(conn, &caller.visible, &found.area_code)?;
+            Ok(Me {
+                client_id: found.token.id,
+                label: found.token.label,
+                area: area.code,
+                area_name: area.name,
+                post: found.token.post,
+                role: found.token.role,
+                scopes: caller.scopes.iter().copied().collect(),
+                client_scopes: found.token.scopes.split(' ').map(str::to_owned).collect(),
+                expires_at: found.token.expires_at,
+                access_expires_at: caller.expires_at,
+            })
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(me))
+}

@@ -1,0 +1,53 @@
+//! How long a token lives: never longer than whoever grants it.
+
+use chrono::TimeDelta;
+use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::db::AnyConnection;
+use qiaojian_shared::domain::Violation;
+use qiaojian_shared::ids::TokenId;
+use qiaojian_shared::store::tokens;
+
+use crate::problem::ApiError;
+
+/// Days a token is good for when nothing is said, and at most.
+const DAYS: (i64, i64) = (90, 730);
+
+/// A life that was asked for, in days from now on; none where nothing was said.
+#[derive(Debug, Clone, Copy)]
+pub struct Life(Option<i64>);
+
+impl Life {
+    /// Within what is allowed to anybody.
+    pub fn asked(days: Option<i64>) -> Result<Self, ApiError> {
+        if days.is_none_or(|days| (1..=DAYS.1).contains(&days)) {
+            return Ok(Self(days));
+        }
+        Err(ApiError::invalid(vec![Violation::new(
+            "/expires_in_days",
+            "out_of_range",
+            format!("应在 1 与 {} 之间。", DAYS.1),
+            format!("Must be between 1 and {}.", DAYS.1),
+        )]))
+    }
+
+    /// When it ends for what `granter` grants: not after the granter itself.
+    pub fn ends(self, conn: &mut AnyConnection, granter: TokenId, now: UtcTime) -> Result<UtcTime, ApiError> {
+        let own = tokens::by_id(conn, granter)?.map(|found| found.token.expires_at);
+        let own = own.ok_or_else(ApiError::token_unknown)?;
+        let ends = now.plus(TimeDelta::days(self.0.unwrap_or(DAYS.0)));
+        if ends <= own {
+            return Ok(ends);
+        }
+        if self.0.is_none() {
+            return Ok(own);
+        }
+        Err(ApiError::invalid(vec![Violation::new(
+            "/expires_in_days",
+            "beyond_own",
+            format!("不能晚于您本人令牌的到期时间（{own}），请缩短天数，或先续期本人令牌。"),
+            format!(
+                "It must not outlive your own token ({own}). Ask for fewer days, or have yours renewed first."
+            ),
+        )]))
+    }
+}

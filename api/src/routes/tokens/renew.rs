@@ -1,0 +1,62 @@
+//! A longer life for a token, under the same id and with the same secret.
+
+use actix_web::{HttpResponse, post, web};
+use qiaojian_shared::ids::TokenId;
+use qiaojian_shared::store::tokens;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::life::Life;
+use super::wire::Token;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Body, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::write::{Reply, Write};
+
+/// How long it is to live.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RenewInput {
+    /// From now on; 90 days when left out, or the caller's own life where that is shorter; 1 to 730, and no longer than the caller lives.
+    #[serde(default)]
+    expires_in_days: Option<i64>,
+}
+
+/// Renews a token, an expired one too: same id, same secret. What it did under `Idempotency-Key`s stays known.
+#[utoipa::path(
+    tag = "tokens",
+    security(("oauth" = ["token:admin"])),
+    params(("id" = uuid::Uuid, Path, description = "The token"), ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"), ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
+    request_body(content = Option<RenewInput>, description = "May be left out"),
+    responses(
+        (status = 200, description = "Renewed", body = Token),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 409, description = "It is revoked, or may do more than the caller", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem),
+        (status = 422, description = "Longer than allowed", body = Problem)
+    )
+)]
+#[post("/tokens/{id}/renew")]
+pub async fn renew(
+    app: web::Data<App>,
+    caller: Caller<needs::TokenAdmin>,
+    id: Segment<TokenId>,
+    write: Write,
+    body: Body<RenewInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let (caller, id, now, expected) = (caller.principal(), id.0, app.now(), write.version());
+    let life = Life::asked(input.expires_in_days)?;
+    write
+        .run(&app, &digest, move |recording| {
+            let expires_at = life.ends(recording.conn(), caller.token, now)?;
+            let (visible, of) = (&caller.visible, (id, expected));
+            let found = tokens::renew(recording, visible, of, &caller.scopes, expires_at)?;
+            Reply::ok(
+                found.token.version,
+                &Token::one(recording.conn(), visible, &found, now)?,
+            )
+        })
+        .await
+}
