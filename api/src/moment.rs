@@ -5,6 +5,7 @@ use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::AnyConnection;
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::ids::AreaId;
+use qiaojian_shared::store::organizations::Lost;
 use qiaojian_shared::store::{Moment, Subtree, areas, ledger};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -84,6 +85,8 @@ pub struct View {
     /// The part of it that is asked about.
     pub within: Subtree,
     pub moment: Option<Moment>,
+    /// What of that the caller has lost since.
+    pub lost: Lost,
 }
 
 impl View {
@@ -96,9 +99,11 @@ impl View {
     ) -> Result<Self, ApiError> {
         if times.are_asked_for() {
             let moment = times.moment(conn, today)?;
+            let within = subtree_asked_for(conn, caller.area, code, moment)?;
             return Ok(Self {
                 visible: subtree_asked_for(conn, caller.area, None, moment)?,
-                within: subtree_asked_for(conn, caller.area, code, moment)?,
+                lost: Lost::of(conn, (caller.area, &caller.visible), &within, moment)?,
+                within,
                 moment: Some(moment),
             });
         }
@@ -109,6 +114,7 @@ impl View {
                 None => caller.visible.clone(),
             },
             moment: None,
+            lost: Lost::default(),
         })
     }
 }

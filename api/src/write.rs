@@ -60,6 +60,14 @@ impl Reply {
         })
     }
 
+    /// 202 with a representation: what was asked for waits for somebody else.
+    pub fn accepted<T: Serialize>(version: i64, value: &T) -> Result<Self, ApiError> {
+        Ok(Self {
+            status: StatusCode::ACCEPTED,
+            ..Self::ok(version, value)?
+        })
+    }
+
     /// 201 with a representation and where it is from now on.
     pub fn created<T: Serialize>(location: String, version: i64, value: &T) -> Result<Self, ApiError> {
         Ok(Self {

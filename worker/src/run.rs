@@ -156,6 +156,8 @@ impl Worker {
             }
         });
         if !idle {
+            // Where the ledger stands after what was done is noted at once: a database that goes back from here does not know of it.
+            self.holds_back().await?;
             tracing::info!(?ticked, ?composed, ?reclaimed, ?delivered, "Worked.");
         }
         Ok(more)

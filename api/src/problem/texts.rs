@@ -92,6 +92,10 @@ pub(super) fn conflict_text(code: &str) -> (&'static str, &'static str) {
             "此类通报尚无文稿样式。",
             "There is no document for bulletins of this kind yet.",
         ),
+        "void_asked" => (
+            "已提请上级作废，请等待上级审核。",
+            "The area above is asked to void it already. Wait for its answer.",
+        ),
         "rule_changed_today" => (
             "该地区的建立规则今天已有新版本，每天只能发布一个，请明天再发布。",
             "This area's establishment rule has a new version today already, and takes one a day. Record the next tomorrow.",

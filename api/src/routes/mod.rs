@@ -69,6 +69,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
                 .service(organizations::verify::reject)
                 .service(organizations::turns::move_)
                 .service(organizations::turns::rekind)
+                .service(organizations::turns::change)
                 .service(organizations::steps::approve)
                 .service(organizations::steps::establish)
                 .service(organizations::steps::unveil)

@@ -84,6 +84,8 @@ text_enum! {
         Verified => "verified",
         /// Refused, with a reason.
         Rejected => "rejected",
+        /// Confirmed, and then said by whoever reported it never to have been: it waits for the area above, and counts until that agrees.
+        VoidAsked => "void_asked",
     }
 }
 
@@ -118,7 +120,11 @@ impl Verification {
         match (self, judgement) {
             (Self::Unverified | Self::Rejected, Judgement::Verify) => Some(Self::Verified),
             (Self::Unverified | Self::Verified, Judgement::Reject) => Some(Self::Rejected),
-            (Self::Verified, Judgement::Verify) | (Self::Rejected, Judgement::Reject) => None,
+            // The request is refused; the report stays confirmed. Agreeing voids it, which is no state.
+            (Self::VoidAsked, Judgement::Reject) => Some(Self::Verified),
+            (Self::VoidAsked, Judgement::Verify)
+            | (Self::Verified, Judgement::Verify)
+            | (Self::Rejected, Judgement::Reject) => None,
         }
     }
 }

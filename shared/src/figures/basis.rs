@@ -135,7 +135,7 @@ impl Basis {
     /// Whether the report of this stretch is trusted enough to count.
     pub(super) fn trusts(&self, stretch: &Stretch) -> bool {
         match stretch.verification {
-            Verification::Verified => true,
+            Verification::Verified | Verification::VoidAsked => true,
             Verification::Unverified => !self.counting.verified_only,
             Verification::Rejected => false,
         }

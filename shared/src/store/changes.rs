@@ -6,7 +6,7 @@
 //! stood before it or stands after it, by the tree of that time. So what was told once is told the same way again.
 
 mod addressed;
-mod stood;
+pub(in crate::store) mod stood;
 
 use std::collections::{HashMap, HashSet};
 

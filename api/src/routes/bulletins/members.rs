@@ -7,7 +7,8 @@ use qiaojian_shared::documents::progress::Common;
 use qiaojian_shared::domain::access::Scope;
 use qiaojian_shared::figures::MembersKind;
 use qiaojian_shared::ids::BulletinId;
-use qiaojian_shared::store::bulletins;
+use qiaojian_shared::store::organizations::Lost;
+use qiaojian_shared::store::{Moment, bulletins};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -78,8 +79,12 @@ pub async fn members(
                 if !caller.scopes.contains(&Scope::OrgRead) {
                     found.withheld += std::mem::take(&mut found.rows).len();
                 }
+                let moment = Moment {
+                    as_of: bulletin.as_of,
+                    known: found.known,
+                };
                 Ok::<_, ApiError>(BulletinMembers {
-                    page: page_of(conn, &window, &found.rows, (bulletin.as_of, found.known))?,
+                    page: page_of(conn, &window, &found.rows, moment, &Lost::default())?,
                     members_kind: opened.metric.members_kind(),
                     number,
                     withheld: found.withheld,

@@ -12,7 +12,8 @@ use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::organization::Kind;
 use qiaojian_shared::figures::{self, GroupBy, GroupKey, Member, Metric, Part};
 use qiaojian_shared::ids::{AreaId, AssignmentId, OrganizationId, ProgramId};
-use qiaojian_shared::store::{Recorded, areas, organizations};
+use qiaojian_shared::store::organizations::Lost;
+use qiaojian_shared::store::{Moment, areas, organizations};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -152,7 +153,13 @@ pub async fn members(
             let (prepared, all) = asked.answer(conn, &model, &caller, today, |prepared, facts| {
                 figures::members(&prepared.question, &prepared.basis, facts, (metric, part), &group)
             })?;
-            page_of(conn, &window, &all, (prepared.question.as_of, prepared.known))
+            let moment = Moment {
+                as_of: prepared.question.as_of,
+                known: prepared.known,
+            };
+            let reader = (caller.area, &caller.visible);
+            let lost = Lost::of(conn, reader, &prepared.question.within, moment)?;
+            page_of(conn, &window, &all, moment, &lost)
         })
         .await?;
     Ok(page::reply(&request, &page))
@@ -163,7 +170,8 @@ pub fn page_of(
     conn: &mut AnyConnection,
     window: &Window<uuid::Uuid>,
     all: &[Member],
-    (as_of, known): (NaiveDate, Recorded),
+    moment: Moment,
+    lost: &Lost,
 ) -> Result<Page<MemberReply>, ApiError> {
     let rest = match window.after {
         None => all,
@@ -171,7 +179,7 @@ pub fn page_of(
     };
     let most = usize::try_from(window.fetch()).unwrap_or(usize::MAX);
     let rows: Vec<Member> = rest.iter().take(most).cloned().collect();
-    let names = Names::of(conn, (as_of, known), &rows)?;
+    let names = Names::of(conn, moment, lost, &rows)?;
     window.page(rows, Member::id, |member| names.show(member))
 }
 
@@ -199,7 +207,8 @@ struct Names {
 impl Names {
     fn of(
         conn: &mut AnyConnection,
-        (as_of, known): (NaiveDate, Recorded),
+        Moment { as_of, known }: Moment,
+        lost: &Lost,
         rows: &[Member],
     ) -> Result<Self, ApiError> {
         let mut organization_ids: Vec<OrganizationId> = Vec::new();
@@ -211,8 +220,10 @@ impl Names {
                 Member::Assignment { .. } => {}
             }
         }
+        let mut organizations = organizations::names_on(conn, &organization_ids, as_of, known)?;
+        organizations.extend(lost.names(conn, &organization_ids, as_of)?);
         Ok(Self {
-            organizations: organizations::names_on(conn, &organization_ids, as_of, known)?,
+            organizations,
             areas: areas::names_on(conn, &area_ids, as_of, known)?,
         })
     }

@@ -1,9 +1,12 @@
 //! Voiding: what was recorded never was.
 
 use actix_web::{HttpResponse, delete, web};
+use qiaojian_shared::domain::access::Scope;
 use qiaojian_shared::domain::violation::{TEXT_CHARS, check_text};
 use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::organizations;
+use qiaojian_shared::store::organizations::{self, Voided};
+
+use super::wire::Organization;
 
 use crate::app::App;
 use crate::auth::{Caller, needs};
@@ -14,12 +17,17 @@ use crate::write::{Reply, Write};
 
 /// Voids an organization that was recorded by mistake. It is gone for later `known_at` and kept for earlier. One that ceased to be
 /// is closed instead.
+///
+/// One that an area above has verified is voided by that area: asked by the area itself, it waits as `verification: void_asked` with
+/// the reason, and counts on; `verify` by the area above voids it, `reject` refuses that.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:write"])),
     params(("id" = uuid::Uuid, Path, description = "The organization"), ("If-Match" = String, Header, description = "Its ETag as read"), ReasonParams),
     responses(
         (status = 204, description = "Voided"),
+        (status = 202, description = "The area above is asked", body = Organization),
+        (status = 409, description = "It is asked already", body = Problem),
         (status = 404, description = "None, or outside the caller's area", body = Problem),
         (status = 412, description = "Changed meanwhile", body = Problem),
         (status = 428, description = "Without If-Match", body = Problem)
@@ -42,8 +50,15 @@ pub async fn delete(
     let (caller, id, expected) = (caller.principal(), id.0, Some(write.required_version()?));
     write
         .run(&app, "", move |recording| {
-            organizations::void(recording, &caller.visible, id, expected, &reason)?;
-            Ok(Reply::gone())
+            let stands = organizations::find(recording.conn(), &caller.visible, id)?;
+            let judges = caller.judges(&stands.area_path) && caller.scopes.contains(&Scope::OrgVerify);
+            let of = (id, expected);
+            match organizations::void_or_ask(recording, &caller.visible, of, &reason, judges)? {
+                Voided::Gone => Ok(Reply::gone()),
+                Voided::Asked(found) => {
+                    Reply::accepted(found.organization.version, &Organization::of(&found)?)
+                }
+            }
         })
         .await
 }

@@ -7,7 +7,7 @@ use qiaojian_shared::db::snapshot;
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::organization::Dormancy;
 use qiaojian_shared::ids::{AreaId, OrganizationId};
-use qiaojian_shared::store::organizations;
+use qiaojian_shared::store::organizations::{self, Lost};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -98,7 +98,9 @@ pub async fn dormant(
                 let within = subtree_asked_for(conn, caller.area, area.as_deref(), moment)?;
                 let since = moment.as_of.checked_sub_months(SILENT).unwrap_or(moment.as_of);
                 let (after, fetch) = (window.after.as_ref(), window.fetch());
-                let rows = organizations::dormant(conn, &within, moment, (since, &findings), after, fetch)?;
+                let lost = Lost::of(conn, (caller.area, &caller.visible), &within, moment)?.ids();
+                let which = (since, &*findings, &*lost);
+                let rows = organizations::dormant(conn, &within, moment, which, after, fetch)?;
                 let stood: Vec<AreaId> = rows.iter().map(|row| row.organization.area_id).collect();
                 let last = organizations::last_activities(conn, &stood, moment)?;
                 let page = window.page(

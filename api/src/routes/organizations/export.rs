@@ -14,7 +14,7 @@ use qiaojian_shared::domain::organization::{Kind, Status, Verification};
 use qiaojian_shared::ids::OrganizationId;
 use qiaojian_shared::sheets::register::{Shown, cells};
 use qiaojian_shared::sheets::{Column, CsvWriter, Format, XlsxWriter};
-use qiaojian_shared::store::organizations::{self, Filter, OrganizationInArea};
+use qiaojian_shared::store::organizations::{self, Filter, Lost, OrganizationInArea};
 use qiaojian_shared::store::{Moment, Subtree, areas, ledger};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -106,6 +106,7 @@ pub async fn export(
         statuses: params.status.0,
         verifications: params.verification.0,
         name_contains: params.q.filter(|q| !q.is_empty()),
+        ..Filter::default()
     };
     let (caller, today) = (caller.principal(), app.today());
     let share = share_of(&caller);
@@ -114,7 +115,7 @@ pub async fn export(
         params.area.as_ref().unwrap_or(&caller.area_code)
     );
     let area = params.area;
-    let (within, moment) = app
+    let (within, moment, lost) = app
         .read_slow(move |conn| {
             snapshot(conn, |conn| {
                 let view = View::of(conn, &caller, area.as_deref(), (times, today))?;
@@ -124,7 +125,8 @@ pub async fn export(
                         known: ledger::known(conn)?,
                     })
                 };
-                Ok::<_, ApiError>((view.within, view.moment.map_or_else(last, Ok)?))
+                let moment = view.moment.map_or_else(last, Ok)?;
+                Ok::<_, ApiError>((view.within, moment, view.lost))
             })
         })
         .await?;
@@ -132,6 +134,7 @@ pub async fn export(
         within,
         moment,
         filter,
+        lost,
     });
     let known_at = ("x-known-at", moment.known.at.to_string());
     let app = app.into_inner();
@@ -154,6 +157,7 @@ struct Question {
     within: Subtree,
     moment: Moment,
     filter: Filter,
+    lost: Lost,
 }
 
 /// The rows of a file, page by page.
@@ -194,13 +198,14 @@ fn read_page(
         within,
         moment,
         filter,
+        lost,
     } = question;
     // While nobody has written, what was known then is what is known last, and that is quicker to find.
     let is_last = moment.as_of == last_day() && ledger::known(conn)?.seq == moment.known.seq;
     let rows = if is_last {
         organizations::list(conn, within, filter, after, PAGE)?
     } else {
-        organizations::list_on(conn, within, *moment, filter, after, PAGE)?
+        lost.list(conn, (within, *moment), filter, after, PAGE)?
     };
     let mut of: Vec<_> = rows.iter().map(|row| row.organization.area_id).collect();
     of.dedup();

@@ -3,7 +3,8 @@
 use actix_web::{HttpResponse, get, web};
 use qiaojian_shared::db::snapshot;
 use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::organizations;
+use qiaojian_shared::store::Subtree;
+use qiaojian_shared::store::organizations::{self, Lost};
 
 use super::wire::{Organization, name_successors};
 use crate::app::App;
@@ -40,6 +41,10 @@ pub async fn get(
                 snapshot(conn, |conn| {
                     let moment = times.moment(conn, today)?;
                     let within = subtree_asked_for(conn, caller.area, None, moment)?;
+                    let found = organizations::find_on(conn, &within, id.0, moment)?;
+                    let own = Subtree::rooted_at(&found.area_path);
+                    let lost = Lost::of(conn, (caller.area, &caller.visible), &own, moment)?;
+                    let moment = lost.moment_of(id.0, moment);
                     let found = organizations::find_on(conn, &within, id.0, moment)?;
                     let mut shown = Organization::on(&found, moment)?;
                     let known = Some(moment.known);

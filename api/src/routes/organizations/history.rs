@@ -86,7 +86,8 @@ pub struct Change {
     pub after: Value,
 }
 
-/// Every recording of an organization of the caller's subtree, oldest first: who, when, and what it changed.
+/// Every recording of an organization of the caller's subtree, oldest first: who, when, and what it changed. Also of one that was voided,
+/// with the reason.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:read"])),
@@ -112,9 +113,13 @@ pub async fn history(
                 let events =
                     organizations::history(conn, &caller.visible, id.0, window.after, window.fetch())?;
                 let codes = codes_of(conn, &events)?;
-                window
-                    .page(events, |event| event.seq, |event| show(event, &codes))?
-                    .transpose()
+                let why_void = organizations::void_reason(conn, id.0)?;
+                let page = window.page(events, |event| event.seq, |event| show(event, &codes))?;
+                let mut page = page.transpose()?;
+                for event in page.items.iter_mut().filter(|event| event.verb == "delete") {
+                    event.reason.clone_from(&why_void);
+                }
+                Ok::<_, ApiError>(page)
             })
         })
         .await?;

@@ -9,7 +9,7 @@ use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::organization::{Kind, Status, Verification};
 use qiaojian_shared::ids::OrganizationId;
 use qiaojian_shared::store::areas;
-use qiaojian_shared::store::organizations::{self, OrganizationInArea};
+use qiaojian_shared::store::organizations::{self, Lost, OrganizationInArea};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -92,6 +92,7 @@ pub async fn list(
         statuses: status.0,
         verifications: verification.0,
         name_contains: q.filter(|q| !q.is_empty()),
+        ..organizations::Filter::default()
     };
     let caller = caller.principal();
     let times = Times { as_of, known_at };
@@ -102,8 +103,9 @@ pub async fn list(
                 snapshot(conn, |conn| {
                     let moment = times.moment(conn, today)?;
                     let within = subtree_asked_for(conn, caller.area, area.as_deref(), moment)?;
+                    let lost = Lost::of(conn, (caller.area, &caller.visible), &within, moment)?;
                     let (after, limit) = (window.after.as_ref(), window.fetch());
-                    let rows = organizations::list_on(conn, &within, moment, &filter, after, limit)?;
+                    let rows = lost.list(conn, (&within, moment), &filter, after, limit)?;
                     let page = window.page(rows, key_of, |row| Organization::on(&row, moment))?;
                     let mut page = page.transpose()?;
                     name_successors(conn, &caller.visible, Some(moment.known), &mut page.items)?;

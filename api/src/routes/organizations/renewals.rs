@@ -96,7 +96,8 @@ pub async fn renewals(
                 let view = View::of(conn, &caller, area.as_deref(), (times, today))?;
                 let (after, fetch) = (window.after.as_ref(), window.fetch());
                 let scope = (&view.within, view.moment);
-                let rows = organizations::renewals(conn, scope, until, after, fetch)?;
+                let which = (until, &*view.lost.ids());
+                let rows = organizations::renewals(conn, scope, which, after, fetch)?;
                 let ends = |row: &organizations::OrganizationInArea| {
                     row.organization.term_ends_on.unwrap_or(until) // all of these have one
                 };

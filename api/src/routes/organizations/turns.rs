@@ -14,12 +14,12 @@ use qiaojian_shared::store::organizations::{self, Turn, Turned};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::wire::Organization;
+use super::wire::{Organization, OrganizationInput};
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
-use crate::extract::{Body, Segment};
+use crate::extract::{Body, Segment, fit};
 use crate::problem::{ApiError, Problem};
-use crate::wire::area_in_body;
+use crate::wire::{area_in_body, merge_patch};
 use crate::write::{Reply, Write};
 
 /// Where it moves, and when.
@@ -58,6 +58,46 @@ pub struct RekindInput {
     #[serde(default)]
     #[schema(max_length = 2000)]
     reason: Option<String>,
+}
+
+/// What is otherwise, and since when.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeInput {
+    /// Some of `name`, `quota_posts`, `posts_filled`, `five_have`, `standing_rules`, `affiliation`, `has_office`, as a merge patch: what
+    /// is left out stays, `null` clears. `{"five_have": {"venue": {"have": false}}}` says that the venue was lost.
+    #[schema(value_type = Object, example = json!({"name": "湾沚区侨联"}))]
+    set: serde_json::Map<String, serde_json::Value>,
+    /// As in a move.
+    #[serde(deserialize_with = "day::read")]
+    on: NaiveDate,
+    /// `day` when left out.
+    #[serde(default)]
+    precision: Option<Precision>,
+    #[serde(default)]
+    #[schema(max_length = 2000)]
+    reason: Option<String>,
+}
+
+/// What may change on a day without a step of the organization's life.
+const CHANGEABLE: [&str; 7] = [
+    "name",
+    "quota_posts",
+    "posts_filled",
+    "five_have",
+    "standing_rules",
+    "affiliation",
+    "has_office",
+];
+
+fn not_changeable(field: &str) -> Violation {
+    let list = CHANGEABLE.join(", ");
+    Violation::new(
+        format!("/set/{field}"),
+        "not_changeable",
+        format!("不能按日期变更此项；可变更的有 {list}。更正错误请用 PATCH。"),
+        format!("It cannot be changed on a day; these can: {list}. Correct a mistake by PATCH."),
+    )
 }
 
 /// When, and why.
@@ -193,6 +233,63 @@ pub async fn rekind(
                 kind,
                 name: name.clone(),
             })
+        },
+    )
+    .await
+}
+
+/// Changes what an organization is called or has, from a day on. Earlier days keep what was so then; what was never so is corrected by
+/// PATCH.
+#[utoipa::path(
+    tag = "organizations",
+    security(("oauth" = ["org:write"])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The organization"),
+        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+    ),
+    request_body = ChangeInput,
+    responses(
+        (status = 200, description = "Changed", body = Organization),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 409, description = "Not active", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem),
+        (status = 422, description = "Breaks a rule", body = Problem)
+    )
+)]
+#[post("/organizations/{id}/change")]
+pub async fn change(
+    app: web::Data<App>,
+    caller: Caller<needs::OrgWrite>,
+    id: Segment<OrganizationId>,
+    write: Write,
+    body: Body<ChangeInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let odd: Vec<Violation> = input
+        .set
+        .keys()
+        .filter(|field| !CHANGEABLE.contains(&field.as_str()))
+        .map(|field| not_changeable(field))
+        .collect();
+    if !odd.is_empty() {
+        return Err(ApiError::invalid(odd));
+    }
+    let when = When::of(input.on, input.precision, input.reason)?;
+    let set = serde_json::Value::Object(input.set);
+    let id = id.0;
+    turn_round(
+        &app,
+        caller.principal(),
+        id,
+        (write, digest),
+        when,
+        move |conn, caller| {
+            let found = organizations::find(conn, &caller.visible, id)?;
+            let mut merged = serde_json::to_value(OrganizationInput::of(&found)?)?;
+            merge_patch(&mut merged, &set);
+            let input: OrganizationInput = fit(merged)?;
+            Ok(Turn::Change(Box::new(input.facts())))
         },
     )
     .await

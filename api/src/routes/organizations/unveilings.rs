@@ -105,6 +105,7 @@ pub async fn unveilings(
                     moment: view.moment,
                     followed_since: followed_since(conn, &view, today)?,
                     findings: &findings,
+                    without: &view.lost.ids(),
                 };
                 let rows = organizations::unveilings(conn, asked, after, fetch)?;
                 let dates: Vec<PreciseDate> = rows.iter().filter_map(|row| row.unveiled).collect();

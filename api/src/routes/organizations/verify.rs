@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, post, web};
 use qiaojian_shared::domain::organization::Judgement;
 use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::organizations;
+use qiaojian_shared::store::organizations::{self, Judged};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -44,8 +44,10 @@ async fn judge(
                 ));
             }
             let reason = input.reason.as_deref();
-            let found = organizations::judge(recording, &caller.visible, id, expected, judgement, reason)?;
-            Reply::ok(found.organization.version, &Organization::of(&found)?)
+            match organizations::judge(recording, &caller.visible, id, expected, judgement, reason)? {
+                Judged::Stands(found) => Reply::ok(found.organization.version, &Organization::of(&found)?),
+                Judged::Voided => Ok(Reply::gone()),
+            }
         })
         .await
 }
@@ -64,6 +66,7 @@ macro_rules! judgements {
             request_body = JudgementInput,
             responses(
                 (status = 200, description = "Judged", body = Organization),
+                (status = 204, description = "It was asked to be voided, and is"),
                 (status = 403, description = "The caller's own report", body = Problem),
                 (status = 404, description = "None, or outside the caller's area", body = Problem),
                 (status = 409, description = "It stands so already", body = Problem),

@@ -102,6 +102,7 @@ pub(super) const VERIFICATIONS: Choices = &[
     (Verification::Unverified.as_str(), "待审核"),
     (Verification::Verified.as_str(), "已审核"),
     (Verification::Rejected.as_str(), "已退回"),
+    (Verification::VoidAsked.as_str(), "待作废"),
 ];
 pub(super) const YES_NO: Choices = &[("true", "是"), ("false", "否")];
 const FREE: Choices = &[];

@@ -15,22 +15,26 @@ fn holds_at((from, until): Known, seq: i64) -> bool {
     from <= seq && until.is_none_or(|until| seq < until)
 }
 
+fn turns_of((from, until): Known) -> impl Iterator<Item = i64> {
+    std::iter::once(from).chain(until)
+}
+
 /// An area as it was known at some place in the ledger.
-pub(super) struct Stood {
-    pub(super) code: String,
-    pub(super) path: String,
+pub(in crate::store) struct Stood {
+    pub(in crate::store) code: String,
+    pub(in crate::store) path: String,
     known: Known,
 }
 
 /// All that some areas were ever known to be last.
 #[derive(Default)]
-pub(super) struct Tree {
+pub(in crate::store) struct Tree {
     areas: HashMap<AreaId, Vec<Stood>>,
 }
 
 impl Tree {
     /// Takes in these areas, unless they are here.
-    pub(super) fn load(
+    pub(in crate::store) fn load(
         &mut self,
         conn: &mut AnyConnection,
         areas: impl Iterator<Item = AreaId>,
@@ -54,21 +58,27 @@ impl Tree {
         Ok(())
     }
 
+    /// The ticks at which something else came to be known of the area.
+    pub(in crate::store) fn turns(&self, area: AreaId) -> impl Iterator<Item = i64> {
+        let versions = self.areas.get(&area).into_iter().flatten();
+        versions.flat_map(|stood| turns_of(stood.known))
+    }
+
     /// The area as it was known last at a place in the ledger; none before it was recorded and after it was closed.
-    pub(super) fn at(&self, area: AreaId, seq: i64) -> Option<&Stood> {
+    pub(in crate::store) fn at(&self, area: AreaId, seq: i64) -> Option<&Stood> {
         let versions = self.areas.get(&area)?;
         versions.iter().find(|stood| holds_at(stood.known, seq))
     }
 }
 
 /// The areas some organizations were ever known to stand in last.
-pub(super) struct Organizations {
+pub(in crate::store) struct Organizations {
     versions: HashMap<String, Vec<(AreaId, Known)>>,
 }
 
 impl Organizations {
     /// Those of these ids.
-    pub(super) fn load(conn: &mut AnyConnection, ids: &[&str]) -> QueryResult<Self> {
+    pub(in crate::store) fn load(conn: &mut AnyConnection, ids: &[&str]) -> QueryResult<Self> {
         use organization_versions as o;
         let ids: Vec<OrganizationId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
         let mut versions: HashMap<String, Vec<(AreaId, Known)>> = HashMap::new();
@@ -90,14 +100,26 @@ impl Organizations {
     }
 
     /// Where it was known to stand at a place in the ledger; none before it was recorded and after it was made void.
-    pub(super) fn stood(&self, id: &str, seq: i64) -> Option<AreaId> {
+    pub(in crate::store) fn stood(&self, id: &str, seq: i64) -> Option<AreaId> {
         let versions = self.versions.get(id)?;
         let at = versions.iter().find(|(_, known)| holds_at(*known, seq));
         at.map(|(area, _)| *area)
     }
 
+    /// The ticks at which it came to be known to stand elsewhere, or not at all.
+    pub(in crate::store) fn turns(&self, id: &str) -> impl Iterator<Item = i64> {
+        let versions = self.versions.get(id).into_iter().flatten();
+        versions.flat_map(|(_, known)| turns_of(*known))
+    }
+
+    /// The areas that one of them was ever known to stand in.
+    pub(in crate::store) fn areas_of(&self, id: &str) -> impl Iterator<Item = AreaId> {
+        let versions = self.versions.get(id).into_iter().flatten();
+        versions.map(|(area, _)| *area)
+    }
+
     /// All of these areas.
-    pub(super) fn areas(&self) -> impl Iterator<Item = AreaId> {
+    pub(in crate::store) fn areas(&self) -> impl Iterator<Item = AreaId> {
         self.versions.values().flatten().map(|(area, _)| *area)
     }
 }

@@ -7,7 +7,7 @@ use super::write::{find_at, in_divisions_only, reason_required};
 use super::{OrganizationInArea, OrganizationVersion};
 use crate::domain::access::Post;
 use crate::domain::area::AreaKind;
-use crate::domain::organization::{Kind, Life, PreciseDate, Reopening, Status, Verb, Verification};
+use crate::domain::organization::{Facts, Kind, Life, PreciseDate, Reopening, Status, Verb, Verification};
 use crate::domain::violation::{NAME_CHARS, check_optional_line};
 use crate::domain::{RefusedTransition, Violation};
 use crate::ids::OrganizationId;
@@ -37,6 +37,9 @@ pub enum Turn {
     Move(Box<AreaVersion>),
     /// It becomes one of another kind, perhaps under another name: a work station that is now a federation.
     Rekind { kind: Kind, name: Option<String> },
+    /// Some of what may change without a step of its life is otherwise: name, posts, the five it should have, standing rules, affiliation,
+    /// office.
+    Change(Box<Facts>),
 }
 
 /// When it happened, and by whom it is reported.
@@ -123,7 +126,7 @@ pub fn transition(
     })
 }
 
-/// Moves an organization, or makes it one of another kind, from a day on. Before that day it was what it was.
+/// Moves an organization, makes it one of another kind, or changes what it has, from a day on. Before that day it was what it was.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Refused`] when it is not active, [`StoreError::Invalid`],
@@ -141,6 +144,7 @@ pub fn turn(
     let verb = match turn {
         Turn::Move(_) => "move",
         Turn::Rekind { .. } => "rekind",
+        Turn::Change(_) => "change",
     };
     if !head.status.is_active() {
         return Err(RefusedTransition {
@@ -169,6 +173,24 @@ pub fn turn(
                 violations.push(in_divisions_only());
             }
         }
+        Turn::Change(facts) => {
+            let was = head.facts()?;
+            let changed = Facts {
+                name: facts.name.clone(),
+                quota_posts: facts.quota_posts,
+                posts_filled: facts.posts_filled,
+                five_have: facts.five_have.clone(),
+                standing_rules: facts.standing_rules.clone(),
+                affiliation: facts.affiliation.clone(),
+                has_office: facts.has_office,
+                ..was.clone()
+            };
+            violations.extend(changed.violations(after.level, today));
+            if changed == was {
+                violations.push(nothing_changed());
+            }
+            *row = row.clone().with_facts(&changed)?;
+        }
         Turn::Rekind { kind, name } => {
             row.kind = *kind;
             check_optional_line(&mut violations, "/name", name.as_deref(), NAME_CHARS);
@@ -192,6 +214,15 @@ pub fn turn(
     after.organization = put_from(recording, after.organization, head)?;
     audit(recording, verb, Some(head), Some(&after.organization))?;
     Ok(after)
+}
+
+fn nothing_changed() -> Violation {
+    Violation::new(
+        "/set",
+        "nothing_changed",
+        "与现有记录相同，没有可变更的内容。",
+        "It says what is known already: nothing would change.",
+    )
 }
 
 /// What was reported since would be lost; a mistake in it is corrected by a PATCH.

@@ -50,14 +50,14 @@ macro_rules! with_rows {
 }
 
 /// Established organizations of `within` whose term ends up to `until` or has ended, the earliest first, after `after` (a day and an
-/// id); of a moment, or as known last.
+/// id); of a moment, or as known last. None of `without`.
 ///
 /// # Errors
 /// The database's.
 pub fn renewals(
     conn: &mut AnyConnection,
     (within, moment): (&Subtree, Option<Moment>),
-    until: NaiveDate,
+    (until, without): (NaiveDate, &[OrganizationId]),
     after: Option<&(NaiveDate, OrganizationId)>,
     limit: i64,
 ) -> QueryResult<Vec<OrganizationInArea>> {
@@ -66,6 +66,7 @@ pub fn renewals(
         let mut query = rows
             .filter(o::status.eq(Status::Established))
             .filter(o::term_ends_on.le(until))
+            .filter(o::organization_id.ne_all(without))
             .order((o::term_ends_on, o::organization_id))
             .limit(limit)
             .into_boxed();
@@ -88,7 +89,7 @@ pub fn dormant(
     conn: &mut AnyConnection,
     within: &Subtree,
     moment: Moment,
-    (since, findings): (NaiveDate, &[Dormancy]),
+    (since, findings, without): (NaiveDate, &[Dormancy], &[OrganizationId]),
     after: Option<&(String, OrganizationId)>,
     limit: i64,
 ) -> QueryResult<Vec<OrganizationInArea>> {
@@ -126,6 +127,7 @@ pub fn dormant(
     let reopened = o::reopenings.ne("[]").and(o::valid_from.gt(since));
     let mut query = rows_of!(within, moment)
         .filter(o::status.eq(Status::Established))
+        .filter(o::organization_id.ne_all(without))
         .filter(not(founded))
         .filter(not(reopened))
         .filter(not(is_its_own!(lately())))
@@ -210,6 +212,8 @@ pub struct UnveilingCheck<'a> {
     /// From this day on the register follows what happens; see [`Unveiled::of`].
     pub followed_since: Option<NaiveDate>,
     pub findings: &'a [Unveiling],
+    /// Not these.
+    pub without: &'a [OrganizationId],
 }
 
 /// Established organizations of which the check finds one of the findings asked for, by area path and id, after `after`.
@@ -224,6 +228,7 @@ pub fn unveilings(
 ) -> StoreResult<Vec<Checked>> {
     let established = Filter {
         statuses: vec![Status::Established],
+        without: asked.without.to_vec(),
         ..Filter::default()
     };
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);

@@ -8,12 +8,13 @@ use super::change_events::changes_of;
 use super::{ChangeRow, OrganizationInArea, OrganizationVersion, by_ids, find};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
-use crate::db::schema::{audit_entries, organization_versions, tokens};
+use crate::db::schema::{area_versions, audit_entries, organization_versions, organizations, tokens};
 use crate::domain::access::Post;
 use crate::domain::organization::Part;
 use crate::ids::{AreaId, OrganizationId};
-use crate::store::StoreResult;
 use crate::store::areas::Subtree;
+use crate::store::predicates::current_area;
+use crate::store::{StoreError, StoreResult};
 
 /// One recording.
 #[derive(Debug, Clone)]
@@ -33,6 +34,45 @@ pub struct Event {
     pub change: Option<(ChangeRow, Vec<(OrganizationInArea, Part)>)>,
 }
 
+/// An organization of `visible`, or one that was voided and stood there then.
+fn find_or_voided(conn: &mut AnyConnection, visible: &Subtree, id: OrganizationId) -> StoreResult<()> {
+    use {area_versions as a, organization_versions as o, organizations as n};
+    match find(conn, visible, id) {
+        Err(StoreError::NotFound(_)) => {}
+        found => return found.map(drop),
+    }
+    let voided: Option<Option<i64>> = n::table.find(id).select(n::voided_seq).first(conn).optional()?;
+    let Some(seq) = voided.flatten() else {
+        return Err(StoreError::NotFound("organization"));
+    };
+    // Where it stood last, in the tree of now: a reader that has lost the area since has lost its history too.
+    let last: Option<String> = o::table
+        .inner_join(current_area!(o::area_id))
+        .filter(o::organization_id.eq(id))
+        .filter(o::valid_to.is_null())
+        .filter(o::superseded_seq.eq(seq))
+        .select(a::path)
+        .first(conn)
+        .optional()?;
+    match last {
+        Some(path) if visible.contains(&path) => Ok(()),
+        _ => Err(StoreError::NotFound("organization")),
+    }
+}
+
+/// Why an organization was voided, where it was.
+///
+/// # Errors
+/// The database's.
+pub fn void_reason(conn: &mut AnyConnection, id: OrganizationId) -> QueryResult<Option<String>> {
+    let reason: Option<Option<String>> = organizations::table
+        .find(id)
+        .select(organizations::void_reason)
+        .first(conn)
+        .optional()?;
+    Ok(reason.flatten())
+}
+
 type Entry = (i64, UtcTime, String, Option<AreaId>, Option<Post>);
 
 /// The recordings of an organization that belongs to `visible`, oldest first, after the place `after` in the ledger.
@@ -46,7 +86,7 @@ pub fn history(
     after: Option<i64>,
     limit: i64,
 ) -> StoreResult<Vec<Event>> {
-    find(conn, visible, id)?;
+    find_or_voided(conn, visible, id)?;
     let entries: Vec<Entry> = audit_entries::table
         .left_join(tokens::table.on(audit_entries::token_id.eq(tokens::id.nullable())))
         .filter(audit_entries::resource.eq("organization"))

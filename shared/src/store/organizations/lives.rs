@@ -59,11 +59,31 @@ fn from_its_day_on(row: &OrganizationVersion) -> Result<Vec<OrganizationVersion>
 }
 
 /// What a dated turn changes, and so what may differ between the days of one life.
-fn standing(row: &OrganizationVersion) -> (AreaId, Kind, &str) {
-    (row.area_id, row.kind, &row.name)
+#[derive(PartialEq)]
+struct Standing<'a> {
+    area: AreaId,
+    kind: Kind,
+    name: &'a str,
+    posts: (Option<i32>, Option<i32>),
+    has_office: bool,
+    affiliation: Option<&'a str>,
+    lists: (&'a str, &'a str),
 }
 
-/// The rows, cut where a turn is known, so that on each day area, kind and name stay what they were known to be. Only what a row
+fn standing(row: &OrganizationVersion) -> Standing<'_> {
+    Standing {
+        area: row.area_id,
+        kind: row.kind,
+        name: &row.name,
+        posts: (row.quota_posts, row.posts_filled),
+        has_office: row.has_office,
+        affiliation: row.affiliation.as_deref(),
+        lists: (&row.five_have, &row.standing_rules),
+    }
+}
+
+/// The rows, cut where a turn is known, so that on each day area, kind, name and whatever else may change on a day
+/// stay what they were known to be. Only what a row
 /// says otherwise than `head` was never otherwise.
 pub(super) fn with_turns(
     rows: &[OrganizationVersion],
@@ -98,7 +118,7 @@ fn cut_at(days: &[NaiveDate], row: &OrganizationVersion) -> Vec<OrganizationVers
         .collect()
 }
 
-/// Gives a piece the area, kind and name that were known for its days, where it does not say otherwise than `head`.
+/// Gives a piece what was known for its days, where it does not say otherwise than `head`.
 fn as_known(
     mut piece: OrganizationVersion,
     known: &[OrganizationVersion],
@@ -117,6 +137,24 @@ fn as_known(
         }
         if piece.name == head.name {
             piece.name.clone_from(&was.name);
+        }
+        if piece.quota_posts == head.quota_posts {
+            piece.quota_posts = was.quota_posts;
+        }
+        if piece.posts_filled == head.posts_filled {
+            piece.posts_filled = was.posts_filled;
+        }
+        if piece.has_office == head.has_office {
+            piece.has_office = was.has_office;
+        }
+        if piece.affiliation == head.affiliation {
+            piece.affiliation.clone_from(&was.affiliation);
+        }
+        if piece.five_have == head.five_have {
+            piece.five_have.clone_from(&was.five_have);
+        }
+        if piece.standing_rules == head.standing_rules {
+            piece.standing_rules.clone_from(&was.standing_rules);
         }
     }
     piece

@@ -8,6 +8,7 @@ mod follow;
 mod history;
 mod import;
 mod lives;
+mod lost;
 mod merge;
 mod past;
 mod row;
@@ -22,15 +23,16 @@ pub use change::{Step, Turn, Turned, transition, turn};
 pub use change_events::{ChangeRow, successors};
 pub use due::{Checked, UnveilingCheck, dormant, last_activities, renewals, unveiled_together, unveilings};
 pub use follow::follow_area;
-pub use history::{Event, history};
+pub use history::{Event, history, void_reason};
 pub use import::{Incoming, Judging, Verdict, judge_rows, record_all, record_of};
+pub use lost::Lost;
 pub use merge::{Merging, merge};
 pub use past::{find_on, list_on};
 pub(crate) use row::read_reopenings;
 pub use row::{OrganizationInArea, OrganizationVersion};
 pub use split::{Splitting, split};
-pub use verify::judge;
-pub use write::{Correction, Created, NewOrganization, correct, create, void};
+pub use verify::{Judged, judge};
+pub use write::{Correction, Created, NewOrganization, Voided, correct, create, void, void_or_ask};
 
 use super::areas::{Subtree, contains_pattern};
 use super::{StoreError, StoreResult};
@@ -72,6 +74,10 @@ pub struct Filter {
     pub verifications: Vec<Verification>,
     /// Only names that contain this.
     pub name_contains: Option<String>,
+    /// Only these; all where there are none.
+    pub only: Vec<OrganizationId>,
+    /// All but these.
+    pub without: Vec<OrganizationId>,
 }
 
 /// The organization of this id, if its area belongs to `visible`.
@@ -132,6 +138,12 @@ macro_rules! part_of_list {
                     .like(contains_pattern(part))
                     .escape('\\'),
             );
+        }
+        if !$filter.only.is_empty() {
+            query = query.filter(organization_versions::organization_id.eq_any($filter.only.clone()));
+        }
+        if !$filter.without.is_empty() {
+            query = query.filter(organization_versions::organization_id.ne_all($filter.without.clone()));
         }
         if let Some((path, id)) = $after.cloned() {
             // `>=` narrows the index range; the rest settles ties within one area.

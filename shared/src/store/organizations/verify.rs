@@ -1,14 +1,23 @@
 //! 审核: what an area reports is `unverified` until an area above verifies it, or rejects it with a reason.
 
-use super::lives::{audit, insert, known_segments, supersede};
-use super::write::find_at;
-use super::{OrganizationInArea, OrganizationVersion};
-use crate::domain::organization::Judgement;
+use super::OrganizationInArea;
+use super::lives::audit;
+use super::write::{find_at, restate, void};
+use crate::domain::organization::{Judgement, Verification};
 use crate::domain::violation::{TEXT_CHARS, check_text};
 use crate::ids::OrganizationId;
 use crate::store::areas::Subtree;
 use crate::store::ledger::Recording;
 use crate::store::{StoreError, StoreResult};
+
+/// What came of a judgement.
+#[derive(Debug, Clone)]
+pub enum Judged {
+    /// The organization as it stands now.
+    Stands(Box<OrganizationInArea>),
+    /// It was asked to be voided, and is.
+    Voided,
+}
 
 /// Judges a report: all that is known of the organization, as it stands. Whoever changes it later reports anew.
 ///
@@ -22,9 +31,14 @@ pub fn judge(
     expected: Option<i64>,
     judgement: Judgement,
     reason: Option<&str>,
-) -> StoreResult<OrganizationInArea> {
+) -> StoreResult<Judged> {
     let found = find_at(recording, visible, id, expected)?;
     let head = &found.organization;
+    if head.verification == Verification::VoidAsked && judgement == Judgement::Verify {
+        let asked = head.verification_reason.clone().unwrap_or_default();
+        void(recording, visible, id, expected, &asked)?;
+        return Ok(Judged::Voided);
+    }
     let verification = head.verification.after(judgement)?;
     if judgement == Judgement::Reject || reason.is_some() {
         let mut violations = Vec::new();
@@ -33,22 +47,10 @@ pub fn judge(
             return Err(StoreError::Invalid(violations));
         }
     }
-    let recorded = recording.recorded();
-    let judged = |row: OrganizationVersion| OrganizationVersion {
-        version: head.version + 1,
-        recorded_seq: recorded.seq,
-        recorded_at: recorded.at,
-        verification,
-        verification_reason: reason.map(str::to_owned),
-        ..row
-    };
-    let rows: Vec<OrganizationVersion> = known_segments(recording, id)?.into_iter().map(judged).collect();
-    supersede(recording, id, None)?;
-    insert(recording, &rows)?;
-    let row = judged(head.clone());
+    let row = restate(recording, head, verification, reason)?;
     audit(recording, judgement.as_str(), Some(head), Some(&row))?;
-    Ok(OrganizationInArea {
+    Ok(Judged::Stands(Box::new(OrganizationInArea {
         organization: row,
         ..found
-    })
+    })))
 }

@@ -229,6 +229,68 @@ pub fn correct(
     Ok(in_area(current, area))
 }
 
+/// What came of voiding an organization.
+#[derive(Debug, Clone)]
+pub enum Voided {
+    /// It is gone.
+    Gone,
+    /// It was confirmed by an area above, which is asked.
+    Asked(Box<OrganizationInArea>),
+}
+
+/// Says that an organization never was. One that an area above has confirmed is not voided by those it was confirmed for: unless the caller
+/// `judges` it, it waits for that area, as a report does.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `void_asked` when it waits already, or the database's.
+pub fn void_or_ask(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    (id, expected): (OrganizationId, Option<i64>),
+    reason: &str,
+    judges: bool,
+) -> StoreResult<Voided> {
+    let found = find_at(recording, visible, id, expected)?;
+    let head = &found.organization;
+    match head.verification {
+        Verification::VoidAsked if !judges => return Err(StoreError::Conflict("void_asked")),
+        Verification::Verified if !judges => {}
+        _ => {
+            void(recording, visible, id, expected, reason)?;
+            return Ok(Voided::Gone);
+        }
+    }
+    let row = restate(recording, head, Verification::VoidAsked, Some(reason))?;
+    audit(recording, "ask_void", Some(head), Some(&row))?;
+    Ok(Voided::Asked(Box::new(OrganizationInArea {
+        organization: row,
+        ..found
+    })))
+}
+
+/// Writes anew all that is known of an organization, with another verification. Gives the head.
+pub(super) fn restate(
+    recording: &mut Recording<'_, '_>,
+    head: &OrganizationVersion,
+    verification: Verification,
+    reason: Option<&str>,
+) -> StoreResult<OrganizationVersion> {
+    let recorded = recording.recorded();
+    let stamped = |row: OrganizationVersion| OrganizationVersion {
+        version: head.version + 1,
+        recorded_seq: recorded.seq,
+        recorded_at: recorded.at,
+        verification,
+        verification_reason: reason.map(str::to_owned),
+        ..row
+    };
+    let id = head.organization_id;
+    let rows: Vec<OrganizationVersion> = known_segments(recording, id)?.into_iter().map(stamped).collect();
+    supersede(recording, id, None)?;
+    insert(recording, &rows)?;
+    Ok(stamped(head.clone()))
+}
+
 /// Says that an organization never was: gone for later `known_at`, kept for earlier.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ mod batch;
 mod bulletin_members;
 pub mod bulletins;
 mod changes;
+mod changing;
 mod contract;
 mod deliveries;
 pub mod due;

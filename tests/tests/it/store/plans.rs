@@ -154,7 +154,7 @@ fn no_hot_query_reads_a_whole_table() {
                                 organizations::renewals(
                                     conn,
                                     (&city, None),
-                                    date("2022-12-21"),
+                                    (date("2022-12-21"), &[]),
                                     Some(&seen),
                                     51,
                                 )
@@ -173,7 +173,7 @@ fn no_hot_query_reads_a_whole_table() {
                                 };
                                 let since = date("2021-06-24");
                                 for finding in [Dormancy::Dormant, Dormancy::Unknown] {
-                                    let asked = (since, &[finding][..]);
+                                    let asked = (since, &[finding][..], &[][..]);
                                     organizations::dormant(conn, &city, moment, asked, Some(&seen), 51)
                                         .unwrap();
                                 }
@@ -192,6 +192,7 @@ fn no_hot_query_reads_a_whole_table() {
                                     moment: None,
                                     followed_since: None,
                                     findings: Unveiling::ALL,
+                                    without: &[],
                                 };
                                 organizations::unveilings(conn, asked, Some(&seen), 51).unwrap();
                                 let day = PreciseDate::day(date("2022-03-31"));
