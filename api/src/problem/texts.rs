@@ -56,8 +56,8 @@ pub(super) fn conflict_text(code: &str) -> (&'static str, &'static str) {
             "It still has endpoints. Delete them first.",
         ),
         "area_has_schedules" => (
-            "该地区仍有启用的通报计划，请先暂停。",
-            "It still issues bulletins by a schedule. Pause it first.",
+            "该地区仍有启用的通报计划，请先暂停或结束。",
+            "It still issues bulletins by a schedule. Pause or end it first.",
         ),
         "area_has_programs" => (
             "该地区是试点项目的主办单位，不能撤销或并入其他地区。",
@@ -85,8 +85,12 @@ pub(super) fn conflict_text(code: &str) -> (&'static str, &'static str) {
             "A request with this Idempotency-Key is still under way. Ask again with the same key shortly.",
         ),
         "schedule_exists" => (
-            "该项目已有同类、同周期的通报计划；请用原有计划，或暂停后另行处理。",
-            "There is a schedule of this programme, kind and unit of period already. Use that one.",
+            "该项目已有同类、周期重叠的通报计划；请修改原有计划（PATCH），或先将其结束（ends_period）、删除（DELETE）。",
+            "There is a schedule of this programme and kind for these periods. Change it (PATCH), or end it (ends_period) or delete it first.",
+        ),
+        "schedule_in_use" => (
+            "已有通报由该计划编发，不能删除；请用 PATCH 设置结束周期（ends_period），或暂停。",
+            "Bulletins were composed by it, so it stays. End it by PATCH (ends_period), or pause it.",
         ),
         "no_document" => (
             "此类通报尚无文稿样式。",

@@ -128,6 +128,8 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
                 .service(schedules::list::list)
                 .service(schedules::create::create)
                 .service(schedules::get::get)
+                .service(schedules::patch::patch)
+                .service(schedules::delete::delete)
                 .service(schedules::steps::pause)
                 .service(schedules::steps::resume)
                 .service(schedules::occurrences::list)

@@ -547,6 +547,7 @@ diesel::table! {
         paused_at -> Nullable<SqlInstant>,
         cursor_at -> SqlInstant,
         next_due_at -> Nullable<SqlInstant>,
+        reason -> Nullable<Text>,
     }
 }
 

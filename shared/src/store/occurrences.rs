@@ -10,7 +10,7 @@ use crate::db::dialect::insert_if_absent;
 use crate::db::schema::{occurrences, schedules};
 use crate::domain::delivery::OccurrenceState;
 use crate::domain::period::Period;
-use crate::domain::schedule::{DueOccurrence, Verdict};
+use crate::domain::schedule::{DueOccurrence, OccurrenceReason, Verdict};
 use crate::ids::{BulletinId, OccurrenceId, ScheduleId};
 
 /// One period of one schedule.
@@ -165,6 +165,50 @@ pub fn failed(
         ))
         .execute(conn)?;
     Ok(updated == 1)
+}
+
+/// Lists those as missed that wait to be composed and whose period `is_meant`.
+///
+/// # Errors
+/// The database's.
+pub fn settle(
+    conn: &mut AnyConnection,
+    schedule: ScheduleId,
+    reason: OccurrenceReason,
+    now: UtcTime,
+    is_meant: impl Fn(Period) -> bool,
+) -> QueryResult<()> {
+    let open: Vec<(OccurrenceId, Period)> = occurrences::table
+        .filter(is_open())
+        .filter(occurrences::schedule_id.eq(schedule))
+        .select((occurrences::id, occurrences::period))
+        .load(conn)?;
+    for (id, _) in open.into_iter().filter(|(_, period)| is_meant(*period)) {
+        diesel::update(occurrences::table.find(id))
+            .set((
+                occurrences::state.eq(OccurrenceState::Missed),
+                occurrences::reason.eq(reason.as_str()),
+                occurrences::updated_at.eq(now),
+            ))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Forgets what was left out or missed from a period on, so that it is decided anew.
+///
+/// # Errors
+/// The database's.
+pub fn forget_left_out(conn: &mut AnyConnection, schedule: ScheduleId, from: Period) -> QueryResult<()> {
+    let rows: Vec<(OccurrenceId, Period)> = occurrences::table
+        .filter(occurrences::schedule_id.eq(schedule))
+        .filter(occurrences::state.eq_any([OccurrenceState::Missed, OccurrenceState::Skipped]))
+        .select((occurrences::id, occurrences::period))
+        .load(conn)?;
+    for (id, _) in rows.into_iter().filter(|(_, period)| *period >= from) {
+        diesel::delete(occurrences::table.find(id)).execute(conn)?;
+    }
+    Ok(())
 }
 
 /// The occurrences of a schedule in the order they came due, after `after`: the due time and the id of the last one seen.

@@ -207,7 +207,19 @@ impl Plan {
 
     /// The cursor of a schedule that has decided nothing yet: just before the first period's fire can be.
     pub fn initial_cursor(&self) -> UtcTime {
-        at_local(self.zone, self.first_fire_in.first_day(), NaiveTime::MIN).plus(TimeDelta::seconds(-1))
+        self.cursor_before(self.fields.starts_period)
+    }
+
+    /// The cursor that leaves `period` to be issued next: just before its fire can be.
+    pub fn cursor_before(&self, period: Period) -> UtcTime {
+        let back = self.fields.period_offset.checked_neg().unwrap_or_default();
+        let fire_in = period.plus(back).unwrap_or(self.first_fire_in);
+        at_local(self.zone, fire_in.first_day(), NaiveTime::MIN).plus(TimeDelta::seconds(-1))
+    }
+
+    /// The period that is issued next after the fire `cursor_at`; none when it was the last.
+    pub fn next_period(&self, cursor_at: UtcTime) -> Option<Period> {
+        self.fires(cursor_at).next().map(|fire| fire.period)
     }
 
     /// What has come due after the fire `cursor_at`, by the time `now`: at most `most` periods, oldest first.

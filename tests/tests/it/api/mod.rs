@@ -27,6 +27,7 @@ mod periods;
 mod programs;
 mod register;
 mod rules;
+mod schedule_changes;
 mod schedules;
 pub mod tasks;
 mod tokens;

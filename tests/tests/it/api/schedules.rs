@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::bulletins::{campaign, of_month};
 
-fn monthly(program: ProgramId) -> Value {
+pub fn monthly(program: ProgramId) -> Value {
     json!({"program": program, "kind": "progress", "spec": "0 0 9 1 * *", "period": {"unit": "month", "offset": -1},
         "starts_period": "2022-03", "catch_up": {"policy": "all"}})
 }
