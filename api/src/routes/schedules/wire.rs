@@ -36,7 +36,7 @@ pub struct ScheduleInput {
     /// The federations of the pilot areas when left out.
     #[serde(default = "pilot_federations")]
     pub recipients: Recipients,
-    /// Five fields (minute, hour, day, month, weekday), or six with seconds first; at most one fire a period.
+    /// Five fields (minute, hour, day, month, weekday), or six with seconds first; exactly one fire in each period.
     #[schema(example = "0 0 9 1 * *", max_length = 100)]
     pub spec: String,
     /// An IANA name.
@@ -67,7 +67,7 @@ pub struct ScheduleInput {
 pub struct PeriodInput {
     pub unit: PeriodUnit,
     /// Added to the period the fire is in: -1 for the one just over.
-    #[schema(example = -1, minimum = -36, maximum = 36)]
+    #[schema(example = -1, minimum = -36, maximum = 0)]
     pub offset: i32,
 }
 
