@@ -92,6 +92,10 @@ pub(super) fn conflict_text(code: &str) -> (&'static str, &'static str) {
             "已有通报由该计划编发，不能删除；请用 PATCH 设置结束周期（ends_period），或暂停。",
             "Bulletins were composed by it, so it stays. End it by PATCH (ends_period), or pause it.",
         ),
+        "endpoint_exists" => (
+            "该单位在此渠道已有使用中的同一接收端，同一通知不会发两次；请使用原有接收端，或先删除它。",
+            "This post has an endpoint in use at this channel and address, and gets a notice there once. Use that one, or delete it first.",
+        ),
         "no_document" => (
             "此类通报尚无文稿样式。",
             "There is no document for bulletins of this kind yet.",

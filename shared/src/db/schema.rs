@@ -642,6 +642,7 @@ diesel::table! {
         first_failed_at -> Nullable<SqlInstant>,
         blocked_until -> Nullable<SqlInstant>,
         last_sent_at -> Nullable<SqlInstant>,
+        address_key -> Text,
     }
 }
 
@@ -669,6 +670,7 @@ diesel::table! {
         reason -> Nullable<Text>,
         created_at -> SqlInstant,
         updated_at -> SqlInstant,
+        address_key -> Nullable<Text>,
     }
 }
 

@@ -35,11 +35,7 @@ pub fn read_mail_address(text: &str) -> Result<String, Violation> {
     if plain.len() > MOST_BYTES {
         return Err(bad_address());
     }
-    Ok(format!(
-        "{}@{}",
-        address.user(),
-        address.domain().to_lowercase()
-    ))
+    Ok(format!("{}@{}", address.user(), address.domain().to_lowercase()))
 }
 
 /// By which two addresses are told to be the same mailbox. Servers that tell capitals apart in it are not met.
@@ -101,7 +97,10 @@ mod tests {
         ] {
             assert_eq!(read_mail_address(typed), Ok(read.to_owned()), "{typed}");
         }
-        assert_eq!(mailbox_key("Office@example.org"), mailbox_key("office@example.org"));
+        assert_eq!(
+            mailbox_key("Office@example.org"),
+            mailbox_key("office@example.org")
+        );
     }
 
     #[test]

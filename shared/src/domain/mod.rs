@@ -11,6 +11,7 @@ pub mod dates;
 pub mod delivery;
 pub mod establishment;
 pub mod history;
+pub mod mail_address;
 pub mod mask;
 pub mod milestone;
 pub mod organization;

@@ -55,6 +55,8 @@ pub struct DeliveryRow {
     pub reason: Option<String>,
     pub created_at: UtcTime,
     pub updated_at: UtcTime,
+    /// That of its endpoint: one delivery of a notice per channel and this. None in a row of an earlier version.
+    pub address_key: Option<String>,
 }
 
 /// One attempt: the evidence.
@@ -83,7 +85,7 @@ pub struct Outgoing {
     pub area_name: String,
 }
 
-/// Queues a notice for an endpoint, unless it is there already.
+/// Queues a notice for an endpoint, unless it is on its way to that endpoint, or to the same address, already.
 ///
 /// # Errors
 /// The database's.
@@ -115,6 +117,7 @@ pub fn queue(
         reason: None,
         created_at: now,
         updated_at: now,
+        address_key: Some(endpoint.address_key.clone()),
     };
     insert_if_absent!(conn, deliveries::table, &row)
 }

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use lettre::Message;
 use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::{Address, Message};
 use qiaojian_shared::store::deliveries::Outgoing;
 
 /// Why there is no message.
@@ -20,7 +20,7 @@ pub(super) enum MessageError {
 
 /// The message of this delivery, from `from` to `to`.
 pub(super) fn build(outgoing: &Outgoing, from: &Mailbox, to: &str) -> Result<Message, MessageError> {
-    let to: Mailbox = to.parse().map_err(|_| MessageError::Address)?;
+    let to: Address = to.parse().map_err(|_| MessageError::Address)?;
     if outgoing.notice.text.is_empty() {
         return Err(MessageError::Build("the notice has no text".to_owned()));
     }
@@ -46,7 +46,7 @@ pub(super) fn build(outgoing: &Outgoing, from: &Mailbox, to: &str) -> Result<Mes
         .message_id(Some(format!("<{id}@{}>", from.email.domain())))
         .date(UNIX_EPOCH + Duration::from_secs(seconds))
         .from(from.clone())
-        .to(to)
+        .to(Mailbox::new(None, to))
         .subject(&outgoing.notice.title)
         .multipart(body)
         .map_err(|error| MessageError::Build(error.to_string()))

@@ -19,6 +19,9 @@ const SECRET_CHARS: usize = 1000;
 
 /// Records where a post of an area in the caller's subtree receives. What is published from then on goes there too.
 ///
+/// A post has one endpoint in use per channel and address, so that the same mailbox gets a notice once. A mail address is read in half
+/// width and without what is not seen; its domain is kept in lower case.
+///
 /// The same `id` with the same body is the same endpoint: 200 instead of 201.
 #[utoipa::path(
     tag = "endpoints",
@@ -28,7 +31,7 @@ const SECRET_CHARS: usize = 1000;
     responses(
         (status = 201, description = "Recorded", body = Endpoint),
         (status = 200, description = "It was recorded before by the same request", body = Endpoint),
-        (status = 409, description = "The id is taken", body = Problem),
+        (status = 409, description = "The id is taken, or the post has an endpoint in use at this address", body = Problem),
         (status = 422, description = "No such area in the caller's subtree, a channel that is not served, or an address that does not fit", body = Problem)
     )
 )]

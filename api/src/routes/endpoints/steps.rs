@@ -114,6 +114,7 @@ pub async fn pause(
     responses(
         (status = 200, description = "In use", body = Endpoint),
         (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 409, description = "Another endpoint of the post is in use at this address", body = Problem),
         (status = 412, description = "Changed meanwhile", body = Problem)
     )
 )]

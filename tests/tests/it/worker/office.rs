@@ -169,22 +169,32 @@ impl Office {
     }
 
     pub async fn endpoint(&self, city: &str, channel: Channel, on_uncertain: OnUncertain) -> EndpointRow {
+        let address = if channel == Channel::Email {
+            format!("office@{city}.example.org")
+        } else {
+            String::new()
+        };
+        self.endpoint_at(city, channel, &address, on_uncertain).await
+    }
+
+    pub async fn endpoint_at(
+        &self,
+        city: &str,
+        channel: Channel,
+        address: &str,
+        on_uncertain: OnUncertain,
+    ) -> EndpointRow {
         let id = EndpointId::generate(self.clock.as_ref(), &OsEntropy);
-        let city = city.to_owned();
+        let (city, address) = (city.to_owned(), address.to_owned());
         self.record(move |recording| {
             let area = areas::find(recording.conn(), &Subtree::everything(), &city)?;
-            let address = if channel == Channel::Email {
-                format!("office@{city}.example.org")
-            } else {
-                String::new()
-            };
             let new = NewEndpoint {
                 id,
                 digest: String::new(),
                 area: area.area_id,
                 post: Post::Federation,
                 channel,
-                address,
+                address: address.clone(),
                 sealed_secret: None,
                 on_uncertain,
             };
