@@ -96,6 +96,18 @@ pub(super) fn conflict_text(code: &str) -> (&'static str, &'static str) {
             "该单位在此渠道已有使用中的同一接收端，同一通知不会发两次；请使用原有接收端，或先删除它。",
             "This post has an endpoint in use at this channel and address, and gets a notice there once. Use that one, or delete it first.",
         ),
+        "no_endpoint" => (
+            "收文单位没有可用的接收端，请先登记或恢复一个。",
+            "The addressee has no endpoint in use. Record one, or put one in use again, first.",
+        ),
+        "endpoint_gone" => (
+            "该投递的接收端已停用，此渠道也没有其他接收端；请先恢复它，或登记新的接收端。",
+            "Its endpoint was given up, and the post has no other in this channel. Put it in use again, or record another, first.",
+        ),
+        "sent_to_other_endpoint" => (
+            "该通知已另有投递发往该单位现在的接收端，请查看那一条投递。",
+            "The notice has another delivery to the endpoint that the post has now. See that one.",
+        ),
         "no_document" => (
             "此类通报尚无文稿样式。",
             "There is no document for bulletins of this kind yet.",

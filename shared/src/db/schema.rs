@@ -643,6 +643,7 @@ diesel::table! {
         blocked_until -> Nullable<SqlInstant>,
         last_sent_at -> Nullable<SqlInstant>,
         address_key -> Text,
+        last_error -> Nullable<Text>,
     }
 }
 
@@ -654,8 +655,8 @@ diesel::table! {
         id -> SqlUuid,
         version -> BigInt,
         notice_id -> SqlUuid,
-        channel -> Text,
-        endpoint_id -> SqlUuid,
+        channel -> Nullable<Text>,
+        endpoint_id -> Nullable<SqlUuid>,
         state -> Text,
         not_before -> SqlInstant,
         expires_at -> SqlInstant,

@@ -4,7 +4,7 @@ mod publish;
 mod seen;
 mod texts;
 
-pub use publish::publish;
+pub use publish::{publish, unreachable};
 pub use seen::{Filter, SeenBulletin, find_seen, list_seen, notices_seen};
 pub use texts::{fill_text, freeze_missing_texts, is_text_missing};
 

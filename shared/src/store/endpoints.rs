@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use super::areas::Subtree;
 use super::audit::Entry;
 use super::ledger::Recording;
-use super::{StoreError, StoreResult};
+use super::{StoreError, StoreResult, deliveries, unless_stale};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::endpoints;
@@ -22,8 +22,8 @@ use crate::ids::{AreaId, EndpointId};
 use crate::store::predicates::{last_area, within};
 
 /// An endpoint's row.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = endpoints)]
+#[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = endpoints, treat_none_as_null = true)]
 pub struct EndpointRow {
     pub id: EndpointId,
     pub version: i64,
@@ -47,6 +47,8 @@ pub struct EndpointRow {
     pub last_sent_at: Option<UtcTime>,
     /// By which two addresses are told to be the same: one endpoint in use per area, post, channel and this.
     pub address_key: String,
+    /// Why the last sends failed; none when they did not.
+    pub last_error: Option<String>,
 }
 
 /// An endpoint to be recorded.
@@ -122,6 +124,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewEndpoint) -> StoreResu
         post: new.post,
         channel: new.channel,
         address_key: mailbox_key(&address),
+        last_error: None,
         address,
         sealed_secret: new.sealed_secret.clone(),
         on_uncertain: new.on_uncertain,
@@ -196,6 +199,15 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: EndpointId) -> Stor
         .ok_or(StoreError::NotFound("endpoint"))
 }
 
+/// What the caller wants to see.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only in these; all when empty.
+    pub statuses: Vec<EndpointStatus>,
+    /// Only those of which the last send failed, or did not.
+    pub failing: Option<bool>,
+}
+
 /// Endpoints of `visible`, by id, after `after`.
 ///
 /// # Errors
@@ -203,6 +215,7 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: EndpointId) -> Stor
 pub fn list(
     conn: &mut AnyConnection,
     visible: &Subtree,
+    filter: &Filter,
     after: Option<EndpointId>,
     limit: i64,
 ) -> QueryResult<Vec<EndpointRow>> {
@@ -210,6 +223,14 @@ pub fn list(
         .order(endpoints::id)
         .limit(limit)
         .into_boxed();
+    if !filter.statuses.is_empty() {
+        query = query.filter(endpoints::status.eq_any(filter.statuses.clone()));
+    }
+    match filter.failing {
+        Some(true) => query = query.filter(endpoints::fail_streak.gt(0)),
+        Some(false) => query = query.filter(endpoints::fail_streak.eq(0)),
+        None => {}
+    }
     if let Some(after) = after {
         query = query.filter(endpoints::id.gt(after));
     }
@@ -229,7 +250,55 @@ pub fn receiving(conn: &mut AnyConnection, areas: &[AreaId]) -> QueryResult<Vec<
         .load(conn)
 }
 
-/// A person puts an endpoint in or out of use. Putting it in use forgets its failures.
+/// What is different about an endpoint from now on.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    pub address: Option<String>,
+    /// `Some(None)`: it needs none any more.
+    pub sealed_secret: Option<Option<String>>,
+    pub on_uncertain: Option<OnUncertain>,
+}
+
+/// Corrects an endpoint. What waits for it goes where it receives now, and its failures are forgotten: they were those of other settings.
+///
+/// # Errors
+/// As [`create`]; [`StoreError::NotFound`], or [`StoreError::Stale`].
+pub fn update(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    id: EndpointId,
+    expected: i64,
+    change: &Change,
+) -> StoreResult<EndpointRow> {
+    let before = find(recording.conn(), visible, id)?;
+    unless_stale(Some(expected), before.version)?;
+    let address = change.address.as_ref().unwrap_or(&before.address);
+    let address = checked_address(before.channel, address)?;
+    let after = EndpointRow {
+        version: before.version + 1,
+        updated_at: recording.now(),
+        address_key: mailbox_key(&address),
+        address,
+        sealed_secret: change.sealed_secret.clone().unwrap_or(before.sealed_secret),
+        on_uncertain: change.on_uncertain.unwrap_or(before.on_uncertain),
+        fail_streak: 0,
+        first_failed_at: None,
+        blocked_until: None,
+        last_error: None,
+        ..before
+    };
+    if after.status != EndpointStatus::Disabled {
+        refuse_twin(recording.conn(), &after)?;
+    }
+    diesel::update(endpoints::table.find(id))
+        .set(&after)
+        .execute(recording.conn())
+        .map_err(|error| StoreError::from(error).or_conflict("endpoint_exists"))?;
+    audit(recording, "update", &after)?;
+    Ok(after)
+}
+
+/// A person puts an endpoint in or out of use. Putting it in use forgets its failures; one that is given up takes back what waits for it.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Conflict`] `endpoint_exists` where another one is in use instead, or the database's.
@@ -251,10 +320,15 @@ pub fn set_status(
             endpoints::fail_streak.eq(0),
             endpoints::first_failed_at.eq(None::<UtcTime>),
             endpoints::blocked_until.eq(None::<UtcTime>),
+            endpoints::last_error.eq(None::<String>),
             endpoints::updated_at.eq(recording.now()),
             endpoints::version.eq(endpoints::version + 1),
         ))
         .execute(recording.conn())?;
+    if status == EndpointStatus::Disabled {
+        let now = recording.now();
+        deliveries::settle(recording.conn(), id, reason, now)?;
+    }
     let row = find(recording.conn(), visible, id)?;
     audit(recording, status.as_str(), &row)?;
     Ok(row)

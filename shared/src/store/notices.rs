@@ -68,6 +68,7 @@ pub struct InboxRow {
     pub period: Period,
     pub serial: Option<i32>,
     pub published_at: Option<UtcTime>,
+    pub undeliverable_reason: Option<String>,
 }
 
 /// What the caller wants to see of the inbox.
@@ -117,6 +118,7 @@ pub fn list(
             bulletins::period,
             bulletins::serial,
             bulletins::published_at,
+            notices::undeliverable_reason,
         ))
         .order((bulletins::published_at.desc(), notices::id.desc()))
         .limit(limit)

@@ -55,6 +55,8 @@ pub struct BulletinSummary {
     /// SHA-256 of the common figures in canonical form (RFC 8785).
     pub digest: String,
     pub published_at: Option<UtcTime>,
+    /// How many of its addressees had nowhere to receive it, and were not sent it since; `null` until it is out, and for addressees.
+    pub unreachable: Option<i64>,
     pub created_at: UtcTime,
     pub updated_at: UtcTime,
     pub documents: Documents,
@@ -104,6 +106,7 @@ impl BulletinSummary {
         let SeenBulletin {
             bulletin: row,
             issuer,
+            unreachable,
         } = seen;
         Self {
             id: row.id,
@@ -123,6 +126,7 @@ impl BulletinSummary {
             known_at: row.known_at,
             digest: row.digest,
             published_at: row.published_at,
+            unreachable,
             created_at: row.created_at,
             updated_at: row.updated_at,
             documents: Documents::of_bulletin(row.id),

@@ -36,6 +36,9 @@ pub struct NoticeSummary {
     pub published_at: Option<UtcTime>,
     /// When the addressee said it was read; `null` until then.
     pub acknowledged_at: Option<UtcTime>,
+    /// Why it was sent to no endpoint: `no_endpoint` or `endpoints_disabled`. It stands in the inbox all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undeliverable_reason: Option<String>,
     pub documents: Documents,
     /// What it says; in lists only with `parts=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,9 +50,6 @@ pub struct NoticeSummary {
 pub struct Notice {
     #[serde(flatten)]
     pub summary: NoticeSummary,
-    /// Why it was sent to no endpoint: `no_endpoint` or `endpoints_disabled`. It stands in the inbox all the same.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub undeliverable_reason: Option<String>,
 }
 
 /// What a notice says, as frozen when it was composed: byte for byte, so that its SHA-256 is the digest.
@@ -104,6 +104,7 @@ impl NoticeSummary {
             post: notice.post,
             published_at: bulletin.published_at,
             acknowledged_at: notice.acknowledged_at,
+            undeliverable_reason: notice.undeliverable_reason.clone(),
             documents: documents(notice.id, bulletin.id, bulletin.published_at.is_some()),
             parts: None,
         }
@@ -125,6 +126,7 @@ impl NoticeSummary {
             post: row.post,
             published_at: row.published_at,
             acknowledged_at: row.acknowledged_at,
+            undeliverable_reason: row.undeliverable_reason,
             parts: parts.map(Parts::of).transpose()?,
         })
     }
@@ -143,9 +145,6 @@ impl Notice {
             parts: Some(parts),
             ..NoticeSummary::of(notice, bulletin, area)
         };
-        Ok(Self {
-            summary,
-            undeliverable_reason: notice.undeliverable_reason.clone(),
-        })
+        Ok(Self { summary })
     }
 }

@@ -9,10 +9,11 @@ use crate::db::AnyConnection;
 use crate::db::schema::{bulletins, endpoints as endpoints_table, notices as notices_table};
 use crate::documents::page::{self, Frozen, PageError, addressee};
 use crate::documents::progress::{Digests, Letterhead};
+use crate::domain::access::Post;
 use crate::domain::bulletin::BulletinVerb;
 use crate::domain::delivery::lifetime;
 use crate::ids::{AreaId, BulletinId, DeliveryId};
-use crate::store::areas;
+use crate::store::areas::{self, AreaVersion};
 use crate::store::deliveries;
 use crate::store::endpoints;
 use crate::store::ledger::Recording;
@@ -121,7 +122,9 @@ fn queue_deliveries(
             reached = true;
         }
         if !reached {
-            let reason = undeliverable_reason(conn, notice)?;
+            let reason = undeliverable_reason(conn, notice.area_id, notice.post)?;
+            let id = DeliveryId::generate(mint.clock, mint.entropy);
+            deliveries::cannot_reach(conn, id, notice.id, reason, now, expires_at)?;
             tracing::warn!(notice = %notice.id, area = %notice.area_id, %reason, "A notice has no endpoint to go to.");
             diesel::update(notices_table::table.find(notice.id))
                 .set(notices_table::undeliverable_reason.eq(reason.as_str()))
@@ -131,10 +134,38 @@ fn queue_deliveries(
     Ok(())
 }
 
-fn undeliverable_reason(conn: &mut AnyConnection, notice: &NoticeRow) -> QueryResult<Undeliverable> {
+/// The addressees of a bulletin that have nowhere to receive, with the reason, by area.
+///
+/// # Errors
+/// The database's.
+pub fn unreachable(
+    conn: &mut AnyConnection,
+    id: BulletinId,
+) -> StoreResult<Vec<(AreaVersion, Post, Undeliverable)>> {
+    let notices = notices::of_bulletin(conn, id)?;
+    let recipients: Vec<AreaId> = notices.iter().map(|notice| notice.area_id).collect();
+    let receiving = endpoints::receiving(conn, &recipients)?;
+    let areas = areas::as_last_known(conn, recipients)?;
+    let mut found = Vec::new();
+    for notice in &notices {
+        let is_reached = receiving
+            .iter()
+            .any(|endpoint| endpoint.area_id == notice.area_id && endpoint.post == notice.post);
+        if is_reached {
+            continue;
+        }
+        let area = areas.get(&notice.area_id).ok_or(StoreError::NotFound("area"))?;
+        let why = undeliverable_reason(conn, notice.area_id, notice.post)?;
+        found.push((area.clone(), notice.post, why));
+    }
+    found.sort_by(|(one, ..), (two, ..)| one.path.cmp(&two.path));
+    Ok(found)
+}
+
+fn undeliverable_reason(conn: &mut AnyConnection, area: AreaId, post: Post) -> QueryResult<Undeliverable> {
     let known: i64 = endpoints_table::table
-        .filter(endpoints_table::area_id.eq(notice.area_id))
-        .filter(endpoints_table::post.eq(notice.post))
+        .filter(endpoints_table::area_id.eq(area))
+        .filter(endpoints_table::post.eq(post))
         .count()
         .get_result(conn)?;
     Ok(if known == 0 {

@@ -22,7 +22,8 @@ const LAST_SENT_STEP: TimeDelta = TimeDelta::minutes(1);
 pub fn note_success(conn: &mut AnyConnection, id: EndpointId, now: UtcTime) -> QueryResult<()> {
     let failing = endpoints::fail_streak
         .ne(0)
-        .or(endpoints::first_failed_at.is_not_null());
+        .or(endpoints::first_failed_at.is_not_null())
+        .or(endpoints::last_error.is_not_null());
     let long_ago = endpoints::last_sent_at.is_null().or(endpoints::last_sent_at
         .assume_not_null()
         .le(now.plus(-LAST_SENT_STEP)));
@@ -31,6 +32,7 @@ pub fn note_success(conn: &mut AnyConnection, id: EndpointId, now: UtcTime) -> Q
         .set((
             endpoints::fail_streak.eq(0),
             endpoints::first_failed_at.eq(None::<UtcTime>),
+            endpoints::last_error.eq(None::<String>),
             endpoints::last_sent_at.eq(now),
         ))
         .execute(conn)
@@ -58,6 +60,7 @@ pub fn note_failure(
         .set((
             endpoints::fail_streak.eq(endpoints::fail_streak + 1),
             endpoints::first_failed_at.eq(since),
+            endpoints::last_error.eq(detail),
         ))
         .execute(conn)?;
     match next {

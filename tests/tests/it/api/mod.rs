@@ -32,3 +32,4 @@ mod schedules;
 pub mod tasks;
 mod tokens;
 mod two_times;
+mod undelivered;

@@ -372,13 +372,13 @@ fn without_mail_settings_mail_waits_for_a_worker_that_has_them() {
             office.advance(TimeDelta::days(2));
         }
         for row in office.deliveries().await {
-            let expected = if row.channel == Channel::Email {
+            let expected = if row.channel == Some(Channel::Email) {
                 DeliveryState::Queued
             } else {
                 DeliveryState::Sent
             };
             assert_eq!(row.state, expected);
-            if row.channel == Channel::Email {
+            if row.channel == Some(Channel::Email) {
                 assert_eq!(
                     (row.attempt, row.lease_gen, row.last_class),
                     (0, 0, None),
