@@ -96,6 +96,10 @@ pub(super) fn conflict_text(code: &str) -> (&'static str, &'static str) {
             "该单位在此渠道已有使用中的同一接收端，同一通知不会发两次；请使用原有接收端，或先删除它。",
             "This post has an endpoint in use at this channel and address, and gets a notice there once. Use that one, or delete it first.",
         ),
+        "earlier_period_waits" => (
+            "同一系列中有更早一期的通报尚未发布；请先发布或撤回那一期。",
+            "A bulletin of an earlier period of this series is not out yet. Publish or withdraw that one first.",
+        ),
         "no_endpoint" => (
             "收文单位没有可用的接收端，请先登记或恢复一个。",
             "The addressee has no endpoint in use. Record one, or put one in use again, first.",

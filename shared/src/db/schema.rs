@@ -576,6 +576,8 @@ diesel::table! {
         digest -> Text,
         corrects -> Nullable<SqlUuid>,
         published_at -> Nullable<SqlInstant>,
+        period_unit -> Text,
+        due_on -> Nullable<Date>,
     }
 }
 

@@ -3,7 +3,7 @@
 mod change;
 mod tick;
 
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use diesel::dsl::select;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -320,6 +320,31 @@ pub fn recipients_by_schedule(
     let row = rows.iter().find(of_period);
     let row = row.or_else(|| rows.iter().find(same_unit)).or(rows.first());
     Ok(row.map(ScheduleRow::recipients).transpose()?)
+}
+
+/// The day on which a schedule wants the bulletin of this key out, in Asia/Shanghai, if there is such a schedule.
+///
+/// # Errors
+/// The database's.
+pub fn due_on(conn: &mut AnyConnection, key: &BulletinKey) -> StoreResult<Option<NaiveDate>> {
+    let rows: Vec<ScheduleRow> = schedules::table
+        .filter(schedules::issuer_area_id.eq(key.issuer))
+        .filter(schedules::program_id.eq(key.program))
+        .filter(schedules::kind.eq(key.kind))
+        .filter(schedules::period_unit.eq(key.period.unit()))
+        .order(schedules::id.desc())
+        .select(ScheduleRow::as_select())
+        .load(conn)?;
+    for row in rows {
+        let Ok(plan) = row.plan() else { continue };
+        let calendar = calendar(conn, row.workday_policy)?;
+        let from = plan.cursor_before(key.period);
+        let first = plan.upcoming(from, 1, &|day| calendar.is_workday(day));
+        if let Some(due) = first.first().filter(|due| due.period == key.period) {
+            return Ok(Some(due.due_at.date_in_shanghai()));
+        }
+    }
+    Ok(None)
 }
 
 /// What comes due by a schedule after `now`, the next `count` periods of it. Nothing is written.

@@ -126,6 +126,7 @@ impl Worker {
     ) -> StoreResult<BulletinRow> {
         let (clock, entropy) = (Arc::clone(&self.inner.clock), Arc::clone(&self.inner.entropy));
         let (id, actor) = (occurrence.id, Actor::system("worker"));
+        let due_on = occurrence.due_at.date_in_shanghai();
         self.inner
             .db
             .write(move |tx| {
@@ -135,7 +136,8 @@ impl Worker {
                     clock: clock.as_ref(),
                     entropy: entropy.as_ref(),
                 };
-                let bulletin = bulletins::compose(&mut recording, mint, &key, &content, schedule.approval)?;
+                let terms = (schedule.approval, Some(due_on));
+                let bulletin = bulletins::compose(&mut recording, mint, &key, &content, terms)?;
                 let now = recording.now();
                 occurrences::composed(recording.conn(), id, bulletin.id, now)?;
                 Ok(bulletin)

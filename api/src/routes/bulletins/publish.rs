@@ -31,6 +31,9 @@ pub struct PublishInput {
 
 /// 发布: takes the serial and puts an approved bulletin out, to every endpoint of its addressees. It cannot be changed any more.
 ///
+/// Those of one series (programme, kind and unit of period) come out in the order of their periods: while one of an earlier period is a
+/// draft or approved, publish or withdraw that first.
+///
 /// Where addressees have no endpoint in use, it is refused with their names, until `unreachable` says how many they are. They have a
 /// delivery that is `undeliverable`, with the reason; the notice stands in their inbox all the same, and `POST /v1/notices/{id}/deliver`
 /// sends it once they have an endpoint.
@@ -47,7 +50,7 @@ pub struct PublishInput {
         (status = 200, description = "Done", body = Bulletin),
         (status = 403, description = "Another area's bulletin", body = Problem),
         (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree", body = Problem),
-        (status = 409, description = "Not in this state, or some addressees have nowhere to receive it", body = Problem),
+        (status = 409, description = "Not in this state, one of an earlier period waits, or some addressees have nowhere to receive it", body = Problem),
         (status = 412, description = "Changed meanwhile", body = Problem)
     )
 )]

@@ -45,7 +45,7 @@ pub struct BulletinSummary {
     pub period: Period,
     pub revision: i32,
     pub state: BulletinState,
-    /// The number of the issue, counted per issuer, programme and kind; `null` until it is published.
+    /// The number of the issue, counted per issuer, programme, kind and unit of period; `null` until it is published.
     pub serial: Option<i32>,
     pub title: String,
     /// The date for which the figures are true.

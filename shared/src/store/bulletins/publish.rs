@@ -1,6 +1,6 @@
 //! Publication: the serial, every rendering of each notice, frozen, and a delivery per notice and endpoint.
 
-use diesel::dsl::max;
+use diesel::dsl::{exists, max, select};
 use diesel::prelude::*;
 
 use super::{BulletinRow, Mint, audit, by_id};
@@ -10,7 +10,7 @@ use crate::db::schema::{bulletins, endpoints as endpoints_table, notices as noti
 use crate::documents::page::{self, Frozen, PageError, addressee};
 use crate::documents::progress::{Digests, Letterhead};
 use crate::domain::access::Post;
-use crate::domain::bulletin::BulletinVerb;
+use crate::domain::bulletin::{BulletinState, BulletinVerb};
 use crate::domain::delivery::lifetime;
 use crate::ids::{AreaId, BulletinId, DeliveryId};
 use crate::store::areas::{self, AreaVersion};
@@ -21,9 +21,10 @@ use crate::store::notices::{self, NoticeRow, Undeliverable};
 use crate::store::{StoreError, StoreResult};
 
 /// Puts an approved bulletin out: takes its serial, freezes its pages, and queues one delivery per notice and endpoint. The
-/// ledger clock is held, so two publications never take the same serial.
+/// ledger clock is held, so two publications never take the same serial. Those of one series come out in the order of their periods.
 ///
 /// # Errors
+/// [`StoreError::Conflict`] `earlier_period_waits` while one of an earlier period is a draft or approved,
 /// [`StoreError::Refused`], [`StoreError::NotFound`], or the database's.
 pub fn publish(
     recording: &mut Recording<'_, '_>,
@@ -32,12 +33,21 @@ pub fn publish(
 ) -> StoreResult<BulletinRow> {
     let mut row = by_id(recording.conn(), id)?;
     row.state = row.state.after(BulletinVerb::Publish)?;
-    let last: Option<i32> = bulletins::table
-        .filter(bulletins::issuer_area_id.eq(row.issuer_area_id))
-        .filter(bulletins::program_id.eq(row.program_id))
-        .filter(bulletins::kind.eq(row.kind))
-        .select(max(bulletins::serial))
-        .first(recording.conn())?;
+    let series = || {
+        bulletins::table
+            .filter(bulletins::issuer_area_id.eq(row.issuer_area_id))
+            .filter(bulletins::program_id.eq(row.program_id))
+            .filter(bulletins::kind.eq(row.kind))
+            .filter(bulletins::period_unit.eq(row.period_unit))
+    };
+    let earlier = series()
+        .filter(bulletins::subject.eq(&row.subject))
+        .filter(bulletins::period.lt(row.period))
+        .filter(bulletins::state.eq_any([BulletinState::Draft, BulletinState::Approved]));
+    if select(exists(earlier)).get_result(recording.conn())? {
+        return Err(StoreError::Conflict("earlier_period_waits"));
+    }
+    let last: Option<i32> = series().select(max(bulletins::serial)).first(recording.conn())?;
     let now = recording.now();
     row.serial = Some(last.unwrap_or(0) + 1);
     // By the ledger's clock, so that no two publications share a moment and the inbox has one order.

@@ -268,7 +268,8 @@ pub fn pause(
     Ok(row)
 }
 
-/// Starts a paused schedule again. What came due in between is caught up by its policy, or listed as missed if `skip_missed`.
+/// Starts a paused schedule again. What came due in between is caught up by its policy, or listed as missed if `skip_missed`, and with it
+/// what was waiting to be composed.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], or the database's.
@@ -285,6 +286,8 @@ pub fn resume(
     }
     let now = recording.now();
     if skip_missed {
+        let reason = OccurrenceReason::SkippedOnResume;
+        occurrences::settle(recording.conn(), id, reason, now, |_| true)?;
         let calendar = calendar(recording.conn(), row.workday_policy)?;
         let plan = row.plan().map_err(StoreError::Invalid)?;
         let mut due = plan.due(row.cursor_at, now, &|day| calendar.is_workday(day), usize::MAX);
