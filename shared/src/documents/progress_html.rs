@@ -29,7 +29,7 @@ pub fn render_html(letterhead: &Letterhead<'_>, common: &Common, own: &Own, dige
                     (head(letterhead, common))
                     h1 { (letterhead.title) }
                     p class="to" { (letterhead.recipient_name) "：" }
-                    @for block in body(common, own) { (render_block(&block)) }
+                    @for block in body(letterhead, common, own) { (render_block(&block)) }
                     div class="sign" {
                         p { (common.issuer) }
                         p { (letterhead.published_words()) }

@@ -65,9 +65,14 @@ pub struct BulletinRow {
 impl BulletinRow {
     /// The day it should have come out, of one that came out later.
     pub fn late_since(&self) -> Option<NaiveDate> {
-        let published_on = self.published_at.map(UtcTime::date_in_shanghai)?;
-        self.due_on.filter(|due| *due < published_on)
+        late_since(self.due_on, self.published_at)
     }
+}
+
+/// The day a bulletin should have come out, if it came out later.
+pub fn late_since(due_on: Option<NaiveDate>, published_at: Option<UtcTime>) -> Option<NaiveDate> {
+    let published_on = published_at.map(UtcTime::date_in_shanghai)?;
+    due_on.filter(|due| *due < published_on)
 }
 
 /// Which bulletin: with the revision, its UNIQUE key.

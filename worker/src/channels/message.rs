@@ -18,6 +18,16 @@ pub(super) enum MessageError {
     Build(String),
 }
 
+/// The title; of a late issue it says so.
+fn subject(outgoing: &Outgoing) -> String {
+    let late = if outgoing.bulletin.late_since().is_some() {
+        "【补发】"
+    } else {
+        ""
+    };
+    format!("{late}{}", outgoing.notice.title)
+}
+
 /// The message of this delivery, from `from` to `to`.
 pub(super) fn build(outgoing: &Outgoing, from: &Mailbox, to: &str) -> Result<Message, MessageError> {
     let to: Address = to.parse().map_err(|_| MessageError::Address)?;
@@ -47,7 +57,7 @@ pub(super) fn build(outgoing: &Outgoing, from: &Mailbox, to: &str) -> Result<Mes
         .date(UNIX_EPOCH + Duration::from_secs(seconds))
         .from(from.clone())
         .to(Mailbox::new(None, to))
-        .subject(&outgoing.notice.title)
+        .subject(subject(outgoing))
         .multipart(body)
         .map_err(|error| MessageError::Build(error.to_string()))
 }

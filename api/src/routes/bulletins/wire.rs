@@ -55,6 +55,10 @@ pub struct BulletinSummary {
     /// SHA-256 of the common figures in canonical form (RFC 8785).
     pub digest: String,
     pub published_at: Option<UtcTime>,
+    /// The day on which a schedule wants it out; `null` where none does.
+    pub due_on: Option<NaiveDate>,
+    /// The same of one that came out later (补发), else `null`.
+    pub late_since: Option<NaiveDate>,
     /// How many of its addressees had nowhere to receive it, and were not sent it since; `null` until it is out, and for addressees.
     pub unreachable: Option<i64>,
     pub created_at: UtcTime,
@@ -108,6 +112,7 @@ impl BulletinSummary {
             issuer,
             unreachable,
         } = seen;
+        let late_since = row.late_since();
         Self {
             id: row.id,
             version: row.version,
@@ -125,6 +130,8 @@ impl BulletinSummary {
             as_of: row.as_of,
             known_at: row.known_at,
             digest: row.digest,
+            late_since,
+            due_on: row.due_on,
             published_at: row.published_at,
             unreachable,
             created_at: row.created_at,

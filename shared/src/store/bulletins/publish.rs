@@ -95,6 +95,7 @@ pub(super) fn with_letterhead(
         serial: bulletin.serial,
         title: &notice.title,
         published_on: bulletin.published_at.map(UtcTime::date_in_shanghai),
+        late_since: bulletin.late_since(),
         recipient_name: &recipient_name,
     };
     let digests = Digests {
