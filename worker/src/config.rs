@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::channels::EmailCourier;
+use crate::channels::check_mail;
 use crate::faults::Faults;
 
 /// How a worker is set up.
@@ -82,7 +82,7 @@ const LEASE_S: u64 = CONNECT_S + SEND_S + DATABASE_S;
 #[derive(Clone)]
 pub struct MailConfig {
     /// `smtp://host:port` without TLS, `smtp://user:password@host?tls=required` for STARTTLS, or
-    /// `smtps://user:password@host` for TLS.
+    /// `smtps://user:password@host` for TLS; with `ca=<file>`, the certificates of that file are believed, too.
     pub smtp_url: String,
     /// The sender: `安徽省侨联 <notice@example.org>`.
     pub from: String,
@@ -94,9 +94,7 @@ impl MailConfig {
     /// # Errors
     /// A sentence that names the setting; never the URL, which may hold a password.
     pub fn check(&self) -> Result<(), String> {
-        EmailCourier::new(self, MailLimits::default())
-            .map(drop)
-            .map_err(|error| error.to_string())
+        check_mail(self).map_err(|error| error.to_string())
     }
 }
 

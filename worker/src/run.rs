@@ -132,9 +132,11 @@ impl Worker {
             && composed == Default::default()
             && reclaimed == Default::default()
             && delivered == Default::default();
+        let trouble = self.inner.trouble();
         self.inner.set_status(|status| {
             status.last_pass_at = Some(now);
             status.failed_passes = 0;
+            status.trouble.clone_from(&trouble);
             if !idle {
                 status.busy_passes += 1;
                 status.ticked = ticked;

@@ -72,7 +72,7 @@ impl Worker {
             if round > 0 && began.elapsed() >= inner.config.claim_for {
                 break; // something is slow: ticks and compositions must not wait for it
             }
-            let (now, channels) = (inner.clock.now(), inner.channels());
+            let (now, channels) = (inner.clock.now(), inner.open_channels());
             let queued: StoreResult<bool> = inner
                 .db
                 .read(move |conn| Ok(deliveries::anything_queued(conn, &channels, now)?))
@@ -94,7 +94,7 @@ impl Worker {
 
     async fn claim(&self) -> StoreResult<Vec<Claimed>> {
         let (node, lease) = (self.inner.node, self.inner.config.lease);
-        let channels = self.inner.channels();
+        let channels = self.inner.open_channels();
         self.inner
             .db
             .write(move |tx| {
