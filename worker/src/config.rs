@@ -17,6 +17,8 @@ pub struct WorkerConfig {
     pub mail: Option<MailConfig>,
     /// Longest pause between two looks when nothing wakes the worker.
     pub poll: Duration,
+    /// How often it is asked whether something was written to the ledger, which wakes the worker.
+    pub glance: Duration,
     /// How long a claimed delivery is ours. More than a send and the database's own waits together.
     pub lease: TimeDelta,
     /// How long one send may take in all. More than the steps of a mail together: it is there for what hangs in spite of them.
@@ -113,7 +115,8 @@ impl WorkerConfig {
         Self {
             data_dir: data_dir.into(),
             mail: None,
-            poll: Duration::from_millis(200),
+            poll: Duration::from_secs(5),
+            glance: Duration::from_millis(100),
             lease: TimeDelta::from_std(Duration::from_secs(LEASE_S)).unwrap_or(TimeDelta::MAX),
             send_timeout: Duration::from_secs(SEND_S),
             mail_limits: MailLimits::default(),

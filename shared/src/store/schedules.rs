@@ -322,6 +322,18 @@ pub fn recipients_by_schedule(
     Ok(row.map(ScheduleRow::recipients).transpose()?)
 }
 
+/// When each schedule that runs is due next.
+///
+/// # Errors
+/// The database's.
+pub fn next_due(conn: &mut AnyConnection) -> QueryResult<Vec<(ScheduleId, UtcTime)>> {
+    schedules::table
+        .filter(schedules::paused_at.is_null())
+        .filter(schedules::next_due_at.is_not_null())
+        .select((schedules::id, schedules::next_due_at.assume_not_null()))
+        .load(conn)
+}
+
 /// The day on which a schedule wants the bulletin of this key out, in Asia/Shanghai, if there is such a schedule.
 ///
 /// # Errors
