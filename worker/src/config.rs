@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use qiaojian_shared::guard::Comparing;
 
-use crate::channels::EmailCourier;
+use crate::channels::check_mail;
 use crate::faults::Faults;
 
 /// How a worker is set up.
@@ -18,6 +18,8 @@ pub struct WorkerConfig {
     pub mail: Option<MailConfig>,
     /// Longest pause between two looks when nothing wakes the worker.
     pub poll: Duration,
+    /// How often it is asked whether something was written to the ledger, which wakes the worker.
+    pub glance: Duration,
     /// How long a claimed delivery is ours. More than a send and the database's own waits together.
     pub lease: TimeDelta,
     /// How long one send may take in all. More than the steps of a mail together: it is there for what hangs in spite of them.
@@ -85,7 +87,7 @@ const LEASE_S: u64 = CONNECT_S + SEND_S + DATABASE_S;
 #[derive(Clone)]
 pub struct MailConfig {
     /// `smtp://host:port` without TLS, `smtp://user:password@host?tls=required` for STARTTLS, or
-    /// `smtps://user:password@host` for TLS.
+    /// `smtps://user:password@host` for TLS; with `ca=<file>`, the certificates of that file are believed, too.
     pub smtp_url: String,
     /// The sender: `安徽省侨联 <notice@example.org>`.
     pub from: String,
@@ -97,9 +99,7 @@ impl MailConfig {
     /// # Errors
     /// A sentence that names the setting; never the URL, which may hold a password.
     pub fn check(&self) -> Result<(), String> {
-        EmailCourier::new(self, MailLimits::default())
-            .map(drop)
-            .map_err(|error| error.to_string())
+        check_mail(self).map_err(|error| error.to_string())
     }
 }
 
@@ -118,7 +118,8 @@ impl WorkerConfig {
         Self {
             data_dir: data_dir.into(),
             mail: None,
-            poll: Duration::from_millis(200),
+            poll: Duration::from_secs(5),
+            glance: Duration::from_millis(100),
             lease: TimeDelta::from_std(Duration::from_secs(LEASE_S)).unwrap_or(TimeDelta::MAX),
             send_timeout: Duration::from_secs(SEND_S),
             mail_limits: MailLimits::default(),

@@ -14,6 +14,7 @@ mod housekeeping;
 mod passes;
 mod run;
 mod status;
+mod timer;
 mod worker;
 
 pub use channels::{Answer, Courier, Receipt, SetupError};

@@ -1,19 +1,17 @@
-//! The supervised loop. It owns the work; the timer only nudges it, and it looks by itself when nobody does.
+//! The supervised loop. It owns the work; the timer and the ledger wake it, and it looks by itself when nobody does.
 
 use std::time::Duration;
 
 use qiaojian_shared::domain::delivery::Channel;
-use qiaojian_shared::store::{StoreResult, deliveries};
+use qiaojian_shared::store::{StoreResult, deliveries, ledger, schedules};
 use tokio::time::{sleep, timeout};
-use tokio_cron_scheduler::{Job, JobScheduler};
 use tokio_util::sync::CancellationToken;
 
 use crate::housekeeping::{beat, keep_house, keep_noting};
 use crate::passes::PassError;
+use crate::timer::Timer;
 use crate::worker::Worker;
 
-/// How often the timer nudges, as a cron spec with seconds.
-const NUDGE: &str = "*/5 * * * * *";
 /// First and longest pause after a failed pass.
 const FIRST_BACK_OFF: Duration = Duration::from_millis(200);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
@@ -32,13 +30,14 @@ pub async fn run(worker: Worker, stop: CancellationToken) -> Result<(), PassErro
     let done = CancellationToken::new();
     let house = tokio::spawn(keep_house(worker.clone(), stop.clone(), done.clone()));
     let noting = tokio::spawn(keep_noting(worker.clone(), stop.clone()));
-    let nudger = nudge(&worker).await;
-    let ended = passes(&worker, &stop).await;
-    if let Some(mut nudger) = nudger
-        && let Err(error) = nudger.shutdown().await
-    {
-        tracing::debug!(%error, "The timer did not stop.");
+    let watching = tokio::spawn(watch_ledger(worker.clone(), stop.clone()));
+    let mut timer = Timer::start(worker.waker()).await;
+    let ended = passes(&worker, timer.as_mut(), &stop).await;
+    if let Some(timer) = timer {
+        timer.stop().await;
     }
+    watching.abort();
+    let _ = watching.await;
     done.cancel();
     // It ends by `stop`; a worker that dies as a test asks was not told to.
     noting.abort();
@@ -52,7 +51,11 @@ pub async fn run(worker: Worker, stop: CancellationToken) -> Result<(), PassErro
     ended
 }
 
-async fn passes(worker: &Worker, stop: &CancellationToken) -> Result<(), PassError> {
+async fn passes(
+    worker: &Worker,
+    mut timer: Option<&mut Timer>,
+    stop: &CancellationToken,
+) -> Result<(), PassError> {
     let inner = &worker.inner;
     let mut failures = 0_u32;
     while !stop.is_cancelled() {
@@ -63,6 +66,9 @@ async fn passes(worker: &Worker, stop: &CancellationToken) -> Result<(), PassErr
         let pause = match supervised(worker, stop).await {
             Ok(more) => {
                 failures = 0;
+                if !more && let Some(timer) = timer.as_deref_mut() {
+                    arm(timer, worker).await;
+                }
                 (!more).then(|| jittered(inner.config.poll, inner.random()))
             }
             Err(PassError::Fault(point)) => return Err(PassError::Fault(point)),
@@ -144,9 +150,11 @@ impl Worker {
             && composed == Default::default()
             && reclaimed == Default::default()
             && delivered == Default::default();
+        let trouble = self.inner.trouble();
         self.inner.set_status(|status| {
             status.last_pass_at = Some(now);
             status.failed_passes = 0;
+            status.trouble.clone_from(&trouble);
             if !idle {
                 status.busy_passes += 1;
                 status.ticked = ticked;
@@ -187,25 +195,37 @@ fn back_off(failures: u32) -> Duration {
         .min(LONGEST_BACK_OFF)
 }
 
-/// The timer: one job that does nothing but wake the loop. Should it die, the loop's own pause keeps the worker alive.
-async fn nudge(worker: &Worker) -> Option<JobScheduler> {
-    let wake = worker.waker();
-    let started = async {
-        let scheduler = JobScheduler::new().await?;
-        let job = Job::new_async(NUDGE, move |_, _| {
-            let wake = wake.clone();
-            Box::pin(async move { wake.notify_one() })
-        })?;
-        scheduler.add(job).await?;
-        scheduler.start().await?;
-        Ok::<_, tokio_cron_scheduler::JobSchedulerError>(scheduler)
-    };
-    started
+/// Wakes the loop when something is written to the ledger, by whichever process: one row is read for it.
+async fn watch_ledger(worker: Worker, stop: CancellationToken) {
+    let inner = &worker.inner;
+    let mut seen = None;
+    while stop
+        .run_until_cancelled(sleep(inner.config.glance))
         .await
-        .map_err(
-            |error| tracing::warn!(%error, "The timer could not be started; the worker looks by itself."),
-        )
-        .ok()
+        .is_some()
+    {
+        let here: StoreResult<_> = inner.db.read(|conn| Ok(ledger::position(conn)?)).await;
+        match here {
+            Ok(here) => {
+                if seen.as_ref() != Some(&here) {
+                    seen = Some(here);
+                    inner.wake.notify_one();
+                }
+            }
+            // The passes say so.
+            Err(error) => tracing::debug!(%error, "The ledger could not be looked at."),
+        }
+    }
+}
+
+/// Sets the timer for what is due next.
+async fn arm(timer: &mut Timer, worker: &Worker) {
+    let inner = &worker.inner;
+    let next: StoreResult<_> = inner.db.read(|conn| Ok(schedules::next_due(conn)?)).await;
+    match next {
+        Ok(next) => timer.arm(&next, inner.clock.now()).await,
+        Err(error) => tracing::warn!(%error, "The timer could not be set; the worker looks by itself."),
+    }
 }
 
 /// Gives back what is still claimed, and says that this node is going.

@@ -22,6 +22,9 @@ pub struct WorkerStatus {
     pub reclaimed: Reclaimed,
     /// What it delivered.
     pub delivered: Delivered,
+    /// Channels through which nothing goes out for now, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trouble: Vec<String>,
     /// Failed passes since the last good one.
     pub failed_passes: u32,
     /// What the last failed one said.

@@ -115,7 +115,7 @@ impl Worker {
         entropy: Arc<dyn Entropy>,
         composer: Arc<dyn Composer>,
     ) -> Result<Self, SetupError> {
-        let couriers = channels::all(&config)?;
+        let couriers = channels::all(&config, &clock)?;
         let node = NodeId::generate(clock.as_ref(), entropy.as_ref());
         let inner = Inner {
             started_at: clock.now(),
@@ -193,6 +193,22 @@ impl Inner {
     /// What this worker can send through. The rest waits for a worker that can.
     pub fn channels(&self) -> Vec<Channel> {
         self.couriers.keys().copied().collect()
+    }
+
+    /// What it can send through just now. The rest waits in the queue until its trouble is over.
+    pub fn open_channels(&self) -> Vec<Channel> {
+        let is_open = |(channel, courier): (&Channel, &Arc<dyn Courier>)| {
+            courier.trouble().is_none().then_some(*channel)
+        };
+        self.couriers.iter().filter_map(is_open).collect()
+    }
+
+    /// The trouble of its channels.
+    pub fn trouble(&self) -> Vec<String> {
+        self.couriers
+            .iter()
+            .filter_map(|(channel, courier)| Some(format!("{channel}: {}", courier.trouble()?)))
+            .collect()
     }
 
     /// Any number, all equally likely.

@@ -329,6 +329,27 @@ impl ApiError {
         )
     }
 
+    /// 409: so many addressees of a bulletin have nowhere to receive it, and the caller has not said that it is known.
+    pub fn unreachable(named: Vec<Violation>) -> Self {
+        let count = named.len();
+        let mut error = Self::new(
+            StatusCode::CONFLICT,
+            "recipients_unreachable",
+            Text::new("有单位收不到通知", "Some cannot be reached"),
+            Text::new(
+                format!(
+                    "有 {count} 个收文单位没有可用的接收端（见 errors），未发布。请先为其登记接收端；仍要发布，请在 unreachable 中填写 {count}。"
+                ),
+                format!(
+                    "{count} addressees have no endpoint in use (see errors); nothing was published. Record endpoints for them, or send \
+                     unreachable: {count} to publish all the same."
+                ),
+            ),
+        );
+        error.0.errors = named;
+        error
+    }
+
     /// 422: the same `Idempotency-Key` with another request.
     pub fn idempotency_key_reused() -> Self {
         Self::new(

@@ -56,8 +56,8 @@ pub(super) fn conflict_text(code: &str) -> (&'static str, &'static str) {
             "It still has endpoints. Delete them first.",
         ),
         "area_has_schedules" => (
-            "该地区仍有启用的通报计划，请先暂停。",
-            "It still issues bulletins by a schedule. Pause it first.",
+            "该地区仍有启用的通报计划，请先暂停或结束。",
+            "It still issues bulletins by a schedule. Pause or end it first.",
         ),
         "area_has_programs" => (
             "该地区是试点项目的主办单位，不能撤销或并入其他地区。",
@@ -85,8 +85,32 @@ pub(super) fn conflict_text(code: &str) -> (&'static str, &'static str) {
             "A request with this Idempotency-Key is still under way. Ask again with the same key shortly.",
         ),
         "schedule_exists" => (
-            "该项目已有同类、同周期的通报计划；请用原有计划，或暂停后另行处理。",
-            "There is a schedule of this programme, kind and unit of period already. Use that one.",
+            "该项目已有同类、周期重叠的通报计划；请修改原有计划（PATCH），或先将其结束（ends_period）、删除（DELETE）。",
+            "There is a schedule of this programme and kind for these periods. Change it (PATCH), or end it (ends_period) or delete it first.",
+        ),
+        "schedule_in_use" => (
+            "已有通报由该计划编发，不能删除；请用 PATCH 设置结束周期（ends_period），或暂停。",
+            "Bulletins were composed by it, so it stays. End it by PATCH (ends_period), or pause it.",
+        ),
+        "endpoint_exists" => (
+            "该单位在此渠道已有使用中的同一接收端，同一通知不会发两次；请使用原有接收端，或先删除它。",
+            "This post has an endpoint in use at this channel and address, and gets a notice there once. Use that one, or delete it first.",
+        ),
+        "earlier_period_waits" => (
+            "同一系列中有更早一期的通报尚未发布；请先发布或撤回那一期。",
+            "A bulletin of an earlier period of this series is not out yet. Publish or withdraw that one first.",
+        ),
+        "no_endpoint" => (
+            "收文单位没有可用的接收端，请先登记或恢复一个。",
+            "The addressee has no endpoint in use. Record one, or put one in use again, first.",
+        ),
+        "endpoint_gone" => (
+            "该投递的接收端已停用，此渠道也没有其他接收端；请先恢复它，或登记新的接收端。",
+            "Its endpoint was given up, and the post has no other in this channel. Put it in use again, or record another, first.",
+        ),
+        "sent_to_other_endpoint" => (
+            "该通知已另有投递发往该单位现在的接收端，请查看那一条投递。",
+            "The notice has another delivery to the endpoint that the post has now. See that one.",
         ),
         "no_document" => (
             "此类通报尚无文稿样式。",

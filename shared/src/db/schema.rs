@@ -560,6 +560,7 @@ diesel::table! {
         paused_at -> Nullable<SqlInstant>,
         cursor_at -> SqlInstant,
         next_due_at -> Nullable<SqlInstant>,
+        reason -> Nullable<Text>,
     }
 }
 
@@ -588,6 +589,8 @@ diesel::table! {
         digest -> Text,
         corrects -> Nullable<SqlUuid>,
         published_at -> Nullable<SqlInstant>,
+        period_unit -> Text,
+        due_on -> Nullable<Date>,
     }
 }
 
@@ -654,6 +657,8 @@ diesel::table! {
         first_failed_at -> Nullable<SqlInstant>,
         blocked_until -> Nullable<SqlInstant>,
         last_sent_at -> Nullable<SqlInstant>,
+        address_key -> Text,
+        last_error -> Nullable<Text>,
     }
 }
 
@@ -665,8 +670,8 @@ diesel::table! {
         id -> SqlUuid,
         version -> BigInt,
         notice_id -> SqlUuid,
-        channel -> Text,
-        endpoint_id -> SqlUuid,
+        channel -> Nullable<Text>,
+        endpoint_id -> Nullable<SqlUuid>,
         state -> Text,
         not_before -> SqlInstant,
         expires_at -> SqlInstant,
@@ -681,6 +686,7 @@ diesel::table! {
         reason -> Nullable<Text>,
         created_at -> SqlInstant,
         updated_at -> SqlInstant,
+        address_key -> Nullable<Text>,
     }
 }
 

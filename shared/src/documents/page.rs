@@ -139,6 +139,7 @@ mod tests {
             serial: None,
             title: "催办",
             published_on: None,
+            late_since: None,
             recipient_name: "蚌埠市侨联",
         };
         let digests = Digests { common: "", own: "" };

@@ -352,15 +352,27 @@ pub struct Letterhead<'a> {
     pub title: &'a str,
     /// The day of publication; a draft has none yet.
     pub published_on: Option<NaiveDate>,
+    /// The day it should have come out, where it comes out later: 补发.
+    pub late_since: Option<NaiveDate>,
     /// Who it is addressed to: 蚌埠市侨联.
     pub recipient_name: &'a str,
 }
 
 impl Letterhead<'_> {
-    /// 第6期, or 编号待发 for a draft.
+    /// 第6期, or 编号待发 for a draft; 第6期（补发） where it is late.
     pub(super) fn serial_words(&self) -> String {
+        let late = if self.late_since.is_some() {
+            "（补发）"
+        } else {
+            ""
+        };
         self.serial
-            .map_or_else(|| "编号待发".to_owned(), |serial| format!("第{serial}期"))
+            .map_or_else(|| "编号待发".to_owned(), |serial| format!("第{serial}期{late}"))
+    }
+
+    /// From which day on something may still be asked for: of a late issue, that of its publication.
+    pub(super) fn asks_from(&self) -> Option<NaiveDate> {
+        self.late_since.and(self.published_on)
     }
 
     /// 2022年6月27日, or 日期待定 for a draft.

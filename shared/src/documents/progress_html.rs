@@ -1,11 +1,17 @@
 //! The progress bulletin as a page of its own: no script, nothing to load, one `<style>` element. Written for a phone, a
 //! screen and A4 paper, with the parts of an official letter (GB/T 9704—2012 §7): head, title, recipient, text, signature.
+//!
+//! Mail programs drop the `<style>`. What the page cannot do without is therefore said by attributes too: lines of tables, alignment, the
+//! head, indents. Sizes are not, so that the style may choose them by the width of the screen.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::progress::{Common, Digests, Letterhead, Own};
 use super::progress_words::{BANNER, body, footer};
 use super::words::{Block, Column, Row, Set, Table};
+
+/// A table of so many rows is not parted between pages.
+const ROWS_TOGETHER: usize = 12;
 
 const STYLE: &str = include_str!("progress.css");
 
@@ -27,10 +33,10 @@ pub fn render_html(letterhead: &Letterhead<'_>, common: &Common, own: &Own, dige
                         p class="banner" role="note" { (BANNER) }
                     }
                     (head(letterhead, common))
-                    h1 { (letterhead.title) }
+                    h1 style="text-align:center" { (title(letterhead.title)) }
                     p class="to" { (letterhead.recipient_name) "：" }
-                    @for block in body(common, own) { (render_block(&block)) }
-                    div class="sign" {
+                    @for block in body(letterhead, common, own) { (render_block(&block)) }
+                    div class="sign" style="text-align:right" {
                         p { (common.issuer) }
                         p { (letterhead.published_words()) }
                     }
@@ -44,11 +50,12 @@ pub fn render_html(letterhead: &Letterhead<'_>, common: &Common, own: &Own, dige
 
 fn head(letterhead: &Letterhead<'_>, common: &Common) -> Markup {
     html! {
-        header class="head" {
-            p class="mast" { "进展情况通报" }
+        header class="head" style="text-align:center;border-bottom:3px solid #c8161d" {
+            p class="mast" style="color:#c8161d;font-weight:bold" { "进展情况通报" }
             p class="serial" { (letterhead.serial_words()) }
             p class="line" {
                 span { (common.issuer) }
+                " "
                 span { (letterhead.published_words()) }
             }
         }
@@ -59,17 +66,18 @@ fn render_block(block: &Block) -> Markup {
     match block {
         Block::Heading(text) => html! { h2 { (text) } },
         Block::Subheading(text) => html! { h3 { (text) } },
-        Block::Paragraph(text) => html! { p class="p" { (text) } },
+        Block::Paragraph(text) => html! { p class="p" style="text-indent:2em" { (text) } },
         Block::Table(table) => render_table(table),
     }
 }
 
 fn render_table(table: &Table) -> Markup {
+    let is_short = table.rows.len() <= ROWS_TOGETHER;
     html! {
-        table {
+        table class=[is_short.then_some("together")] border="1" cellspacing="0" cellpadding="5" width="100%" style="border-collapse:collapse" {
             caption { (table.caption) }
             thead {
-                tr { @for column in &table.columns { th scope="col" { (column.title) } } }
+                tr { @for column in &table.columns { th scope="col" bgcolor="#f6f4f0" { (column.title) } } }
             }
             tbody {
                 @for row in &table.rows { (render_row(&table.columns, row)) }
@@ -84,13 +92,46 @@ fn render_row(columns: &[Column], row: &Row) -> Markup {
         tr class=[row.strong.then_some("strong")] {
             @for (column, cell) in columns.iter().zip(&row.cells) {
                 @match column.set {
-                    Set::Name => td class="name" { (cell) },
-                    Set::Text => td class="text" { (cell) },
-                    Set::Short => td { (short(cell)) },
+                    Set::Name => td class="name" align="left" { (cell) },
+                    Set::Text => td class="text" align="left" { (cell) },
+                    Set::Short => td align="center" { (short(cell)) },
                 }
             }
         }
     }
+}
+
+/// A title: it breaks between words, nowhere else.
+fn title(title: &str) -> Markup {
+    html! {
+        @for (place, words) in phrases(title).into_iter().enumerate() {
+            @if place > 0 { wbr; }
+            span class="whole" style="white-space:nowrap" { (words) }
+        }
+    }
+}
+
+/// The parts of a title that are not parted further: a title is made of them.
+fn phrases(title: &str) -> Vec<&str> {
+    /// A part begins with these.
+    const HEADS: [&str; 6] = ["“", "试点工作", "20", "进展情况", "的通报", "【"];
+    /// A part ends with these.
+    const TAILS: [&str; 4] = ["关于", "、", "”", "】"];
+    let mut parts = Vec::new();
+    let mut rest = title;
+    while !rest.is_empty() {
+        let heads = HEADS
+            .iter()
+            .filter_map(|head| rest.match_indices(head).map(|(at, _)| at).find(|at| *at > 0));
+        let tails = TAILS
+            .iter()
+            .filter_map(|tail| rest.find(tail).map(|at| at + tail.len()));
+        let end = heads.chain(tails).min().unwrap_or(rest.len());
+        let (part, left) = rest.split_at(end);
+        parts.push(part);
+        rest = left;
+    }
+    parts
 }
 
 /// A short cell: it may break before its bracket, nowhere else.
@@ -112,6 +153,44 @@ fn small_print(common: &Common, digests: &Digests<'_>) -> Markup {
                     dd { (text) }
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::phrases;
+
+    #[test]
+    fn a_title_breaks_at_its_words() {
+        for (title, parts) in [
+            (
+                "关于“党建带侨建、侨建促党建”试点工作2022年6月进展情况的通报",
+                &[
+                    "关于",
+                    "“党建带侨建、",
+                    "侨建促党建”",
+                    "试点工作",
+                    "2022年6月",
+                    "进展情况",
+                    "的通报",
+                ][..],
+            ),
+            (
+                "【演示】关于试点工作2022年第21周进展情况的通报",
+                &[
+                    "【演示】",
+                    "关于",
+                    "试点工作",
+                    "2022年第21周",
+                    "进展情况",
+                    "的通报",
+                ],
+            ),
+            ("通报", &["通报"]),
+            ("", &[]),
+        ] {
+            assert_eq!(phrases(title), parts);
         }
     }
 }

@@ -18,7 +18,7 @@ pub fn render_text(letterhead: &Letterhead<'_>, common: &Common, own: &Own, dige
         String::new(),
         format!("{}：", letterhead.recipient_name),
     ]);
-    for block in body(common, own) {
+    for block in body(letterhead, common, own) {
         push_block(&mut lines, &block);
     }
     lines.extend([

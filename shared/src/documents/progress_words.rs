@@ -1,8 +1,10 @@
 //! The sentences and tables of the progress bulletin, from which both the page and the plain text are made.
 
+use chrono::NaiveDate;
+
 use super::progress::{
-    CityFigures, CohortFigures, Common, CountyGap, Coverage, Digests, Own, PeriodSpan, Ratio, TaskList,
-    Totals,
+    CityFigures, CohortFigures, Common, CountyGap, Coverage, Digests, Letterhead, Own, PeriodSpan, Ratio,
+    TaskList, Totals,
 };
 use super::progress_added::{added_words, growth_clause, in_period, since_baseline};
 use super::progress_cells::{growth_cell, number_row, share, share_row, task_row};
@@ -18,8 +20,15 @@ use crate::domain::rule::RuleKind;
 pub(super) const BANNER: &str = "演示数据，仅供示意";
 
 /// The body, from the opening sentence to the closing one.
-pub(super) fn body(common: &Common, own: &Own) -> Vec<Block> {
+pub(super) fn body(letterhead: &Letterhead<'_>, common: &Common, own: &Own) -> Vec<Block> {
     let mut body = Body::default();
+    if let Some(due_on) = letterhead.late_since {
+        body.paragraph(format!(
+            "本期通报应于{}印发，现予补发，文中情况截至{}。",
+            day(due_on),
+            day(common.as_of)
+        ));
+    }
     body.paragraph(format!(
         "现将{}{}进展情况通报如下：",
         program_phrase(&common.program),
@@ -28,7 +37,7 @@ pub(super) fn body(common: &Common, own: &Own) -> Vec<Block> {
     body.overall(common);
     body.cities(common, own);
     body.own_city(common, own);
-    body.next_stage(common, own);
+    body.next_stage(letterhead.asks_from(), common, own);
     body.paragraph("特此通报。".to_owned());
     body.blocks
 }
@@ -249,6 +258,34 @@ impl Body {
         self.tasks("已办结的任务", &tasks.done);
     }
 
+    /// Of the tasks of the next period, those whose date is still to come when the issue is late.
+    fn late_tasks(&mut self, next: &str, from: NaiveDate, own: &Own) {
+        let city = &own.figures.city.name;
+        let mut left = own.due_next.clone();
+        left.rows.retain(|row| row.due_on >= from);
+        let past = own.due_next.rows.len() - left.rows.len();
+        left.count -= i64::try_from(past).unwrap_or_default();
+        if left.count == 0 {
+            self.paragraph(format!("{next}，{city}到期任务均已过办结时限。"));
+            return;
+        }
+        let listed = if left.rows.is_empty() {
+            String::new()
+        } else {
+            format!("（见表{}）", self.tables + 1)
+        };
+        let which = if left.unlisted() > 0 {
+            "时限未过的"
+        } else {
+            ""
+        };
+        self.paragraph(format!(
+            "{next}，{city}尚未到期的任务{}项{listed}，{which}请按时限办结，并及时报送办理情况。",
+            left.count
+        ));
+        self.tasks("尚未到期的任务", &left);
+    }
+
     fn tasks(&mut self, caption: &str, list: &TaskList) {
         if list.rows.is_empty() {
             return;
@@ -269,7 +306,8 @@ impl Body {
         );
     }
 
-    fn next_stage(&mut self, common: &Common, own: &Own) {
+    /// What is to be done next. A late issue asks for nothing whose date is past.
+    fn next_stage(&mut self, asks_from: Option<NaiveDate>, common: &Common, own: &Own) {
         self.heading("四、下一阶段工作".to_owned());
         let city = &own.figures.city.name;
         let PeriodSpan {
@@ -279,7 +317,13 @@ impl Body {
             ..
         } = &common.next_period;
         let next = format!("{label}（{}）", span(*first_day, *last_day));
-        if own.due_next.count == 0 {
+        if asks_from.is_some_and(|from| from > *last_day) {
+            self.paragraph(format!("{next}已过，该阶段任务不再部署，请按最近一期通报办理。"));
+        } else if let Some(from) = asks_from
+            && own.due_next.count > 0
+        {
+            self.late_tasks(&next, from, own);
+        } else if own.due_next.count == 0 {
             self.paragraph(format!("{next}，{city}无到期任务。"));
         } else {
             let listed = if own.due_next.rows.is_empty() {

@@ -52,6 +52,8 @@ text_enum! {
         Expired => "expired",
         /// Taken back.
         Cancelled => "cancelled",
+        /// The recipient has nowhere to receive: a delivery without an endpoint.
+        Undeliverable => "undeliverable",
     }
 }
 
@@ -82,6 +84,8 @@ text_enum! {
         Redeliver => "redeliver",
         /// A person takes it back.
         Cancel => "cancel",
+        /// A person has a notice that did not reach its post sent to an endpoint that is there now.
+        Deliver => "deliver",
     }
 }
 
@@ -187,6 +191,9 @@ impl DeliveryState {
             (Self::Uncertain, V::Resend) => Some(Self::Queued),
             (Self::Uncertain, V::Park) => Some(Self::NeedsReview),
             (Self::Dead | Self::Expired | Self::NeedsReview, V::Redeliver) => Some(Self::Queued),
+            (Self::Undeliverable | Self::Dead | Self::Expired | Self::Cancelled, V::Deliver) => {
+                Some(Self::Queued)
+            }
             (Self::Queued | Self::Leased | Self::Uncertain | Self::NeedsReview, V::Cancel) => {
                 Some(Self::Cancelled)
             }

@@ -12,6 +12,7 @@ pub mod delivery;
 pub mod doubt;
 pub mod establishment;
 pub mod history;
+pub mod mail_address;
 pub mod mask;
 pub mod milestone;
 pub mod organization;

@@ -62,6 +62,10 @@ text_enum! {
         NotAWorkday => "not_a_workday",
         /// Whoever resumed the schedule chose not to send what was missed.
         SkippedOnResume => "skipped_on_resume",
+        /// A person set a later period as the next one.
+        PassedOver => "passed_over",
+        /// A person had the schedule begin later, or end before it.
+        OutsideSchedule => "outside_schedule",
         /// The working calendar of that year was not published yet: weekdays were taken as working days.
         CalendarUnknown => "calendar_unknown",
     }

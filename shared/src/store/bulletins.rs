@@ -4,7 +4,7 @@ mod publish;
 mod seen;
 mod texts;
 
-pub use publish::publish;
+pub use publish::{publish, unreachable};
 pub use seen::{Filter, SeenBulletin, find_seen, list_seen, notices_seen};
 pub use texts::{fill_text, freeze_missing_texts, is_text_missing};
 
@@ -21,7 +21,7 @@ use crate::db::dialect::insert_if_absent;
 use crate::db::schema::{bulletins, notices as notices_table};
 use crate::domain::access::Post;
 use crate::domain::bulletin::{BulletinKind, BulletinState, BulletinVerb};
-use crate::domain::period::Period;
+use crate::domain::period::{Period, PeriodUnit};
 use crate::domain::schedule::Approval;
 use crate::ids::{AreaId, BulletinId, NoticeId, ProgramId};
 
@@ -56,6 +56,23 @@ pub struct BulletinRow {
     pub digest: String,
     pub corrects: Option<BulletinId>,
     pub published_at: Option<UtcTime>,
+    /// With programme and kind, its series: issues are numbered in it.
+    pub period_unit: PeriodUnit,
+    /// The day on which a schedule wanted it out, in Asia/Shanghai; none where none did.
+    pub due_on: Option<NaiveDate>,
+}
+
+impl BulletinRow {
+    /// The day it should have come out, of one that came out later.
+    pub fn late_since(&self) -> Option<NaiveDate> {
+        late_since(self.due_on, self.published_at)
+    }
+}
+
+/// The day a bulletin should have come out, if it came out later.
+pub fn late_since(due_on: Option<NaiveDate>, published_at: Option<UtcTime>) -> Option<NaiveDate> {
+    let published_on = published_at.map(UtcTime::date_in_shanghai)?;
+    due_on.filter(|due| *due < published_on)
 }
 
 /// Which bulletin: with the revision, its UNIQUE key.
@@ -150,7 +167,7 @@ pub fn published_after(
         .load(conn)
 }
 
-/// Keeps what was composed: published at once, or as a draft until somebody releases it. A bulletin that is past being a
+/// Keeps what was composed: published at once, or as a draft until somebody releases it; `due_on` is the day a schedule wants it out. A bulletin that is past being a
 /// draft is left as it is, so composing twice gives one bulletin.
 ///
 /// # Errors
@@ -160,9 +177,9 @@ pub fn compose(
     mint: Mint<'_>,
     key: &BulletinKey,
     composed: &ComposedBulletin,
-    approval: Approval,
+    (approval, due_on): (Approval, Option<NaiveDate>),
 ) -> StoreResult<BulletinRow> {
-    let draft = save_draft(recording, mint, key, composed)?;
+    let draft = save_draft(recording, mint, key, composed, due_on)?;
     if draft.state != BulletinState::Draft {
         return Ok(draft);
     }
@@ -184,6 +201,7 @@ fn save_draft(
     mint: Mint<'_>,
     key: &BulletinKey,
     composed: &ComposedBulletin,
+    due_on: Option<NaiveDate>,
 ) -> StoreResult<BulletinRow> {
     let now = recording.now();
     let mut row = BulletinRow {
@@ -207,6 +225,8 @@ fn save_draft(
         digest: composed.digest.clone(),
         corrects: None,
         published_at: None,
+        period_unit: key.period.unit(),
+        due_on,
     };
     if !insert_if_absent!(recording.conn(), bulletins::table, &row)? {
         let known = latest(recording.conn(), key)?.ok_or(StoreError::NotFound("bulletin"))?;
@@ -232,6 +252,7 @@ fn save_draft(
                 bulletins::rules.eq(&row.rules),
                 bulletins::figures.eq(&row.figures),
                 bulletins::digest.eq(&row.digest),
+                bulletins::due_on.eq(row.due_on),
             ))
             .execute(recording.conn())?;
         // Nobody has seen the notices of a draft.

@@ -5,10 +5,12 @@
 
 mod lease;
 mod manage;
+mod reach;
 mod result;
 
 pub use lease::{LEASE_GRACE, Reclaimed, anything_overdue, mark_sending, reclaim, release, server_clock};
 pub use manage::{DeliveryView, Filter, attempts, cancel, find, list, redeliver};
+pub use reach::{deliver, queue_undelivered, settle, undelivered};
 pub use result::{InFlight, record_result};
 
 use diesel::dsl::{exists, select, sql};
@@ -18,7 +20,7 @@ use diesel::sql_types::Bool;
 use super::areas;
 use super::bulletins::{BulletinRow, fill_text};
 use super::endpoints::EndpointRow;
-use super::notices::NoticeRow;
+use super::notices::{NoticeRow, Undeliverable};
 use super::{StoreError, StoreResult};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
@@ -35,8 +37,9 @@ pub struct DeliveryRow {
     /// Counts the changes: every UPDATE adds one.
     pub version: i64,
     pub notice_id: NoticeId,
-    pub channel: Channel,
-    pub endpoint_id: EndpointId,
+    /// With the endpoint, none while it is undeliverable.
+    pub channel: Option<Channel>,
+    pub endpoint_id: Option<EndpointId>,
     pub state: DeliveryState,
     pub not_before: UtcTime,
     pub expires_at: UtcTime,
@@ -51,10 +54,12 @@ pub struct DeliveryRow {
     /// How the last attempt ended, when it was not `sent`.
     pub last_class: Option<AttemptOutcome>,
     pub last_error: Option<String>,
-    /// Why a person redelivered or cancelled it last.
+    /// Why a person did something with it last; of an undeliverable one, a word of [`super::notices::Undeliverable`].
     pub reason: Option<String>,
     pub created_at: UtcTime,
     pub updated_at: UtcTime,
+    /// That of its endpoint: one delivery of a notice per channel and this. None in a row of an earlier version.
+    pub address_key: Option<String>,
 }
 
 /// One attempt: the evidence.
@@ -83,24 +88,14 @@ pub struct Outgoing {
     pub area_name: String,
 }
 
-/// Queues a notice for an endpoint, unless it is there already.
-///
-/// # Errors
-/// The database's.
-pub fn queue(
-    conn: &mut AnyConnection,
-    id: DeliveryId,
-    notice: NoticeId,
-    endpoint: &EndpointRow,
-    now: UtcTime,
-    expires_at: UtcTime,
-) -> QueryResult<bool> {
-    let row = DeliveryRow {
+/// A queued delivery that goes nowhere yet.
+const fn fresh(id: DeliveryId, notice: NoticeId, now: UtcTime, expires_at: UtcTime) -> DeliveryRow {
+    DeliveryRow {
         id,
         version: 1,
         notice_id: notice,
-        channel: endpoint.channel,
-        endpoint_id: endpoint.id,
+        channel: None,
+        endpoint_id: None,
         state: DeliveryState::Queued,
         not_before: now,
         expires_at,
@@ -115,6 +110,49 @@ pub fn queue(
         reason: None,
         created_at: now,
         updated_at: now,
+        address_key: None,
+    }
+}
+
+/// Queues a notice for an endpoint, unless it is on its way to that endpoint, or to the same address, already.
+///
+/// # Errors
+/// The database's.
+pub fn queue(
+    conn: &mut AnyConnection,
+    id: DeliveryId,
+    notice: NoticeId,
+    endpoint: &EndpointRow,
+    now: UtcTime,
+    expires_at: UtcTime,
+) -> QueryResult<bool> {
+    let row = DeliveryRow {
+        channel: Some(endpoint.channel),
+        endpoint_id: Some(endpoint.id),
+        address_key: Some(endpoint.address_key.clone()),
+        ..fresh(id, notice, now, expires_at)
+    };
+    insert_if_absent!(conn, deliveries::table, &row)
+}
+
+/// Says of a notice that its post has nowhere to receive it, and why.
+///
+/// # Errors
+/// The database's.
+pub fn cannot_reach(
+    conn: &mut AnyConnection,
+    id: DeliveryId,
+    notice: NoticeId,
+    why: Undeliverable,
+    now: UtcTime,
+    expires_at: UtcTime,
+) -> QueryResult<bool> {
+    let row = DeliveryRow {
+        channel: None,
+        endpoint_id: None,
+        state: DeliveryState::Undeliverable,
+        reason: Some(why.as_str().to_owned()),
+        ..fresh(id, notice, now, expires_at)
     };
     insert_if_absent!(conn, deliveries::table, &row)
 }

@@ -1,27 +1,29 @@
 //! Where posts receive, and how well that goes.
 
-use chrono::TimeDelta;
-use diesel::dsl::{case_when, select};
+mod health;
+
+pub use health::{note_failure, note_success};
+
+use diesel::dsl::select;
 use diesel::prelude::*;
 
 use super::areas::Subtree;
 use super::audit::Entry;
 use super::ledger::Recording;
-use super::{StoreError, StoreResult};
+use super::{StoreError, StoreResult, deliveries, unless_stale};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::endpoints;
 use crate::domain::Violation;
 use crate::domain::access::Post;
-use crate::domain::delivery::{
-    Channel, DISABLE_AFTER, DISABLE_STREAK, EndpointStatus, NextStep, OnUncertain,
-};
+use crate::domain::delivery::{Channel, EndpointStatus, OnUncertain};
+use crate::domain::mail_address::{mailbox_key, read_mail_address};
 use crate::ids::{AreaId, EndpointId};
 use crate::store::predicates::{last_area, within};
 
 /// An endpoint's row.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = endpoints)]
+#[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = endpoints, treat_none_as_null = true)]
 pub struct EndpointRow {
     pub id: EndpointId,
     pub version: i64,
@@ -43,6 +45,10 @@ pub struct EndpointRow {
     /// Nothing is sent before this.
     pub blocked_until: Option<UtcTime>,
     pub last_sent_at: Option<UtcTime>,
+    /// By which two addresses are told to be the same: one endpoint in use per area, post, channel and this.
+    pub address_key: String,
+    /// Why the last sends failed; none when they did not.
+    pub last_error: Option<String>,
 }
 
 /// An endpoint to be recorded.
@@ -65,47 +71,34 @@ pub const SECRET_PURPOSE: &str = "endpoint secret";
 /// Channels the worker can send through today.
 const SERVED: [Channel; 3] = [Channel::Inbox, Channel::File, Channel::Email];
 
-impl NewEndpoint {
-    fn check(&self) -> Result<(), Violation> {
-        if !SERVED.contains(&self.channel) {
-            return Err(Violation::new(
-                "/channel",
-                "channel_not_served",
-                format!("目前不支持 {} 渠道。", self.channel),
-                format!("The channel {} is not served yet.", self.channel),
-            ));
-        }
-        let needs_address = self.channel == Channel::Email;
-        let plausible = self
-            .address
-            .split_once('@')
-            .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'))
-            && !self.address.contains(char::is_whitespace)
-            && self.address.len() <= 254;
-        if needs_address && !plausible {
-            return Err(Violation::new(
-                "/address",
-                "bad_address",
-                "请填写电子邮件地址，例如 office@example.org。",
-                "Write a mail address such as office@example.org.",
-            ));
-        }
-        if !needs_address && !self.address.is_empty() {
-            return Err(Violation::new(
-                "/address",
-                "no_address_wanted",
-                "该渠道不需要地址。",
-                "This channel takes no address.",
-            ));
-        }
-        Ok(())
+/// The address of an endpoint as it is recorded.
+fn checked_address(channel: Channel, address: &str) -> Result<String, Violation> {
+    if !SERVED.contains(&channel) {
+        return Err(Violation::new(
+            "/channel",
+            "channel_not_served",
+            format!("目前不支持 {channel} 渠道。"),
+            format!("The channel {channel} is not served yet."),
+        ));
     }
+    if channel == Channel::Email {
+        return read_mail_address(address);
+    }
+    if !address.is_empty() {
+        return Err(Violation::new(
+            "/address",
+            "no_address_wanted",
+            "该渠道不需要地址。",
+            "This channel takes no address.",
+        ));
+    }
+    Ok(String::new())
 }
 
 /// Records an endpoint. The same id with the same request is the same endpoint.
 ///
 /// # Errors
-/// [`StoreError::Invalid`], [`StoreError::IdTaken`], or the database's.
+/// [`StoreError::Invalid`], [`StoreError::IdTaken`], [`StoreError::Conflict`] `endpoint_exists`, or the database's.
 pub fn create(recording: &mut Recording<'_, '_>, new: &NewEndpoint) -> StoreResult<EndpointRow> {
     let known: Option<EndpointRow> = endpoints::table
         .find(new.id)
@@ -119,7 +112,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewEndpoint) -> StoreResu
             Err(StoreError::IdTaken)
         };
     }
-    new.check()?;
+    let address = checked_address(new.channel, &new.address)?;
     let now = recording.now();
     let row = EndpointRow {
         id: new.id,
@@ -130,7 +123,9 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewEndpoint) -> StoreResu
         area_id: new.area,
         post: new.post,
         channel: new.channel,
-        address: new.address.clone(),
+        address_key: mailbox_key(&address),
+        last_error: None,
+        address,
         sealed_secret: new.sealed_secret.clone(),
         on_uncertain: new.on_uncertain,
         status: EndpointStatus::Active,
@@ -140,11 +135,28 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewEndpoint) -> StoreResu
         blocked_until: None,
         last_sent_at: None,
     };
+    refuse_twin(recording.conn(), &row)?;
     diesel::insert_into(endpoints::table)
         .values(&row)
-        .execute(recording.conn())?;
+        .execute(recording.conn())
+        .map_err(|error| StoreError::from(error).or_conflict("endpoint_exists"))?;
     audit(recording, "create", &row)?;
     Ok(row)
+}
+
+/// The same mailbox gets a notice once: no second endpoint in use takes notices of this post there.
+fn refuse_twin(conn: &mut AnyConnection, row: &EndpointRow) -> StoreResult<()> {
+    let twin = endpoints::table
+        .filter(endpoints::area_id.eq(row.area_id))
+        .filter(endpoints::post.eq(row.post))
+        .filter(endpoints::channel.eq(row.channel))
+        .filter(endpoints::address_key.eq(&row.address_key))
+        .filter(endpoints::status.ne(EndpointStatus::Disabled))
+        .filter(endpoints::id.ne(row.id));
+    if select(diesel::dsl::exists(twin)).get_result(conn)? {
+        return Err(StoreError::Conflict("endpoint_exists"));
+    }
+    Ok(())
 }
 
 /// Whether there is an endpoint of this id, whoever's it is.
@@ -187,6 +199,15 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: EndpointId) -> Stor
         .ok_or(StoreError::NotFound("endpoint"))
 }
 
+/// What the caller wants to see.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only in these; all when empty.
+    pub statuses: Vec<EndpointStatus>,
+    /// Only those of which the last send failed, or did not.
+    pub failing: Option<bool>,
+}
+
 /// Endpoints of `visible`, by id, after `after`.
 ///
 /// # Errors
@@ -194,6 +215,7 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: EndpointId) -> Stor
 pub fn list(
     conn: &mut AnyConnection,
     visible: &Subtree,
+    filter: &Filter,
     after: Option<EndpointId>,
     limit: i64,
 ) -> QueryResult<Vec<EndpointRow>> {
@@ -201,6 +223,14 @@ pub fn list(
         .order(endpoints::id)
         .limit(limit)
         .into_boxed();
+    if !filter.statuses.is_empty() {
+        query = query.filter(endpoints::status.eq_any(filter.statuses.clone()));
+    }
+    match filter.failing {
+        Some(true) => query = query.filter(endpoints::fail_streak.gt(0)),
+        Some(false) => query = query.filter(endpoints::fail_streak.eq(0)),
+        None => {}
+    }
     if let Some(after) = after {
         query = query.filter(endpoints::id.gt(after));
     }
@@ -220,10 +250,58 @@ pub fn receiving(conn: &mut AnyConnection, areas: &[AreaId]) -> QueryResult<Vec<
         .load(conn)
 }
 
-/// A person puts an endpoint in or out of use. Putting it in use forgets its failures.
+/// What is different about an endpoint from now on.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    pub address: Option<String>,
+    /// `Some(None)`: it needs none any more.
+    pub sealed_secret: Option<Option<String>>,
+    pub on_uncertain: Option<OnUncertain>,
+}
+
+/// Corrects an endpoint. What waits for it goes where it receives now, and its failures are forgotten: they were those of other settings.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// As [`create`]; [`StoreError::NotFound`], or [`StoreError::Stale`].
+pub fn update(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    id: EndpointId,
+    expected: i64,
+    change: &Change,
+) -> StoreResult<EndpointRow> {
+    let before = find(recording.conn(), visible, id)?;
+    unless_stale(Some(expected), before.version)?;
+    let address = change.address.as_ref().unwrap_or(&before.address);
+    let address = checked_address(before.channel, address)?;
+    let after = EndpointRow {
+        version: before.version + 1,
+        updated_at: recording.now(),
+        address_key: mailbox_key(&address),
+        address,
+        sealed_secret: change.sealed_secret.clone().unwrap_or(before.sealed_secret),
+        on_uncertain: change.on_uncertain.unwrap_or(before.on_uncertain),
+        fail_streak: 0,
+        first_failed_at: None,
+        blocked_until: None,
+        last_error: None,
+        ..before
+    };
+    if after.status != EndpointStatus::Disabled {
+        refuse_twin(recording.conn(), &after)?;
+    }
+    diesel::update(endpoints::table.find(id))
+        .set(&after)
+        .execute(recording.conn())
+        .map_err(|error| StoreError::from(error).or_conflict("endpoint_exists"))?;
+    audit(recording, "update", &after)?;
+    Ok(after)
+}
+
+/// A person puts an endpoint in or out of use. Putting it in use forgets its failures; one that is given up takes back what waits for it.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Conflict`] `endpoint_exists` where another one is in use instead, or the database's.
 pub fn set_status(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -231,7 +309,10 @@ pub fn set_status(
     status: EndpointStatus,
     reason: Option<&str>,
 ) -> StoreResult<EndpointRow> {
-    find(recording.conn(), visible, id)?;
+    let before = find(recording.conn(), visible, id)?;
+    if status != EndpointStatus::Disabled {
+        refuse_twin(recording.conn(), &before)?;
+    }
     diesel::update(endpoints::table.find(id))
         .set((
             endpoints::status.eq(status),
@@ -239,126 +320,16 @@ pub fn set_status(
             endpoints::fail_streak.eq(0),
             endpoints::first_failed_at.eq(None::<UtcTime>),
             endpoints::blocked_until.eq(None::<UtcTime>),
+            endpoints::last_error.eq(None::<String>),
             endpoints::updated_at.eq(recording.now()),
             endpoints::version.eq(endpoints::version + 1),
         ))
         .execute(recording.conn())?;
+    if status == EndpointStatus::Disabled {
+        let now = recording.now();
+        deliveries::settle(recording.conn(), id, reason, now)?;
+    }
     let row = find(recording.conn(), visible, id)?;
     audit(recording, status.as_str(), &row)?;
     Ok(row)
-}
-
-/// How exactly `last_sent_at` is kept. Workers that send to one endpoint at the same time would otherwise queue for its row,
-/// and for each other.
-const LAST_SENT_STEP: TimeDelta = TimeDelta::minutes(1);
-
-/// Notes that a send succeeded: forgets failures, and moves `last_sent_at`, to the minute. Mostly there is nothing to write,
-/// and then the row is not touched.
-///
-/// # Errors
-/// The database's.
-pub fn note_success(conn: &mut AnyConnection, id: EndpointId, now: UtcTime) -> QueryResult<()> {
-    let failing = endpoints::fail_streak
-        .ne(0)
-        .or(endpoints::first_failed_at.is_not_null());
-    let long_ago = endpoints::last_sent_at.is_null().or(endpoints::last_sent_at
-        .assume_not_null()
-        .le(now.plus(-LAST_SENT_STEP)));
-    diesel::update(endpoints::table.find(id))
-        .filter(failing.or(long_ago))
-        .set((
-            endpoints::fail_streak.eq(0),
-            endpoints::first_failed_at.eq(None::<UtcTime>),
-            endpoints::last_sent_at.eq(now),
-        ))
-        .execute(conn)
-        .map(drop)
-}
-
-/// Notes that a send failed, and does to the endpoint what the failure means: leave it alone for a while, pause it, or give it
-/// up after a day of nothing but failures.
-///
-/// # Errors
-/// The database's.
-pub fn note_failure(
-    conn: &mut AnyConnection,
-    id: EndpointId,
-    now: UtcTime,
-    next: NextStep,
-    detail: &str,
-) -> QueryResult<()> {
-    if let NextStep::GiveUp = next {
-        return Ok(()); // the recipient was refused, the endpoint works
-    }
-    let since =
-        case_when(endpoints::first_failed_at.is_null(), Some(now)).otherwise(endpoints::first_failed_at);
-    diesel::update(endpoints::table.find(id))
-        .set((
-            endpoints::fail_streak.eq(endpoints::fail_streak + 1),
-            endpoints::first_failed_at.eq(since),
-        ))
-        .execute(conn)?;
-    match next {
-        NextStep::Wait(pause) => diesel::update(endpoints::table.find(id))
-            .set(endpoints::blocked_until.eq(now.plus(pause)))
-            .execute(conn)
-            .map(drop),
-        NextStep::PauseEndpoint => take_out(conn, id, now, TakenOut::Paused, detail),
-        NextStep::Retry(_) => take_out(conn, id, now, TakenOut::Disabled, detail),
-        NextStep::GiveUp => Ok(()),
-    }
-}
-
-/// How an endpoint is taken out of use.
-#[derive(Debug, Clone, Copy)]
-enum TakenOut {
-    /// At once: its settings were refused.
-    Paused,
-    /// After a day of failures, and several of them.
-    Disabled,
-}
-
-impl TakenOut {
-    const fn status(self) -> EndpointStatus {
-        match self {
-            Self::Paused => EndpointStatus::Paused,
-            Self::Disabled => EndpointStatus::Disabled,
-        }
-    }
-
-    /// Since when it must have failed by now, and how often.
-    fn needs(self, now: UtcTime) -> (UtcTime, i32) {
-        match self {
-            Self::Paused => (now, 1),
-            Self::Disabled => (now.plus(-DISABLE_AFTER), DISABLE_STREAK),
-        }
-    }
-}
-
-/// Takes an active endpoint out of use if it has failed for long and often enough.
-fn take_out(
-    conn: &mut AnyConnection,
-    id: EndpointId,
-    now: UtcTime,
-    how: TakenOut,
-    detail: &str,
-) -> QueryResult<()> {
-    let status = how.status();
-    let (failing_since, failures) = how.needs(now);
-    let taken_out = diesel::update(endpoints::table.find(id))
-        .filter(endpoints::status.eq(EndpointStatus::Active))
-        .filter(endpoints::fail_streak.ge(failures))
-        .filter(endpoints::first_failed_at.is_not_null())
-        .filter(endpoints::first_failed_at.assume_not_null().le(failing_since))
-        .set((
-            endpoints::status.eq(status),
-            endpoints::status_reason.eq(detail),
-            endpoints::updated_at.eq(now),
-            endpoints::version.eq(endpoints::version + 1),
-        ))
-        .execute(conn)?;
-    if taken_out == 1 {
-        tracing::error!(endpoint = %id, %status, "An endpoint was taken out of use; see its status reason.");
-    }
-    Ok(())
 }

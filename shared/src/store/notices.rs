@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::areas::Subtree;
@@ -68,6 +69,9 @@ pub struct InboxRow {
     pub period: Period,
     pub serial: Option<i32>,
     pub published_at: Option<UtcTime>,
+    pub undeliverable_reason: Option<String>,
+    /// The day on which a schedule wanted it out.
+    pub due_on: Option<NaiveDate>,
 }
 
 /// What the caller wants to see of the inbox.
@@ -117,6 +121,8 @@ pub fn list(
             bulletins::period,
             bulletins::serial,
             bulletins::published_at,
+            notices::undeliverable_reason,
+            bulletins::due_on,
         ))
         .order((bulletins::published_at.desc(), notices::id.desc()))
         .limit(limit)

@@ -1,6 +1,6 @@
 //! The periods of a schedule whose time has come, each exactly once: UNIQUE (schedule, period) decides.
 
-use diesel::dsl::{exists, select, sql};
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
@@ -10,7 +10,7 @@ use crate::db::dialect::insert_if_absent;
 use crate::db::schema::{occurrences, schedules};
 use crate::domain::delivery::OccurrenceState;
 use crate::domain::period::Period;
-use crate::domain::schedule::{DueOccurrence, Verdict};
+use crate::domain::schedule::{DueOccurrence, OccurrenceReason, Verdict};
 use crate::ids::{BulletinId, OccurrenceId, ScheduleId};
 
 /// One period of one schedule.
@@ -69,38 +69,36 @@ fn is_open() -> diesel::expression::SqlLiteral<Bool> {
     sql("occurrences.state = 'open'")
 }
 
-/// The occurrence to compose next. Those of one schedule come in the order of their periods, so that serials do; one that
-/// has failed holds up no later one. A paused schedule waits, with what it has open.
+/// The occurrence to compose next. Those of one schedule come in the order of their periods, so that serials do: one that failed holds up
+/// the later ones until it succeeds, or a person passes it over. A paused schedule waits, with what it has open.
 ///
 /// # Errors
 /// The database's.
 pub fn next_open(conn: &mut AnyConnection, now: UtcTime) -> QueryResult<Option<OccurrenceRow>> {
-    /// Candidates looked at in one call; the rest waits for the next.
-    const CANDIDATES: i64 = 64;
-    let candidates: Vec<OccurrenceRow> = occurrences::table
+    let with_open: Vec<ScheduleId> = occurrences::table
         .inner_join(schedules::table)
         .filter(is_open())
-        .filter(occurrences::not_before.le(now))
         .filter(schedules::paused_at.is_null())
-        .order((occurrences::due_at, occurrences::period, occurrences::id))
-        .limit(CANDIDATES)
-        .select(OccurrenceRow::as_select())
+        .select(occurrences::schedule_id)
+        .distinct()
         .load(conn)?;
-    for candidate in candidates {
-        let held_up = occurrences::table
+    let mut next: Option<OccurrenceRow> = None;
+    for schedule in with_open {
+        let first: Option<OccurrenceRow> = occurrences::table
             .filter(is_open())
-            .filter(occurrences::schedule_id.eq(candidate.schedule_id))
-            .filter(
-                occurrences::due_at.lt(candidate.due_at).or(occurrences::due_at
-                    .eq(candidate.due_at)
-                    .and(occurrences::period.lt(candidate.period))),
-            )
-            .filter(occurrences::failures.eq(0));
-        if !select(exists(held_up)).get_result::<bool>(conn)? {
-            return Ok(Some(candidate));
+            .filter(occurrences::schedule_id.eq(schedule))
+            .order((occurrences::due_at, occurrences::period, occurrences::id))
+            .select(OccurrenceRow::as_select())
+            .first(conn)
+            .optional()?;
+        let place = |row: &OccurrenceRow| (row.due_at, row.id);
+        if let Some(first) = first.filter(|row| row.not_before <= now)
+            && next.as_ref().is_none_or(|next| place(&first) < place(next))
+        {
+            next = Some(first);
         }
     }
-    Ok(None)
+    Ok(next)
 }
 
 /// Keeps other workers from composing the same occurrence until `until`. `false` when another has it. This only saves work:
@@ -165,6 +163,50 @@ pub fn failed(
         ))
         .execute(conn)?;
     Ok(updated == 1)
+}
+
+/// Lists those as missed that wait to be composed and whose period `is_meant`.
+///
+/// # Errors
+/// The database's.
+pub fn settle(
+    conn: &mut AnyConnection,
+    schedule: ScheduleId,
+    reason: OccurrenceReason,
+    now: UtcTime,
+    is_meant: impl Fn(Period) -> bool,
+) -> QueryResult<()> {
+    let open: Vec<(OccurrenceId, Period)> = occurrences::table
+        .filter(is_open())
+        .filter(occurrences::schedule_id.eq(schedule))
+        .select((occurrences::id, occurrences::period))
+        .load(conn)?;
+    for (id, _) in open.into_iter().filter(|(_, period)| is_meant(*period)) {
+        diesel::update(occurrences::table.find(id))
+            .set((
+                occurrences::state.eq(OccurrenceState::Missed),
+                occurrences::reason.eq(reason.as_str()),
+                occurrences::updated_at.eq(now),
+            ))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Forgets what was left out or missed from a period on, so that it is decided anew.
+///
+/// # Errors
+/// The database's.
+pub fn forget_left_out(conn: &mut AnyConnection, schedule: ScheduleId, from: Period) -> QueryResult<()> {
+    let rows: Vec<(OccurrenceId, Period)> = occurrences::table
+        .filter(occurrences::schedule_id.eq(schedule))
+        .filter(occurrences::state.eq_any([OccurrenceState::Missed, OccurrenceState::Skipped]))
+        .select((occurrences::id, occurrences::period))
+        .load(conn)?;
+    for (id, _) in rows.into_iter().filter(|(_, period)| *period >= from) {
+        diesel::delete(occurrences::table.find(id)).execute(conn)?;
+    }
+    Ok(())
 }
 
 /// The occurrences of a schedule in the order they came due, after `after`: the due time and the id of the last one seen.

@@ -1,21 +1,23 @@
 //! When bulletins are composed: the schedules, and the tick that turns passing time into occurrences.
 
+mod change;
 mod tick;
 
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use diesel::dsl::select;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
+pub use change::{Change, delete, pause, resume, unless_changed, update};
+use tick::calendar;
 pub use tick::{Ticked, WorkCalendar, anything_due, tick};
-use tick::{advance, calendar};
 
 use super::areas::Subtree;
 use super::audit::Entry;
 use super::bulletins::BulletinKey;
 use super::ledger::Recording;
-use super::{StoreError, StoreResult, occurrences};
-use crate::clock::{Clock, Entropy, UtcTime};
+use super::{StoreError, StoreResult};
+use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::schedules;
 use crate::digest::{canonical, digest_of};
@@ -25,7 +27,7 @@ use crate::domain::bulletin::BulletinKind;
 use crate::domain::period::{Period, PeriodUnit};
 use crate::domain::program::Cohort;
 use crate::domain::schedule::{Approval, CatchUp, DueOccurrence, Plan, PlanFields, WorkdayPolicy};
-use crate::ids::{AreaId, OccurrenceId, ProgramId, ScheduleId};
+use crate::ids::{AreaId, ProgramId, ScheduleId};
 use crate::store::predicates::{last_area, within};
 
 /// Schedules looked at in one tick.
@@ -36,8 +38,8 @@ const OCCURRENCES_PER_TICK: usize = 256;
 const FORWARD: TimeDelta = TimeDelta::days(31);
 
 /// A schedule's row.
-#[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable)]
-#[diesel(table_name = schedules)]
+#[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = schedules, treat_none_as_null = true)]
 pub struct ScheduleRow {
     pub id: ScheduleId,
     pub version: i64,
@@ -67,6 +69,8 @@ pub struct ScheduleRow {
     pub cursor_at: UtcTime,
     /// None: nothing is due any more.
     pub next_due_at: Option<UtcTime>,
+    /// Why a person changed it last.
+    pub reason: Option<String>,
 }
 
 /// Whom the bulletins of a schedule go to: this post, in every area of the cohort.
@@ -100,6 +104,11 @@ impl ScheduleRow {
     /// # Errors
     /// What is wrong with the row; a saved one has nothing wrong.
     pub fn plan(&self) -> Result<Plan, Vec<Violation>> {
+        self.plan_fields().read()
+    }
+
+    /// Its timing as written.
+    pub fn plan_fields(&self) -> PlanFields {
         PlanFields {
             spec: self.spec.clone(),
             time_zone: self.time_zone.clone(),
@@ -112,7 +121,6 @@ impl ScheduleRow {
             catch_up_window_s: self.catch_up_window_s,
             catch_up_cap: self.catch_up_cap,
         }
-        .read()
     }
 
     /// Whom its bulletins go to.
@@ -142,21 +150,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewSchedule) -> StoreResu
             Err(StoreError::IdTaken)
         };
     }
-    // A progress bulletin speaks of the pilot cities, to them.
-    if new.kind == BulletinKind::Progress && new.recipients.cohort != Cohort::Pilot {
-        return Err(only_to_pilots().into());
-    }
-    let plan = new.plan.read().map_err(StoreError::Invalid)?;
-    plan.check().map_err(StoreError::Invalid)?;
-    // One bulletin a period: a second schedule for it would find its bulletin made, and its recipients would get nothing.
-    let twin = schedules::table
-        .filter(schedules::issuer_area_id.eq(new.issuer))
-        .filter(schedules::program_id.eq(new.program))
-        .filter(schedules::kind.eq(new.kind))
-        .filter(schedules::period_unit.eq(new.plan.period_unit));
-    if select(diesel::dsl::exists(twin)).get_result(recording.conn())? {
-        return Err(StoreError::Conflict("schedule_exists"));
-    }
+    let plan = checked(new.kind, &new.recipients, &new.plan)?;
     let now = recording.now();
     let calendar = calendar(recording.conn(), new.plan.workday_policy)?;
     let cursor_at = plan.initial_cursor();
@@ -186,12 +180,49 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewSchedule) -> StoreResu
         paused_at: None,
         cursor_at,
         next_due_at: first.first().map(|occurrence| occurrence.due_at),
+        reason: None,
     };
+    refuse_twin(recording.conn(), &row)?;
     diesel::insert_into(schedules::table)
         .values(&row)
         .execute(recording.conn())?;
     audit(recording, "create", &row)?;
     Ok(row)
+}
+
+/// The timing of a schedule that may be saved, as it is or as changed.
+fn checked(kind: BulletinKind, recipients: &Recipients, plan: &PlanFields) -> StoreResult<Plan> {
+    // A progress bulletin speaks of the pilot cities, to them.
+    if kind == BulletinKind::Progress && recipients.cohort != Cohort::Pilot {
+        return Err(only_to_pilots().into());
+    }
+    let plan = plan.read().map_err(StoreError::Invalid)?;
+    plan.check().map_err(StoreError::Invalid)?;
+    Ok(plan)
+}
+
+/// One bulletin a period: a second schedule for it would find its bulletin made, and its recipients would get nothing. One by
+/// which nothing is due any more stands in nobody's way.
+fn refuse_twin(conn: &mut AnyConnection, row: &ScheduleRow) -> StoreResult<()> {
+    if row.next_due_at.is_none() {
+        return Ok(());
+    }
+    let others: Vec<(Period, Option<Period>)> = schedules::table
+        .filter(schedules::issuer_area_id.eq(row.issuer_area_id))
+        .filter(schedules::program_id.eq(row.program_id))
+        .filter(schedules::kind.eq(row.kind))
+        .filter(schedules::period_unit.eq(row.period_unit))
+        .filter(schedules::id.ne(row.id))
+        .filter(schedules::next_due_at.is_not_null())
+        .select((schedules::starts_period, schedules::ends_period))
+        .load(conn)?;
+    let meets = |(starts, ends): &(Period, Option<Period>)| {
+        row.ends_period.is_none_or(|end| *starts <= end) && ends.is_none_or(|end| row.starts_period <= end)
+    };
+    if others.iter().any(meets) {
+        return Err(StoreError::Conflict("schedule_exists"));
+    }
+    Ok(())
 }
 
 fn only_to_pilots() -> Violation {
@@ -264,8 +295,8 @@ pub fn list(
     query.load(conn)
 }
 
-/// Whom the bulletins of this issuer, programme and kind go to by schedule, if there is one; that for periods of this unit
-/// comes first, then the oldest.
+/// Whom the bulletins of this issuer, programme and kind go to by schedule, if there is one: that of this period, else
+/// one for periods of this unit, else any, the newest of several.
 ///
 /// # Errors
 /// The database's, or when a row's JSON cannot be read.
@@ -277,12 +308,55 @@ pub fn recipients_by_schedule(
         .filter(schedules::issuer_area_id.eq(key.issuer))
         .filter(schedules::program_id.eq(key.program))
         .filter(schedules::kind.eq(key.kind))
-        .order(schedules::id)
+        .order(schedules::id.desc())
         .select(ScheduleRow::as_select())
         .load(conn)?;
-    let same_unit = rows.iter().find(|row| row.period_unit == key.period.unit());
-    let row = same_unit.or(rows.first());
+    let same_unit = |row: &&ScheduleRow| row.period_unit == key.period.unit();
+    let of_period = |row: &&ScheduleRow| {
+        same_unit(row)
+            && row.starts_period <= key.period
+            && row.ends_period.is_none_or(|end| key.period <= end)
+    };
+    let row = rows.iter().find(of_period);
+    let row = row.or_else(|| rows.iter().find(same_unit)).or(rows.first());
     Ok(row.map(ScheduleRow::recipients).transpose()?)
+}
+
+/// When each schedule that runs is due next.
+///
+/// # Errors
+/// The database's.
+pub fn next_due(conn: &mut AnyConnection) -> QueryResult<Vec<(ScheduleId, UtcTime)>> {
+    schedules::table
+        .filter(schedules::paused_at.is_null())
+        .filter(schedules::next_due_at.is_not_null())
+        .select((schedules::id, schedules::next_due_at.assume_not_null()))
+        .load(conn)
+}
+
+/// The day on which a schedule wants the bulletin of this key out, in Asia/Shanghai, if there is such a schedule.
+///
+/// # Errors
+/// The database's.
+pub fn due_on(conn: &mut AnyConnection, key: &BulletinKey) -> StoreResult<Option<NaiveDate>> {
+    let rows: Vec<ScheduleRow> = schedules::table
+        .filter(schedules::issuer_area_id.eq(key.issuer))
+        .filter(schedules::program_id.eq(key.program))
+        .filter(schedules::kind.eq(key.kind))
+        .filter(schedules::period_unit.eq(key.period.unit()))
+        .order(schedules::id.desc())
+        .select(ScheduleRow::as_select())
+        .load(conn)?;
+    for row in rows {
+        let Ok(plan) = row.plan() else { continue };
+        let calendar = calendar(conn, row.workday_policy)?;
+        let from = plan.cursor_before(key.period);
+        let first = plan.upcoming(from, 1, &|day| calendar.is_workday(day));
+        if let Some(due) = first.first().filter(|due| due.period == key.period) {
+            return Ok(Some(due.due_at.date_in_shanghai()));
+        }
+    }
+    Ok(None)
 }
 
 /// What comes due by a schedule after `now`, the next `count` periods of it. Nothing is written.
@@ -306,83 +380,4 @@ pub fn preview(
     upcoming.retain(|occurrence| occurrence.due_at > now);
     upcoming.truncate(count);
     Ok(upcoming)
-}
-
-/// Stops a schedule until it is resumed. Pausing a paused one changes nothing.
-///
-/// # Errors
-/// [`StoreError::NotFound`], or the database's.
-pub fn pause(
-    recording: &mut Recording<'_, '_>,
-    visible: &Subtree,
-    id: ScheduleId,
-) -> StoreResult<ScheduleRow> {
-    let mut row = find(recording.conn(), visible, id)?;
-    if row.paused_at.is_some() {
-        return Ok(row);
-    }
-    let now = recording.now();
-    row.paused_at = Some(now);
-    row.updated_at = now;
-    row.version += 1;
-    diesel::update(schedules::table.find(id))
-        .set((
-            schedules::paused_at.eq(now),
-            schedules::updated_at.eq(now),
-            schedules::version.eq(schedules::version + 1),
-        ))
-        .execute(recording.conn())?;
-    audit(recording, "pause", &row)?;
-    Ok(row)
-}
-
-/// Whether a schedule is paused, asked in the transaction that would publish by it.
-///
-/// # Errors
-/// The database's.
-pub fn is_paused(conn: &mut AnyConnection, id: ScheduleId) -> QueryResult<bool> {
-    let paused_at: Option<UtcTime> = schedules::table
-        .find(id)
-        .select(schedules::paused_at)
-        .first(conn)?;
-    Ok(paused_at.is_some())
-}
-
-/// Starts a paused schedule again. What came due in between is caught up by its policy, or listed as missed if `skip_missed`.
-///
-/// # Errors
-/// [`StoreError::NotFound`], or the database's.
-pub fn resume(
-    recording: &mut Recording<'_, '_>,
-    (clock, entropy): (&dyn Clock, &dyn Entropy),
-    visible: &Subtree,
-    id: ScheduleId,
-    skip_missed: bool,
-) -> StoreResult<ScheduleRow> {
-    let row = find(recording.conn(), visible, id)?;
-    if row.paused_at.is_none() {
-        return Ok(row);
-    }
-    let now = recording.now();
-    if skip_missed {
-        let calendar = calendar(recording.conn(), row.workday_policy)?;
-        let plan = row.plan().map_err(StoreError::Invalid)?;
-        let mut due = plan.due(row.cursor_at, now, &|day| calendar.is_workday(day), usize::MAX);
-        due.skip_all();
-        for occurrence in &due.occurrences {
-            let id = OccurrenceId::generate(clock, entropy);
-            occurrences::insert(recording.conn(), id, row.id, occurrence, now)?;
-        }
-        advance(recording.conn(), &row, &due)?;
-    }
-    diesel::update(schedules::table.find(id))
-        .set((
-            schedules::paused_at.eq(None::<UtcTime>),
-            schedules::updated_at.eq(now),
-            schedules::version.eq(schedules::version + 1),
-        ))
-        .execute(recording.conn())?;
-    let resumed = find(recording.conn(), visible, id)?;
-    audit(recording, "resume", &resumed)?;
-    Ok(resumed)
 }

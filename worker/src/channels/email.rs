@@ -3,46 +3,107 @@
 //! The relay is ours, the mailbox is the recipient's. What goes wrong before the relay has been asked about the recipient is
 //! our own trouble: tried again, and held against nobody. See [`session`] for the steps.
 
+mod link;
+mod login;
 mod relay;
 mod session;
+mod tls;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use lettre::address::Envelope;
 use lettre::message::Mailbox;
+use qiaojian_shared::clock::Clock;
 use qiaojian_shared::domain::delivery::{FailureClass, SendResult};
+use qiaojian_shared::domain::mask::mask_addresses;
 use qiaojian_shared::store::deliveries::Outgoing;
+use tokio::time::timeout;
 
 use super::message::MessageError;
 use super::{Answer, Courier, SetupError, message};
 use crate::config::{MailConfig, MailLimits};
+use login::{Login, Turn};
 use relay::Relay;
+
+/// How long a mail waits for one that tries whether the relay lets us in. It has to fit into the time a send may take.
+const LONGEST_WAIT: Duration = Duration::from_secs(4);
 
 pub(crate) struct EmailCourier {
     relay: Relay,
     limits: MailLimits,
     from: Mailbox,
+    clock: Arc<dyn Clock>,
+    login: Login,
+}
+
+/// Refuses settings that cannot be read.
+pub(crate) fn check(config: &MailConfig) -> Result<(), SetupError> {
+    read_settings(config).map(drop)
+}
+
+/// The relay, and who sends.
+fn read_settings(config: &MailConfig) -> Result<(Relay, Mailbox), SetupError> {
+    let relay = Relay::at(&config.smtp_url)?;
+    let from = config.from.parse().map_err(|_| SetupError::From)?;
+    Ok((relay, from))
 }
 
 impl EmailCourier {
-    pub(crate) fn new(config: &MailConfig, limits: MailLimits) -> Result<Self, SetupError> {
+    pub(crate) fn new(
+        config: &MailConfig,
+        limits: MailLimits,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SetupError> {
+        let (relay, from) = read_settings(config)?;
         Ok(Self {
-            relay: Relay::at(&config.smtp_url)?,
+            relay,
             limits,
-            from: config.from.parse().map_err(|_| SetupError::From)?,
+            from,
+            clock,
+            login: Login::default(),
         })
+    }
+
+    /// Sends a message, unless the relay does not let us in.
+    async fn send_in_turn(&self, envelope: &Envelope, message: &[u8]) -> SendResult {
+        let turn = timeout(LONGEST_WAIT, self.login.turn(self.clock.now())).await;
+        let mut trying = match turn {
+            Ok(Turn::Try(trying)) => trying,
+            Ok(Turn::Rest(refusal)) => {
+                return SendResult::Failed {
+                    class: FailureClass::Relay,
+                    wait: Some(refusal.until.as_chrono() - self.clock.now().as_chrono()),
+                    detail: format!("not tried: the mail server refused our login ({})", refusal.said),
+                };
+            }
+            Err(_) => {
+                let detail = "not tried: it is not known yet whether the mail server lets us in";
+                return SendResult::failed(FailureClass::Relay, detail);
+            }
+        };
+        let tell = |let_in: Result<(), &str>| {
+            match let_in {
+                Ok(()) => self.login.let_in(),
+                Err(said) => self.note_refusal(said),
+            }
+            drop(trying.take());
+        };
+        session::send(&self.relay, &self.limits, envelope, message, tell).await
+    }
+
+    fn note_refusal(&self, said: &str) {
+        if self.login.refused(self.clock.now(), mask_addresses(said)) {
+            tracing::error!(
+                "The mail server refuses our login: all mail waits, and is tried again every 30 minutes. Mend QIAOJIAN_SMTP_URL and start \
+                 the worker again."
+            );
+        }
     }
 
     async fn deliver(&self, outgoing: &Outgoing) -> SendResult {
         match message::build(outgoing, &self.from, &outgoing.endpoint.address) {
-            Ok(message) => {
-                session::send(
-                    &self.relay,
-                    &self.limits,
-                    message.envelope(),
-                    &message.formatted(),
-                )
-                .await
-            }
+            Ok(message) => self.send_in_turn(message.envelope(), &message.formatted()).await,
             Err(error @ MessageError::Address) => SendResult::failed(FailureClass::Config, error.to_string()),
             Err(error) => SendResult::failed(FailureClass::Permanent, error.to_string()),
         }
@@ -52,6 +113,14 @@ impl EmailCourier {
 impl Courier for EmailCourier {
     fn send(&self, outgoing: Arc<Outgoing>) -> Answer<'_> {
         Box::pin(async move { self.deliver(&outgoing).await.into() })
+    }
+
+    fn trouble(&self) -> Option<String> {
+        let refusal = self.login.refusal(self.clock.now())?;
+        Some(format!(
+            "the mail server refused our login; all mail waits until {}: {}",
+            refusal.until, refusal.said
+        ))
     }
 }
 
@@ -65,7 +134,7 @@ mod tests {
             smtp_url: url.to_owned(),
             from: from.to_owned(),
         };
-        let courier = |url: &str, from: &str| EmailCourier::new(&config(url, from), MailLimits::default());
+        let courier = |url: &str, from: &str| read_settings(&config(url, from));
         assert!(courier("smtp://localhost:1025", "安徽省侨联 <notice@example.org>").is_ok());
         assert!(matches!(
             courier("localhost", "a@example.org"),

@@ -10,11 +10,13 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use qiaojian_shared::clock::Clock;
 use qiaojian_shared::domain::delivery::{Channel, SendResult};
 use qiaojian_shared::store::deliveries::Outgoing;
 
 use crate::config::WorkerConfig;
-pub(crate) use email::EmailCourier;
+use email::EmailCourier;
+pub(crate) use email::check as check_mail;
 use file::FileCourier;
 
 /// What came of one send.
@@ -40,6 +42,11 @@ pub trait Courier: Send + Sync + 'static {
     /// Sends it. Sending the same delivery again must be harmless, or at least recognisable by its id. The caller limits the
     /// time.
     fn send(&self, outgoing: Arc<Outgoing>) -> Answer<'_>;
+
+    /// Why nothing goes out this way for now, if that is so: what is queued then waits in the queue.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Why a channel cannot be set up.
@@ -51,6 +58,9 @@ pub enum SetupError {
     /// The sender.
     #[error("QIAOJIAN_MAIL_FROM is not a mail address; write `安徽省侨联 <notice@example.org>`")]
     From,
+    /// The file of a certificate authority.
+    #[error("the file {} of QIAOJIAN_SMTP_URL (ca) cannot be read, or holds no certificate in PEM form", .0.display())]
+    MailCa(PathBuf),
 }
 
 /// Nothing to send: the notice itself is the inbox.
@@ -65,14 +75,17 @@ impl Courier for InboxCourier {
 }
 
 /// Every channel this worker serves.
-pub(crate) fn all(config: &WorkerConfig) -> Result<BTreeMap<Channel, Arc<dyn Courier>>, SetupError> {
+pub(crate) fn all(
+    config: &WorkerConfig,
+    clock: &Arc<dyn Clock>,
+) -> Result<BTreeMap<Channel, Arc<dyn Courier>>, SetupError> {
     let mut couriers: BTreeMap<Channel, Arc<dyn Courier>> = BTreeMap::new();
     couriers.insert(Channel::Inbox, Arc::new(InboxCourier));
     couriers.insert(Channel::File, Arc::new(FileCourier::new(config)?));
     if let Some(mail) = &config.mail {
         couriers.insert(
             Channel::Email,
-            Arc::new(EmailCourier::new(mail, config.mail_limits)?),
+            Arc::new(EmailCourier::new(mail, config.mail_limits, Arc::clone(clock))?),
         );
     }
     Ok(couriers)

@@ -60,8 +60,8 @@ impl Worker {
             match self.compose_one(&occurrence).await {
                 Ok(bulletin) if bulletin.state == BulletinState::Draft => composed.drafts += 1,
                 Ok(_) => composed.published += 1,
-                // Paused while it was composed: the occurrence stays open, and waits with its schedule.
-                Err(PassError::Store(StoreError::Conflict("schedule_paused"))) => composed.taken += 1,
+                // Paused, changed or deleted while it was composed: what is left of it is done by the schedule as it is now.
+                Err(PassError::Store(StoreError::Conflict("schedule_changed"))) => composed.taken += 1,
                 Err(PassError::Store(error)) if !PassError::is_outage(&error) => {
                     composed.failed += 1;
                     self.note_failure(&occurrence, &error).await?;
@@ -126,19 +126,18 @@ impl Worker {
     ) -> StoreResult<BulletinRow> {
         let (clock, entropy) = (Arc::clone(&self.inner.clock), Arc::clone(&self.inner.entropy));
         let (id, actor) = (occurrence.id, Actor::system("worker"));
+        let due_on = occurrence.due_at.date_in_shanghai();
         self.inner
             .db
             .write(move |tx| {
                 let mut recording = Recording::begin(tx, &actor)?;
-                // Whoever pauses a schedule wants nothing more of it, whatever is being composed just then.
-                if schedules::is_paused(recording.conn(), schedule.id)? {
-                    return Err(StoreError::Conflict("schedule_paused"));
-                }
+                schedules::unless_changed(recording.conn(), &schedule)?;
                 let mint = Mint {
                     clock: clock.as_ref(),
                     entropy: entropy.as_ref(),
                 };
-                let bulletin = bulletins::compose(&mut recording, mint, &key, &content, schedule.approval)?;
+                let terms = (schedule.approval, Some(due_on));
+                let bulletin = bulletins::compose(&mut recording, mint, &key, &content, terms)?;
                 let now = recording.now();
                 occurrences::composed(recording.conn(), id, bulletin.id, now)?;
                 Ok(bulletin)

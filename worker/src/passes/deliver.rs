@@ -72,7 +72,7 @@ impl Worker {
             if round > 0 && began.elapsed() >= inner.config.claim_for {
                 break; // something is slow: ticks and compositions must not wait for it
             }
-            let (now, channels) = (inner.clock.now(), inner.channels());
+            let (now, channels) = (inner.clock.now(), inner.open_channels());
             let queued: StoreResult<bool> = inner
                 .db
                 .read(move |conn| Ok(deliveries::anything_queued(conn, &channels, now)?))
@@ -94,7 +94,7 @@ impl Worker {
 
     async fn claim(&self) -> StoreResult<Vec<Claimed>> {
         let (node, lease) = (self.inner.node, self.inner.config.lease);
-        let channels = self.inner.channels();
+        let channels = self.inner.open_channels();
         self.inner
             .db
             .write(move |tx| {
@@ -126,7 +126,7 @@ impl Worker {
         let mut sends = JoinSet::new();
         for outgoing in self.load(claimed).await? {
             let (inner, stop) = (Arc::clone(inner), stop.clone());
-            let place = places.get(&outgoing.delivery.channel).cloned();
+            let place = places.get(&outgoing.endpoint.channel).cloned();
             sends.spawn(async move {
                 let _place = match &place {
                     Some(places) => places.acquire().await.ok(),
@@ -272,7 +272,7 @@ impl Inner {
 
     /// Sends, within the time a send may take. Past that, nobody can tell.
     async fn send(&self, outgoing: &Arc<Outgoing>) -> Receipt {
-        let Some(courier) = self.couriers.get(&outgoing.delivery.channel) else {
+        let Some(courier) = self.couriers.get(&outgoing.endpoint.channel) else {
             let detail = "this worker cannot send through this channel";
             return SendResult::failed(FailureClass::Transient, detail).into();
         };
@@ -312,7 +312,7 @@ impl Inner {
 
     /// What the other side answered is in the attempt's row, not in the log: it may name the recipient's address.
     fn say(&self, outgoing: &Outgoing, result: &SendResult, page: Option<PathBuf>) {
-        let (delivery, channel) = (outgoing.delivery.id, outgoing.delivery.channel);
+        let (delivery, channel) = (outgoing.delivery.id, outgoing.endpoint.channel);
         match result {
             SendResult::Sent(_) => {
                 tracing::info!(%delivery, %channel, area = %outgoing.area_code, period = %outgoing.bulletin.period, "Sent a notice.");

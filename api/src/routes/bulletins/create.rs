@@ -84,7 +84,8 @@ pub async fn create(
                 clock: clock.as_ref(),
                 entropy: entropy.as_ref(),
             };
-            let row = bulletins::compose(recording, mint, &key, &content, Approval::Required)?;
+            let terms = (Approval::Required, schedules::due_on(recording.conn(), &key)?);
+            let row = bulletins::compose(recording, mint, &key, &content, terms)?;
             let is_new = row.version == 1;
             let seen = bulletins::find_seen(recording.conn(), &caller.visible, row.id)?;
             let location = format!("/v1/bulletins/{}", row.id);

@@ -6,5 +6,6 @@ pub mod get;
 pub mod list;
 pub mod members;
 pub mod notices;
+pub mod publish;
 pub mod steps;
 pub mod wire;

@@ -1,19 +1,35 @@
-//! The verbs that take a bulletin out, or back.
-
-use std::sync::Arc;
+//! The verbs that release a bulletin, or take it back.
 
 use actix_web::{HttpResponse, post, web};
 use qiaojian_shared::domain::bulletin::BulletinVerb;
 use qiaojian_shared::ids::BulletinId;
-use qiaojian_shared::store::bulletins::{self, Mint};
-use qiaojian_shared::store::unless_stale;
+use qiaojian_shared::store::bulletins::{self, BulletinRow};
+use qiaojian_shared::store::{Recording, unless_stale};
 
 use super::wire::Bulletin;
 use crate::app::App;
-use crate::auth::{Caller, needs};
+use crate::auth::{Caller, Principal, needs};
 use crate::extract::{Body, NoInput, Segment};
 use crate::problem::{ApiError, Problem};
 use crate::write::{Reply, Write};
+
+/// The bulletin of the caller's own area, if it has the version the caller read.
+pub fn own(
+    recording: &mut Recording<'_, '_>,
+    caller: &Principal,
+    id: BulletinId,
+    expected: Option<i64>,
+) -> Result<BulletinRow, ApiError> {
+    let found = bulletins::find_seen(recording.conn(), &caller.visible, id)?.bulletin;
+    if found.issuer_area_id != caller.area {
+        return Err(ApiError::not_yours(
+            "只有发文地区可以核准、发布或撤回通报。",
+            "Only the area that issues a bulletin may approve, publish or withdraw it.",
+        ));
+    }
+    unless_stale(expected, found.version)?;
+    Ok(found)
+}
 
 async fn step(
     app: web::Data<App>,
@@ -24,27 +40,14 @@ async fn step(
     verb: BulletinVerb,
 ) -> Result<HttpResponse, ApiError> {
     let (caller, expected) = (caller.principal(), write.version());
-    let (clock, entropy) = (Arc::clone(&app.clock), Arc::clone(&app.entropy));
     write
         .run(&app, &body.digest, move |recording| {
-            let found = bulletins::find_seen(recording.conn(), &caller.visible, id)?.bulletin;
-            if found.issuer_area_id != caller.area {
-                return Err(ApiError::not_yours(
-                    "只有发文地区可以核准、发布或撤回通报。",
-                    "Only the area that issues a bulletin may approve, publish or withdraw it.",
-                ));
-            }
-            unless_stale(expected, found.version)?;
-            let mint = Mint {
-                clock: clock.as_ref(),
-                entropy: entropy.as_ref(),
-            };
+            let found = own(recording, &caller, id, expected)?;
             let row = match verb {
                 BulletinVerb::Approve => bulletins::approve(recording, id)?,
                 BulletinVerb::Withdraw => bulletins::withdraw(recording, id)?,
-                BulletinVerb::Publish => bulletins::publish(recording, mint, id)?,
-                // Nobody asks for it: a corrected revision supersedes.
-                BulletinVerb::Supersede => found,
+                // Publishing asks for more; and a corrected revision supersedes, nobody asks for it.
+                BulletinVerb::Publish | BulletinVerb::Supersede => found,
             };
             let seen = bulletins::find_seen(recording.conn(), &caller.visible, id)?;
             Reply::ok(row.version, &Bulletin::of(seen)?)
@@ -88,8 +91,6 @@ macro_rules! steps {
 steps! {
     /// 核准: releases a draft for publication.
     approve Approve "/bulletins/{id}/approve";
-    /// 发布: takes the serial and puts an approved bulletin out, to every endpoint of its addressees. It cannot be changed any more.
-    publish Publish "/bulletins/{id}/publish";
     /// 撤回: takes a bulletin back before it is out. Composing it again uses the row again.
     withdraw Withdraw "/bulletins/{id}/withdraw";
 }

@@ -45,7 +45,7 @@ pub struct BulletinSummary {
     pub period: Period,
     pub revision: i32,
     pub state: BulletinState,
-    /// The number of the issue, counted per issuer, programme and kind; `null` until it is published.
+    /// The number of the issue, counted per issuer, programme, kind and unit of period; `null` until it is published.
     pub serial: Option<i32>,
     pub title: String,
     /// The date for which the figures are true.
@@ -55,6 +55,12 @@ pub struct BulletinSummary {
     /// SHA-256 of the common figures in canonical form (RFC 8785).
     pub digest: String,
     pub published_at: Option<UtcTime>,
+    /// The day on which a schedule wants it out; `null` where none does.
+    pub due_on: Option<NaiveDate>,
+    /// The same of one that came out later (补发), else `null`.
+    pub late_since: Option<NaiveDate>,
+    /// How many of its addressees had nowhere to receive it, and were not sent it since; `null` until it is out, and for addressees.
+    pub unreachable: Option<i64>,
     pub created_at: UtcTime,
     pub updated_at: UtcTime,
     pub documents: Documents,
@@ -104,7 +110,9 @@ impl BulletinSummary {
         let SeenBulletin {
             bulletin: row,
             issuer,
+            unreachable,
         } = seen;
+        let late_since = row.late_since();
         Self {
             id: row.id,
             version: row.version,
@@ -122,7 +130,10 @@ impl BulletinSummary {
             as_of: row.as_of,
             known_at: row.known_at,
             digest: row.digest,
+            late_since,
+            due_on: row.due_on,
             published_at: row.published_at,
+            unreachable,
             created_at: row.created_at,
             updated_at: row.updated_at,
             documents: Documents::of_bulletin(row.id),

@@ -54,6 +54,8 @@ async fn step(
 }
 
 /// Has a delivery that is dead, expired or in review sent again, with the same id and for a new lifetime.
+///
+/// Where its endpoint was given up it goes to the one that the post has in that channel now; where there is none it is refused.
 #[utoipa::path(
     tag = "deliveries",
     security(("oauth" = ["delivery:manage"])),
@@ -66,7 +68,7 @@ async fn step(
     responses(
         (status = 200, description = "Queued", body = Delivery),
         (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "Its state does not allow it; what was sent is never sent again", body = Problem),
+        (status = 409, description = "Its state does not allow it (what was sent is never sent again), or its endpoint was given up and has no other in its place", body = Problem),
         (status = 412, description = "Changed meanwhile", body = Problem),
         (status = 422, description = "No reason, or too long a one", body = Problem)
     )

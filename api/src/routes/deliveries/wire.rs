@@ -9,7 +9,7 @@ use qiaojian_shared::store::deliveries::{AttemptRow, DeliveryView};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// A notice on its way to one endpoint.
+/// A notice on its way to one endpoint, or to a post that has none.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Delivery {
     /// Sent along with every attempt.
@@ -24,8 +24,9 @@ pub struct Delivery {
     /// The code of the area it goes to.
     pub area: String,
     pub area_name: String,
-    pub channel: Channel,
-    pub endpoint: EndpointId,
+    /// With the endpoint, `null` while it is `undeliverable`.
+    pub channel: Option<Channel>,
+    pub endpoint: Option<EndpointId>,
     pub state: DeliveryState,
     /// Not sent before this.
     pub not_before: UtcTime,
@@ -39,7 +40,7 @@ pub struct Delivery {
     pub last_class: Option<AttemptOutcome>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
-    /// Why a person redelivered or cancelled it last.
+    /// Why a person redelivered or cancelled it last; of one that is `undeliverable`: `no_endpoint` or `endpoints_disabled`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What was tried, oldest first; not in lists.

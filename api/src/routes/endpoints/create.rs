@@ -1,5 +1,7 @@
 //! A post says where it receives.
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, post, web};
 use qiaojian_shared::domain::Violation;
 use qiaojian_shared::domain::violation::check_optional_line;
@@ -15,9 +17,12 @@ use crate::wire::{area_in_body, id_or_new};
 use crate::write::{Reply, Write};
 
 /// Longest secret, in characters.
-const SECRET_CHARS: usize = 1000;
+pub const SECRET_CHARS: usize = 1000;
 
 /// Records where a post of an area in the caller's subtree receives. What is published from then on goes there too.
+///
+/// A post has one endpoint in use per channel and address, so that the same mailbox gets a notice once. A mail address is read in half
+/// width and without what is not seen; its domain is kept in lower case.
 ///
 /// The same `id` with the same body is the same endpoint: 200 instead of 201.
 #[utoipa::path(
@@ -28,7 +33,7 @@ const SECRET_CHARS: usize = 1000;
     responses(
         (status = 201, description = "Recorded", body = Endpoint),
         (status = 200, description = "It was recorded before by the same request", body = Endpoint),
-        (status = 409, description = "The id is taken", body = Problem),
+        (status = 409, description = "The id is taken, or the post has an endpoint in use at this address", body = Problem),
         (status = 422, description = "No such area in the caller's subtree, a channel that is not served, or an address that does not fit", body = Problem)
     )
 )]
@@ -46,12 +51,8 @@ pub async fn create(
         return Err(ApiError::invalid(violations));
     }
     let id: EndpointId = id_or_new(input.id, app.clock.as_ref(), app.entropy.as_ref())?;
-    let seal = |secret: &String| {
-        app.secrets
-            .seal(SECRET_PURPOSE, secret.as_bytes(), app.entropy.as_ref())
-    };
-    let sealed_secret = input.secret.as_ref().map(seal).transpose();
-    let sealed_secret = sealed_secret.map_err(|error| ApiError::internal(&error))?;
+    let sealed_secret = sealed(&app, input.secret.as_deref())?;
+    let sources = (Arc::clone(&app.clock), Arc::clone(&app.entropy));
     // The body may hold the endpoint's secret.
     let (caller, request_digest) = (caller.principal(), app.secrets.keyed_digest(&digest));
     write
@@ -70,9 +71,19 @@ pub async fn create(
             };
             let row = endpoints::create(recording, &new)?;
             let version = row.version;
-            let shown = Endpoint::of(recording.conn(), row)?;
+            let shown = Endpoint::delivering(recording, &sources, row, input.deliver && !before)?;
             let reply = Reply::created(format!("/v1/endpoints/{id}"), version, &shown)?;
             Ok(if before { reply.made_before() } else { reply })
         })
         .await
+}
+
+/// A secret as it is kept.
+pub fn sealed(app: &App, secret: Option<&str>) -> Result<Option<String>, ApiError> {
+    let seal = |secret: &str| {
+        app.secrets
+            .seal(SECRET_PURPOSE, secret.as_bytes(), app.entropy.as_ref())
+    };
+    let sealed = secret.map(seal).transpose();
+    sealed.map_err(|error| ApiError::internal(&error))
 }

@@ -13,7 +13,7 @@ use crate::problem::{ApiError, Problem};
 use crate::wire::ReasonParams;
 use crate::write::{Reply, Write};
 
-/// Gives an endpoint up: nothing new is queued for it. It stays in the list as `disabled`, since deliveries tell of it.
+/// Gives an endpoint up: nothing new is queued for it, and what waits for it is taken back. It stays in the list as `disabled`, since deliveries tell of it.
 #[utoipa::path(
     tag = "endpoints",
     security(("oauth" = ["endpoint:write"])),

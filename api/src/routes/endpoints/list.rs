@@ -1,15 +1,17 @@
 //! Endpoints, filtered.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
+use qiaojian_shared::domain::delivery::EndpointStatus;
 use qiaojian_shared::ids::EndpointId;
-use qiaojian_shared::store::{areas, endpoints};
+use qiaojian_shared::store::areas;
+use qiaojian_shared::store::endpoints::{self, Filter};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::wire::Endpoint;
 use crate::app::App;
 use crate::auth::{Caller, needs};
-use crate::extract::Params;
+use crate::extract::{List, Params};
 use crate::page::{self, Page, Window};
 use crate::problem::{ApiError, Problem};
 
@@ -20,6 +22,12 @@ use crate::problem::{ApiError, Problem};
 pub struct ListParams {
     /// Only this area and all below it; the caller's own when left out.
     area: Option<String>,
+    /// Only in these, comma-separated; all when left out.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    status: List<EndpointStatus>,
+    /// `true`: only those of which the last send failed; `false`: only the others.
+    failing: Option<bool>,
     /// 1 to 200; 50 when left out.
     limit: Option<i64>,
     cursor: Option<String>,
@@ -42,7 +50,17 @@ pub async fn list(
     request: HttpRequest,
     params: Params<ListParams>,
 ) -> Result<HttpResponse, ApiError> {
-    let ListParams { area, limit, cursor } = params.0;
+    let ListParams {
+        area,
+        status,
+        failing,
+        limit,
+        cursor,
+    } = params.0;
+    let filter = Filter {
+        statuses: status.0,
+        failing,
+    };
     let window = Window::<EndpointId>::new(&request, limit, cursor.as_deref())?;
     let caller = caller.principal();
     let page = app
@@ -51,7 +69,7 @@ pub async fn list(
                 Some(code) => areas::find(conn, &caller.visible, code)?.subtree(),
                 None => caller.visible.clone(),
             };
-            let rows = endpoints::list(conn, &within, window.after, window.fetch())?;
+            let rows = endpoints::list(conn, &within, &filter, window.after, window.fetch())?;
             let codes = areas::codes(conn, rows.iter().map(|row| row.area_id))?;
             window.page(rows, |row| row.id, |row| Endpoint::with_area(row, &codes))
         })

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::wire::Endpoint;
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
-use crate::extract::{Body, NoInput, Segment};
+use crate::extract::{Body, Segment};
 use crate::problem::{ApiError, Problem};
 use crate::write::{Reply, Write};
 
@@ -25,6 +25,15 @@ pub struct PauseInput {
     #[serde(default)]
     #[schema(example = "邮箱迁移中", max_length = 2000)]
     reason: Option<String>,
+}
+
+/// What becomes of what did not reach the post meanwhile.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointResumeInput {
+    /// `true`: what has not reached the post, as counted in `undelivered`, is queued for this endpoint.
+    #[serde(default)]
+    deliver: bool,
 }
 
 /// Changes the status of an endpoint of the caller's subtree, if it has the version the caller read.
@@ -56,13 +65,17 @@ async fn step(
     id: EndpointId,
     write: Write,
     digest: &str,
-    (status, reason): (EndpointStatus, Option<String>),
+    (status, reason, deliver): (EndpointStatus, Option<String>, bool),
 ) -> Result<HttpResponse, ApiError> {
     let expected = write.version();
+    let sources = (Arc::clone(&app.clock), Arc::clone(&app.entropy));
     write
         .run(app, digest, move |recording| {
             let row = set_status(recording, &caller, id, expected, status, reason.as_deref())?;
-            Reply::ok(row.version, &Endpoint::of(recording.conn(), row)?)
+            Reply::ok(
+                row.version,
+                &Endpoint::delivering(recording, &sources, row, deliver)?,
+            )
         })
         .await
 }
@@ -97,11 +110,14 @@ pub async fn pause(
     if !violations.is_empty() {
         return Err(ApiError::invalid(violations));
     }
-    let change = (EndpointStatus::Paused, input.reason);
+    let change = (EndpointStatus::Paused, input.reason, false);
     step(&app, caller.principal(), id.0, write, &digest, change).await
 }
 
 /// Puts an endpoint in use again, whether a person or its failures had put it out, and forgets its failures.
+///
+/// What is queued for it goes on. What ran out of time meanwhile, or found no endpoint, is counted in `undelivered`, and queued with
+/// `deliver`.
 #[utoipa::path(
     tag = "endpoints",
     security(("oauth" = ["endpoint:write"])),
@@ -110,10 +126,11 @@ pub async fn pause(
         ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
         ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
-    request_body(content = Option<NoInput>, description = "May be left out"),
+    request_body(content = Option<EndpointResumeInput>, description = "May be left out"),
     responses(
         (status = 200, description = "In use", body = Endpoint),
         (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 409, description = "Another endpoint of the post is in use at this address", body = Problem),
         (status = 412, description = "Changed meanwhile", body = Problem)
     )
 )]
@@ -123,8 +140,8 @@ pub async fn resume(
     caller: Caller<needs::EndpointWrite>,
     id: Segment<EndpointId>,
     write: Write,
-    body: Body<NoInput>,
+    body: Body<EndpointResumeInput>,
 ) -> Result<HttpResponse, ApiError> {
-    let change = (EndpointStatus::Active, None);
+    let change = (EndpointStatus::Active, None, body.value.deliver);
     step(&app, caller.principal(), id.0, write, &body.digest, change).await
 }

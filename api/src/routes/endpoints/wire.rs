@@ -1,14 +1,16 @@
 //! An endpoint in JSON: what a client sends, and what it is shown.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use qiaojian_shared::clock::UtcTime;
+use qiaojian_shared::clock::{Clock, Entropy, UtcTime};
 use qiaojian_shared::db::AnyConnection;
 use qiaojian_shared::domain::access::Post;
 use qiaojian_shared::domain::delivery::{Channel, EndpointStatus, OnUncertain};
 use qiaojian_shared::ids::{AreaId, EndpointId};
-use qiaojian_shared::store::areas;
+use qiaojian_shared::store::bulletins::Mint;
 use qiaojian_shared::store::endpoints::EndpointRow;
+use qiaojian_shared::store::{Recording, areas, deliveries};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -40,6 +42,9 @@ pub struct EndpointInput {
     /// What to do when it is unknown whether a notice arrived: `resend` (with the same id) when left out.
     #[serde(default = "resend")]
     pub on_uncertain: OnUncertain,
+    /// `true`: what has not reached the post so far is queued for this endpoint, too.
+    #[serde(default)]
+    pub deliver: bool,
 }
 
 const fn federation() -> Post {
@@ -75,6 +80,12 @@ pub struct Endpoint {
     /// Nothing is sent before this.
     pub blocked_until: Option<UtcTime>,
     pub last_sent_at: Option<UtcTime>,
+    /// What the last failed send said; gone after one that succeeded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// Unread notices to this post that reached nobody: `deliver` sends them here. Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undelivered: Option<usize>,
     pub created_at: UtcTime,
     pub updated_at: UtcTime,
 }
@@ -83,7 +94,28 @@ impl Endpoint {
     /// As the row says.
     pub fn of(conn: &mut AnyConnection, row: EndpointRow) -> Result<Self, ApiError> {
         let areas = areas::codes(conn, [row.area_id])?;
-        Ok(Self::with_area(row, &areas))
+        let undelivered = deliveries::undelivered(conn, &row)?.len();
+        Ok(Self {
+            undelivered: Some(undelivered),
+            ..Self::with_area(row, &areas)
+        })
+    }
+
+    /// The same, after what has not reached its post was queued for it, if that is wanted.
+    pub fn delivering(
+        recording: &mut Recording<'_, '_>,
+        (clock, entropy): &(Arc<dyn Clock>, Arc<dyn Entropy>),
+        row: EndpointRow,
+        deliver: bool,
+    ) -> Result<Self, ApiError> {
+        if deliver {
+            let mint = Mint {
+                clock: clock.as_ref(),
+                entropy: entropy.as_ref(),
+            };
+            deliveries::queue_undelivered(recording, mint, &row)?;
+        }
+        Self::of(recording.conn(), row)
     }
 
     /// As the row says, with the code of its area looked up before.
@@ -103,6 +135,8 @@ impl Endpoint {
             failing_since: row.first_failed_at,
             blocked_until: row.blocked_until,
             last_sent_at: row.last_sent_at,
+            last_error: row.last_error,
+            undelivered: None,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }

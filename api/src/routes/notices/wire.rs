@@ -1,5 +1,6 @@
 //! A notice in JSON.
 
+use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::documents::progress::{Common, Own};
 use qiaojian_shared::domain::access::Post;
@@ -7,7 +8,7 @@ use qiaojian_shared::domain::bulletin::BulletinKind;
 use qiaojian_shared::domain::period::Period;
 use qiaojian_shared::ids::{BulletinId, NoticeId};
 use qiaojian_shared::store::areas::AreaVersion;
-use qiaojian_shared::store::bulletins::BulletinRow;
+use qiaojian_shared::store::bulletins::{BulletinRow, late_since};
 use qiaojian_shared::store::notices::{InboxRow, NoticeRow, PartsRow};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -34,8 +35,14 @@ pub struct NoticeSummary {
     pub area_name: String,
     pub post: Post,
     pub published_at: Option<UtcTime>,
+    /// The day it should have come out, of one that came out later (补发).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub late_since: Option<NaiveDate>,
     /// When the addressee said it was read; `null` until then.
     pub acknowledged_at: Option<UtcTime>,
+    /// Why it was sent to no endpoint: `no_endpoint` or `endpoints_disabled`. It stands in the inbox all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undeliverable_reason: Option<String>,
     pub documents: Documents,
     /// What it says; in lists only with `parts=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,9 +54,6 @@ pub struct NoticeSummary {
 pub struct Notice {
     #[serde(flatten)]
     pub summary: NoticeSummary,
-    /// Why it was sent to no endpoint: `no_endpoint` or `endpoints_disabled`. It stands in the inbox all the same.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub undeliverable_reason: Option<String>,
 }
 
 /// What a notice says, as frozen when it was composed: byte for byte, so that its SHA-256 is the digest.
@@ -103,7 +107,9 @@ impl NoticeSummary {
             area_name: area.name.clone(),
             post: notice.post,
             published_at: bulletin.published_at,
+            late_since: bulletin.late_since(),
             acknowledged_at: notice.acknowledged_at,
+            undeliverable_reason: notice.undeliverable_reason.clone(),
             documents: documents(notice.id, bulletin.id, bulletin.published_at.is_some()),
             parts: None,
         }
@@ -123,8 +129,10 @@ impl NoticeSummary {
             area: row.area_code,
             area_name: row.area_name,
             post: row.post,
+            late_since: late_since(row.due_on, row.published_at),
             published_at: row.published_at,
             acknowledged_at: row.acknowledged_at,
+            undeliverable_reason: row.undeliverable_reason,
             parts: parts.map(Parts::of).transpose()?,
         })
     }
@@ -143,9 +151,6 @@ impl Notice {
             parts: Some(parts),
             ..NoticeSummary::of(notice, bulletin, area)
         };
-        Ok(Self {
-            summary,
-            undeliverable_reason: notice.undeliverable_reason.clone(),
-        })
+        Ok(Self { summary })
     }
 }

@@ -15,7 +15,7 @@ use crate::write::{Reply, Write};
 
 /// Records when bulletins of a programme of the caller's area are composed, in its name and that of the caller's post.
 ///
-/// A spec that would fire twice in a period is refused, with the two dates. The same `id` with the same body is the same schedule:
+/// A spec that would fire twice in a period, or in some period not at all, is refused, with the dates. The same `id` with the same body is the same schedule:
 /// 200 instead of 201.
 #[utoipa::path(
     tag = "schedules",

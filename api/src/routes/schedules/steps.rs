@@ -19,7 +19,7 @@ use crate::write::{Reply, Write};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResumeInput {
-    /// `true`: they are listed as missed. Otherwise they are caught up by the schedule's policy.
+    /// `true`: they are listed as missed, and so is what was waiting to be composed. Otherwise they are caught up by the schedule's policy.
     #[serde(default)]
     skip_missed: bool,
 }

@@ -23,11 +23,11 @@ use crate::problem::ApiError;
 use crate::wire::PostRef;
 
 /// What a client says of a schedule.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleInput {
     /// The client's own id; makes the call idempotent for ever.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<uuid::Uuid>,
     /// A programme of the caller's own area.
     pub program: ProgramId,
@@ -36,7 +36,7 @@ pub struct ScheduleInput {
     /// The federations of the pilot areas when left out.
     #[serde(default = "pilot_federations")]
     pub recipients: Recipients,
-    /// Five fields (minute, hour, day, month, weekday), or six with seconds first; at most one fire a period.
+    /// Five fields (minute, hour, day, month, weekday), or six with seconds first; exactly one fire in each period.
     #[schema(example = "0 0 9 1 * *", max_length = 100)]
     pub spec: String,
     /// An IANA name.
@@ -67,7 +67,7 @@ pub struct ScheduleInput {
 pub struct PeriodInput {
     pub unit: PeriodUnit,
     /// Added to the period the fire is in: -1 for the one just over.
-    #[schema(example = -1, minimum = -36, maximum = 36)]
+    #[schema(example = -1, minimum = -36, maximum = 0)]
     pub offset: i32,
 }
 
@@ -119,6 +119,31 @@ const fn by_a_person() -> Approval {
 }
 
 impl ScheduleInput {
+    /// What a client could have sent to have this row.
+    pub fn of(row: &ScheduleRow) -> Result<Self, ApiError> {
+        Ok(Self {
+            id: None,
+            program: row.program_id,
+            kind: row.kind,
+            recipients: row.recipients()?,
+            spec: row.spec.clone(),
+            time_zone: row.time_zone.clone(),
+            period: PeriodInput {
+                unit: row.period_unit,
+                offset: row.period_offset,
+            },
+            starts_period: row.starts_period,
+            ends_period: row.ends_period,
+            workday_policy: row.workday_policy,
+            catch_up: CatchUpInput {
+                policy: row.catch_up,
+                window_s: row.catch_up_window_s,
+                cap: row.catch_up_cap,
+            },
+            approval: row.approval,
+        })
+    }
+
     /// Its timing.
     pub fn plan(&self) -> PlanFields {
         PlanFields {
@@ -157,8 +182,13 @@ pub struct Schedule {
     pub approval: Approval,
     /// `null` while it runs.
     pub paused_at: Option<UtcTime>,
+    /// The period that comes due next; `null` when none does any more. Those before it are in `occurrences`.
+    pub next_period: Option<Period>,
     /// When something is due next; `null` when nothing is any more.
     pub next_due_at: Option<UtcTime>,
+    /// Why a person changed it last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     pub created_at: UtcTime,
     pub updated_at: UtcTime,
 }
@@ -172,7 +202,8 @@ impl Schedule {
 
     /// As the row says, with the code of its issuer looked up before.
     pub fn with_issuer(row: ScheduleRow, issuers: &HashMap<AreaId, String>) -> Result<Self, ApiError> {
-        let recipients = row.recipients()?;
+        let input = ScheduleInput::of(&row)?;
+        let next_period = row.plan().ok().and_then(|plan| plan.next_period(row.cursor_at));
         Ok(Self {
             id: row.id,
             version: row.version,
@@ -180,26 +211,21 @@ impl Schedule {
                 area: issuers.get(&row.issuer_area_id).cloned().unwrap_or_default(),
                 post: row.issuer_post,
             },
-            program: row.program_id,
-            kind: row.kind,
-            recipients,
-            spec: row.spec,
-            time_zone: row.time_zone,
-            period: PeriodInput {
-                unit: row.period_unit,
-                offset: row.period_offset,
-            },
-            starts_period: row.starts_period,
-            ends_period: row.ends_period,
-            workday_policy: row.workday_policy,
-            catch_up: CatchUpInput {
-                policy: row.catch_up,
-                window_s: row.catch_up_window_s,
-                cap: row.catch_up_cap,
-            },
-            approval: row.approval,
+            program: input.program,
+            kind: input.kind,
+            recipients: input.recipients,
+            spec: input.spec,
+            time_zone: input.time_zone,
+            period: input.period,
+            starts_period: input.starts_period,
+            ends_period: input.ends_period,
+            workday_policy: input.workday_policy,
+            catch_up: input.catch_up,
+            approval: input.approval,
             paused_at: row.paused_at,
+            next_period,
             next_due_at: row.next_due_at,
+            reason: row.reason,
             created_at: row.created_at,
             updated_at: row.updated_at,
         })

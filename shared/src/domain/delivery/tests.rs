@@ -8,7 +8,7 @@ use super::*;
 #[test]
 fn the_way_of_a_delivery() {
     use DeliveryState::*;
-    let table: [(DeliveryState, &[(&str, DeliveryState)]); 9] = [
+    let table: [(DeliveryState, &[(&str, DeliveryState)]); 10] = [
         (
             Queued,
             &[("claim", Leased), ("expire", Expired), ("cancel", Cancelled)],
@@ -32,9 +32,10 @@ fn the_way_of_a_delivery() {
             &[("resend", Queued), ("park", NeedsReview), ("cancel", Cancelled)],
         ),
         (NeedsReview, &[("redeliver", Queued), ("cancel", Cancelled)]),
-        (Dead, &[("redeliver", Queued)]),
-        (Expired, &[("redeliver", Queued)]),
-        (Cancelled, &[]),
+        (Dead, &[("redeliver", Queued), ("deliver", Queued)]),
+        (Expired, &[("redeliver", Queued), ("deliver", Queued)]),
+        (Cancelled, &[("deliver", Queued)]),
+        (Undeliverable, &[("deliver", Queued)]),
     ];
     for (state, steps) in table {
         for verb in DeliveryVerb::ALL {

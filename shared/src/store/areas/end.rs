@@ -200,6 +200,7 @@ fn refuse_if_at_work(recording: &mut Recording<'_, '_>, area: AreaId) -> StoreRe
         schedules::table
             .filter(schedules::issuer_area_id.eq(area))
             .filter(schedules::paused_at.is_null())
+            .filter(schedules::next_due_at.is_not_null())
             .count()
             .get_result(conn),
         "area_has_schedules",

@@ -1,6 +1,6 @@
 //! Publication: the serial, every rendering of each notice, frozen, and a delivery per notice and endpoint.
 
-use diesel::dsl::max;
+use diesel::dsl::{exists, max, select};
 use diesel::prelude::*;
 
 use super::{BulletinRow, Mint, audit, by_id};
@@ -9,10 +9,11 @@ use crate::db::AnyConnection;
 use crate::db::schema::{bulletins, endpoints as endpoints_table, notices as notices_table};
 use crate::documents::page::{self, Frozen, PageError, addressee};
 use crate::documents::progress::{Digests, Letterhead};
-use crate::domain::bulletin::BulletinVerb;
+use crate::domain::access::Post;
+use crate::domain::bulletin::{BulletinState, BulletinVerb};
 use crate::domain::delivery::lifetime;
 use crate::ids::{AreaId, BulletinId, DeliveryId};
-use crate::store::areas;
+use crate::store::areas::{self, AreaVersion};
 use crate::store::deliveries;
 use crate::store::endpoints;
 use crate::store::ledger::Recording;
@@ -20,9 +21,10 @@ use crate::store::notices::{self, NoticeRow, Undeliverable};
 use crate::store::{StoreError, StoreResult};
 
 /// Puts an approved bulletin out: takes its serial, freezes its pages, and queues one delivery per notice and endpoint. The
-/// ledger clock is held, so two publications never take the same serial.
+/// ledger clock is held, so two publications never take the same serial. Those of one series come out in the order of their periods.
 ///
 /// # Errors
+/// [`StoreError::Conflict`] `earlier_period_waits` while one of an earlier period is a draft or approved,
 /// [`StoreError::Refused`], [`StoreError::NotFound`], or the database's.
 pub fn publish(
     recording: &mut Recording<'_, '_>,
@@ -31,12 +33,21 @@ pub fn publish(
 ) -> StoreResult<BulletinRow> {
     let mut row = by_id(recording.conn(), id)?;
     row.state = row.state.after(BulletinVerb::Publish)?;
-    let last: Option<i32> = bulletins::table
-        .filter(bulletins::issuer_area_id.eq(row.issuer_area_id))
-        .filter(bulletins::program_id.eq(row.program_id))
-        .filter(bulletins::kind.eq(row.kind))
-        .select(max(bulletins::serial))
-        .first(recording.conn())?;
+    let series = || {
+        bulletins::table
+            .filter(bulletins::issuer_area_id.eq(row.issuer_area_id))
+            .filter(bulletins::program_id.eq(row.program_id))
+            .filter(bulletins::kind.eq(row.kind))
+            .filter(bulletins::period_unit.eq(row.period_unit))
+    };
+    let earlier = series()
+        .filter(bulletins::subject.eq(&row.subject))
+        .filter(bulletins::period.lt(row.period))
+        .filter(bulletins::state.eq_any([BulletinState::Draft, BulletinState::Approved]));
+    if select(exists(earlier)).get_result(recording.conn())? {
+        return Err(StoreError::Conflict("earlier_period_waits"));
+    }
+    let last: Option<i32> = series().select(max(bulletins::serial)).first(recording.conn())?;
     let now = recording.now();
     row.serial = Some(last.unwrap_or(0) + 1);
     // By the ledger's clock, so that no two publications share a moment and the inbox has one order.
@@ -84,6 +95,7 @@ pub(super) fn with_letterhead(
         serial: bulletin.serial,
         title: &notice.title,
         published_on: bulletin.published_at.map(UtcTime::date_in_shanghai),
+        late_since: bulletin.late_since(),
         recipient_name: &recipient_name,
     };
     let digests = Digests {
@@ -121,7 +133,9 @@ fn queue_deliveries(
             reached = true;
         }
         if !reached {
-            let reason = undeliverable_reason(conn, notice)?;
+            let reason = undeliverable_reason(conn, notice.area_id, notice.post)?;
+            let id = DeliveryId::generate(mint.clock, mint.entropy);
+            deliveries::cannot_reach(conn, id, notice.id, reason, now, expires_at)?;
             tracing::warn!(notice = %notice.id, area = %notice.area_id, %reason, "A notice has no endpoint to go to.");
             diesel::update(notices_table::table.find(notice.id))
                 .set(notices_table::undeliverable_reason.eq(reason.as_str()))
@@ -131,10 +145,38 @@ fn queue_deliveries(
     Ok(())
 }
 
-fn undeliverable_reason(conn: &mut AnyConnection, notice: &NoticeRow) -> QueryResult<Undeliverable> {
+/// The addressees of a bulletin that have nowhere to receive, with the reason, by area.
+///
+/// # Errors
+/// The database's.
+pub fn unreachable(
+    conn: &mut AnyConnection,
+    id: BulletinId,
+) -> StoreResult<Vec<(AreaVersion, Post, Undeliverable)>> {
+    let notices = notices::of_bulletin(conn, id)?;
+    let recipients: Vec<AreaId> = notices.iter().map(|notice| notice.area_id).collect();
+    let receiving = endpoints::receiving(conn, &recipients)?;
+    let areas = areas::as_last_known(conn, recipients)?;
+    let mut found = Vec::new();
+    for notice in &notices {
+        let is_reached = receiving
+            .iter()
+            .any(|endpoint| endpoint.area_id == notice.area_id && endpoint.post == notice.post);
+        if is_reached {
+            continue;
+        }
+        let area = areas.get(&notice.area_id).ok_or(StoreError::NotFound("area"))?;
+        let why = undeliverable_reason(conn, notice.area_id, notice.post)?;
+        found.push((area.clone(), notice.post, why));
+    }
+    found.sort_by(|(one, ..), (two, ..)| one.path.cmp(&two.path));
+    Ok(found)
+}
+
+fn undeliverable_reason(conn: &mut AnyConnection, area: AreaId, post: Post) -> QueryResult<Undeliverable> {
     let known: i64 = endpoints_table::table
-        .filter(endpoints_table::area_id.eq(notice.area_id))
-        .filter(endpoints_table::post.eq(notice.post))
+        .filter(endpoints_table::area_id.eq(area))
+        .filter(endpoints_table::post.eq(post))
         .count()
         .get_result(conn)?;
     Ok(if known == 0 {

@@ -1,5 +1,7 @@
 //! What callers see of bulletins: whoever the issuer belongs to sees all of it from the draft on, an addressee what is out.
 
+use std::collections::HashMap;
+
 use diesel::dsl::exists;
 use diesel::prelude::*;
 
@@ -20,9 +22,36 @@ use crate::store::{StoreError, StoreResult};
 pub struct SeenBulletin {
     pub bulletin: BulletinRow,
     pub issuer: AreaVersion,
+    /// Of a bulletin that is out, how many of its addressees have nowhere to receive; none for whoever does not see all of them.
+    pub unreachable: Option<i64>,
+}
+
+/// How many notices of these bulletins reach nobody; those without one are left out.
+fn unreachable_of(conn: &mut AnyConnection, ids: &[BulletinId]) -> QueryResult<HashMap<BulletinId, i64>> {
+    let counted: Vec<(BulletinId, i64)> = notices_table::table
+        .filter(notices_table::bulletin_id.eq_any(ids))
+        .filter(notices_table::undeliverable_reason.is_not_null())
+        .group_by(notices_table::bulletin_id)
+        .select((notices_table::bulletin_id, diesel::dsl::count_star()))
+        .load(conn)?;
+    Ok(counted.into_iter().collect())
 }
 
 impl SeenBulletin {
+    fn new(
+        bulletin: BulletinRow,
+        issuer: AreaVersion,
+        visible: &Subtree,
+        unreachable: &HashMap<BulletinId, i64>,
+    ) -> Self {
+        let sees_all = bulletin.published_at.is_some() && visible.contains(&issuer.path);
+        Self {
+            unreachable: sees_all.then(|| unreachable.get(&bulletin.id).copied().unwrap_or(0)),
+            bulletin,
+            issuer,
+        }
+    }
+
     /// Whether its issuer belongs to `visible`: then drafts and all notices are seen too.
     pub fn is_issued_within(&self, visible: &Subtree) -> bool {
         visible.contains(&self.issuer.path)
@@ -74,10 +103,8 @@ pub fn find_seen(conn: &mut AnyConnection, visible: &Subtree, id: BulletinId) ->
         .optional()?
         .ok_or(StoreError::NotFound("bulletin"))?;
     let issuer = areas::by_id(conn, row.issuer_area_id)?;
-    Ok(SeenBulletin {
-        bulletin: row,
-        issuer,
-    })
+    let unreachable = unreachable_of(conn, &[row.id])?;
+    Ok(SeenBulletin::new(row, issuer, visible, &unreachable))
 }
 
 /// The bulletins [`find_seen`] would find, the newest first, before `before`: when the last one seen was made, and its id.
@@ -113,11 +140,13 @@ pub fn list_seen(
     }
     let rows: Vec<BulletinRow> = query.load(conn)?;
     let issuers = areas::as_last_known(conn, rows.iter().map(|row| row.issuer_area_id))?;
+    let ids: Vec<BulletinId> = rows.iter().map(|row| row.id).collect();
+    let unreachable = unreachable_of(conn, &ids)?;
     rows.into_iter()
         .map(|bulletin| {
             let issuer = issuers.get(&bulletin.issuer_area_id).cloned();
             let issuer = issuer.ok_or(StoreError::NotFound("area"))?;
-            Ok(SeenBulletin { bulletin, issuer })
+            Ok(SeenBulletin::new(bulletin, issuer, visible, &unreachable))
         })
         .collect()
 }

@@ -166,8 +166,8 @@ pub fn reclaim(conn: &mut AnyConnection, random: u32, now: UtcTime) -> StoreResu
             (deliveries::id, deliveries::lease_gen),
             deliveries::attempt,
             deliveries::uncertain_count,
-            deliveries::channel,
-            deliveries::endpoint_id,
+            endpoints::channel,
+            endpoints::id,
             endpoints::on_uncertain,
         ))
         .load(conn)?;

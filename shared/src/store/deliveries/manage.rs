@@ -5,13 +5,17 @@ use diesel::prelude::*;
 use super::{AttemptRow, DeliveryRow, not_found};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
-use crate::db::schema::{area_versions, bulletins, deliveries, delivery_attempts, notices};
+use crate::db::schema::{
+    area_versions, bulletins, deliveries, delivery_attempts, endpoints as endpoints_table, notices,
+};
+use crate::domain::access::Post;
 use crate::domain::bulletin::BulletinKind;
-use crate::domain::delivery::{Channel, DeliveryState, DeliveryVerb, lifetime};
+use crate::domain::delivery::{Channel, DeliveryState, DeliveryVerb, EndpointStatus, lifetime};
 use crate::domain::period::Period;
 use crate::ids::{AreaId, BulletinId, DeliveryId, NodeId};
 use crate::store::areas::Subtree;
 use crate::store::audit::Entry;
+use crate::store::endpoints::{self, EndpointRow};
 use crate::store::ledger::Recording;
 use crate::store::predicates::{last_area, within};
 use crate::store::{StoreError, StoreResult, unless_stale};
@@ -113,10 +117,11 @@ pub fn attempts(conn: &mut AnyConnection, id: DeliveryId) -> QueryResult<Vec<Att
         .load(conn)
 }
 
-/// Has it sent again, with the same id, for a new lifetime. `expected`: only if it is at this version.
+/// Has it sent again, with the same id, for a new lifetime; to the endpoint that its post has there now, where its own was given up.
+/// `expected`: only if it is at this version.
 ///
 /// # Errors
-/// [`StoreError::Refused`], [`StoreError::NotFound`], [`StoreError::Stale`], or the database's.
+/// [`StoreError::Conflict`] `endpoint_gone` or `sent_to_other_endpoint`, [`StoreError::Refused`], [`StoreError::NotFound`], [`StoreError::Stale`], or the database's.
 pub fn redeliver(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -125,11 +130,14 @@ pub fn redeliver(
     reason: &str,
 ) -> StoreResult<DeliveryView> {
     let view = find_at(recording, visible, id, expected)?;
+    view.delivery.state.after(DeliveryVerb::Redeliver)?;
+    let instead = endpoint_instead(recording, &view)?;
     let now = recording.now();
     let new_end = now.plus(lifetime(view.period.unit()));
     let renewed = Renewed {
         not_before: now,
         expires_at: view.delivery.expires_at.max(new_end),
+        instead,
     };
     step(
         recording,
@@ -167,10 +175,45 @@ fn find_at(
     Ok(found)
 }
 
-/// The time a delivery gets when it is sent again.
+/// The endpoint that a delivery which is sent again goes to, where its own was given up.
+fn endpoint_instead(
+    recording: &mut Recording<'_, '_>,
+    view: &DeliveryView,
+) -> StoreResult<Option<EndpointRow>> {
+    let conn = recording.conn();
+    let row = &view.delivery;
+    let (post, status): (Post, Option<EndpointStatus>) = notices::table
+        .find(row.notice_id)
+        .left_join(endpoints_table::table.on(endpoints_table::id.nullable().eq(row.endpoint_id)))
+        .select((notices::post, endpoints_table::status.nullable()))
+        .first(conn)?;
+    if status != Some(EndpointStatus::Disabled) {
+        return Ok(None);
+    }
+    let there = endpoints::receiving(conn, &[view.area_id])?;
+    let instead = there
+        .into_iter()
+        .rfind(|endpoint| endpoint.post == post && Some(endpoint.channel) == row.channel);
+    let instead = instead.ok_or(StoreError::Conflict("endpoint_gone"))?;
+    let other = deliveries::table
+        .filter(deliveries::notice_id.eq(row.notice_id))
+        .filter(deliveries::id.ne(row.id))
+        .filter(
+            deliveries::endpoint_id.eq(instead.id).or(deliveries::channel
+                .eq(instead.channel)
+                .and(deliveries::address_key.eq(&instead.address_key))),
+        );
+    if diesel::select(diesel::dsl::exists(other)).get_result(conn)? {
+        return Err(StoreError::Conflict("sent_to_other_endpoint"));
+    }
+    Ok(Some(instead))
+}
+
+/// The time a delivery gets when it is sent again, and where it goes.
 struct Renewed {
     not_before: UtcTime,
     expires_at: UtcTime,
+    instead: Option<EndpointRow>,
 }
 
 /// A worker may have it in hand, so the version is asked again in the update; a worker's own update then hits no row.
@@ -189,6 +232,12 @@ fn step(
         (
             deliveries::not_before.eq(times.not_before),
             deliveries::expires_at.eq(times.expires_at),
+            times.instead.map(|endpoint| {
+                (
+                    deliveries::endpoint_id.eq(endpoint.id),
+                    deliveries::address_key.eq(endpoint.address_key),
+                )
+            }),
         )
     });
     let updated = diesel::update(deliveries::table.find(id))

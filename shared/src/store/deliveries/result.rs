@@ -39,7 +39,7 @@ impl From<&Outgoing> for InFlight {
             claimed: (outgoing.delivery.id, outgoing.delivery.lease_gen),
             attempt: outgoing.delivery.attempt,
             uncertain_count: outgoing.delivery.uncertain_count,
-            channel: outgoing.delivery.channel,
+            channel: outgoing.endpoint.channel,
             endpoint: outgoing.endpoint.id,
             on_uncertain: outgoing.endpoint.on_uncertain,
         }

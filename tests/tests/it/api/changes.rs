@@ -217,12 +217,11 @@ fn what_comes_from_above_is_told_to_whom_it_is_given() {
             Vec::<Value>::new(),
             "a draft is the issuer's"
         );
-        for step in ["approve", "publish"] {
-            province
-                .post(&format!("{bulletin}/{step}"), &json!({}))
-                .await
-                .expect(200);
-        }
+        province
+            .post(&format!("{bulletin}/approve"), &json!({}))
+            .await
+            .expect(200);
+        super::bulletins::publish(&province, &bulletin).await;
         let out = since(&city, &place).await;
         assert_eq!(told(&out), ["bulletin publish —"]);
         city.get(out[0]["href"].as_str().unwrap()).await.expect(200);

@@ -105,6 +105,16 @@ fn an_endpoint_that_cannot_receive_is_refused_by_field() {
                 "bad_address",
             ),
             (
+                json!({"area": "340300", "channel": "email", "address": "张三 <zhang@b.example>"}),
+                "/address",
+                "display_name",
+            ),
+            (
+                json!({"area": "340300", "channel": "email", "address": "a..b@b.example"}),
+                "/address",
+                "bad_address",
+            ),
+            (
                 json!({"area": "340300", "channel": "file", "address": "/etc/passwd"}),
                 "/address",
                 "no_address_wanted",
@@ -219,5 +229,57 @@ fn publishing_queues_one_delivery_an_endpoint() {
             json!([])
         );
         office.get("/v1/deliveries?state=lost").await.expect(400);
+    });
+}
+
+#[test]
+fn the_same_mailbox_is_one_endpoint_of_a_post() {
+    with_api(async |api| {
+        let city = api.caller("340300", Role::CityReporter).await;
+        let mail = |address: &str| json!({"area": "340300", "channel": "email", "address": address});
+        let first = city
+            .post("/v1/endpoints", &mail("qiaolian@bengbu.example"))
+            .await
+            .expect(201);
+        for same in [
+            "qiaolian@bengbu.example",
+            "Qiaolian@BENGBU.example",
+            " ｑｉａｏｌｉａｎ＠bengbu.example",
+            "qiaolian@bengbu.example\u{200B}",
+        ] {
+            let refused = city.post("/v1/endpoints", &mail(same)).await.expect(409);
+            assert_eq!(refused.json()["type"], "/problems/endpoint_exists", "{same}");
+        }
+        let inbox = json!({"area": "340300", "channel": "inbox"});
+        city.post("/v1/endpoints", &inbox).await.expect(201);
+        city.post("/v1/endpoints", &inbox).await.expect(409);
+        // Another mailbox, another post, another area.
+        city.post("/v1/endpoints", &mail("other@bengbu.example"))
+            .await
+            .expect(201);
+        for (area, post) in [("340300", "finance_bureau"), ("340304", "federation")] {
+            let body =
+                json!({"area": area, "post": post, "channel": "email", "address": "qiaolian@bengbu.example"});
+            city.post("/v1/endpoints", &body).await.expect(201);
+        }
+        // A paused one still takes notices; one that was given up does not, and cannot come back beside the new one.
+        let location = first.header("location").unwrap();
+        city.post(&format!("{location}/pause"), &json!({}))
+            .await
+            .expect(200);
+        city.post("/v1/endpoints", &mail("qiaolian@bengbu.example"))
+            .await
+            .expect(409);
+        city.delete(&format!("{location}?reason=x"), Some("\"2\""))
+            .await
+            .expect(204);
+        city.post("/v1/endpoints", &mail("QIAOLIAN@bengbu.example"))
+            .await
+            .expect(201);
+        let back = city
+            .post(&format!("{location}/resume"), &json!({}))
+            .await
+            .expect(409);
+        assert_eq!(back.json()["type"], "/problems/endpoint_exists");
     });
 }

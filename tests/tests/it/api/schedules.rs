@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::bulletins::{campaign, of_month};
 
-fn monthly(program: ProgramId) -> Value {
+pub fn monthly(program: ProgramId) -> Value {
     json!({"program": program, "kind": "progress", "spec": "0 0 9 1 * *", "period": {"unit": "month", "offset": -1},
         "starts_period": "2022-03", "catch_up": {"policy": "all"}})
 }
@@ -115,6 +115,14 @@ fn a_timing_that_cannot_be_is_refused_by_field() {
         for (field, value, pointer, code) in [
             ("spec", json!("0 0 9 1,15 * *"), "/spec", "fires_twice"),
             ("spec", json!("0 0 9 31 2 *"), "/spec", "never_fires"),
+            ("spec", json!("0 0 9 31 * *"), "/spec", "leaves_out_a_period"),
+            ("spec", json!("0 0 9 1-7 3,4,5 1"), "/spec", "leaves_out_a_period"),
+            (
+                "period",
+                json!({"unit": "month", "offset": 1}),
+                "/period/offset",
+                "period_not_begun",
+            ),
             ("spec", json!("whenever"), "/spec", "bad_spec"),
             (
                 "time_zone",

@@ -272,8 +272,11 @@ pub async fn mark(office: &Office, claimed: Claimed, node: NodeId) -> bool {
 fn claims_are_fair_to_endpoints_and_never_give_a_delivery_twice() {
     with_office(async |office| {
         for city in CITIES {
-            for _ in 0..3 {
-                office.endpoint(city, Channel::File, OnUncertain::Resend).await;
+            for mailbox in ["a", "b", "c"] {
+                let address = format!("{mailbox}@{city}.example.org");
+                office
+                    .endpoint_at(city, Channel::Email, &address, OnUncertain::Resend)
+                    .await;
             }
         }
         office.schedule(Office::campaign(), Approval::Automatic).await;

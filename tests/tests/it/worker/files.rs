@@ -11,25 +11,23 @@ use qiaojian_shared::domain::schedule::Approval;
 use super::office::{Office, count, until_idle, with_office};
 
 #[test]
-fn two_endpoints_of_a_post_get_files_of_their_own() {
+fn a_delivery_is_a_pair_of_files_for_their_owner_alone() {
     with_office(async |office| {
-        for _ in 0..2 {
-            office
-                .endpoint("340300", Channel::File, OnUncertain::Resend)
-                .await;
-        }
+        office
+            .endpoint("340300", Channel::File, OnUncertain::Resend)
+            .await;
         let mut plan = Office::campaign();
         plan.starts_period = "2022-05".parse().unwrap();
         office.schedule(plan, Approval::Automatic).await;
         until_idle(&office.worker()).await;
         let deliveries = office.deliveries().await;
-        assert_eq!(count(&deliveries, DeliveryState::Sent), 2);
+        assert_eq!(count(&deliveries, DeliveryState::Sent), 1);
         let directory = office.test_db.directory().join("notices/340300");
         let names: BTreeSet<String> = fs::read_dir(&directory)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
-        assert_eq!(names.len(), 4, "{names:?}");
+        assert_eq!(names.len(), 2, "{names:?}");
         for delivery in &deliveries {
             let id = delivery.id.to_string();
             let mail = names

@@ -5,6 +5,7 @@ use qiaojian_shared::clock::Clock as _;
 use qiaojian_shared::db::DbError;
 use qiaojian_shared::domain::delivery::{Channel, EndpointStatus, NextStep, OnUncertain};
 use qiaojian_shared::ids::EndpointId;
+use qiaojian_shared::store::areas::Subtree;
 use qiaojian_shared::store::endpoints;
 
 use super::office::{Office, with_office};
@@ -50,6 +51,14 @@ fn an_endpoint_is_given_up_after_a_day_of_several_failures() {
             let row = office.endpoint_row(endpoint.id).await;
             assert_eq!(row.status, status, "{fails_after_hours:?}");
             assert_eq!(row.first_failed_at, Some(began));
+            // The next one takes its place.
+            office
+                .record(move |r| {
+                    let everywhere = Subtree::everything();
+                    endpoints::set_status(r, &everywhere, endpoint.id, Disabled, Some("replaced"))
+                })
+                .await
+                .unwrap();
         }
     });
 }

@@ -10,12 +10,18 @@ use qiaojian_shared::domain::delivery::{
 };
 use qiaojian_shared::domain::schedule::Approval;
 use qiaojian_shared::ids::DeliveryId;
+use qiaojian_shared::store::areas::Subtree;
 use qiaojian_shared::store::deliveries::{self, AttemptRow};
 use qiaojian_worker::{MailConfig, Worker};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::office::{Office, compose, count, until_idle, with_office};
+use super::office::{CITIES, Office, compose, count, until_idle, with_office};
 
 /// What the server does in the next conversation. A step is a verb, `GREETING` for what is said first, or `MESSAGE` for what is
 /// said when the message has come.
@@ -28,6 +34,16 @@ enum Manner {
     HangUp(&'static str),
     /// Never answers this step.
     Hang(&'static str),
+    /// Takes, and says no more than it has to: replies without a text.
+    Curt,
+}
+
+/// How a server encrypts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encrypts {
+    Never,
+    FromTheFirstByte,
+    AfterStartTls,
 }
 
 /// An SMTP server that keeps the messages it takes.
@@ -40,6 +56,10 @@ struct Server {
 
 impl Server {
     async fn start(manners: &[Manner]) -> Self {
+        Self::encrypting(Encrypts::Never, manners).await
+    }
+
+    async fn encrypting(encrypts: Encrypts, manners: &[Manner]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = Self {
             port: listener.local_addr().unwrap().port(),
@@ -50,7 +70,20 @@ impl Server {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let manner = manners.lock().unwrap().pop().unwrap_or(Manner::Take);
-                tokio::spawn(converse(stream, manner, Arc::clone(&taken)));
+                let taken = Arc::clone(&taken);
+                tokio::spawn(async move {
+                    match encrypts {
+                        Encrypts::Never => converse(stream, true, manner, taken).await,
+                        Encrypts::FromTheFirstByte => {
+                            let stream = acceptor().accept(stream).await?;
+                            converse(stream, true, manner, taken).await
+                        }
+                        Encrypts::AfterStartTls => {
+                            let stream = acceptor().accept(ask_for_tls(stream).await?).await?;
+                            converse(stream, false, manner, taken).await
+                        }
+                    }
+                });
             }
         });
         server
@@ -61,23 +94,58 @@ impl Server {
     }
 }
 
+/// With a certificate for 127.0.0.1.
+fn acceptor() -> TlsAcceptor {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(include_bytes!("tls/server.pem"))
+        .map(Result::unwrap)
+        .collect();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key")).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// Until the client is told to begin with TLS.
+async fn ask_for_tls(mut stream: TcpStream) -> std::io::Result<TcpStream> {
+    stream.write_all(b"220 test.invalid ESMTP\r\n").await?;
+    let mut lines = BufReader::new(&mut stream);
+    for answer in ["250-test.invalid\r\n250 STARTTLS\r\n", "220 go on\r\n"] {
+        let mut line = String::new();
+        lines.read_line(&mut line).await?;
+        lines.write_all(answer.as_bytes()).await?;
+    }
+    Ok(stream)
+}
+
 /// What is said at this step; nothing for hanging up.
 async fn reply(manner: Manner, step: &str, usual: &'static str) -> Option<&'static str> {
     match manner {
         Manner::Say(at, reply) if at == step => Some(reply),
         Manner::HangUp(at) if at == step => None,
         Manner::Hang(at) if at == step => std::future::pending().await,
+        Manner::Curt if step != "EHLO" => usual.get(..3),
         _ => Some(usual),
     }
 }
 
-async fn converse(stream: TcpStream, manner: Manner, taken: Arc<Mutex<Vec<String>>>) -> std::io::Result<()> {
-    let (read, mut write) = stream.into_split();
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite,
+    greet: bool,
+    manner: Manner,
+    taken: Arc<Mutex<Vec<String>>>,
+) -> std::io::Result<()> {
+    let (read, mut write) = tokio::io::split(stream);
     let mut lines = BufReader::new(read).lines();
-    let Some(greeting) = reply(manner, "GREETING", "220 test.invalid ESMTP").await else {
-        return Ok(());
-    };
-    write.write_all(format!("{greeting}\r\n").as_bytes()).await?;
+    if greet {
+        let Some(greeting) = reply(manner, "GREETING", "220 test.invalid ESMTP").await else {
+            return Ok(());
+        };
+        write.write_all(format!("{greeting}\r\n").as_bytes()).await?;
+    }
     while let Some(line) = lines.next_line().await? {
         let verb = line.split([' ', ':']).next().unwrap_or("").to_ascii_uppercase();
         let usual = match verb.as_str() {
@@ -138,6 +206,10 @@ async fn office_with_mail(office: &Office, server: &Server, patient: Patient) ->
 }
 
 fn mailing(office: &Office, server: &Server, patient: Patient) -> Worker {
+    mailing_to(office, server, "smtp://notice:secret@127.0.0.1:PORT", patient)
+}
+
+fn mailing_to(office: &Office, server: &Server, url: &str, patient: Patient) -> Worker {
     let mut config = office.config();
     match patient {
         Patient::Always => {}
@@ -145,7 +217,7 @@ fn mailing(office: &Office, server: &Server, patient: Patient) -> Worker {
         Patient::NotForAnswer => config.mail_limits.message = PATIENCE,
     }
     config.mail = Some(MailConfig {
-        smtp_url: format!("smtp://notice:secret@127.0.0.1:{}", server.port),
+        smtp_url: url.replace("PORT", &server.port.to_string()),
         from: "安徽省侨联 <notice@example.org>".to_owned(),
     });
     office.worker_with(office.db.clone(), config, compose)
@@ -172,6 +244,7 @@ fn a_mail_carries_the_page_the_text_and_a_stable_id() {
             "text/plain".to_owned(),
             "text/html".to_owned(),
             "Date: Fri, 24 Jun 2022 04:00:00 +0000".to_owned(),
+            "Auto-Submitted: auto-generated".to_owned(),
         ] {
             assert!(
                 mails[0].contains(&part),
@@ -285,20 +358,123 @@ fn what_goes_wrong_before_the_message_is_no_doubt_and_nobodys_fault_but_ours() {
 }
 
 #[test]
-fn a_refused_login_is_not_repeated_at_once() {
+fn a_refused_login_is_tried_once_for_all_mail() {
     for manner in [
         Manner::Say("AUTH", "535 wrong password"),
         Manner::Say("MAIL", "530 who are you"),
     ] {
         with_office(async |office| {
-            let server = Server::start(&[manner]).await;
-            let worker = office_with_mail(office, &server, Patient::Always).await;
+            let server = Server::start(&[manner, manner]).await;
+            for city in CITIES {
+                office.endpoint(city, Channel::Email, OnUncertain::Resend).await;
+            }
+            office.schedule(Office::campaign(), Approval::Automatic).await;
+            let worker = mailing(office, &server, Patient::Always);
             until_idle(&worker).await;
-            let waiting = office.the_delivery().await;
-            let again_at = office.clock.now().plus(TimeDelta::minutes(30));
-            assert!(waiting.not_before >= again_at, "{manner:?}");
+            let tried = async || {
+                let rows = office.deliveries().await;
+                let mut asked = 0;
+                for row in &rows {
+                    let attempts = attempts(office, row.id).await;
+                    let details = attempts.iter().filter_map(|attempt| attempt.detail.as_ref());
+                    asked += details.filter(|detail| !detail.starts_with("not tried")).count();
+                }
+                asked
+            };
+            assert_eq!(tried().await, 1, "{manner:?}");
+            let trouble = worker.status().trouble;
+            assert_eq!(trouble.len(), 1);
+            assert!(trouble[0].contains("refused our login"), "{trouble:?}");
+            // Half an hour later one tries again, and all wait again.
+            office.advance(TimeDelta::minutes(31));
+            until_idle(&worker).await;
+            assert_eq!(tried().await, 2);
+            // A worker with another setting tries at once.
+            let mended = mailing(office, &server, Patient::Always);
+            office.advance(TimeDelta::hours(7));
+            until_idle(&mended).await;
+            assert_eq!(server.taken().len(), 12);
+            assert_eq!(mended.status().trouble, Vec::<String>::new());
         });
     }
+}
+
+#[test]
+fn a_reply_without_a_text_is_a_reply() {
+    with_office(async |office| {
+        let server = Server::start(&[Manner::Curt]).await;
+        let worker = office_with_mail(office, &server, Patient::Always).await;
+        until_idle(&worker).await;
+        assert_eq!(office.the_delivery().await.state, DeliveryState::Sent);
+        assert_eq!(server.taken().len(), 1);
+    });
+    with_office(async |office| {
+        let server = Server::start(&[Manner::Say("RCPT", "550")]).await;
+        let worker = office_with_mail(office, &server, Patient::Always).await;
+        until_idle(&worker).await;
+        assert_eq!(office.the_delivery().await.state, DeliveryState::Dead);
+    });
+}
+
+#[test]
+fn the_certificate_of_an_authority_of_ours_is_believed() {
+    for (encrypts, scheme, parameter) in [
+        (Encrypts::FromTheFirstByte, "smtps", ""),
+        (Encrypts::AfterStartTls, "smtp", "tls=required&"),
+    ] {
+        with_office(async |office| {
+            let server = Server::encrypting(encrypts, &[]).await;
+            let ca = office.test_db.directory().join("our ca.pem");
+            std::fs::write(&ca, include_str!("tls/ca.pem")).unwrap();
+            let ca = ca.display().to_string().replace(' ', "%20");
+            let url = format!("{scheme}://notice:secret@127.0.0.1:PORT?{parameter}");
+            office_with_mail(office, &server, Patient::Always).await;
+            let stranger = mailing_to(office, &server, &url, Patient::Always);
+            until_idle(&stranger).await;
+            let waiting = office.the_delivery().await;
+            assert_eq!(
+                (waiting.state, waiting.uncertain_count),
+                (DeliveryState::Queued, 0)
+            );
+            assert!(
+                waiting.last_error.unwrap().contains("certificate"),
+                "{encrypts:?}"
+            );
+            office.advance(TimeDelta::minutes(1));
+            let ours = mailing_to(office, &server, &format!("{url}ca={ca}"), Patient::Always);
+            until_idle(&ours).await;
+            assert_eq!(
+                office.the_delivery().await.state,
+                DeliveryState::Sent,
+                "{encrypts:?}"
+            );
+            assert_eq!(server.taken().len(), 1);
+        });
+    }
+}
+
+#[test]
+fn what_a_person_has_sent_again_carries_the_date_of_that() {
+    with_office(async |office| {
+        let server = Server::start(&[Manner::Say("DATA", "554 no"), Manner::HangUp("MESSAGE")]).await;
+        let worker = office_with_mail(office, &server, Patient::Always).await;
+        until_idle(&worker).await;
+        let dead = office.the_delivery().await;
+        assert_eq!(dead.state, DeliveryState::Dead);
+        office.advance(TimeDelta::days(2));
+        let id = dead.id;
+        office
+            .record(move |r| deliveries::redeliver(r, &Subtree::everything(), id, None, "x"))
+            .await
+            .unwrap();
+        until_idle(&worker).await;
+        // Tried again by itself it is the same mail.
+        office.advance(TimeDelta::minutes(1));
+        until_idle(&worker).await;
+        let mails = server.taken();
+        assert_eq!(mails.len(), 1);
+        assert!(mails[0].contains("Date: Sun, 26 Jun 2022 04:00:00 +0000"));
+    });
 }
 
 #[test]
@@ -372,13 +548,13 @@ fn without_mail_settings_mail_waits_for_a_worker_that_has_them() {
             office.advance(TimeDelta::days(2));
         }
         for row in office.deliveries().await {
-            let expected = if row.channel == Channel::Email {
+            let expected = if row.channel == Some(Channel::Email) {
                 DeliveryState::Queued
             } else {
                 DeliveryState::Sent
             };
             assert_eq!(row.state, expected);
-            if row.channel == Channel::Email {
+            if row.channel == Some(Channel::Email) {
                 assert_eq!(
                     (row.attempt, row.lease_gen, row.last_class),
                     (0, 0, None),

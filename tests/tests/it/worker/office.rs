@@ -182,22 +182,32 @@ impl Office {
     }
 
     pub async fn endpoint(&self, city: &str, channel: Channel, on_uncertain: OnUncertain) -> EndpointRow {
+        let address = if channel == Channel::Email {
+            format!("office@{city}.example.org")
+        } else {
+            String::new()
+        };
+        self.endpoint_at(city, channel, &address, on_uncertain).await
+    }
+
+    pub async fn endpoint_at(
+        &self,
+        city: &str,
+        channel: Channel,
+        address: &str,
+        on_uncertain: OnUncertain,
+    ) -> EndpointRow {
         let id = EndpointId::generate(self.clock.as_ref(), &OsEntropy);
-        let city = city.to_owned();
+        let (city, address) = (city.to_owned(), address.to_owned());
         self.record(move |recording| {
             let area = areas::find(recording.conn(), &Subtree::everything(), &city)?;
-            let address = if channel == Channel::Email {
-                format!("office@{city}.example.org")
-            } else {
-                String::new()
-            };
             let new = NewEndpoint {
                 id,
                 digest: String::new(),
                 area: area.area_id,
                 post: Post::Federation,
                 channel,
-                address,
+                address: address.clone(),
                 sealed_secret: None,
                 on_uncertain,
             };
@@ -260,7 +270,15 @@ impl Office {
         .await
     }
 
+    /// What was queued for an endpoint.
     pub async fn deliveries(&self) -> Vec<DeliveryRow> {
+        let mut rows = self.all_deliveries().await;
+        rows.retain(|row| row.endpoint_id.is_some());
+        rows
+    }
+
+    /// The same, with what has nowhere to go.
+    async fn all_deliveries(&self) -> Vec<DeliveryRow> {
         self.read(|conn| {
             deliveries::table
                 .order(deliveries::id)
@@ -276,7 +294,8 @@ impl Office {
         rows.into_iter().next().unwrap()
     }
 
-    pub async fn endpoint_row(&self, id: EndpointId) -> EndpointRow {
+    pub async fn endpoint_row(&self, id: impl Into<Option<EndpointId>>) -> EndpointRow {
+        let id = id.into().unwrap();
         self.db
             .read(move |conn| endpoints::find(conn, &Subtree::everything(), id))
             .await
@@ -286,13 +305,12 @@ impl Office {
     /// Whatever happened: the audit trail holds, the serials have no gap, and every published notice was queued or says why not.
     async fn check_invariants(&self) {
         assert_eq!(self.read(audit::chain).await.first_break, None);
-        let serials: Vec<i32> = self
-            .bulletins()
-            .await
-            .iter()
-            .filter_map(|row| row.serial)
-            .collect();
-        assert_eq!(serials, (1..).take(serials.len()).collect::<Vec<i32>>());
+        let rows = self.bulletins().await;
+        for unit in PeriodUnit::ALL {
+            let of_series = rows.iter().filter(|row| row.period_unit == *unit);
+            let serials: Vec<i32> = of_series.filter_map(|row| row.serial).collect();
+            assert_eq!(serials, (1..).take(serials.len()).collect::<Vec<i32>>());
+        }
         let published: Vec<_> = self
             .bulletins()
             .await
@@ -300,10 +318,12 @@ impl Office {
             .filter(|row| row.serial.is_some())
             .map(|row| row.id)
             .collect();
-        let queued = self.deliveries().await;
+        let queued = self.all_deliveries().await;
         for notice in self.notices().await {
             if published.contains(&notice.bulletin_id) {
-                let reached = queued.iter().any(|delivery| delivery.notice_id == notice.id);
+                let of_it = || queued.iter().filter(|delivery| delivery.notice_id == notice.id);
+                assert!(of_it().count() > 0, "every recipient has a row");
+                let reached = of_it().any(|delivery| delivery.state != DeliveryState::Undeliverable);
                 assert_eq!(reached, notice.undeliverable_reason.is_none(), "{:?}", notice.id);
                 assert!(notice.html.contains("期"), "the page carries its serial");
             }

@@ -53,7 +53,7 @@ async fn wait_for(office: &Office, what: &str, so: impl Fn(&[DeliveryRow]) -> bo
 
 fn sent_to(rows: &[DeliveryRow], endpoint: EndpointId) -> usize {
     rows.iter()
-        .filter(|row| row.endpoint_id == endpoint && row.state == DeliveryState::Sent)
+        .filter(|row| row.endpoint_id == Some(endpoint) && row.state == DeliveryState::Sent)
         .count()
 }
 

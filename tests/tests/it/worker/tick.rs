@@ -1,11 +1,15 @@
 //! Ticks: one row per period, however many workers look, and a reason for each one not issued.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use chrono::TimeDelta;
-use qiaojian_shared::clock::OsEntropy;
+use qiaojian_shared::clock::{Clock, OsEntropy, UtcTime};
 use qiaojian_shared::domain::delivery::{Channel, DeliveryState, OccurrenceState, OnUncertain};
 use qiaojian_shared::domain::schedule::{Approval, CatchUp};
 use qiaojian_shared::store::areas::Subtree;
 use qiaojian_shared::store::schedules;
+use qiaojian_worker::{Event, Worker, run};
 use tokio_util::sync::CancellationToken;
 
 use super::office::{CITIES, Office, Recorder, compose, count, until_idle, with_office};
@@ -156,5 +160,57 @@ fn a_long_past_is_worked_off_in_short_transactions() {
             .filter(|row| row.state == OccurrenceState::Open)
             .collect();
         assert_eq!(open[0].period.to_string(), "2022-06-24");
+    });
+}
+
+/// A clock that goes on by itself from a moment.
+struct Going {
+    from: UtcTime,
+    since: Instant,
+}
+
+impl Clock for Going {
+    fn now(&self) -> UtcTime {
+        self.from.plus(TimeDelta::from_std(self.since.elapsed()).unwrap())
+    }
+}
+
+#[test]
+fn a_schedule_wakes_the_worker_at_its_moment() {
+    with_office(async |office| {
+        office.schedule(Office::campaign(), Approval::Automatic).await;
+        let clock: Arc<dyn Clock> = Arc::new(Going {
+            from: "2022-07-01T00:59:58Z".parse().unwrap(),
+            since: Instant::now(),
+        });
+        let mut config = office.config();
+        // Nothing but the timer is left to wake it.
+        config.poll = Duration::from_secs(3600);
+        config.glance = Duration::from_secs(3600);
+        let (heard, mut events) = tokio::sync::mpsc::unbounded_channel();
+        let worker = Worker::new(
+            config,
+            office.test_db.open(Arc::clone(&clock)),
+            clock,
+            Arc::new(OsEntropy),
+            Arc::new(compose),
+        )
+        .unwrap()
+        .with_listener(move |event| drop(heard.send(event)));
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(run(worker, stop.clone()));
+        let last_month = async {
+            while let Some(event) = events.recv().await {
+                if matches!(event, Event::Published { period, .. } if period.to_string() == "2022-06") {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), last_month)
+            .await
+            .expect("woken when June was due");
+        stop.cancel();
+        running.await.unwrap().unwrap();
+        assert_eq!(office.bulletins().await.len(), 7);
     });
 }

@@ -1,12 +1,13 @@
 //! The mail relay, from its URL.
 
 use std::net::Ipv6Addr;
+use std::path::PathBuf;
 
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::TlsParameters;
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::{SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT};
 
+use super::tls::Tls;
 use crate::channels::SetupError;
 
 /// The relay, and how we come before it.
@@ -23,9 +24,9 @@ pub(super) struct Relay {
 pub(super) enum Security {
     Never,
     /// After STARTTLS, which the relay must offer.
-    StartTls(TlsParameters),
+    StartTls(Tls),
     /// From the first byte.
-    Always(TlsParameters),
+    Always(Tls),
 }
 
 impl Relay {
@@ -33,7 +34,7 @@ impl Relay {
     pub(super) fn at(url: &str) -> Result<Self, SetupError> {
         let unreadable = |error: &dyn std::error::Error| SetupError::SmtpUrl(error.to_string());
         let url = RelayUrl::read(url).map_err(|error| unreadable(&error))?;
-        let tls = || TlsParameters::new(url.host.clone()).map_err(|error| unreadable(&error));
+        let tls = || Tls::new(&url.host, url.ca.as_deref());
         let security = match url.security {
             Encrypted::Never => Security::Never,
             Encrypted::StartTls => Security::StartTls(tls()?),
@@ -60,8 +61,10 @@ enum UrlError {
     Port,
     #[error("write user and password as `user:password@`, with special characters percent-encoded")]
     Login,
-    #[error("the only parameter is `tls=required`")]
+    #[error("its parameters are `tls=required` and `ca=<file>`, joined by `&`")]
     Parameter,
+    #[error("a certificate authority (`ca`) is for an encrypted link: write smtps://, or add `tls=required`")]
+    CaWithoutTls,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +74,7 @@ enum Encrypted {
     Always,
 }
 
-/// A relay's URL, read: `smtp[s]://[user:password@]host[:port][/name][?tls=required]`.
+/// A relay's URL, read: `smtp[s]://[user:password@]host[:port][/name][?tls=required&ca=<file>]`.
 #[derive(Clone, PartialEq, Eq)]
 struct RelayUrl {
     host: String,
@@ -80,6 +83,24 @@ struct RelayUrl {
     login: Option<(String, String)>,
     /// The path, if there is one: what we call ourselves.
     hello: Option<String>,
+    /// A file with certificates of authorities that are believed, too.
+    ca: Option<PathBuf>,
+}
+
+/// What stands behind the `?`.
+fn read_parameters(text: &str) -> Result<(bool, Option<PathBuf>), UrlError> {
+    let (mut tls_required, mut ca) = (false, None);
+    for parameter in text.split('&').filter(|parameter| !parameter.is_empty()) {
+        match parameter.split_once('=') {
+            Some(("tls", "required")) => tls_required = true,
+            Some(("ca", path)) if !path.is_empty() => {
+                let path = percent_decoded(path).ok_or(UrlError::Parameter)?;
+                ca = Some(PathBuf::from(path));
+            }
+            _ => return Err(UrlError::Parameter),
+        }
+    }
+    Ok((tls_required, ca))
 }
 
 impl RelayUrl {
@@ -87,17 +108,16 @@ impl RelayUrl {
         let (scheme, rest) = url.trim().split_once("://").ok_or(UrlError::Scheme)?;
         let (rest, parameters) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let tls_required = match parameters {
-            "" => false,
-            "tls=required" => true,
-            _ => return Err(UrlError::Parameter),
-        };
+        let (tls_required, ca) = read_parameters(parameters)?;
         let (security, usual_port) = match (scheme.to_ascii_lowercase().as_str(), tls_required) {
             ("smtp", false) => (Encrypted::Never, SMTP_PORT),
             ("smtp", true) => (Encrypted::StartTls, SUBMISSION_PORT),
             ("smtps", _) => (Encrypted::Always, SUBMISSIONS_PORT),
             _ => return Err(UrlError::Scheme),
         };
+        if ca.is_some() && security == Encrypted::Never {
+            return Err(UrlError::CaWithoutTls);
+        }
         // The last one: a password may hold an `@`.
         let (login, place) = match authority.rsplit_once('@') {
             Some((login, place)) => (Some(read_login(login)?), place),
@@ -111,6 +131,7 @@ impl RelayUrl {
             security,
             login,
             hello: (!name.is_empty()).then(|| name.to_owned()),
+            ca,
         })
     }
 }
@@ -250,9 +271,28 @@ mod tests {
                 security,
                 login: expected,
                 hello: hello.map(str::to_owned),
+                ca: None,
             };
             assert!(read == wanted, "{url}");
             assert!(Relay::at(url).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_authority_is_read_from_its_file() {
+        let read = RelayUrl::read("smtp://h?tls=required&ca=/etc/our%20ca.pem").unwrap();
+        assert_eq!(read.ca, Some(PathBuf::from("/etc/our ca.pem")));
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("ca.pem");
+        let url = format!("smtps://h?ca={}", file.display());
+        assert!(matches!(Relay::at(&url), Err(SetupError::MailCa(_))), "not there");
+        for (content, fits) in [
+            ("", false),
+            ("no certificate", false),
+            (include_str!("../../../tests/ca.pem"), true),
+        ] {
+            std::fs::write(&file, content).unwrap();
+            assert_eq!(Relay::at(&url).is_ok(), fits, "{content}");
         }
     }
 
@@ -277,6 +317,8 @@ mod tests {
             ("smtp://h?tls=requierd", UrlError::Parameter),
             ("smtp://h?tls=opportunistic", UrlError::Parameter),
             ("smtps://h?timeout=5", UrlError::Parameter),
+            ("smtps://h?ca=", UrlError::Parameter),
+            ("smtp://h?ca=/etc/ca.pem", UrlError::CaWithoutTls),
         ] {
             assert_eq!(RelayUrl::read(url).err(), Some(error), "{url}");
         }

@@ -13,7 +13,6 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use lettre::address::Envelope;
 use lettre::transport::smtp;
 use lettre::transport::smtp::authentication::DEFAULT_MECHANISMS;
@@ -23,18 +22,17 @@ use lettre::transport::smtp::extension::{Extension, MailBodyParameter, MailParam
 use qiaojian_shared::domain::delivery::{FailureClass, SendResult};
 use tokio::time::timeout;
 
-use super::relay::{Relay, Security};
+use super::link::{self, LinkError};
+use super::login::PAUSE;
+use super::relay::Relay;
 use crate::config::MailLimits;
 
-/// How long the relay is left alone after it refused our login: a person has to mend that, and some servers lock out who
-/// tries too often.
-const LOGIN_PAUSE: TimeDelta = TimeDelta::minutes(30);
 /// The reply that lets the message come.
 const GO_ON: u16 = 354;
 
 /// How far a mail has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Step {
     /// With the greeting and EHLO.
     Connect,
     StartTls,
@@ -65,6 +63,8 @@ impl std::fmt::Display for Step {
 enum Stop {
     #[error("{0}")]
     Smtp(#[from] smtp::Error),
+    #[error("{0}")]
+    Link(#[from] LinkError),
     #[error("the relay takes ASCII addresses only (no SMTPUTF8)")]
     AsciiOnly,
     #[error("the relay takes ASCII messages only (no 8BITMIME)")]
@@ -80,17 +80,19 @@ impl Stop {
     fn code(&self) -> Option<u16> {
         match self {
             Self::Smtp(error) => error.status().map(u16::from),
+            Self::Link(LinkError::Refused(code, _)) => Some(*code),
             _ => None,
         }
     }
 }
 
-/// Sends one message through the relay.
+/// Sends one message through the relay. `tell` is told whether the relay lets us in, as soon as that is known: with what it said when not.
 pub(super) async fn send(
     relay: &Relay,
     limits: &MailLimits,
     envelope: &Envelope,
     message: &[u8],
+    mut tell: impl FnMut(Result<(), &str>),
 ) -> SendResult {
     let mut step = Step::Connect;
     let ready = timeout(
@@ -101,19 +103,33 @@ pub(super) async fn send(
     .unwrap_or(Err(Stop::Silence(limits.before_message)));
     let mut connection = match ready {
         Ok(connection) => connection,
-        Err(stop) => return result_of(step, &stop, envelope),
+        Err(stop) => {
+            let result = result_of(step, &stop, envelope);
+            if is_login_refused(step, stop.code()) {
+                tell(Err(result.detail()));
+            } else if step > Step::Sender {
+                tell(Ok(())); // it took the sender
+            }
+            return result;
+        }
     };
+    tell(Ok(()));
     let answer = timeout(limits.message, connection.message(message)).await;
     match answer {
         Ok(Ok(taken)) => {
             say_goodbye(connection, limits.quit);
-            SendResult::Sent(taken.message().collect::<Vec<_>>().join(" "))
+            SendResult::Sent(taken.message().collect::<Vec<_>>().join(" ").trim().to_owned())
         }
         Ok(Err(error)) => {
-            if error.status().is_some() {
+            let code = error.status().map(u16::from);
+            if code.is_some() {
                 say_goodbye(connection, limits.quit);
             }
-            result_of(Step::Message, &error.into(), envelope)
+            let result = result_of(Step::Message, &error.into(), envelope);
+            if is_login_refused(Step::Message, code) {
+                tell(Err(result.detail()));
+            }
+            result
         }
         Err(_) => result_of(Step::Message, &Stop::Silence(limits.message), envelope),
     }
@@ -142,17 +158,9 @@ async fn prepare(
 
 /// A connection that is encrypted and let in as the settings want it.
 async fn connect(relay: &Relay, limit: Duration, step: &mut Step) -> Result<AsyncSmtpConnection, Stop> {
-    let tls = match &relay.security {
-        Security::Always(tls) => Some(tls.clone()),
-        Security::Never | Security::StartTls(_) => None,
-    };
-    let place = (relay.host.as_str(), relay.port);
-    let mut connection =
-        AsyncSmtpConnection::connect_tokio1(place, Some(limit), &relay.hello, tls, None).await?;
-    if let Security::StartTls(tls) = &relay.security {
-        *step = Step::StartTls;
-        connection.starttls(tls.clone(), &relay.hello).await?;
-    }
+    let link = link::open(relay, limit, step).await?;
+    *step = Step::Connect;
+    let mut connection = AsyncSmtpConnection::connect_with_transport(Box::new(link), &relay.hello).await?;
     if let Some(credentials) = &relay.credentials {
         *step = Step::Login;
         connection.auth(DEFAULT_MECHANISMS, credentials).await?;
@@ -231,7 +239,7 @@ fn result_of(step: Step, stop: &Stop, envelope: &Envelope) -> SendResult {
     };
     SendResult::Failed {
         class,
-        wait: is_login_refused(step, code).then_some(LOGIN_PAUSE),
+        wait: is_login_refused(step, code).then_some(PAUSE),
         detail,
     }
 }
@@ -358,7 +366,8 @@ mod tests {
         drop(closed);
         let relay = Relay::at(&format!("smtp://127.0.0.1:{port}")).unwrap();
         let envelope = envelope("a@example.org", "b@example.org");
-        let result = send(&relay, &MailLimits::default(), &envelope, b"x").await;
+        let nothing_known = |_: Result<(), &str>| panic!("it did not come to that");
+        let result = send(&relay, &MailLimits::default(), &envelope, b"x", nothing_known).await;
         let SendResult::Failed { class, detail, .. } = &result else {
             panic!("{result:?}")
         };

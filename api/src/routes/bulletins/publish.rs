@@ -1,0 +1,102 @@
+//! 发布: a bulletin goes out.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, post, web};
+use qiaojian_shared::domain::Violation;
+use qiaojian_shared::domain::bulletin::BulletinVerb;
+use qiaojian_shared::ids::BulletinId;
+use qiaojian_shared::store::areas::AreaVersion;
+use qiaojian_shared::store::bulletins::{self, Mint};
+use qiaojian_shared::store::notices::Undeliverable;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::steps::own;
+use super::wire::Bulletin;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Body, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::write::{Reply, Write};
+
+/// What the caller knows of who will not be reached.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublishInput {
+    /// How many addressees have nowhere to receive it, as the refusal said: publish all the same. 0 when left out.
+    #[serde(default)]
+    unreachable: usize,
+}
+
+/// 发布: takes the serial and puts an approved bulletin out, to every endpoint of its addressees. It cannot be changed any more.
+///
+/// Those of one series (programme, kind and unit of period) come out in the order of their periods: while one of an earlier period is a
+/// draft or approved, publish or withdraw that first.
+///
+/// Where addressees have no endpoint in use, it is refused with their names, until `unreachable` says how many they are. They have a
+/// delivery that is `undeliverable`, with the reason; the notice stands in their inbox all the same, and `POST /v1/notices/{id}/deliver`
+/// sends it once they have an endpoint.
+#[utoipa::path(
+    tag = "bulletins",
+    security(("oauth" = ["bulletin:publish"])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The bulletin"),
+        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+    ),
+    request_body(content = Option<PublishInput>, description = "May be left out"),
+    responses(
+        (status = 200, description = "Done", body = Bulletin),
+        (status = 403, description = "Another area's bulletin", body = Problem),
+        (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree", body = Problem),
+        (status = 409, description = "Not in this state, one of an earlier period waits, or some addressees have nowhere to receive it", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem)
+    )
+)]
+#[post("/bulletins/{id}/publish")]
+pub async fn publish(
+    app: web::Data<App>,
+    caller: Caller<needs::BulletinPublish>,
+    id: Segment<BulletinId>,
+    write: Write,
+    body: Body<PublishInput>,
+) -> Result<HttpResponse, ApiError> {
+    let (caller, id, expected) = (caller.principal(), id.0, write.version());
+    let (clock, entropy) = (Arc::clone(&app.clock), Arc::clone(&app.entropy));
+    let confirmed = body.value.unreachable;
+    write
+        .run(&app, &body.digest, move |recording| {
+            let found = own(recording, &caller, id, expected)?;
+            found
+                .state
+                .after(BulletinVerb::Publish)
+                .map_err(|refused| ApiError::refused(&refused))?;
+            let unreachable = bulletins::unreachable(recording.conn(), id)?;
+            if unreachable.len() != confirmed {
+                let named = unreachable.iter().map(|(area, _, why)| nowhere(area, *why));
+                return Err(ApiError::unreachable(named.collect()));
+            }
+            let mint = Mint {
+                clock: clock.as_ref(),
+                entropy: entropy.as_ref(),
+            };
+            let row = bulletins::publish(recording, mint, id)?;
+            let seen = bulletins::find_seen(recording.conn(), &caller.visible, id)?;
+            Reply::ok(row.version, &Bulletin::of(seen)?)
+        })
+        .await
+}
+
+fn nowhere(area: &AreaVersion, why: Undeliverable) -> Violation {
+    let (zh, en) = match why {
+        Undeliverable::NoEndpoint => ("没有接收端", "has no endpoint"),
+        Undeliverable::EndpointsDisabled => ("的接收端均已停用", "has only endpoints that were given up"),
+    };
+    Violation::new(
+        "/unreachable",
+        why.as_str(),
+        format!("{}（{}）{zh}。", area.name, area.code),
+        format!("{} ({}) {en}.", area.name, area.code),
+    )
+}

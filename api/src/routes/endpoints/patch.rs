@@ -1,0 +1,94 @@
+//! An endpoint is corrected.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, patch, web};
+use qiaojian_shared::domain::delivery::OnUncertain;
+use qiaojian_shared::domain::violation::check_optional_text;
+use qiaojian_shared::ids::EndpointId;
+use qiaojian_shared::store::endpoints::{self, Change};
+use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
+
+use super::create::{SECRET_CHARS, sealed};
+use super::wire::Endpoint;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Body, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::write::{Reply, Write};
+
+/// What is different from now on; what is left out stays. Area, post and channel stay: for others, record another endpoint.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointPatch {
+    #[serde(default)]
+    #[schema(example = "qiaolian@example.org", max_length = 254)]
+    address: Option<String>,
+    /// `null`: it needs none any more.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(write_only, max_length = 1000, value_type = Option<String>)]
+    secret: Option<Option<String>>,
+    #[serde(default)]
+    on_uncertain: Option<OnUncertain>,
+    /// `true`: what has not reached the post so far, as counted in `undelivered`, is queued for this endpoint.
+    #[serde(default)]
+    deliver: bool,
+}
+
+/// `null` is said, too.
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// Corrects an endpoint: what is queued for it goes to the new address, and its failures are forgotten. One that is out of use stays so until
+/// it is resumed.
+#[utoipa::path(
+    tag = "endpoints",
+    security(("oauth" = ["endpoint:write"])),
+    params(("id" = uuid::Uuid, Path, description = "The endpoint"), ("If-Match" = String, Header, description = "Its ETag as read")),
+    request_body(content = EndpointPatch, content_type = "application/merge-patch+json"),
+    responses(
+        (status = 200, description = "Corrected", body = Endpoint),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 409, description = "Another endpoint of the post is in use at this address", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem),
+        (status = 422, description = "An address that does not fit", body = Problem),
+        (status = 428, description = "Without If-Match", body = Problem)
+    )
+)]
+#[patch("/endpoints/{id}")]
+pub async fn patch(
+    app: web::Data<App>,
+    caller: Caller<needs::EndpointWrite>,
+    id: Segment<EndpointId>,
+    write: Write,
+    body: Body<EndpointPatch>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let mut violations = Vec::new();
+    let secret = input.secret.as_ref().and_then(Option::as_deref);
+    check_optional_text(&mut violations, "/secret", secret, SECRET_CHARS);
+    if !violations.is_empty() {
+        return Err(ApiError::invalid(violations));
+    }
+    let change = Change {
+        address: input.address,
+        sealed_secret: match input.secret {
+            None => None,
+            Some(secret) => Some(sealed(&app, secret.as_deref())?),
+        },
+        on_uncertain: input.on_uncertain,
+    };
+    let (caller, id, expected) = (caller.principal(), id.0, write.required_version()?);
+    let sources = (Arc::clone(&app.clock), Arc::clone(&app.entropy));
+    write
+        .run(&app, &digest, move |recording| {
+            let row = endpoints::update(recording, &caller.visible, id, expected, &change)?;
+            Reply::ok(
+                row.version,
+                &Endpoint::delivering(recording, &sources, row, input.deliver)?,
+            )
+        })
+        .await
+}

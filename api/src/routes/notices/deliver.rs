@@ -1,0 +1,56 @@
+//! A notice is sent to the endpoints that its post has now.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, post, web};
+use qiaojian_shared::ids::NoticeId;
+use qiaojian_shared::store::bulletins::Mint;
+use qiaojian_shared::store::{areas, deliveries};
+
+use super::wire::Notice;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Body, NoInput, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::write::{Reply, Write};
+
+/// Queues a notice that is out for the endpoints of its addressee that it is not on its way to: for those that were recorded since it was
+/// published, and where it was `undeliverable`, `dead`, `expired` or taken back. What was sent, or waits for a person, stays as it is.
+#[utoipa::path(
+    tag = "notices",
+    security(("oauth" = ["delivery:manage"])),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The notice"),
+        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+    ),
+    request_body(content = Option<NoInput>, description = "May be left out"),
+    responses(
+        (status = 200, description = "Queued, or on its way already: see /v1/deliveries", body = Notice),
+        (status = 404, description = "None, or not addressed to the caller's subtree", body = Problem),
+        (status = 409, description = "The addressee has no endpoint in use", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem)
+    )
+)]
+#[post("/notices/{id}/deliver")]
+pub async fn deliver(
+    app: web::Data<App>,
+    caller: Caller<needs::DeliveryManage>,
+    id: Segment<NoticeId>,
+    write: Write,
+    body: Body<NoInput>,
+) -> Result<HttpResponse, ApiError> {
+    let (caller, expected) = (caller.principal(), write.version());
+    let (clock, entropy) = (Arc::clone(&app.clock), Arc::clone(&app.entropy));
+    write
+        .run(&app, &body.digest, move |recording| {
+            let mint = Mint {
+                clock: clock.as_ref(),
+                entropy: entropy.as_ref(),
+            };
+            let (notice, bulletin) = deliveries::deliver(recording, mint, &caller.visible, id.0, expected)?;
+            let area = areas::by_id(recording.conn(), notice.area_id)?;
+            Reply::ok(notice.version, &Notice::of(&notice, &bulletin, &area)?)
+        })
+        .await
+}

@@ -1,0 +1,41 @@
+//! A schedule that came to nothing is deleted.
+
+use actix_web::{HttpResponse, delete, web};
+use qiaojian_shared::ids::ScheduleId;
+use qiaojian_shared::store::schedules;
+
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::Segment;
+use crate::problem::{ApiError, Problem};
+use crate::write::{Reply, Write};
+
+/// Deletes a schedule that nothing was composed by, with what it has left out or missed. One by which bulletins were composed is ended
+/// by `PATCH` (`ends_period`).
+#[utoipa::path(
+    tag = "schedules",
+    security(("oauth" = ["schedule:write"])),
+    params(("id" = uuid::Uuid, Path, description = "The schedule"), ("If-Match" = String, Header, description = "Its ETag as read")),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 409, description = "Bulletins were composed by it", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem),
+        (status = 428, description = "Without If-Match", body = Problem)
+    )
+)]
+#[delete("/schedules/{id}")]
+pub async fn delete(
+    app: web::Data<App>,
+    caller: Caller<needs::ScheduleWrite>,
+    id: Segment<ScheduleId>,
+    write: Write,
+) -> Result<HttpResponse, ApiError> {
+    let (caller, id, expected) = (caller.principal(), id.0, write.required_version()?);
+    write
+        .run(&app, "", move |recording| {
+            schedules::delete(recording, &caller.visible, id, expected)?;
+            Ok(Reply::gone())
+        })
+        .await
+}

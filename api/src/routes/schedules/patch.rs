@@ -1,0 +1,87 @@
+//! A schedule is changed, ended, or set to another period.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, patch, web};
+use qiaojian_shared::domain::period::Period;
+use qiaojian_shared::ids::ScheduleId;
+use qiaojian_shared::store::schedules::{self, Change};
+use serde_json::Value;
+
+use super::wire::{Schedule, ScheduleInput};
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Body, Segment, fit};
+use crate::problem::{ApiError, Problem};
+use crate::wire::merge_patch;
+use crate::write::{Reply, Write};
+
+/// Changes a schedule by a JSON merge patch (RFC 7396) of what a client may send, except `program`, `kind` and `period.unit`.
+///
+/// Each period is still issued once: one that has a row in `occurrences` keeps it. `ends_period` ends a schedule, at once where it is
+/// past. Two more fields: `next_period` sets which period is issued next, forward (what is passed over is listed as missed) or back
+/// (what came to no bulletin is decided anew by the catch-up policy), and needs `reason`, which is kept.
+#[utoipa::path(
+    tag = "schedules",
+    security(("oauth" = ["schedule:write"])),
+    params(("id" = uuid::Uuid, Path, description = "The schedule"), ("If-Match" = String, Header, description = "Its ETag as read")),
+    request_body(content = serde_json::Value, content_type = "application/merge-patch+json"),
+    responses(
+        (status = 200, description = "Changed", body = Schedule),
+        (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 409, description = "There is another schedule for these periods", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem),
+        (status = 422, description = "A timing that cannot be, or no reason", body = Problem),
+        (status = 428, description = "Without If-Match", body = Problem)
+    )
+)]
+#[patch("/schedules/{id}")]
+pub async fn patch(
+    app: web::Data<App>,
+    caller: Caller<needs::ScheduleWrite>,
+    id: Segment<ScheduleId>,
+    write: Write,
+    body: Body<serde_json::Map<String, Value>>,
+) -> Result<HttpResponse, ApiError> {
+    let Body {
+        value: mut changes,
+        digest,
+    } = body;
+    let mut own = |name: &str| changes.remove(name);
+    let reason: Option<String> = own("reason").map_or(Ok(None), fit)?;
+    let next_period: Option<Period> = own("next_period").map_or(Ok(None), fit)?;
+    let changes = Value::Object(changes);
+    let (caller, id, expected) = (caller.principal(), id.0, write.required_version()?);
+    let (clock, entropy) = (Arc::clone(&app.clock), Arc::clone(&app.entropy));
+    write
+        .run(&app, &digest, move |recording| {
+            let before = ScheduleInput::of(&schedules::find(recording.conn(), &caller.visible, id)?)?;
+            let mut merged = serde_json::to_value(&before)?;
+            merge_patch(&mut merged, &changes);
+            let input: ScheduleInput = fit(merged)?;
+            let fixed = [
+                ("/id", input.id.is_none()),
+                ("/program", input.program == before.program),
+                ("/kind", input.kind == before.kind),
+                ("/period/unit", input.period.unit == before.period.unit),
+            ];
+            if let Some((pointer, _)) = fixed.into_iter().find(|(_, same)| !same) {
+                return Err(ApiError::bad_parameter(
+                    pointer,
+                    "计划的编号、项目、种类和周期单位不能更改；请结束此计划（ends_period），另设一个。",
+                    "The id, programme, kind and unit of a schedule cannot be changed. End it (ends_period) and set another.",
+                ));
+            }
+            let change = Change {
+                recipients: input.recipients,
+                plan: input.plan(),
+                approval: input.approval,
+                next_period,
+                reason: reason.clone(),
+            };
+            let sources = (clock.as_ref(), entropy.as_ref());
+            let row = schedules::update(recording, sources, &caller.visible, id, expected, &change)?;
+            Reply::ok(row.version, &Schedule::of(recording.conn(), row)?)
+        })
+        .await
+}

@@ -1,0 +1,1 @@
+ALTER TABLE schedules ADD COLUMN reason TEXT COLLATE "C"; -- why a person changed it last
