@@ -10,6 +10,7 @@ mod csv;
 mod dates;
 mod encoding;
 mod faults;
+mod formats;
 mod package;
 pub mod register;
 mod row;
@@ -27,6 +28,7 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::domain::Violation;
+use cell::Typed;
 
 /// Bytes of a file at most.
 pub const MOST_BYTES: usize = 8 * 1024 * 1024;
@@ -220,13 +222,13 @@ impl<'a> Collector<'a> {
     }
 
     /// Takes the text of a cell, unless it is blank. A row is that of the cell before, or one below.
-    fn take(&mut self, (row, column): (u32, u32), text: &str, is_formula: bool) -> Result<(), Violation> {
+    fn take(&mut self, (row, column): (u32, u32), text: &str, typed: Typed) -> Result<(), Violation> {
         // Counted first: one long text may stand in many cells, and even to see that it is blank takes its time.
         self.text += text.len();
         if self.text > self.limits.text {
             return Err(faults::too_much_text());
         }
-        if !is_formula && clean(text).is_empty() {
+        if typed != Typed::Formula && clean(text).is_empty() {
             return Ok(());
         }
         if column >= MOST_COLUMNS {
@@ -246,13 +248,7 @@ impl<'a> Collector<'a> {
             self.end_row()?;
             self.row.0 = row;
         }
-        self.row.1.push((
-            column,
-            match Cell::of(text) {
-                cell if is_formula => Cell::Formula(cell.text().to_owned()),
-                cell => cell,
-            },
-        ));
+        self.row.1.push((column, typed.showing(text)));
         Ok(())
     }
 

@@ -150,3 +150,63 @@ fn a_pointer_names_the_column_that_shows_it() {
         );
     }
 }
+
+/// What is wrong with the only row of a file, in English.
+fn told(bytes: &[u8]) -> Vec<String> {
+    let table = read(&Sheet::read(bytes).unwrap()).unwrap();
+    let wrong = table.rows[0].record.clone().err().unwrap_or_default();
+    let told = wrong.iter();
+    told.map(|wrong| format!("{} {} {}", wrong.pointer, wrong.code, wrong.en))
+        .collect()
+}
+
+#[test]
+fn what_was_once_misread_is_read_or_refused_with_what_is_there() {
+    for (bytes, pointer, quoted) in [
+        (
+            &include_bytes!("../tests/cases/2022.10-number.xlsx")[..],
+            "/established_on",
+            "“2022.10” is a number",
+        ),
+        (
+            include_bytes!("../tests/cases/docno-date.xlsx"),
+            "/approval/doc_no",
+            "“2022-7” is a date",
+        ),
+        (
+            include_bytes!("../tests/cases/name-NA.xlsx"),
+            "/name",
+            "“#N/A” is an error value",
+        ),
+    ] {
+        let told = told(bytes);
+        assert_eq!(told.len(), 1, "{told:?}");
+        let expected = format!("{pointer} wrong_value {quoted}");
+        assert!(told[0].starts_with(&expected), "{told:?}");
+    }
+    let month = include_bytes!("../tests/cases/month-cell.xlsx");
+    let row = read(&Sheet::read(month).unwrap()).unwrap().rows.remove(0);
+    let of_csv = table("地区代码,类别,名称,状态,成立日期\n340303002004,侨联工作站,甲站,已成立,2022年3月\n");
+    assert_eq!(row.record, of_csv.rows[0].record);
+}
+
+#[test]
+fn what_a_spreadsheet_made_of_a_cell_is_not_taken() {
+    let wrong = |column: &str, value: &str| {
+        let csv = format!("area,kind,name,{column}\n340304,侨联,甲,{value}\n");
+        told(csv.as_bytes()).concat()
+    };
+    assert!(wrong("established_on", "2022.1").contains("2022-01 or 2022-10"));
+    assert!(wrong("note", "#REF!").contains("an error value"));
+    assert!(wrong("approval.doc_no", "#SPILL!").contains("an error value"));
+    for (column, value) in [
+        ("note", "#1"),
+        ("note", "#A"),
+        ("established_on", "2022.10"),
+        ("established_on", "2022/3/1 0:00"),
+        ("term_ends_on", "20270301"),
+        ("approval.doc_no", "2022-7"),
+    ] {
+        assert_eq!(wrong(column, value), "", "{column} {value}");
+    }
+}

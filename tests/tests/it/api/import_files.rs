@@ -77,6 +77,52 @@ fn a_workbook_as_an_office_fills_it_in() {
 }
 
 #[test]
+fn what_a_spreadsheet_made_of_a_cell_is_never_guessed() {
+    with_api(async |api| {
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let file = workbook(|book| {
+            let (month, number) = (
+                Format::new().set_num_format("yyyy\"年\"m\"月\""),
+                Format::new().set_num_format("0.00"),
+            );
+            let day = ExcelDateTime::from_ymd(2022, 3, 1).unwrap();
+            let sheet = sheet(book);
+            sheet.write_string(0, 5, "批复文号").unwrap();
+            for row in 1..4 {
+                sheet
+                    .write_row(row, 0, ["340304001", "侨联工作站", "站", "已成立"])
+                    .unwrap();
+                sheet.write_string(row, 6, "高校").unwrap();
+            }
+            sheet.write_string(0, 6, "依托").unwrap();
+            sheet.write_datetime_with_format(1, 4, &day, &month).unwrap();
+            sheet.write_number(1, 5, 7).unwrap();
+            sheet.write_number_with_format(2, 4, 2022.1, &number).unwrap();
+            sheet.write_datetime_with_format(3, 5, &day, &month).unwrap();
+            sheet.write_string(3, 4, "2022/3/1 0:00").unwrap();
+        });
+        let tried = send(&county, "?dry_run=true", file.clone()).await.expect(200);
+        assert_eq!(
+            errors(&tried.json()),
+            ["3 established_on wrong_value", "4 approval.doc_no wrong_value"]
+        );
+        assert!(
+            tried.text.contains("“2022.10”") && tried.text.contains("“2022年3月”"),
+            "{}",
+            tried.text
+        );
+        let done = send(&county, "?partial=true", file).await.expect(200).json();
+        assert_eq!(counts(&done), [3, 1, 0, 2]);
+        let listed = all(&county).await;
+        assert_eq!(
+            (&listed[0]["established_on"], &listed[0]["established_precision"]),
+            (&"2022-03-01".into(), &"month".into())
+        );
+        assert_eq!(listed[0]["approval"]["doc_no"], "7");
+    });
+}
+
+#[test]
 fn gb18030_is_understood() {
     with_api(async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
