@@ -103,12 +103,22 @@ pub fn without_guard(text: &str) -> &str {
 
 /// The text without what nobody sees around it: spaces of every width, and marks of no width.
 pub fn clean(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}'))
+    text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c))
 }
 
-/// The text with its full-width letters, digits and signs in half width: for codes, numbers, dates and words, not for names.
+/// Whether a character has no width: it came along with what was pasted.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    )
+}
+
+/// The text with its full-width letters, digits and signs in half width, and without what nobody sees: for codes, numbers, dates and
+/// words, not for names.
 pub fn half_width(text: &str) -> String {
     text.chars()
+        .filter(|c| !is_invisible(*c))
         .map(|c| match c {
             '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
             '\u{3000}' => ' ',

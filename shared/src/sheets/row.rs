@@ -28,6 +28,9 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
         let mut outside = false;
         for (column, cell) in &row.cells {
             match (layout.at(*column), cell) {
+                (None, _) if layout.says_nothing(*column) => {}
+                // Beside the table nobody typed it in.
+                (None, Cell::Formula(_)) => {}
                 (None, _) if outside => {}
                 (None, _) => {
                     outside = true;
@@ -42,13 +45,9 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
         Self { cells, wrong }
     }
 
-    /// The record, unless something is wrong with the row.
-    pub fn finish<T>(self, record: T) -> Result<T, Vec<Violation>> {
-        if self.wrong.is_empty() {
-            Ok(record)
-        } else {
-            Err(self.wrong)
-        }
+    /// Whatever is wrong with the row.
+    pub fn finish(self) -> Vec<Violation> {
+        self.wrong
     }
 
     fn cell(&self, field: F) -> Option<&'a Cell> {
@@ -101,9 +100,19 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
             .map(|text| text.replace("\r\n", "\n").replace('\r', "\n"))
     }
 
-    /// A code: full-width digits and letters are taken for what they mean.
+    /// A code: full-width digits and letters are taken for what they mean, and what keeps its zeros (`'01`, `="01"`) is no part of it.
     pub fn code(&mut self, field: F) -> Option<String> {
-        self.typed(field).map(|text| half_width(text).to_uppercase())
+        let text = half_width(self.typed(field)?);
+        let bare = text
+            .strip_prefix("=\"")
+            .and_then(|text| text.strip_suffix('"'))
+            .unwrap_or(&text);
+        let code = clean(bare.trim_start_matches('\'')).to_uppercase();
+        if code.contains("E+") && code.parse::<f64>().is_ok() {
+            self.wrong.push(rounded(field, &code));
+            return None;
+        }
+        Some(code)
     }
 
     /// Notes that the cell is blank, unless something else was said of it.
@@ -127,10 +136,18 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
 
     /// One of a few words, as it is stored or as it is shown.
     pub fn word<T: FromStr>(&mut self, field: F, choices: Choices) -> Option<T> {
+        self.word_or(field, choices, &[])
+    }
+
+    /// The same, with other words that people use.
+    pub fn word_or<T: FromStr>(&mut self, field: F, choices: Choices, others: Choices) -> Option<T> {
         let shown: Vec<&str> = choices.iter().map(|(_, shown)| *shown).collect();
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         self.read(field, (&shown.join("、"), &words.join(", ")), |text| {
-            chosen(choices, text)?.parse().ok()
+            chosen(choices, text)
+                .or_else(|| chosen(others, text))?
+                .parse()
+                .ok()
         })
     }
 
@@ -217,6 +234,17 @@ fn not_a_text(field: impl Display, text: &str, (zh, en): (&str, &str)) -> Violat
         format!("“{text}”在表格中是{zh}，不是文字；请将单元格设为文本格式后重新填写。"),
         format!(
             "“{text}” is {en} in the spreadsheet, not a text. Format the cell as text and type it again."
+        ),
+    )
+}
+
+fn rounded(field: impl Display, text: &str) -> Violation {
+    Violation::new(
+        pointer(field),
+        "wrong_value",
+        format!("“{text}”是科学计数法，后面的数字已丢失；请将此列设为文本格式，重新填写完整的代码。"),
+        format!(
+            "“{text}” has lost its last digits. Format the column as text and type the whole code again."
         ),
     )
 }

@@ -82,6 +82,8 @@ fn what_is_no_table_is_told_apart() {
         ),
         (b"%PDF-1.7".to_vec(), "unknown_format"),
         (b"{\"a\": 1}".to_vec(), "unknown_format"),
+        (b"[{\"a\": 1}]".to_vec(), "unknown_format"),
+        (b"<html>".to_vec(), "unknown_format"),
         (b"a\0b".to_vec(), "unknown_format"),
         (b"a,\xFF\xFF\n".to_vec(), "unknown_encoding"),
         (b"PK\x03\x04 no zip".to_vec(), "damaged_file"),
@@ -331,7 +333,8 @@ fn cells_that_would_be_formulas_are_guarded_and_come_back() {
         assert_eq!(without_guard(written), cell);
     }
     assert_eq!(clean("\u{a0}\u{3000} 禹会区 \u{200b}\u{feff}"), "禹会区");
-    assert_eq!(half_width("３４０３０４－Ｐ０１"), "340304-P01");
+    assert_eq!(clean("\u{202a}禹会区\u{2060}\u{200e}"), "禹会区");
+    assert_eq!(half_width("３４０\u{200e}３０４－Ｐ０１"), "340304-P01");
 }
 
 /// What a register's text may hold: no control characters but line breaks.

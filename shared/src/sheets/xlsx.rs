@@ -3,14 +3,13 @@
 use std::borrow::Cow;
 use std::io::Cursor;
 
-use calamine::{
-    DataRef, Dimensions, ExcelDateTime, Reader as _, SheetType, SheetVisible, Style, Xlsx, XlsxError,
-};
+use calamine::{DataRef, ExcelDateTime, Reader as _, Sheet, SheetType, SheetVisible, Style, Xlsx, XlsxError};
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 
 use super::cell::Typed;
 use super::dates::{bounded, read_precise, show_precise};
 use super::formats::NumberFormat;
+use super::places::Notes;
 use super::{Collector, HELP_SHEET, MOST_CELLS, SHEET_ROWS, clean, faults, package};
 use crate::domain::Violation;
 use crate::domain::dates::{Precision, interval};
@@ -20,19 +19,13 @@ type Book<'a> = Xlsx<Cursor<&'a [u8]>>;
 /// Bytes of a text that is blank at most.
 const MOST_BLANK: usize = 100;
 
-/// Hands every row of the sheet to `rows`.
-pub(super) fn read(bytes: &[u8], rows: &mut Collector<'_>) -> Result<(), Violation> {
-    let bytes = package::checked(bytes)?;
-    let mut book: Book<'_> = Xlsx::new(Cursor::new(bytes.as_slice())).map_err(damaged)?;
-    let name = sheet_of_data(&mut book)?;
+/// Hands every row of the sheet to `rows`, and gives what stands beside its cells.
+pub(super) fn read(bytes: &[u8], rows: &mut Collector<'_>) -> Result<Notes, Violation> {
+    let package = package::checked(bytes)?;
+    let mut book: Book<'_> = Xlsx::new(Cursor::new(package.bytes.as_slice())).map_err(damaged)?;
+    let (place, name) = sheet_of_data(&mut book)?;
     read_rows(&mut book, &name, rows)?;
-    let header_row = rows.header_row.unwrap_or(0);
-    let merged = book.merge_cells_by_sheet_name(&name).map_err(damaged)?;
-    let touches_header = |range: &&Dimensions| range.start.0 < header_row && range.end.0 + 1 >= header_row;
-    match merged.iter().find(touches_header).or(merged.first()) {
-        Some(range) => Err(faults::merged_cells(&range_name(range), touches_header(&range))),
-        None => Ok(()),
-    }
+    Ok(package.notes(place))
 }
 
 fn damaged(_: XlsxError) -> Violation {
@@ -40,15 +33,16 @@ fn damaged(_: XlsxError) -> Violation {
 }
 
 /// The first sheet that can be seen. Nothing may stand on another, but for our explanation: it would be left out silently.
-fn sheet_of_data(book: &mut Book<'_>) -> Result<String, Violation> {
+fn sheet_of_data(book: &mut Book<'_>) -> Result<(usize, String), Violation> {
     let sheets = book.sheets_metadata().to_vec();
     let mut looks = MOST_CELLS;
     let mut data = None;
-    for sheet in sheets.iter().filter(|sheet| sheet.typ == SheetType::WorkSheet) {
+    let of_cells = |(_, sheet): &(usize, &Sheet)| sheet.typ == SheetType::WorkSheet;
+    for (place, sheet) in sheets.iter().enumerate().filter(of_cells) {
         let is_visible = sheet.visible == SheetVisible::Visible;
         match &data {
             None if is_visible && sheet.name == HELP_SHEET => return Err(faults::help_first()),
-            None if is_visible => data = Some(sheet.name.clone()),
+            None if is_visible => data = Some((place, sheet.name.clone())),
             _ if sheet.name == HELP_SHEET => {}
             _ if !has_content(book, &sheet.name, &mut looks)? => {}
             _ if is_visible => return Err(faults::several_sheets(&sheet.name)),
@@ -177,21 +171,4 @@ fn shown_moment(moment: NaiveDateTime, format: &NumberFormat) -> (Cow<'static, s
         _ => text,
     };
     (text.into(), Typed::Date(date))
-}
-
-fn range_name(range: &Dimensions) -> String {
-    let cell = |(row, column): (u32, u32)| format!("{}{}", column_name(column), u64::from(row) + 1);
-    format!("{}:{}", cell(range.start), cell(range.end))
-}
-
-/// `A` to `Z`, then `AA`.
-fn column_name(mut column: u32) -> String {
-    let mut name = Vec::new();
-    loop {
-        name.push(char::from(b'A' + u8::try_from(column % 26).unwrap_or(0)));
-        match (column / 26).checked_sub(1) {
-            Some(next) => column = next,
-            None => return name.iter().rev().collect(),
-        }
-    }
 }
