@@ -2,7 +2,7 @@
 
 use super::row::RowReader;
 use super::{
-    Choices, Collector, Column, Format, Layout, Limits, Need, Sheet, SheetRow, csv, faults, text_of,
+    Aside, Choices, Collector, Column, Format, Layout, Limits, Need, Sheet, SheetRow, csv, faults, text_of,
 };
 use crate::domain::Violation;
 use crate::domain::area::update::Listed;
@@ -76,8 +76,7 @@ pub type ListedRow = (u32, Result<Listed, Vec<Violation>>);
 /// # Errors
 /// What is wrong with the file as a whole, or everything that is wrong with its header.
 pub fn read(bytes: &[u8]) -> Result<Vec<ListedRow>, Vec<Violation>> {
-    let sheet = Sheet::read_up_to(bytes, MOST_ROWS).map_err(|wrong| vec![wrong])?;
-    let layout = Layout::of(&sheet.header, COLUMNS)?;
+    let (sheet, layout) = Sheet::with_columns(bytes, MOST_ROWS, COLUMNS, |_, _| Aside::Data)?;
     Ok(sheet.rows.iter().map(|row| listed(&layout, row)).collect())
 }
 
@@ -133,5 +132,6 @@ fn record(mut row: RowReader<'_, AreaField>) -> Result<Listed, Vec<Violation>> {
     ] {
         row.require(field);
     }
-    row.finish(listed)
+    let wrong = row.finish();
+    if wrong.is_empty() { Ok(listed) } else { Err(wrong) }
 }

@@ -51,10 +51,21 @@ pub fn normal_form(header: &str) -> String {
         .to_lowercase()
 }
 
+/// The names under which a column is found.
+pub(super) fn names_of<F: std::fmt::Display>(column: &Column<F>) -> [String; 3] {
+    let names = [column.zh.to_owned(), column.header(), column.field.to_string()];
+    names.map(|name| normal_form(&name))
+}
+
+/// Columns of people's own registers that say nothing: the running number.
+const SAYS_NOTHING: [&str; 3] = ["序号", "no", "no."];
+
 /// Which columns a file has, and where.
 #[derive(Debug, Clone)]
 pub struct Layout<F> {
     places: Vec<Option<F>>,
+    /// Where a column stands that says nothing.
+    nothing: Vec<usize>,
 }
 
 impl<F: Copy + Eq + std::fmt::Display + 'static> Layout<F> {
@@ -65,14 +76,17 @@ impl<F: Copy + Eq + std::fmt::Display + 'static> Layout<F> {
     pub fn of(header: &[String], columns: &[Column<F>]) -> Result<Self, Vec<Violation>> {
         let named: Vec<(String, F)> = columns
             .iter()
-            .flat_map(|column| {
-                let field = column.field.to_string();
-                [column.zh.to_owned(), column.header(), field].map(|name| (normal_form(&name), column.field))
-            })
+            .flat_map(|column| names_of(column).map(|name| (name, column.field)))
             .collect();
         let (mut places, mut wrong): (Vec<Option<F>>, Vec<Violation>) = (Vec::new(), Vec::new());
+        let mut nothing = Vec::new();
         for header in header {
             let name = normal_form(header);
+            if SAYS_NOTHING.contains(&name.as_str()) {
+                nothing.push(places.len());
+                places.push(None);
+                continue;
+            }
             let found = named
                 .iter()
                 .find(|(known, _)| *known == name)
@@ -91,7 +105,7 @@ impl<F: Copy + Eq + std::fmt::Display + 'static> Layout<F> {
             .filter(|column| column.need == Need::Required && !places.contains(&Some(column.field)));
         wrong.extend(missing.map(|column| faults::column_missing(&column.header())));
         if wrong.is_empty() {
-            Ok(Self { places })
+            Ok(Self { places, nothing })
         } else {
             Err(wrong)
         }
@@ -101,6 +115,13 @@ impl<F: Copy + Eq + std::fmt::Display + 'static> Layout<F> {
     pub fn at(&self, column: u32) -> Option<F> {
         let place = usize::try_from(column).unwrap_or(usize::MAX);
         self.places.get(place).copied().flatten()
+    }
+
+    /// Whether the column at this place says nothing: a running number.
+    pub fn says_nothing(&self, column: u32) -> bool {
+        self.nothing
+            .iter()
+            .any(|place| u32::try_from(*place) == Ok(column))
     }
 
     /// Where a column stands, from 0.

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::cell::Typed;
 use super::{Collector, faults};
 use crate::domain::Violation;
 
@@ -36,7 +37,7 @@ fn row<'a>(
     let mut column = 0;
     loop {
         let (field, behind) = field(rest, delimiter).ok_or_else(|| faults::open_quote(number))?;
-        rows.take((number, column), &field, false)?;
+        rows.take((number, column), &field, Typed::Text)?;
         match behind.strip_prefix(delimiter) {
             Some(next) => (rest, column) = (next, column + 1),
             None => {

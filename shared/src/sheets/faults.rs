@@ -36,6 +36,26 @@ pub(super) fn unknown_format() -> Violation {
     )
 }
 
+/// A file that is something else, and what it is.
+pub(super) fn other_format((zh, en): (&str, &str)) -> Violation {
+    of_file(
+        "unknown_format",
+        format!("这是{zh}，不是 CSV 或 XLSX 表格；请另存为 .xlsx 或 .csv。"),
+        format!("This is {en}, not a table in CSV or XLSX. Save the table as .xlsx or .csv."),
+    )
+}
+
+/// Rows that whoever sends the file does not see.
+pub(super) fn hidden_rows(first: u32, count: usize) -> Violation {
+    of_file(
+        "hidden_rows",
+        format!("第 {first} 行等 {count} 行有内容，却被筛选或隐藏；请取消筛选和隐藏，不需要的行请删除。"),
+        format!(
+            "{count} rows with content, from row {first} on, are hidden or filtered out. Show them, and delete those that are not meant."
+        ),
+    )
+}
+
 pub(super) fn unknown_encoding() -> Violation {
     of_file(
         "unknown_encoding",

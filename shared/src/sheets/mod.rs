@@ -10,9 +10,12 @@ mod csv;
 mod dates;
 mod encoding;
 mod faults;
+mod formats;
 mod package;
+mod places;
 pub mod register;
 mod row;
+mod table;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -21,12 +24,13 @@ mod xlsx;
 pub use cell::{Cell, clean, half_width, neutralise, shortened, without_guard};
 pub use columns::{Choices, Column, Layout, Need, normal_form};
 pub use dates::{read_day, read_precise, show_precise};
+pub use table::{Aside, Sheet, SheetRow};
 pub use write::{CsvWriter, HELP_SHEET, SheetStyle, WriteError, XlsxWriter};
 
 use std::borrow::Cow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::domain::Violation;
+use cell::Typed;
 
 /// Bytes of a file at most.
 pub const MOST_BYTES: usize = 8 * 1024 * 1024;
@@ -40,6 +44,8 @@ pub const MOST_ROWS: usize = 20_000;
 const MOST_COLUMNS: u32 = 100;
 /// Cells at most that are not blank: each takes more memory than its text.
 const MOST_CELLS: usize = 1_000_000;
+/// Rows that are not blank, of which one is the header.
+const HEADER_WITHIN: usize = 10;
 /// Sheets of a workbook at most, since each is looked into.
 const MOST_SHEETS: usize = 20;
 /// Characters of a cell at most.
@@ -66,7 +72,14 @@ impl Format {
             [] => Err(faults::no_header()),
             [b'P', b'K', 3 | 5, 4 | 6, ..] => Ok(Self::Xlsx),
             [0xD0, 0xCF, 0x11, 0xE0, ..] => Err(faults::old_format()),
-            [b'%', b'P', b'D', b'F', ..] | [b'{' | b'<', ..] => Err(faults::unknown_format()),
+            [b'%', b'P', b'D', b'F', ..] => Err(faults::other_format(("PDF 文件", "a PDF file"))),
+            [b'{', ..] | [b'[', b'{' | b'"' | b'[' | b']' | b' ' | b'\n' | b'\r', ..] => Err(
+                faults::other_format(("JSON", "JSON, which POST /v1/organizations/batch takes")),
+            ),
+            [b'<', ..] => Err(faults::other_format((
+                "网页或 XML 文件",
+                "a web page or an XML file",
+            ))),
             _ => Ok(Self::Csv),
         }
     }
@@ -77,89 +90,6 @@ impl Format {
             Self::Csv => "text/csv; charset=utf-8",
             Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         }
-    }
-}
-
-/// A row that is not blank.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SheetRow {
-    /// From 1, as a spreadsheet counts.
-    pub number: u32,
-    /// What is not blank, by column from 0.
-    pub cells: Vec<(u32, Cell)>,
-}
-
-impl SheetRow {
-    /// Its texts, by column: a header.
-    fn texts(&self) -> Vec<String> {
-        let mut texts: Vec<String> = Vec::new();
-        for (column, cell) in &self.cells {
-            texts.resize(usize::try_from(*column).unwrap_or(usize::MAX), String::new());
-            texts.push(cell.text().to_owned());
-        }
-        texts
-    }
-}
-
-/// A table as it was read: a header, and the rows below it that are not blank.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sheet {
-    /// What it was read from.
-    pub format: Format,
-    /// The header, by column.
-    pub header: Vec<String>,
-    /// Where the header stands, from 1.
-    pub header_row: u32,
-    /// The rows below it.
-    pub rows: Vec<SheetRow>,
-}
-
-impl Sheet {
-    /// How many columns it has, those without a header included.
-    pub fn width(&self) -> usize {
-        let last = |row: &SheetRow| row.cells.last().map_or(0, |(column, _)| column + 1);
-        let widest = self.rows.iter().map(last).max().unwrap_or(0);
-        self.header
-            .len()
-            .max(usize::try_from(widest).unwrap_or(usize::MAX))
-    }
-
-    /// Reads a file. What it is, is told by its bytes.
-    ///
-    /// # Errors
-    /// What is wrong with the file as a whole, at the pointer "".
-    pub fn read(bytes: &[u8]) -> Result<Self, Violation> {
-        Self::read_up_to(bytes, MOST_ROWS)
-    }
-
-    /// The same with another number of rows at most.
-    ///
-    /// # Errors
-    /// As [`Self::read`].
-    pub fn read_up_to(bytes: &[u8], most: usize) -> Result<Self, Violation> {
-        let (mut header, mut rows) = (None, Vec::new());
-        let mut each = |row: SheetRow| {
-            match header {
-                None => header = Some((row.number, row.texts())),
-                Some(_) => rows.push(row),
-            }
-            Ok(())
-        };
-        let mut collector = Collector::new(Limits::of_rows(most), &mut each);
-        let format = Format::of(bytes)?;
-        match format {
-            // Whoever reads other people's archives may stumble over one; then it is the file that is damaged.
-            Format::Xlsx => catch_unwind(AssertUnwindSafe(|| xlsx::read(bytes, &mut collector)))
-                .unwrap_or_else(|_| Err(faults::damaged()))?,
-            Format::Csv => csv::read(&text_of(bytes)?, &mut collector)?,
-        }
-        let (header_row, header) = header.ok_or_else(faults::no_header)?;
-        Ok(Self {
-            format,
-            header,
-            header_row,
-            rows,
-        })
     }
 }
 
@@ -198,8 +128,6 @@ impl Limits {
 struct Collector<'a> {
     limits: Limits,
     each: &'a mut dyn FnMut(SheetRow) -> Result<(), Violation>,
-    /// Where the header stands, once it was handed on.
-    header_row: Option<u32>,
     row: (u32, Vec<(u32, Cell)>),
     rows: usize,
     cells: usize,
@@ -211,7 +139,6 @@ impl<'a> Collector<'a> {
         Self {
             limits,
             each,
-            header_row: None,
             row: (0, Vec::new()),
             rows: 0,
             cells: 0,
@@ -220,13 +147,13 @@ impl<'a> Collector<'a> {
     }
 
     /// Takes the text of a cell, unless it is blank. A row is that of the cell before, or one below.
-    fn take(&mut self, (row, column): (u32, u32), text: &str, is_formula: bool) -> Result<(), Violation> {
+    fn take(&mut self, (row, column): (u32, u32), text: &str, typed: Typed) -> Result<(), Violation> {
         // Counted first: one long text may stand in many cells, and even to see that it is blank takes its time.
         self.text += text.len();
         if self.text > self.limits.text {
             return Err(faults::too_much_text());
         }
-        if !is_formula && clean(text).is_empty() {
+        if typed != Typed::Formula && clean(text).is_empty() {
             return Ok(());
         }
         if column >= MOST_COLUMNS {
@@ -246,13 +173,7 @@ impl<'a> Collector<'a> {
             self.end_row()?;
             self.row.0 = row;
         }
-        self.row.1.push((
-            column,
-            match Cell::of(text) {
-                cell if is_formula => Cell::Formula(cell.text().to_owned()),
-                cell => cell,
-            },
-        ));
+        self.row.1.push((column, typed.showing(text)));
         Ok(())
     }
 
@@ -262,13 +183,10 @@ impl<'a> Collector<'a> {
         if cells.is_empty() {
             return Ok(());
         }
-        if self.header_row.is_none() {
-            self.header_row = Some(number);
-        } else {
-            self.rows += 1;
-            if self.rows > self.limits.rows {
-                return Err(faults::too_many_rows(self.limits.rows));
-            }
+        self.rows += 1;
+        // The header is one of the first; how many stand below it is seen when it is known.
+        if self.rows > self.limits.rows.saturating_add(HEADER_WITHIN) {
+            return Err(faults::too_many_rows(self.limits.rows));
         }
         (self.each)(SheetRow { number, cells })
     }

@@ -1,13 +1,14 @@
 //! A workbook is a zip. Before it is read it is unpacked once, whatever it says of its size, and looked through for what would become
 //! large in memory; what a table has no use for is left out. What was not looked at is not read.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{Cursor, Read, Write as _};
 
 use quick_xml::events::{BytesStart, Event};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
+use super::places::{Edits, Notes, Range};
 use super::{MOST_CELLS, MOST_SHEETS, MOST_UNPACKED, faults};
 use crate::domain::Violation;
 
@@ -42,12 +43,45 @@ const BESIDE: [&str; 12] = [
     "xl/printersettings/",
 ];
 
-/// The workbook with the parts that a table is made of, none of which would fill the memory.
-pub(super) fn checked(bytes: &[u8]) -> Result<Vec<u8>, Violation> {
+/// A workbook with the parts that a table is made of, none of which would fill the memory.
+pub(super) struct Package {
+    pub bytes: Vec<u8>,
+    notes: HashMap<String, Notes>,
+    /// The links of the sheets, in their order.
+    sheets: Vec<String>,
+    /// Where the workbook's links lead.
+    links: HashMap<String, String>,
+}
+
+impl Package {
+    /// What stands beside the cells of a sheet, by its place among the sheets.
+    pub fn notes(&self, sheet: usize) -> Notes {
+        let part = self.sheets.get(sheet).and_then(|link| self.links.get(link));
+        match part.and_then(|part| self.notes.get(part)) {
+            Some(notes) => notes.clone(),
+            // Which part it is cannot be told: it may be any.
+            None => self.notes.values().cloned().fold(Notes::default(), Notes::and),
+        }
+    }
+}
+
+/// Looks through a workbook.
+pub(super) fn checked(bytes: &[u8]) -> Result<Package, Violation> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|_| faults::damaged())?;
     if archive.len() > MOST_PARTS {
         return Err(faults::too_large_unpacked());
     }
+    let names = archive.file_names().filter_map(Result::ok);
+    let names: Vec<String> = names.map(|name| name.to_ascii_lowercase()).collect();
+    if let Some(what) = other_format(&names) {
+        return Err(faults::other_format(what));
+    }
+    let mut package = Package {
+        bytes: Vec::new(),
+        notes: HashMap::new(),
+        sheets: Vec::new(),
+        links: HashMap::new(),
+    };
     let mut kept = ZipWriter::new(Cursor::new(Vec::new()));
     let as_it_is = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
     let mut left = MOST_UNPACKED;
@@ -72,12 +106,44 @@ pub(super) fn checked(bytes: &[u8]) -> Result<Vec<u8>, Violation> {
             }
             continue;
         };
-        look_through(text)?;
+        let seen = look_through(text)?;
+        let plain = seen.edits.applied_to(text);
         kept.start_file(name, as_it_is).map_err(|_| faults::damaged())?;
-        kept.write_all(&content).map_err(|_| faults::damaged())?;
+        kept.write_all(plain.as_bytes()).map_err(|_| faults::damaged())?;
+        package.sheets.extend(seen.sheet_links);
+        if lower.ends_with("workbook.xml.rels") {
+            package.links.extend(seen.links);
+        }
+        if seen.notes != Notes::default() {
+            package.notes.insert(part_name(&lower).to_owned(), seen.notes);
+        }
     }
-    let kept = kept.finish().map_err(|_| faults::damaged())?;
-    Ok(kept.into_inner())
+    package.bytes = kept.finish().map_err(|_| faults::damaged())?.into_inner();
+    Ok(package)
+}
+
+/// What a zip is that is no workbook of ours, by its parts.
+fn other_format(names: &[String]) -> Option<(&'static str, &'static str)> {
+    let has = |part: &str| names.iter().any(|name| name == part);
+    if has("xl/workbook.bin") {
+        Some(("Excel 二进制工作簿（.xlsb）", "an Excel binary workbook (.xlsb)"))
+    } else if has("mimetype") && has("content.xml") {
+        Some((
+            "OpenDocument 文件（如 .ods）",
+            "an OpenDocument file, such as .ods",
+        ))
+    } else if has("word/document.xml") {
+        Some(("Word 文档", "a Word document"))
+    } else if has("ppt/presentation.xml") {
+        Some(("演示文稿", "a presentation"))
+    } else {
+        None
+    }
+}
+
+/// The name of a part as links name it.
+fn part_name(lower: &str) -> &str {
+    lower.trim_start_matches(['.', '/']).trim_start_matches("xl/")
 }
 
 /// The text in UTF-8, without control characters.
@@ -97,17 +163,26 @@ struct Seen {
     names: usize,
     texts: usize,
     tags: usize,
+    sheet_links: Vec<String>,
+    links: Vec<(String, String)>,
+    notes: Notes,
+    row: u32,
+    edits: Edits,
 }
 
 /// Refuses a part of which more would be made than a table needs. It is looked through by the parser that reads it afterwards.
-fn look_through(text: &str) -> Result<(), Violation> {
+fn look_through(text: &str) -> Result<Seen, Violation> {
     let mut reader = quick_xml::Reader::from_str(text);
     reader.config_mut().check_end_names = false;
     let mut seen = Seen::default();
     loop {
+        let begin = reader.buffer_position();
         match reader.read_event().map_err(|_| faults::damaged())? {
-            Event::Start(tag) | Event::Empty(tag) => seen.note(&tag)?,
-            Event::Eof => return Ok(()),
+            Event::Start(tag) | Event::Empty(tag) => {
+                seen.note(&tag)?;
+                seen.note_of_sheet(&tag, usize::try_from(begin).unwrap_or(usize::MAX))?;
+            }
+            Event::Eof => return Ok(seen),
             _ => {}
         }
     }
@@ -119,7 +194,9 @@ impl Seen {
         match tag.local_name().as_ref() {
             "sheet" => {
                 // Two that are one would be read twice.
-                let is_new = self.sheets.insert(attribute(tag, "id")?.unwrap_or_default());
+                let link = attribute(tag, "id")?.unwrap_or_default();
+                self.sheet_links.push(link.clone());
+                let is_new = self.sheets.insert(link);
                 if self.sheets.len() > MOST_SHEETS {
                     return Err(faults::too_many_sheets());
                 }
@@ -134,10 +211,12 @@ impl Seen {
                 }
                 let is_external = attribute(tag, "TargetMode")?.is_some_and(|mode| mode == "External");
                 let target = attribute(tag, "Target")?.unwrap_or_default().to_ascii_lowercase();
-                let target = target.trim_start_matches(['.', '/']).trim_start_matches("xl/");
+                let target = part_name(&target);
                 if !is_external && !self.targets.insert(target.to_owned()) {
                     return Err(faults::damaged());
                 }
+                let id = attribute(tag, "Id")?.unwrap_or_default();
+                self.links.push((id, target.to_owned()));
                 return Ok(());
             }
             "definedName" => count(&mut self.names, MOST_NAMES, faults::too_many_formats)?,
@@ -164,6 +243,39 @@ impl Seen {
         }
         if tag.len() > MOST_TAG_BYTES {
             return Err(faults::too_many_formats());
+        }
+        Ok(())
+    }
+}
+
+impl Seen {
+    /// Notes what stands beside the cells of a sheet, and what its reader would stumble over. The tag begins at `begin`.
+    fn note_of_sheet(&mut self, tag: &BytesStart<'_>, begin: usize) -> Result<(), Violation> {
+        let text: &str = tag;
+        match tag.local_name().as_ref() {
+            "row" => {
+                let number = attribute(tag, "r")?.and_then(|number| number.trim().parse().ok());
+                self.row = number.unwrap_or(self.row.saturating_add(1));
+                if text.contains("hidden")
+                    && attribute(tag, "hidden")?.is_some_and(|hidden| hidden != "0" && hidden != "false")
+                {
+                    self.notes.hidden.push(self.row);
+                }
+            }
+            "mergeCell" => {
+                let range = attribute(tag, "ref")?.as_deref().and_then(Range::parse);
+                self.notes.merged.push(range.ok_or_else(faults::damaged)?);
+            }
+            // Nobody needs to know how large a sheet says it is.
+            "dimension" => {
+                let range = attribute(tag, "ref")?;
+                if let Some(range) = range.filter(|range| Range::parse_cells(range).is_none()) {
+                    self.edits.replace(text, begin, &range, "A1");
+                }
+            }
+            // An error value is read as the text that it shows: new ones come with new spreadsheets.
+            "c" if text.contains("\"e\"") => self.edits.replace(text, begin, "t=\"e\"", "t=\"str\""),
+            _ => {}
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The register as a table: one row for each organization.
 
+mod aside;
 mod columns;
 mod read;
 mod show;
@@ -9,7 +10,7 @@ mod tests;
 use uuid::Uuid;
 
 pub use columns::{COLUMNS, DATA_SHEET, Field, NOTES, field_of};
-pub use read::{RegisterRow, Table, read};
+pub use read::{RegisterRow, Skipped, Table, open, read};
 pub use show::{Shown, cells, differing, shown_cell};
 
 use crate::domain::organization::Facts;
@@ -22,6 +23,8 @@ pub struct Record {
     pub id: Option<Uuid>,
     /// The code of the area it stands in.
     pub area: String,
+    /// How the area is called beside its code, if it is.
+    pub area_name: Option<String>,
     /// The organization above it.
     pub parent: Option<OrganizationId>,
     pub facts: Facts,

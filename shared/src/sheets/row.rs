@@ -6,16 +6,17 @@ use std::str::FromStr;
 use chrono::NaiveDate;
 use uuid::Uuid;
 
-use super::cell::{Cell, clean, half_width, shortened};
+use super::cell::{Cell, clean, half_width, is_error_value, shortened};
 use super::columns::{Choices, Layout};
-use super::dates::{read_day, read_precise};
+use super::dates::{is_cut_short, read_precise};
 use super::{MOST_CHARS, SheetRow};
 use crate::domain::Violation;
+use crate::domain::dates::Precision;
 use crate::domain::organization::PreciseDate;
 
 /// The cells of a row by column, and what is wrong with them so far.
 pub(super) struct RowReader<'a, F> {
-    cells: Vec<(F, &'a str)>,
+    cells: Vec<(F, &'a Cell)>,
     wrong: Vec<Violation>,
 }
 
@@ -27,44 +28,43 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
         let mut outside = false;
         for (column, cell) in &row.cells {
             match (layout.at(*column), cell) {
+                (None, _) if layout.says_nothing(*column) => {}
+                // Beside the table nobody typed it in.
+                (None, Cell::Formula(_)) => {}
                 (None, _) if outside => {}
                 (None, _) => {
                     outside = true;
                     wrong.push(no_column(*column));
                 }
                 (Some(field), _) if !is_taken(field) => {}
-                (Some(field), Cell::Text(text)) => cells.push((field, clean(text))),
                 (Some(field), Cell::Formula(_)) => wrong.push(formula(field)),
                 (Some(field), Cell::TooLong(text)) => wrong.push(too_long(field, text.chars().count())),
+                (Some(field), cell) => cells.push((field, cell)),
             }
         }
         Self { cells, wrong }
     }
 
-    /// The record, unless something is wrong with the row.
-    pub fn finish<T>(self, record: T) -> Result<T, Vec<Violation>> {
-        if self.wrong.is_empty() {
-            Ok(record)
-        } else {
-            Err(self.wrong)
-        }
+    /// Whatever is wrong with the row.
+    pub fn finish(self) -> Vec<Violation> {
+        self.wrong
     }
 
-    fn cell(&self, field: F) -> Option<&'a str> {
+    fn cell(&self, field: F) -> Option<&'a Cell> {
         self.cells
             .iter()
             .find(|(of, _)| *of == field)
-            .map(|(_, text)| *text)
+            .map(|(_, cell)| *cell)
     }
 
-    /// What the cell says, unless it is blank; what cannot be read is noted.
+    /// What the cell shows, unless it is blank, if it can be read; what cannot is noted.
     pub fn read<T>(
         &mut self,
         field: F,
         expected: (&str, &str),
         read: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        let text = self.cell(field)?;
+        let text = clean(self.cell(field)?.text());
         let value = read(text);
         if value.is_none() {
             self.wrong.push(wrong_value(field, text, expected));
@@ -72,15 +72,47 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
         value
     }
 
+    /// A text or a whole number as it was typed. What a spreadsheet made of something else is noted: nobody can tell from what.
+    fn typed(&mut self, field: F) -> Option<&'a str> {
+        let cell = self.cell(field)?;
+        let text = clean(cell.text());
+        let no_text = match cell {
+            Cell::Date(..) => Some(("日期", "a date")),
+            Cell::Truth(_) => Some(("是非值", "a truth value")),
+            Cell::Number(number) if !is_whole(number) => {
+                Some(("小数或过长的数字", "a fraction or too long a number"))
+            }
+            _ if is_error_value(text) => Some(("错误值", "an error value")),
+            _ => None,
+        };
+        match no_text {
+            Some(what) => {
+                self.wrong.push(not_a_text(field, text, what));
+                None
+            }
+            None => Some(text),
+        }
+    }
+
     /// A text, its line breaks as `\n`.
-    pub fn text(&self, field: F) -> Option<String> {
-        self.cell(field)
+    pub fn text(&mut self, field: F) -> Option<String> {
+        self.typed(field)
             .map(|text| text.replace("\r\n", "\n").replace('\r', "\n"))
     }
 
-    /// A code: full-width digits and letters are taken for what they mean.
-    pub fn code(&self, field: F) -> Option<String> {
-        self.cell(field).map(|text| half_width(text).to_uppercase())
+    /// A code: full-width digits and letters are taken for what they mean, and what keeps its zeros (`'01`, `="01"`) is no part of it.
+    pub fn code(&mut self, field: F) -> Option<String> {
+        let text = half_width(self.typed(field)?);
+        let bare = text
+            .strip_prefix("=\"")
+            .and_then(|text| text.strip_suffix('"'))
+            .unwrap_or(&text);
+        let code = clean(bare.trim_start_matches('\'')).to_uppercase();
+        if code.contains("E+") && code.parse::<f64>().is_ok() {
+            self.wrong.push(rounded(field, &code));
+            return None;
+        }
+        Some(code)
     }
 
     /// Notes that the cell is blank, unless something else was said of it.
@@ -104,10 +136,18 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
 
     /// One of a few words, as it is stored or as it is shown.
     pub fn word<T: FromStr>(&mut self, field: F, choices: Choices) -> Option<T> {
+        self.word_or(field, choices, &[])
+    }
+
+    /// The same, with other words that people use.
+    pub fn word_or<T: FromStr>(&mut self, field: F, choices: Choices, others: Choices) -> Option<T> {
         let shown: Vec<&str> = choices.iter().map(|(_, shown)| *shown).collect();
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         self.read(field, (&shown.join("、"), &words.join(", ")), |text| {
-            chosen(choices, text)?.parse().ok()
+            chosen(choices, text)
+                .or_else(|| chosen(others, text))?
+                .parse()
+                .ok()
         })
     }
 
@@ -119,7 +159,8 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
 
     pub fn day(&mut self, field: F) -> Option<NaiveDate> {
         let expected = ("日期，如 2022-03-01", "a date such as 2022-03-01");
-        self.read(field, expected, read_day)
+        let date = self.dated(field, expected, |date| date.precision == Precision::Day)?;
+        Some(date.on)
     }
 
     pub fn date(&mut self, field: F) -> Option<PreciseDate> {
@@ -127,8 +168,40 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
             "日期，如 2022-03-01、2022-03下旬或 2022-03",
             "a date such as 2022-03-01, 2022-03下旬 or 2022-03",
         );
-        self.read(field, expected, read_precise)
+        self.dated(field, expected, |_| true)
     }
+
+    /// A date as its cell shows it. A number is none: a spreadsheet shows 2022.10 and keeps 2022.1.
+    fn dated(
+        &mut self,
+        field: F,
+        expected: (&str, &str),
+        is_precise: impl Fn(&PreciseDate) -> bool,
+    ) -> Option<PreciseDate> {
+        let cell = self.cell(field)?;
+        let text = clean(cell.text());
+        let date = match cell {
+            Cell::Date(_, date) => *date,
+            Cell::Number(number) if number.len() != "20220301".len() || !is_whole(number) => None,
+            _ => read_precise(text),
+        }
+        .filter(is_precise);
+        if date.is_none() {
+            self.wrong.push(match cell {
+                Cell::Number(_) => number_as_date(field, text),
+                Cell::Date(_, None) => no_month(field, text),
+                _ if is_cut_short(text) => cut_short(field, text),
+                _ => wrong_value(field, text, expected),
+            });
+        }
+        date
+    }
+}
+
+/// Whether a number is whole, and so short that a spreadsheet keeps every digit.
+fn is_whole(number: &str) -> bool {
+    let digits = number.strip_prefix('-').unwrap_or(number);
+    digits.len() <= 15 && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The stored word of what a cell says.
@@ -150,6 +223,63 @@ fn wrong_value(field: impl Display, text: &str, (zh, en): (&str, &str)) -> Viola
         "wrong_value",
         format!("“{text}”无法识别；应为{zh}。"),
         format!("“{text}” cannot be read; expected {en}."),
+    )
+}
+
+fn not_a_text(field: impl Display, text: &str, (zh, en): (&str, &str)) -> Violation {
+    let text = shortened(text);
+    Violation::new(
+        pointer(field),
+        "wrong_value",
+        format!("“{text}”在表格中是{zh}，不是文字；请将单元格设为文本格式后重新填写。"),
+        format!(
+            "“{text}” is {en} in the spreadsheet, not a text. Format the cell as text and type it again."
+        ),
+    )
+}
+
+fn rounded(field: impl Display, text: &str) -> Violation {
+    Violation::new(
+        pointer(field),
+        "wrong_value",
+        format!("“{text}”是科学计数法，后面的数字已丢失；请将此列设为文本格式，重新填写完整的代码。"),
+        format!(
+            "“{text}” has lost its last digits. Format the column as text and type the whole code again."
+        ),
+    )
+}
+
+fn number_as_date(field: impl Display, text: &str) -> Violation {
+    let text = shortened(text);
+    Violation::new(
+        pointer(field),
+        "wrong_value",
+        format!("“{text}”在表格中是数字，不是日期；请将单元格设为文本格式，填写如 2022-03-01 或 2022-10。"),
+        format!(
+            "“{text}” is a number in the spreadsheet, not a date. Format the cell as text and write 2022-03-01 or 2022-10."
+        ),
+    )
+}
+
+fn no_month(field: impl Display, text: &str) -> Violation {
+    let text = shortened(text);
+    Violation::new(
+        pointer(field),
+        "wrong_value",
+        format!("“{text}”没有显示年份和月份；请将单元格设为文本格式，填写如 2022-03-01 或 2022-03。"),
+        format!(
+            "“{text}” shows no year with a month. Format the cell as text and write 2022-03-01 or 2022-03."
+        ),
+    )
+}
+
+fn cut_short(field: impl Display, text: &str) -> Violation {
+    let year: String = half_width(text).chars().take(4).collect();
+    Violation::new(
+        pointer(field),
+        "wrong_value",
+        format!("“{text}”可能是 1 月，也可能是 10 月；请写成 {year}-01 或 {year}-10。"),
+        format!("“{text}” may be January or October. Write {year}-01 or {year}-10."),
     )
 }
 

@@ -12,6 +12,10 @@ fn text(text: &str) -> Cell {
     Cell::Text(text.to_owned())
 }
 
+fn number(text: &str) -> Cell {
+    Cell::Number(text.to_owned())
+}
+
 fn read_text(bytes: &[u8]) -> Vec<(u32, Vec<(u32, Cell)>)> {
     let sheet = Sheet::read(bytes).unwrap();
     sheet
@@ -78,6 +82,8 @@ fn what_is_no_table_is_told_apart() {
         ),
         (b"%PDF-1.7".to_vec(), "unknown_format"),
         (b"{\"a\": 1}".to_vec(), "unknown_format"),
+        (b"[{\"a\": 1}]".to_vec(), "unknown_format"),
+        (b"<html>".to_vec(), "unknown_format"),
         (b"a\0b".to_vec(), "unknown_format"),
         (b"a,\xFF\xFF\n".to_vec(), "unknown_encoding"),
         (b"PK\x03\x04 no zip".to_vec(), "damaged_file"),
@@ -142,11 +148,62 @@ fn a_workbook_is_read_cell_by_cell() {
     assert_eq!(
         read_text(&bytes),
         [
-            (2, vec![(0, text("340304001001")), (1, text("2022-03-01"))]),
-            (4, vec![(0, text("TRUE")), (1, Cell::Formula("0".to_owned()))]),
-            (5, vec![(0, text("0.5")), (1, text("-x"))]),
+            (
+                2,
+                vec![
+                    (0, number("340304001001")),
+                    (1, Cell::Date("2022/3/1".to_owned(), read_precise("2022-03-01")))
+                ]
+            ),
+            (
+                4,
+                vec![
+                    (0, Cell::Truth("TRUE".to_owned())),
+                    (1, Cell::Formula("0".to_owned()))
+                ]
+            ),
+            (5, vec![(0, number("0.5")), (1, text("-x"))]),
         ]
     );
+}
+
+#[test]
+fn a_date_cell_is_what_its_format_shows() {
+    let at = ExcelDateTime::from_ymd(2022, 3, 15)
+        .unwrap()
+        .and_hms(8, 30, 0)
+        .unwrap();
+    let formats = [
+        ("yyyy\"年\"m\"月\"", "2022年3月", Some("2022-03")),
+        ("mmm\\-yy", "2022-03", Some("2022-03")),
+        ("yyyy\\-m", "2022-3", Some("2022-03")),
+        ("yyyy/m/d h:mm", "2022/3/15 8:30", Some("2022-03-15")),
+        ("dd/mm/yyyy", "2022-03-15", Some("2022-03-15")),
+        ("m\"月\"d\"日\"", "3月15日", None),
+        ("yyyy", "2022", None),
+        ("h:mm", "8:30", None),
+    ];
+    let bytes = workbook(|book| {
+        let sheet = book.worksheet_from_index(0).unwrap();
+        for (row, (format, ..)) in (1..).zip(&formats) {
+            let format = CellFormat::new().set_num_format(*format);
+            sheet.write_datetime_with_format(row, 0, &at, &format).unwrap();
+        }
+        // 2022年3月 and 3月15日, as a Chinese spreadsheet calls them.
+        for (row, index) in [(9, 57), (10, 58)] {
+            let format = CellFormat::new().set_num_format_index(index);
+            sheet.write_datetime_with_format(row, 0, &at, &format).unwrap();
+        }
+    });
+    let more = [("", "2022年3月", Some("2022-03")), ("", "3月15日", None)];
+    for ((row, cells), (format, shown, date)) in read_text(&bytes).iter().zip(formats.iter().chain(&more)) {
+        let date = date.map(|date| read_precise(date).unwrap());
+        assert_eq!(
+            *cells,
+            [(0, Cell::Date((*shown).to_owned(), date))],
+            "{row} {format}"
+        );
+    }
 }
 
 #[test]
@@ -206,6 +263,12 @@ fn dates_as_people_write_them() {
         ("2022-03-01", "2022-03-01", Precision::Day, "2022-03-01"),
         ("2022/3/1", "2022-03-01", Precision::Day, "2022-03-01"),
         ("2022.3.1", "2022-03-01", Precision::Day, "2022-03-01"),
+        ("2022-03-01 00:00:00", "2022-03-01", Precision::Day, "2022-03-01"),
+        ("2022/3/1 0:00", "2022-03-01", Precision::Day, "2022-03-01"),
+        ("20220301", "2022-03-01", Precision::Day, "2022-03-01"),
+        ("2022.10", "2022-10-01", Precision::Month, "2022-10"),
+        ("2022.01", "2022-01-01", Precision::Month, "2022-01"),
+        ("2022.2", "2022-02-01", Precision::Month, "2022-02"),
         (" ２０２２年３月１日", "2022-03-01", Precision::Day, "2022-03-01"),
         ("2022-03", "2022-03-01", Precision::Month, "2022-03"),
         ("2022年3月", "2022-03-01", Precision::Month, "2022-03"),
@@ -226,6 +289,12 @@ fn dates_as_people_write_them() {
         "",
         "2022",
         "2022-13-01",
+        "2022.1",
+        "２０２２.１",
+        "202203",
+        "20221301",
+        "2022-03-01 25:00",
+        "2022-03 0",
         "2022-02-30",
         "44621",
         "1-2-3",
@@ -264,7 +333,8 @@ fn cells_that_would_be_formulas_are_guarded_and_come_back() {
         assert_eq!(without_guard(written), cell);
     }
     assert_eq!(clean("\u{a0}\u{3000} 禹会区 \u{200b}\u{feff}"), "禹会区");
-    assert_eq!(half_width("３４０３０４－Ｐ０１"), "340304-P01");
+    assert_eq!(clean("\u{202a}禹会区\u{2060}\u{200e}"), "禹会区");
+    assert_eq!(half_width("３４０\u{200e}３０４－Ｐ０１"), "340304-P01");
 }
 
 /// What a register's text may hold: no control characters but line breaks.

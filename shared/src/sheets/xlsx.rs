@@ -1,30 +1,31 @@
 //! The one sheet of data of a workbook, cell by cell: never as a rectangle, which a single cell far off would make huge.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
-use calamine::{DataRef, Dimensions, Reader as _, SheetType, SheetVisible, Xlsx, XlsxError};
+use calamine::{DataRef, ExcelDateTime, Reader as _, Sheet, SheetType, SheetVisible, Style, Xlsx, XlsxError};
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 
+use super::cell::Typed;
+use super::dates::{bounded, read_precise, show_precise};
+use super::formats::NumberFormat;
+use super::places::Notes;
 use super::{Collector, HELP_SHEET, MOST_CELLS, SHEET_ROWS, clean, faults, package};
 use crate::domain::Violation;
+use crate::domain::dates::{Precision, interval};
 
 type Book<'a> = Xlsx<Cursor<&'a [u8]>>;
 
 /// Bytes of a text that is blank at most.
 const MOST_BLANK: usize = 100;
 
-/// Hands every row of the sheet to `rows`.
-pub(super) fn read(bytes: &[u8], rows: &mut Collector<'_>) -> Result<(), Violation> {
-    let bytes = package::checked(bytes)?;
-    let mut book: Book<'_> = Xlsx::new(Cursor::new(bytes.as_slice())).map_err(damaged)?;
-    let name = sheet_of_data(&mut book)?;
+/// Hands every row of the sheet to `rows`, and gives what stands beside its cells.
+pub(super) fn read(bytes: &[u8], rows: &mut Collector<'_>) -> Result<Notes, Violation> {
+    let package = package::checked(bytes)?;
+    let mut book: Book<'_> = Xlsx::new(Cursor::new(package.bytes.as_slice())).map_err(damaged)?;
+    let (place, name) = sheet_of_data(&mut book)?;
     read_rows(&mut book, &name, rows)?;
-    let header_row = rows.header_row.unwrap_or(0);
-    let merged = book.merge_cells_by_sheet_name(&name).map_err(damaged)?;
-    let touches_header = |range: &&Dimensions| range.start.0 < header_row && range.end.0 + 1 >= header_row;
-    match merged.iter().find(touches_header).or(merged.first()) {
-        Some(range) => Err(faults::merged_cells(&range_name(range), touches_header(&range))),
-        None => Ok(()),
-    }
+    Ok(package.notes(place))
 }
 
 fn damaged(_: XlsxError) -> Violation {
@@ -32,15 +33,16 @@ fn damaged(_: XlsxError) -> Violation {
 }
 
 /// The first sheet that can be seen. Nothing may stand on another, but for our explanation: it would be left out silently.
-fn sheet_of_data(book: &mut Book<'_>) -> Result<String, Violation> {
+fn sheet_of_data(book: &mut Book<'_>) -> Result<(usize, String), Violation> {
     let sheets = book.sheets_metadata().to_vec();
     let mut looks = MOST_CELLS;
     let mut data = None;
-    for sheet in sheets.iter().filter(|sheet| sheet.typ == SheetType::WorkSheet) {
+    let of_cells = |(_, sheet): &(usize, &Sheet)| sheet.typ == SheetType::WorkSheet;
+    for (place, sheet) in sheets.iter().enumerate().filter(of_cells) {
         let is_visible = sheet.visible == SheetVisible::Visible;
         match &data {
             None if is_visible && sheet.name == HELP_SHEET => return Err(faults::help_first()),
-            None if is_visible => data = Some(sheet.name.clone()),
+            None if is_visible => data = Some((place, sheet.name.clone())),
             _ if sheet.name == HELP_SHEET => {}
             _ if !has_content(book, &sheet.name, &mut looks)? => {}
             _ if is_visible => return Err(faults::several_sheets(&sheet.name)),
@@ -52,9 +54,10 @@ fn sheet_of_data(book: &mut Book<'_>) -> Result<String, Violation> {
 
 /// Whether anything stands on a sheet, at most so many `looks` at cells of all such sheets.
 fn has_content(book: &mut Book<'_>, sheet: &str, looks: &mut usize) -> Result<bool, Violation> {
+    let any = NumberFormat::default();
     let mut cells = book.worksheet_cells_reader(sheet).map_err(damaged)?;
     while let Some(cell) = cells.next_cell().map_err(damaged)? {
-        let text = shown(cell.get_value());
+        let (text, _) = shown(cell.get_value(), &any);
         // Nobody fills cells with so many spaces.
         if text.len() > MOST_BLANK || !clean(&text).is_empty() {
             return Ok(true);
@@ -65,56 +68,107 @@ fn has_content(book: &mut Book<'_>, sheet: &str, looks: &mut usize) -> Result<bo
 }
 
 fn read_rows(book: &mut Book<'_>, sheet: &str, rows: &mut Collector<'_>) -> Result<(), Violation> {
+    let mut formulas = formulas(book, sheet)?.into_iter().peekable();
     let mut cells = book.worksheet_cells_reader(sheet).map_err(damaged)?;
+    let formats: Vec<NumberFormat> = cells.styles().iter().map(format_of).collect();
+    let other = NumberFormat::default();
     let mut last = None;
-    while let Some(record) = cells.next_cell_with_formula_metadata().map_err(damaged)? {
-        let is_formula = record.formula.is_some();
-        if !is_formula && matches!(record.value, DataRef::Empty) {
+    while let Some((cell, style)) = cells.next_cell_with_style_id().map_err(damaged)? {
+        let at = cell.get_position();
+        let is_formula = formulas.next_if_eq(&at).is_some();
+        if !is_formula && matches!(cell.get_value(), DataRef::Empty) {
             continue;
         }
         // A spreadsheet writes rows and cells in order, each once, and has so many rows; nothing of ours stands in its last.
-        let place = (record.pos.0.saturating_add(1), record.pos.1);
+        let place = (at.0.saturating_add(1), at.1);
         if last.is_some_and(|last| place <= last) || place.0 >= SHEET_ROWS {
             return Err(faults::damaged());
         }
         last = Some(place);
-        rows.take(place, &shown(&record.value), is_formula)?;
+        let (text, typed) = shown(cell.get_value(), formats.get(style).unwrap_or(&other));
+        rows.take(place, &text, if is_formula { Typed::Formula } else { typed })?;
     }
     rows.end_row()
 }
 
-/// The value as text, dates as `2022-03-01`.
-fn shown<'a>(value: &'a DataRef<'_>) -> std::borrow::Cow<'a, str> {
+/// Where the formulas of a sheet stand, in the order of its cells.
+fn formulas(book: &mut Book<'_>, sheet: &str) -> Result<Vec<(u32, u32)>, Violation> {
+    let mut cells = book.worksheet_cells_reader(sheet).map_err(damaged)?;
+    let mut places = Vec::new();
+    while let Some(cell) = cells.next_cell_with_formula_metadata().map_err(damaged)? {
+        if cell.formula.is_some() {
+            if places.len() >= MOST_CELLS {
+                return Err(faults::too_many_cells());
+            }
+            places.push(cell.pos);
+        }
+    }
+    Ok(places)
+}
+
+fn format_of(style: &Style) -> NumberFormat {
+    style
+        .number_format
+        .as_ref()
+        .map(|format| NumberFormat::of(format.format_id, &format.format_code))
+        .unwrap_or_default()
+}
+
+/// What a cell shows, and what it is.
+fn shown<'a>(value: &'a DataRef<'_>, format: &NumberFormat) -> (Cow<'a, str>, Typed) {
     match value {
-        DataRef::String(text) | DataRef::DurationIso(text) => text.as_str().into(),
-        DataRef::SharedString(text) => (*text).into(),
-        DataRef::DateTimeIso(text) => text.split('T').next().unwrap_or_default().into(),
-        DataRef::Int(number) => number.to_string().into(),
-        DataRef::Float(number) => number.to_string().into(),
-        DataRef::Bool(yes) => (if *yes { "TRUE" } else { "FALSE" }).into(),
-        DataRef::DateTime(date) if date.is_datetime() && date.as_f64() >= 1.0 => {
-            let (year, month, day, ..) = date.to_ymd_hms_milli();
-            format!("{year:04}-{month:02}-{day:02}").into()
-        }
-        DataRef::DateTime(time) => time.as_f64().to_string().into(),
-        DataRef::Error(error) => error.to_string().into(),
-        DataRef::Empty => "".into(),
+        DataRef::String(text) | DataRef::DurationIso(text) => (text.as_str().into(), Typed::Text),
+        DataRef::SharedString(text) => ((*text).into(), Typed::Text),
+        DataRef::Int(number) => (number.to_string().into(), Typed::Number),
+        DataRef::Float(number) => (format.show_number(*number).into(), Typed::Number),
+        DataRef::Bool(yes) => ((if *yes { "TRUE" } else { "FALSE" }).into(), Typed::Truth),
+        DataRef::DateTime(date) => match moment(date) {
+            Some(moment) => shown_moment(moment, format),
+            None => (date.as_f64().to_string().into(), Typed::Date(None)),
+        },
+        DataRef::DateTimeIso(text) => match iso_moment(text) {
+            Some(moment) => shown_moment(moment, format),
+            None => (text.as_str().into(), Typed::Date(None)),
+        },
+        DataRef::Error(error) => (error.to_string().into(), Typed::Text),
+        DataRef::Empty => ("".into(), Typed::Text),
     }
 }
 
-fn range_name(range: &Dimensions) -> String {
-    let cell = |(row, column): (u32, u32)| format!("{}{}", column_name(column), u64::from(row) + 1);
-    format!("{}:{}", cell(range.start), cell(range.end))
+/// The moment that a number of days means, unless it is a span of time or before the first day.
+fn moment(date: &ExcelDateTime) -> Option<NaiveDateTime> {
+    if !date.is_datetime() || date.as_f64() < 1.0 {
+        return None;
+    }
+    let (year, month, day, hour, minute, second, _) = date.to_ymd_hms_milli();
+    NaiveDate::from_ymd_opt(year.into(), month.into(), day.into())?.and_hms_opt(
+        hour.into(),
+        minute.into(),
+        second.into(),
+    )
 }
 
-/// `A` to `Z`, then `AA`.
-fn column_name(mut column: u32) -> String {
-    let mut name = Vec::new();
-    loop {
-        name.push(char::from(b'A' + u8::try_from(column % 26).unwrap_or(0)));
-        match (column / 26).checked_sub(1) {
-            Some(next) => column = next,
-            None => return name.iter().rev().collect(),
-        }
-    }
+fn iso_moment(text: &str) -> Option<NaiveDateTime> {
+    let day = || {
+        text.parse()
+            .ok()
+            .map(|day: NaiveDate| day.and_time(NaiveTime::MIN))
+    };
+    text.trim_end_matches('Z').parse().ok().or_else(day)
+}
+
+/// A date to the day or month that its format shows. Where what it shows would not be read as that date again, it is shown in our form.
+fn shown_moment(moment: NaiveDateTime, format: &NumberFormat) -> (Cow<'static, str>, Typed) {
+    // One that is called a date by its type needs no format.
+    let precision = match format.precision() {
+        None if !format.is_of_time() => Some(Precision::Day),
+        precision => precision,
+    };
+    let date = precision.and_then(|precision| bounded(interval(moment.date(), precision).0, precision));
+    let text = format.show_moment(moment);
+    let text = match date {
+        Some(date) if read_precise(&text) != Some(date) => show_precise(date),
+        _ => text,
+    };
+    (text.into(), Typed::Date(date))
 }

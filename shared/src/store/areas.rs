@@ -18,8 +18,9 @@ pub use edition::{Edition, ReadyStep, registered_of, take_steps, try_steps};
 pub use end::{close, merge};
 pub use past::{Stood, ancestors_on, find_on, list_on, paths_ever, resolve};
 pub use read::{
-    ancestors, as_last_known, by_codes, by_id, by_ids, codes, contains_pattern, count, created_at, find,
-    find_anywhere, find_or_ancestor, last_change, list, names_on, newer_than, on_day, paths,
+    ancestors, as_last_known, by_codes, by_former_codes, by_id, by_ids, codes, contains_pattern, count,
+    created_at, find, find_anywhere, find_or_ancestor, last_change, list, names_on, newer_than, on_day,
+    paths,
 };
 pub use record::{NewArea, create, set_up};
 pub use segments::{first_days, refuse_days_before};

@@ -14,7 +14,7 @@ use qiaojian_shared::store::organizations::{self, Incoming, Judging, Verdict};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::import_reply::{ImportReply, ReplyAs, handed_back, refusal};
+use super::import_reply::{ImportReply, ReplyAs, SkippedRow, handed_back, refusal};
 use crate::app::App;
 use crate::attachment::Workbook;
 use crate::auth::{Caller, Principal, needs};
@@ -96,7 +96,7 @@ pub async fn import(
         if let Some(sheet) = sheet {
             return handed_back(sheet, import, verdicts, language).await;
         }
-        let told = ImportReply::of(&import.rows, &verdicts, (dry_run, partial), language);
+        let told = ImportReply::of(&import, &verdicts, (dry_run, partial), language);
         return Ok(HttpResponse::Ok().json(told));
     }
     let recorded = Arc::new(AtomicUsize::new(0));
@@ -120,12 +120,7 @@ pub async fn import(
                 .collect();
             organizations::record_all(recording, &new, import.today)?;
             counted.store(new.len(), Ordering::Relaxed);
-            Reply::plain(&ImportReply::of(
-                &import.rows,
-                verdicts,
-                (dry_run, partial),
-                language,
-            ))
+            Reply::plain(&ImportReply::of(&import, verdicts, (dry_run, partial), language))
         })
         .await?;
     if recorded.load(Ordering::Relaxed) >= LARGE {
@@ -136,8 +131,7 @@ pub async fn import(
 
 /// Reads a file. The sheet itself is only kept when it is handed back.
 fn read(bytes: &[u8], reply: ReplyAs) -> Result<(Option<Sheet>, Table), ApiError> {
-    let sheet = Sheet::read(bytes).map_err(|wrong| ApiError::invalid(vec![wrong]))?;
-    let table = register::read(&sheet).map_err(ApiError::invalid)?;
+    let (sheet, table) = register::open(bytes).map_err(ApiError::invalid)?;
     Ok(((reply == ReplyAs::File).then_some(sheet), table))
 }
 
@@ -146,6 +140,7 @@ pub(super) struct Import {
     caller: Arc<Principal>,
     pub(super) layout: qiaojian_shared::sheets::Layout<register::Field>,
     pub(super) rows: Vec<Incoming>,
+    pub(super) skipped: Vec<SkippedRow>,
     today: NaiveDate,
     _place: Place,
 }
@@ -153,17 +148,25 @@ pub(super) struct Import {
 impl Import {
     /// Gives every row that has none an id.
     fn new(app: &App, caller: Arc<Principal>, table: Table, place: Place) -> Result<Self, ApiError> {
-        let rows = table.rows.into_iter().map(|row| Incoming {
-            number: row.number,
-            content: row.record.and_then(|record| {
-                let id = id_or_new::<OrganizationId>(record.id, app.clock.as_ref(), app.entropy.as_ref());
-                id.map(|id| (id, record)).map_err(ApiError::into_violations)
-            }),
+        let id = |given| id_or_new::<OrganizationId>(given, app.clock.as_ref(), app.entropy.as_ref());
+        let rows = table.rows.into_iter().map(|row| {
+            let mut wrong = row.wrong;
+            let id = id(row.record.id).or_else(|error| {
+                wrong.extend(error.into_violations());
+                id(None)
+            });
+            Ok(Incoming {
+                number: row.number,
+                id: id?,
+                record: row.record,
+                wrong,
+            })
         });
         Ok(Self {
             caller,
             layout: table.layout,
-            rows: rows.collect(),
+            skipped: table.skipped.into_iter().map(SkippedRow::from).collect(),
+            rows: rows.collect::<Result<_, ApiError>>()?,
             today: app.today(),
             _place: place,
         })

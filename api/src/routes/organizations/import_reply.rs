@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use qiaojian_shared::domain::Violation;
-use qiaojian_shared::sheets::register::{COLUMNS, DATA_SHEET, Field, field_of};
+use qiaojian_shared::sheets::register::{COLUMNS, DATA_SHEET, Field, Skipped, field_of};
 use qiaojian_shared::sheets::{
     Column, CsvWriter, Format, MOST_KEPT_UNITS, Sheet, SheetStyle, WriteError, XlsxWriter,
 };
@@ -39,7 +39,7 @@ impl Default for ReplyAs {
 pub struct ImportReply {
     /// Whether nothing was done.
     dry_run: bool,
-    /// Rows of the file that are not blank, without the header.
+    /// Rows of the file that are not blank, without the header and what is skipped.
     rows: usize,
     /// Organizations that are recorded; in a dry run, that would be.
     recorded: usize,
@@ -51,6 +51,26 @@ pub struct ImportReply {
     errors: Vec<RowError>,
     /// How many more there are.
     more_errors: usize,
+    /// Lines that are none of the table: a title above the header, totals, signatures and remarks below it; 1,000 at most.
+    skipped: Vec<SkippedRow>,
+}
+
+/// A line that is not read.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SkippedRow {
+    /// As a spreadsheet counts, from 1.
+    row: u32,
+    /// How it begins.
+    text: String,
+}
+
+impl From<Skipped> for SkippedRow {
+    fn from(skipped: Skipped) -> Self {
+        Self {
+            row: skipped.number,
+            text: skipped.text,
+        }
+    }
 }
 
 /// One thing that is wrong with a row.
@@ -67,11 +87,12 @@ pub struct RowError {
 
 impl ImportReply {
     pub(super) fn of(
-        rows: &[Incoming],
+        import: &Import,
         verdicts: &[Verdict],
         (dry_run, partial): (bool, bool),
         language: Language,
     ) -> Self {
+        let rows = &import.rows;
         let count = |of: fn(&Verdict) -> bool| verdicts.iter().filter(|verdict| of(verdict)).count();
         let refused = count(|verdict| matches!(verdict, Verdict::Refused(_)));
         let recorded = if refused > 0 && !partial {
@@ -95,6 +116,7 @@ impl ImportReply {
             refused,
             errors: listed.collect(),
             more_errors: wrong(rows, verdicts).skip(MOST_LISTED).count(),
+            skipped: import.skipped.iter().take(MOST_LISTED).cloned().collect(),
         }
     }
 }

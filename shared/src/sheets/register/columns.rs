@@ -69,6 +69,12 @@ pub(super) const KINDS: Choices = &[
     (Kind::WorkSubStation.as_str(), "侨联工作分站"),
     (Kind::LiaisonPost.as_str(), "侨联工作联络员"),
 ];
+/// What kinds are called for short.
+pub(super) const SHORT_KINDS: Choices = &[
+    (Kind::WorkStation.as_str(), "工作站"),
+    (Kind::WorkSubStation.as_str(), "工作分站"),
+    (Kind::LiaisonPost.as_str(), "联络员"),
+];
 pub(super) const HOSTS: Choices = &[
     (Host::Area.as_str(), "地区"),
     (Host::Park.as_str(), "园区"),

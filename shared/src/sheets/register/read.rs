@@ -1,21 +1,26 @@
 //! A row of cells as an organization.
 
 use super::Record;
-use super::columns::{BASES, COLUMNS, Field, HOSTS, KINDS, POSTS, STATUSES, YES_NO};
+use super::aside::aside;
+use super::columns::{BASES, COLUMNS, Field, HOSTS, KINDS, POSTS, SHORT_KINDS, STATUSES, YES_NO};
 use crate::domain::Violation;
 use crate::domain::organization::{
     Basis, ChecklistItem, Facts, FiveHave, Host, Kind, Life, Reopening, StandingRules, Status,
 };
 use crate::sheets::row::{RowReader, chosen};
-use crate::sheets::{Layout, Sheet, clean, half_width, read_day, read_precise};
+use crate::sheets::{
+    Cell, Layout, MOST_ROWS, Sheet, SheetRow, clean, half_width, read_day, read_precise, shortened,
+};
 
 /// A row of the register.
 #[derive(Debug, Clone)]
 pub struct RegisterRow {
     /// As a spreadsheet counts, from 1.
     pub number: u32,
-    /// What it says, or all that cannot be read of it.
-    pub record: Result<Record, Vec<Violation>>,
+    /// What it says, as far as it can be read.
+    pub record: Record,
+    /// All that cannot be read of it.
+    pub wrong: Vec<Violation>,
 }
 
 /// The register, read from a file.
@@ -23,6 +28,36 @@ pub struct RegisterRow {
 pub struct Table {
     pub layout: Layout<Field>,
     pub rows: Vec<RegisterRow>,
+    pub skipped: Vec<Skipped>,
+}
+
+/// A line that is none of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// As a spreadsheet counts, from 1.
+    pub number: u32,
+    /// How it begins.
+    pub text: String,
+}
+
+impl Skipped {
+    fn of(row: &SheetRow) -> Self {
+        let text = row.cells.first().map_or("", |(_, cell)| clean(cell.text()));
+        Self {
+            number: row.number,
+            text: shortened(text),
+        }
+    }
+}
+
+/// Reads a file as the register.
+///
+/// # Errors
+/// What is wrong with the file as a whole, or everything that is wrong with its header.
+pub fn open(bytes: &[u8]) -> Result<(Sheet, Table), Vec<Violation>> {
+    let (sheet, layout) = Sheet::with_columns(bytes, MOST_ROWS, COLUMNS, aside)?;
+    let table = rows(&sheet, layout);
+    Ok((sheet, table))
 }
 
 /// Reads a sheet as the register.
@@ -30,35 +65,62 @@ pub struct Table {
 /// # Errors
 /// Everything that is wrong with the header.
 pub fn read(sheet: &Sheet) -> Result<Table, Vec<Violation>> {
-    let layout = Layout::of(&sheet.header, COLUMNS)?;
-    let rows = sheet.rows.iter().map(|row| RegisterRow {
-        number: row.number,
-        record: record(RowReader::of(&layout, row, |field| !is_shown_only(field))),
-    });
-    Ok(Table {
-        rows: rows.collect(),
-        layout,
-    })
+    Ok(rows(sheet, Layout::of(&sheet.header, COLUMNS)?))
 }
 
-fn record(mut row: RowReader<'_, Field>) -> Result<Record, Vec<Violation>> {
+fn rows(sheet: &Sheet, layout: Layout<Field>) -> Table {
+    let rows = sheet.rows.iter().map(|row| {
+        let reader = RowReader::of(&layout, row, |field| !is_shown_only(field));
+        let area_name = shown_text(&layout, row, Field::AreaName);
+        let (record, wrong) = record(reader, area_name);
+        RegisterRow {
+            number: row.number,
+            record,
+            wrong,
+        }
+    });
+    Table {
+        rows: rows.collect(),
+        skipped: sheet
+            .above
+            .iter()
+            .chain(&sheet.skipped)
+            .map(Skipped::of)
+            .collect(),
+        layout,
+    }
+}
+
+/// What somebody typed into a column that is for reading.
+fn shown_text(layout: &Layout<Field>, row: &SheetRow, field: Field) -> Option<String> {
+    let of_field = |(column, _): &&(u32, Cell)| layout.at(*column) == Some(field);
+    match row.cells.iter().find(of_field) {
+        Some((_, Cell::Text(text))) => Some(clean(text).to_owned()),
+        _ => None,
+    }
+}
+
+fn record(mut row: RowReader<'_, Field>, area_name: Option<String>) -> (Record, Vec<Violation>) {
     let record = Record {
         id: row.id(Field::Id),
         area: row.code(Field::Area).unwrap_or_default(),
+        area_name,
         parent: row.id(Field::Parent).map(Into::into),
         facts: facts(&mut row),
     };
     for field in [Field::Area, Field::Kind, Field::Name] {
         row.require(field);
     }
-    row.finish(record)
+    (record, row.finish())
 }
 
 /// What is missing or wrong is noted, and then nothing is taken of the row.
 fn facts(row: &mut RowReader<'_, Field>) -> Facts {
     Facts {
         host: row.word(Field::Host, HOSTS).unwrap_or(Host::Area),
-        kind: row.word(Field::Kind, KINDS).unwrap_or(Kind::Federation),
+        kind: row
+            .word_or(Field::Kind, KINDS, SHORT_KINDS)
+            .unwrap_or(Kind::Federation),
         name: row.text(Field::Name).unwrap_or_default(),
         life: Life {
             status: row.word(Field::Status, STATUSES).unwrap_or(Status::Preparing),

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use zip::write::SimpleFileOptions;
 
-use super::{fault, read_text};
+use super::{Cell, Sheet, fault, read_text, text};
 
 /// A zip of these parts.
 fn zip(parts: &[(&str, &[u8])]) -> Vec<u8> {
@@ -38,7 +38,15 @@ fn a_zip_bomb_is_refused_before_it_is_kept() {
         fault(&zip(&[("xl/sharedStrings.xml", claim)])),
         "unpacks_too_large"
     );
-    assert_eq!(fault(&zip(&[("word/document.xml", b"<a/>")])), "damaged_file");
+    for part in ["word/document.xml", "xl/workbook.bin"] {
+        assert_eq!(fault(&zip(&[(part, b"<a/>")])), "unknown_format");
+    }
+    let ods = zip(&[
+        ("mimetype", b"application/vnd.oasis.opendocument.spreadsheet"),
+        ("content.xml", b"<a/>"),
+    ]);
+    assert!(Sheet::read(&ods).unwrap_err().en.contains(".ods"));
+    assert_eq!(fault(&zip(&[("other.xml", b"<a/>")])), "damaged_file");
 }
 
 /// A workbook of one sheet written part by part, with its sheet, its texts and what else the workbook names.
@@ -129,4 +137,44 @@ fn few_bytes_never_become_much() {
         assert!(bomb.len() < 20_000, "{code}: {}", bomb.len());
         assert_eq!(fault(&bomb), code);
     }
+}
+
+#[test]
+fn what_other_programs_write_is_not_damaged() {
+    let sheet = "<row r=\"1\"><c r=\"A1\" t=\"inlineStr\"><is><t>a</t></is></c></row>\
+        <row r=\"2\"><c r=\"A2\" t=\"e\"><v>#SPILL!</v></c><c r=\"B2\" s=\"0\" t=\"e\"><v>#N/A</v></c></row>\
+        <row><c t=\"e\"><f>B1</f><v>#BUSY!</v></c></row>";
+    let with = |before: &str, after: &str| {
+        let mut parts = by_hand(sheet, "", "");
+        let part = String::from_utf8(parts[4].1.clone()).unwrap();
+        let part = part
+            .replace("<sheetData>", &format!("{before}<sheetData>"))
+            .replace("</sheetData>", &format!("</sheetData>{after}"));
+        parts[4].1 = part.into_bytes();
+        zipped(&parts)
+    };
+    let expected = [
+        (2, vec![(0, text("#SPILL!")), (1, text("#N/A"))]),
+        (3, vec![(0, Cell::Formula("#BUSY!".to_owned()))]),
+    ];
+    for dimension in [
+        "",
+        "<dimension ref=\"1:4\"/>",
+        "<dimension ref=\"A:B\"></dimension>",
+        "<dimension ref=\"B2:A1\"/>",
+        "<dimension ref=\"\"/>",
+        "<sheetPr/><dimension ref=\"A1:B3\"/>",
+    ] {
+        assert_eq!(read_text(&with(dimension, "")), expected, "{dimension}");
+    }
+    let merged = |range: &str| {
+        with(
+            "",
+            &format!("<mergeCells><mergeCell ref=\"{range}\"/></mergeCells>"),
+        )
+    };
+    assert_eq!(fault(&merged("A:C")), "merged_header");
+    assert_eq!(fault(&merged("2:3")), "merged_cells");
+    assert_eq!(read_text(&merged("A9:C12")), expected, "of nothing");
+    assert_eq!(fault(&merged("nowhere")), "damaged_file");
 }

@@ -72,6 +72,45 @@ pub fn by_codes<'a>(
         .collect())
 }
 
+/// Under each of these codes the areas of `visible` that once had it, as they are now.
+///
+/// # Errors
+/// The database's.
+pub fn by_former_codes<'a>(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    codes: impl IntoIterator<Item = &'a str>,
+) -> QueryResult<HashMap<String, Vec<AreaVersion>>> {
+    let codes: BTreeSet<&str> = codes.into_iter().collect();
+    if codes.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let had: Vec<(String, AreaId)> = area_versions::table
+        .filter(area_versions::superseded_seq.is_null())
+        .filter(area_versions::valid_to.is_not_null())
+        .filter(area_versions::code.eq_any(codes))
+        .select((area_versions::code, area_versions::area_id))
+        .load(conn)?;
+    let ids: BTreeSet<AreaId> = had.iter().map(|(_, id)| *id).collect();
+    let now: Vec<AreaVersion> = heads()
+        .filter(area_versions::area_id.eq_any(ids))
+        .filter(area_versions::ended.eq(false))
+        .select(AreaVersion::as_select())
+        .load(conn)?;
+    let mut found: HashMap<String, Vec<AreaVersion>> = HashMap::new();
+    for area in now.into_iter().filter(|area| visible.contains(&area.path)) {
+        let codes: BTreeSet<&String> = had
+            .iter()
+            .filter(|(_, id)| *id == area.area_id)
+            .map(|(code, _)| code)
+            .collect();
+        for code in codes {
+            found.entry(code.clone()).or_default().push(area.clone());
+        }
+    }
+    Ok(found)
+}
+
 /// The areas above `area`, from the province down, as they are now.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 //! written at one place in the ledger.
 
 mod lookup;
+mod refusals;
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,24 +10,25 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use lookup::Register;
+use refusals::{differs, id_twice, other_name, parent_refused, twice, unknown_code};
 
 use super::OrganizationInArea;
 use super::batch::{exists, id_taken};
 use super::lives::{TOGETHER, audit_all, insert};
-use super::write::{NewOrganization, refuse_unfit, unknown_parent, version_rows};
+use super::write::{NewOrganization, own_parent, unfit, unknown_parent, version_rows};
 use crate::db::AnyConnection;
 use crate::db::dialect::{forget_plans, on_either};
 use crate::db::schema::organizations;
 use crate::digest::digest_of;
 use crate::domain::Violation;
-use crate::domain::area::{not_there_yet, unknown_area};
+use crate::domain::area::not_there_yet;
 use crate::domain::organization::{Facts, Host, Kind, Verification, later_status};
 use crate::ids::{AreaId, OrganizationId};
-use crate::sheets::register::{Field, Record, Shown, cells, differing, shown_cell};
-use crate::sheets::{Layout, shortened};
+use crate::sheets::Layout;
+use crate::sheets::register::{Field, Record, Shown, cells, differing, field_of, shown_cell};
+use crate::store::StoreResult;
 use crate::store::areas::{AreaVersion, Subtree};
 use crate::store::ledger::Recording;
-use crate::store::{StoreError, StoreResult};
 
 /// Rows that are looked up together.
 const CHUNK: usize = 1000;
@@ -36,8 +38,17 @@ const CHUNK: usize = 1000;
 pub struct Incoming {
     /// As a spreadsheet counts.
     pub number: u32,
-    /// What it says, or what cannot be read of it.
-    pub content: Result<(OrganizationId, Record), Vec<Violation>>,
+    pub id: OrganizationId,
+    /// What it says, as far as it can be read.
+    pub record: Record,
+    /// What cannot be read of it.
+    pub wrong: Vec<Violation>,
+}
+
+impl Incoming {
+    fn is_readable(&self) -> bool {
+        self.wrong.is_empty()
+    }
 }
 
 /// What becomes of a row.
@@ -75,85 +86,117 @@ pub fn judge_rows(
     for chunk in rows.chunks(CHUNK) {
         let register = Register::load(conn, judging, chunk)?;
         for row in chunk {
-            verdicts.push(match &row.content {
-                Err(wrong) => Verdict::Refused(wrong.clone()),
-                Ok((id, record)) => judge(judging, &register, &mut file, (row.number, *id, record))
-                    .map_or_else(refused, Ok)?,
-            });
+            verdicts.push(judge(judging, &register, &mut file, row)?);
         }
     }
     settle(&file, rows, &mut verdicts);
     Ok(verdicts)
 }
 
-fn refused(error: StoreError) -> StoreResult<Verdict> {
-    match error {
-        StoreError::Invalid(wrong) => Ok(Verdict::Refused(wrong)),
-        other => Err(other),
-    }
-}
-
+/// What becomes of a row, with all that is wrong with it: also of one that cannot be read whole, as far as it can.
 fn judge(
     judging: &Judging<'_>,
     register: &Register,
     file: &mut InFile,
-    (number, id, record): (u32, OrganizationId, &Record),
+    row: &Incoming,
 ) -> StoreResult<Verdict> {
-    if let Some(other) = file.numbers.insert(id, number) {
-        return Err(id_twice(other).into());
+    let (id, record) = (row.id, &row.record);
+    if row.is_readable()
+        && let Some(other) = file.numbers.insert(id, row.number)
+    {
+        return Ok(Verdict::Refused(vec![id_twice(other)]));
     }
+    let mut wrong = row.wrong.clone();
     if register.known.contains(&id) {
-        return match register.registered.get(&id) {
-            Some(found) => compare(judging.layout, record, found),
+        match register.registered.get(&id) {
+            Some(found) if row.is_readable() => compare(judging.layout, record, found, &mut wrong)?,
+            Some(_) => {}
             // Voided, or out of sight.
-            None => Err(id_taken().into()),
-        };
+            None => wrong.push(id_taken()),
+        }
+        return Ok(if wrong.is_empty() {
+            Verdict::Unchanged
+        } else {
+            Verdict::Refused(wrong)
+        });
     }
-    if let Some(violation) = later_status(record.facts.life.status) {
-        return Err(violation.into());
+    let area = register.areas.get(&record.area);
+    match area {
+        Some(area) => {
+            let shown = record.area_name.as_deref();
+            wrong.extend(shown.and_then(|shown| other_name(shown, area)));
+            wrong.extend(unfit_in(judging, register, row, area));
+        }
+        // A blank code was told.
+        None if record.area.is_empty() => {}
+        None => {
+            let today = register.former.get(&record.area).map_or(&[][..], Vec::as_slice);
+            wrong.push(unknown_code(&record.area, today));
+        }
     }
-    let area = register
-        .areas
-        .get(&record.area)
-        .ok_or_else(|| unknown_area("/area"))?;
-    refuse_unfit(&record.facts, area, judging.today)?;
+    match record.parent {
+        Some(parent) if parent == id => wrong.push(own_parent()),
+        Some(parent) if !register.parents.contains(&parent) && !file.waits_for(row, parent) => {
+            wrong.push(unknown_parent());
+        }
+        _ => {}
+    }
+    match area {
+        Some(area) if wrong.is_empty() => Ok(Verdict::New(Box::new(NewOrganization {
+            id,
+            digest: digest_of(&cells(record, Shown::default()).collect::<Vec<_>>())?,
+            area: area.clone(),
+            parent: record.parent,
+            facts: record.facts.clone(),
+            verification: (judging.verification)(area),
+        }))),
+        _ => Ok(Verdict::Refused(wrong)),
+    }
+}
+
+/// What keeps a new organization from standing in this area, as far as its row can be read.
+fn unfit_in(
+    judging: &Judging<'_>,
+    register: &Register,
+    row: &Incoming,
+    area: &AreaVersion,
+) -> Vec<Violation> {
+    let facts = &row.record.facts;
+    let unread: HashSet<String> = row.wrong.iter().map(|wrong| field_of(&wrong.pointer)).collect();
+    // Of what it is and how it stands depends what else it needs.
+    let decisive = [Field::Kind, Field::Host, Field::Status, Field::Basis];
+    if decisive.iter().any(|field| unread.contains(field.as_str())) {
+        return Vec::new();
+    }
+    if let Some(violation) = later_status(facts.life.status) {
+        return vec![violation];
+    }
+    let mut wrong = unfit(facts, area, judging.today);
+    wrong.retain(|violation| !unread.contains(&field_of(&violation.pointer)));
     if let (Some(day), Some(since)) = (
-        record.facts.life.first_day(judging.today),
+        facts.life.first_day(judging.today),
         register.since.get(&area.area_id),
     ) && day < *since
     {
-        return Err(not_there_yet("/area", *since).into());
+        wrong.push(not_there_yet("/area", *since));
     }
-    match record.parent {
-        Some(parent) if parent == id => return Err(super::write::own_parent().into()),
-        Some(parent) if !register.parents.contains(&parent) => file.waits_for(id, parent)?,
-        _ => {}
+    if place_of(area, facts).is_some_and(|place| register.taken.contains(&place)) {
+        wrong.push(exists());
     }
-    if place_of(area, &record.facts).is_some_and(|place| register.taken.contains(&place)) {
-        return Err(exists().into());
-    }
-    Ok(Verdict::New(Box::new(NewOrganization {
-        id,
-        digest: digest_of(&cells(record, Shown::default()).collect::<Vec<_>>())?,
-        area: area.clone(),
-        parent: record.parent,
-        facts: record.facts.clone(),
-        verification: (judging.verification)(area),
-    })))
+    wrong
 }
 
 /// A row whose id is registered changes nothing: it says what is known, or is refused.
-fn compare(layout: &Layout<Field>, record: &Record, found: &OrganizationInArea) -> StoreResult<Verdict> {
+fn compare(
+    layout: &Layout<Field>,
+    record: &Record,
+    found: &OrganizationInArea,
+    wrong: &mut Vec<Violation>,
+) -> StoreResult<()> {
     let known = record_of(found)?;
-    let wrong: Vec<Violation> = differing(layout, record, &known)
-        .into_iter()
-        .map(|field| differs(field, &shown_cell(&known, field)))
-        .collect();
-    if wrong.is_empty() {
-        Ok(Verdict::Unchanged)
-    } else {
-        Err(StoreError::Invalid(wrong))
-    }
+    let fields = differing(layout, record, &known).into_iter();
+    wrong.extend(fields.map(|field| differs(field, &shown_cell(&known, field))));
+    Ok(())
 }
 
 /// An organization as a row of the table.
@@ -165,6 +208,7 @@ pub fn record_of(found: &OrganizationInArea) -> Result<Record, serde_json::Error
     Ok(Record {
         id: Some(row.organization_id.0),
         area: found.area_code.clone(),
+        area_name: None,
         parent: row.parent_id,
         facts: row.facts()?,
     })
@@ -188,23 +232,23 @@ struct InFile {
 
 impl InFile {
     fn of(rows: &[Incoming]) -> Self {
-        let contents = rows.iter().filter_map(|row| row.content.as_ref().ok());
+        let named = rows
+            .iter()
+            .filter(|row| row.is_readable() && row.record.id.is_some());
         Self {
-            ids: contents
-                .filter(|(_, record)| record.id.is_some())
-                .map(|(id, _)| *id)
-                .collect(),
+            ids: named.map(|row| row.id).collect(),
             numbers: HashMap::new(),
             waiting: HashMap::new(),
         }
     }
 
-    fn waits_for(&mut self, id: OrganizationId, parent: OrganizationId) -> StoreResult<()> {
-        if !self.ids.contains(&parent) {
-            return Err(unknown_parent().into());
+    /// Whether another row has to record the superior first.
+    fn waits_for(&mut self, row: &Incoming, parent: OrganizationId) -> bool {
+        let is_there = self.ids.contains(&parent);
+        if is_there && row.is_readable() {
+            self.waiting.insert(row.id, parent);
         }
-        self.waiting.insert(id, parent);
-        Ok(())
+        is_there
     }
 }
 
@@ -287,45 +331,4 @@ pub fn record_all(
         audit_all(recording, "create", &made)?;
     }
     Ok(())
-}
-
-fn id_twice(other: u32) -> Violation {
-    Violation::new(
-        "/id",
-        "id_taken",
-        format!("与第 {other} 行的编号相同。"),
-        format!("Row {other} has this id."),
-    )
-}
-
-fn twice(other: u32) -> Violation {
-    Violation::new(
-        "/kind",
-        "organization_twice",
-        format!("与第 {other} 行的地区和类别相同；一个地区同类组织只能有一个。"),
-        format!("Row {other} has this area and kind. An area has one organization of a kind."),
-    )
-}
-
-fn parent_refused() -> Violation {
-    Violation::new(
-        "/parent",
-        "unknown_parent",
-        "上级组织在本表中，但其所在行不能登记，或上下级互相循环。",
-        "The superior is in this file, but its row cannot be recorded, or the rows stand above each other in a circle.",
-    )
-}
-
-fn differs(field: Field, known: &str) -> Violation {
-    let known = if known.is_empty() {
-        "—".to_owned()
-    } else {
-        shortened(known)
-    };
-    Violation::new(
-        format!("/{}", field.as_str().replace('.', "/")),
-        "differs",
-        format!("与已登记的内容（{known}）不同；请改用更正（PATCH）或变更操作。"),
-        format!("It is registered otherwise ({known}). Correct it by PATCH, or change it by a verb."),
-    )
 }

@@ -327,11 +327,17 @@ pub(super) fn find_at(
     Ok(found)
 }
 
-pub(super) fn refuse_unfit(facts: &Facts, area: &AreaVersion, today: NaiveDate) -> StoreResult<()> {
+/// What keeps such an organization from standing in this area.
+pub(super) fn unfit(facts: &Facts, area: &AreaVersion, today: NaiveDate) -> Vec<Violation> {
     let mut violations = facts.violations(area.level, today);
     if area.kind != AreaKind::Administrative {
         violations.push(in_divisions_only());
     }
+    violations
+}
+
+pub(super) fn refuse_unfit(facts: &Facts, area: &AreaVersion, today: NaiveDate) -> StoreResult<()> {
+    let violations = unfit(facts, area, today);
     if violations.is_empty() {
         Ok(())
     } else {

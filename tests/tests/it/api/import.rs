@@ -148,6 +148,7 @@ fn a_dry_run_and_a_real_run_say_the_same_of_every_row() {
         county.post("/v1/organizations", &there).await.expect(201);
         let expected = [
             "3 name missing_field",
+            "3 kind kind_not_at_level",
             "4 area unknown_area",
             "5 area unknown_area",
             "6 status status_not_allowed",
@@ -161,6 +162,7 @@ fn a_dry_run_and_a_real_run_say_the_same_of_every_row() {
             "13 five_have.team date_in_future",
             "14 reopenings dates_out_of_order",
             "15 established_on wrong_value",
+            "15 id bad_parameter",
         ];
         let tried = send(&county, "?dry_run=true", WRONG).await.expect(200).json();
         assert_eq!(
@@ -170,11 +172,13 @@ fn a_dry_run_and_a_real_run_say_the_same_of_every_row() {
         let refused = send(&county, "", WRONG).await.expect(422).json();
         assert_eq!(errors(&refused), expected);
         assert_eq!(all(&county).await.len(), 1, "nothing is half done");
-        let elsewhere: Vec<&Value> = tried["errors"].as_array().unwrap()[1..3].iter().collect();
-        assert_eq!(
-            elsewhere[0]["detail"], elsewhere[1]["detail"],
-            "whether it exists is not told"
-        );
+        let elsewhere = ["340322", "999999"].map(|code| {
+            let told = tried["errors"].as_array().unwrap().iter();
+            let mut told = told.filter_map(|error| error["detail"].as_str());
+            let detail = told.find(|detail| detail.contains(code)).unwrap();
+            detail.replace(code, "")
+        });
+        assert_eq!(elsewhere[0], elsewhere[1], "whether it exists is not told");
 
         let tried = send(&county, "?dry_run=true&partial=true", WRONG)
             .await
@@ -231,6 +235,53 @@ fn a_file_is_handed_back_with_what_is_wrong_and_can_be_sent_again() {
         send(&county, "?reply=file", file).await.expect(400);
         send(&county, "?reply=paper", file).await.expect(400);
         send(&county, "?dryrun=true", file).await.expect(400);
+    });
+}
+
+#[test]
+fn a_code_that_is_no_areas_is_told_and_a_name_beside_it_has_to_fit() {
+    with_api(async |api| {
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        let renamed = json!({"code": "340304003", "on": "2022-03-01", "reason": "新编代码"});
+        office
+            .post("/v1/areas/340304002/rename", &renamed)
+            .await
+            .expect(200);
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let file = "地区代码,地区名称,类别,名称,状态,成立日期,上级组织编号\n\
+            340304002,张公山街道,侨联,甲,,,\n\
+            340304003,禹会区 张公山街道办事处,侨联,乙,,,\n\
+            340304001,张公山街道,工作站,丙,已成立,2022-13,0190a000-0000-7000-8000-00000000ffff\n\
+            34030499,大庆街道,侨联,,,昨天,\n\
+            340304001001,燕山社区居民委员会,联络员,丁,,,\n\
+            340304001002,大庆社区,工作分站,戊,,,\n";
+        let tried = send(&county, "?dry_run=true", file).await.expect(200);
+        assert_eq!(
+            errors(&tried.json()),
+            [
+                "2 area unknown_area",
+                "4 established_on wrong_value",
+                "4 area_name other_area",
+                "4 parent unknown_parent",
+                "5 established_on wrong_value",
+                "5 name missing_field",
+                "5 area unknown_area",
+            ],
+            "all of a row at once"
+        );
+        for told in [
+            "“340304002”已不再使用，现为 340304003 张公山街道",
+            "“34030499”",
+            "340304001 是“大庆街道”",
+        ] {
+            assert!(tried.text.contains(told), "{told}: {}", tried.text);
+        }
+        // Who does not see the area is not told where it went.
+        let village = api.caller("340304001001", Role::VillageReporter).await;
+        let tried = send(&village, "?dry_run=true", file).await.expect(200).text;
+        assert!(!tried.contains("340304003 张公山街道"), "{tried}");
+        let done = send(&county, "?partial=true", file).await.expect(200).json();
+        assert_eq!(counts(&done), [6, 3, 0, 3]);
     });
 }
 

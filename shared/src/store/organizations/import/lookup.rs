@@ -19,6 +19,8 @@ use crate::store::organizations::{OrganizationInArea, by_ids};
 /// What is registered around some rows.
 pub(super) struct Register {
     pub areas: HashMap<String, AreaVersion>,
+    /// Under a code that none has now, the areas that had it.
+    pub former: HashMap<String, Vec<AreaVersion>>,
     /// Since when areas are there, of those that are newer than a row needs.
     pub since: HashMap<AreaId, NaiveDate>,
     /// Ids that are in use.
@@ -33,10 +35,7 @@ pub(super) struct Register {
 
 impl Register {
     pub fn load(conn: &mut AnyConnection, judging: &Judging<'_>, rows: &[Incoming]) -> StoreResult<Self> {
-        let records: Vec<&Record> = rows
-            .iter()
-            .filter_map(|row| row.content.as_ref().ok().map(|(_, record)| record))
-            .collect();
+        let records: Vec<&Record> = rows.iter().map(|row| &row.record).collect();
         // An id that we have just made is in no row yet.
         let ids: Vec<OrganizationId> = records
             .iter()
@@ -49,6 +48,9 @@ impl Register {
         let registered = by_ids(conn, judging.visible, &known)?;
         let codes = records.iter().map(|record| record.area.as_str());
         let areas = areas::by_codes(conn, judging.visible, codes)?;
+        let gone = records.iter().map(|record| record.area.as_str());
+        let gone = gone.filter(|code| !code.is_empty() && !areas.contains_key(*code));
+        let former = areas::by_former_codes(conn, judging.visible, gone)?;
         let taken = taken_places(conn, areas.values().map(|area| area.area_id))?;
         Ok(Self {
             since: since(conn, &areas, &records, judging.today)?,
@@ -59,6 +61,7 @@ impl Register {
                 .map(|found| (found.organization.organization_id, found))
                 .collect(),
             areas,
+            former,
             taken: taken.into_iter().collect(),
         })
     }
