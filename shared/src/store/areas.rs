@@ -4,6 +4,7 @@ mod change;
 mod divide;
 mod edition;
 mod end;
+mod future;
 mod past;
 mod read;
 mod record;
