@@ -5,6 +5,7 @@ mod divide;
 mod edition;
 mod end;
 mod future;
+mod origins;
 mod past;
 mod read;
 mod record;
@@ -15,7 +16,7 @@ mod update;
 
 pub use change::{Turn, move_under, rekind, rename};
 pub use divide::{NewPart, split};
-pub use edition::{Edition, ReadyStep, registered_of, take_steps, try_steps};
+pub use edition::{Edition, Plan, ReadyStep, registered_of, take_steps, try_steps};
 pub use end::{close, merge};
 pub use past::{Stood, ancestors_on, find_on, list_on, paths_ever, resolve};
 pub use read::{

@@ -7,6 +7,7 @@ use super::segments::standing_on;
 use super::{AreaVersion, Subtree, by_id, find, successions};
 use crate::digest::digest_of;
 use crate::domain::Violation;
+use crate::domain::area::update::{Recoded, vacated};
 use crate::domain::area::{AreaKind, Wanted};
 use crate::domain::violation::{TEXT_CHARS, check_text};
 use crate::store::audit::Entry;
@@ -173,10 +174,20 @@ pub(super) fn put(
     to: &To<'_>,
     turn: &Turn,
 ) -> StoreResult<()> {
+    let mut future = Future::from(turn.on);
+    change(recording, &mut future, was, to)?;
+    future.write(recording, &turn.reason)
+}
+
+fn change(
+    recording: &mut Recording<'_, '_>,
+    future: &mut Future,
+    was: &AreaVersion,
+    to: &To<'_>,
+) -> StoreResult<()> {
     if to.is(was) {
         return Err(nothing_changed().into());
     }
-    let mut future = Future::from(turn.on);
     let own = future.load(recording, was.area_id)?.to_vec();
     let renamed_on = first_day(&own, |row| row.name != was.name);
     let rekinded_on = first_day(&own, |row| row.kind != was.kind);
@@ -194,7 +205,57 @@ pub(super) fn put(
             row.parent_id = to.parent.map_or(row.parent_id, |parent| Some(parent.area_id));
         }
     });
-    future.write(recording, &turn.reason)
+    Ok(())
+}
+
+/// Gives several areas new codes, and perhaps names, at once: a code may go from one of them to the next.
+///
+/// # Errors
+/// As [`rename`].
+pub(super) fn recode(recording: &mut Recording<'_, '_>, changes: &[Recoded], turn: &Turn) -> StoreResult<()> {
+    let mut future = Future::from(turn.on);
+    let mut heads = Vec::with_capacity(changes.len());
+    for wanted in changes {
+        let head = find(recording.conn(), &Subtree::everything(), &wanted.code)?;
+        let to = Wanted {
+            name: wanted.name.as_deref(),
+            code: Some(&wanted.new_code),
+        };
+        let mut violations = to.violations(head.level);
+        violations.extend(turn.violations());
+        if !violations.is_empty() {
+            return Err(StoreError::Invalid(violations));
+        }
+        let was = standing_on(recording, &head, turn.on)?;
+        let to = To {
+            name: to.name.unwrap_or(&was.name),
+            code: &wanted.new_code,
+            parent: None,
+            kind: was.kind,
+        };
+        change(recording, &mut future, &was, &to)?;
+        heads.push(head);
+    }
+    future.write(recording, &turn.reason)?;
+    for head in &heads {
+        told(recording, "rename", head)?;
+    }
+    Ok(())
+}
+
+/// Takes its code from an area that is going to end on the turn's day, so that another one can have it from then on.
+pub(super) fn vacate(recording: &mut Recording<'_, '_>, code: &str, turn: &Turn) -> StoreResult<()> {
+    let head = find(recording.conn(), &Subtree::everything(), code)?;
+    let was = standing_on(recording, &head, turn.on)?;
+    let to = To {
+        name: &was.name,
+        code: &vacated(&was.code),
+        parent: None,
+        kind: was.kind,
+    };
+    put(recording, &was, &to, turn)?;
+    told(recording, "rename", &head)?;
+    Ok(())
 }
 
 /// The first day of the first row that differs, in the order of validity.

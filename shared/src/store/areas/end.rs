@@ -94,6 +94,11 @@ fn ending(recording: &mut Recording<'_, '_>, area: &AreaVersion, day: NaiveDate)
     let mut changed = first.map(|first| first.valid_from);
     for (before, after) in known.iter().zip(known.iter().skip(1)) {
         let itself = (&before.name, before.kind) != (&after.name, after.kind);
+        // A code that it would have had from that day on, and no day longer, goes with it.
+        let only_code = !itself && after.valid_from == day && before.parent_id == after.parent_id;
+        if only_code {
+            continue;
+        }
         if itself || successions::moves_between(recording, before, after)? {
             changed = Some(after.valid_from);
         }
