@@ -9,6 +9,7 @@ mod origins;
 mod past;
 mod read;
 mod record;
+mod reopen;
 mod segments;
 mod subtree;
 mod successions;
@@ -24,6 +25,7 @@ pub use read::{
     find_anywhere, find_or_ancestor, last_change, list, names_on, newer_than, on_day, paths,
 };
 pub use record::{NewArea, create, set_up};
+pub use reopen::{find_ended, reopen};
 pub use segments::{first_days, refuse_days_before};
 pub use subtree::Subtree;
 pub use successions::{Succession, SuccessionKind, of_area as successions_of};

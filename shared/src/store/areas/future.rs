@@ -42,9 +42,9 @@ impl Life {
             .collect()
     }
 
-    /// Whether it is to have another code, or to stand under another area: what stands below it follows.
+    /// Whether it is to have another code, or to stand under another area, on some day: what stands below it follows.
     fn stands_elsewhere(&self, day: NaiveDate) -> bool {
-        let place = |row: &AreaVersion| (row.parent_id, row.code.clone());
+        let place = |row: &AreaVersion| (row.valid_from, row.valid_to, row.parent_id, row.code.clone());
         let before: Vec<_> = self.known_from(day).iter().map(place).collect();
         before != self.after.iter().map(place).collect::<Vec<_>>()
     }
@@ -130,6 +130,20 @@ impl Future {
             life.after.clear();
             life.ends = true;
         }
+    }
+
+    /// What an area that was taken in is to say of itself from the day on.
+    pub fn stand(&mut self, id: AreaId, after: Vec<AreaVersion>) {
+        if let Some(life) = self.lives.get_mut(&id) {
+            life.after = after;
+        }
+    }
+
+    /// What stood directly below an area until a day.
+    pub fn children_until(&self, id: AreaId, day: NaiveDate) -> BTreeSet<AreaId> {
+        let until = |row: &AreaVersion| row.parent_id == Some(id) && row.valid_to == Some(day);
+        let lives = self.lives.iter().filter(|(_, life)| life.known.iter().any(until));
+        lives.map(|(id, _)| *id).collect()
     }
 
     /// A new area, as it says of itself: its paths are made.

@@ -142,3 +142,41 @@ pub(super) fn place_of(
     }
     Ok(places)
 }
+
+/// The area that one was merged into on a day.
+pub(super) fn merged_into(
+    conn: &mut AnyConnection,
+    area: AreaId,
+    on: NaiveDate,
+) -> QueryResult<Option<AreaId>> {
+    area_successions::table
+        .filter(area_successions::superseded_seq.is_null())
+        .filter(area_successions::predecessor_id.eq(area))
+        .filter(area_successions::kind.eq(SuccessionKind::Merge))
+        .filter(area_successions::on_date.eq(on))
+        .select(area_successions::successor_id)
+        .first(conn)
+        .optional()
+}
+
+/// Takes back that one area came out of another.
+pub(super) fn withdraw(
+    recording: &mut Recording<'_, '_>,
+    (predecessor, successor): (AreaId, AreaId),
+    kind: SuccessionKind,
+) -> QueryResult<()> {
+    let recorded = recording.recorded();
+    diesel::update(
+        area_successions::table
+            .filter(area_successions::superseded_seq.is_null())
+            .filter(area_successions::predecessor_id.eq(predecessor))
+            .filter(area_successions::successor_id.eq(successor))
+            .filter(area_successions::kind.eq(kind)),
+    )
+    .set((
+        area_successions::superseded_seq.eq(recorded.seq),
+        area_successions::superseded_at.eq(recorded.at),
+    ))
+    .execute(recording.conn())?;
+    Ok(())
+}
