@@ -221,9 +221,12 @@ pub enum ImportWhat {
         dry_run: bool,
         /// The file is a whole edition of the national list: bring the register to it from this day on. What is new is added, what has
         /// another name, code or place is changed, what is gone is merged or closed; figures of earlier days stay. The columns
-        /// `predecessors` (codes, separated by `;`) and `valid_from` may be added.
+        /// `predecessors` (codes, separated by `;`, or `new`) and `valid_from` may be added.
         #[arg(long, env = "QIAOJIAN_UPDATE_ON", value_name = "DATE")]
         update_on: Option<chrono::NaiveDate>,
+        /// How many rows were looked at that have the name of an area with another code and are another one all the same.
+        #[arg(long, env = "QIAOJIAN_DOUBTS", value_name = "COUNT", default_value_t = 0)]
+        doubts: usize,
     },
 }
 

@@ -35,6 +35,10 @@ pub(super) fn conflict_text(code: &str) -> (&'static str, &'static str) {
             "It has been unveiled already. Correct the date by PATCH.",
         ),
         "area_code_taken" => ("地区代码已存在。", "The area code is in use."),
+        "area_above_ended" => (
+            "其上级地区已撤销，请先恢复上级地区。",
+            "The area above it is no more. Reopen that one first.",
+        ),
         "area_has_children" => (
             "该地区仍有下级地区，请先移交、合并或撤销。",
             "Areas still stand below it. Move, merge or close them first.",

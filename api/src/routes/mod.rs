@@ -88,6 +88,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
                 .service(areas::turns::close)
                 .service(areas::turns::merge)
                 .service(areas::turns::split)
+                .service(areas::reopen::reopen)
                 .service(areas::children::children)
                 .service(areas::counts::list)
                 .service(areas::counts::record)

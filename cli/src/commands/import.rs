@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use anyhow::Context as _;
 use chrono::NaiveDate;
 use qiaojian_shared::clock::{Clock, Entropy};
-use qiaojian_shared::domain::area::update::Listed;
+use qiaojian_shared::domain::area::update::{Listed, Origin};
 use qiaojian_shared::ids::AreaId;
 use qiaojian_shared::sheets::areas::ListedRow;
 use qiaojian_shared::store::areas::{self, AreaVersion, Filter, NewArea};
@@ -35,6 +35,7 @@ pub async fn run(settings: &Settings, import: &Import) -> anyhow::Result<()> {
         file,
         dry_run,
         update_on,
+        doubts,
     } = &import.what;
     let path = file.clone();
     // On the blocking pool: a file may be a pipe that nobody writes to, and a signal must not wait for it.
@@ -44,7 +45,7 @@ pub async fn run(settings: &Settings, import: &Import) -> anyhow::Result<()> {
     let rows = whole_rows(rows)?;
     if let Some(on) = update_on {
         let parts = settings.parts(Schema::Migrated).await?;
-        update::run(&parts, file, rows, (*on, *dry_run)).await?;
+        update::run(&parts, file, rows, (*on, *dry_run, *doubts)).await?;
         parts.db.refresh_statistics().await;
         return Ok(());
     }
@@ -90,7 +91,7 @@ async fn known_areas(parts: &Parts) -> anyhow::Result<HashMap<String, AreaVersio
 }
 
 fn is_of_an_edition(row: &Listed) -> bool {
-    !row.predecessors.is_empty() || row.valid_from.is_some()
+    row.origin != Origin::default() || row.valid_from.is_some()
 }
 
 /// The rows, unless one cannot be read.

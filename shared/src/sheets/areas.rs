@@ -5,7 +5,7 @@ use super::{
     Aside, Choices, Collector, Column, Format, Layout, Limits, Need, Sheet, SheetRow, csv, faults, text_of,
 };
 use crate::domain::Violation;
-use crate::domain::area::update::Listed;
+use crate::domain::area::update::{Listed, Origin};
 use crate::domain::area::{AreaKind, Level};
 
 text_enum! {
@@ -121,7 +121,7 @@ fn record(mut row: RowReader<'_, AreaField>) -> Result<Listed, Vec<Violation>> {
         kind: row
             .word(AreaField::Kind, KINDS)
             .unwrap_or(AreaKind::Administrative),
-        predecessors: Listed::codes(&row.code(AreaField::Predecessors).unwrap_or_default()),
+        origin: Origin::of(&row.code(AreaField::Predecessors).unwrap_or_default()),
         valid_from: row.day(AreaField::ValidFrom),
     };
     for field in [

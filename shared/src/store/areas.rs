@@ -4,9 +4,12 @@ mod change;
 mod divide;
 mod edition;
 mod end;
+mod future;
+mod origins;
 mod past;
 mod read;
 mod record;
+mod reopen;
 mod segments;
 mod subtree;
 mod successions;
@@ -14,7 +17,7 @@ mod update;
 
 pub use change::{Turn, move_under, rekind, rename};
 pub use divide::{NewPart, split};
-pub use edition::{Edition, ReadyStep, registered_of, take_steps, try_steps};
+pub use edition::{Edition, Plan, ReadyStep, registered_of, take_steps, try_steps};
 pub use end::{close, merge};
 pub use past::{Stood, ancestors_on, find_on, list_on, paths_ever, resolve};
 pub use read::{
@@ -23,6 +26,7 @@ pub use read::{
     paths,
 };
 pub use record::{NewArea, create, set_up};
+pub use reopen::{find_ended, reopen};
 pub use segments::{first_days, refuse_days_before};
 pub use subtree::Subtree;
 pub use successions::{Succession, SuccessionKind, of_area as successions_of};

@@ -9,12 +9,12 @@ use chrono::NaiveDate;
 use qiaojian_shared::clock::{Clock, Entropy};
 use qiaojian_shared::db::AnyConnection;
 use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::area::update::{self, Listed};
+use qiaojian_shared::domain::area::update::{self, Doubt, Listed, before_vacated};
 use qiaojian_shared::domain::area::{Level, unknown_area};
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::ids::AreaId;
 use qiaojian_shared::sheets::areas as table;
-use qiaojian_shared::store::areas::{self, Edition, ReadyStep};
+use qiaojian_shared::store::areas::{self, Edition, Plan, ReadyStep};
 use qiaojian_shared::store::{Foreseen, StoreError};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -41,12 +41,15 @@ pub struct AreaImportParams {
     /// Only says which steps would be taken.
     #[serde(default)]
     dry_run: bool,
+    /// How many rows a person has confirmed that look like an area with another code; a dry run tells them as `doubts`.
+    #[serde(default)]
+    doubts: usize,
 }
 
 /// Brings the areas of a province to a new edition of the national list, CSV or XLSX: all steps, or none.
 ///
-/// The columns are `code`, `level`, `parent`, `name`, `kind`, and perhaps `predecessors` (codes of the edition before, separated by `;`)
-/// and `valid_from`. The list is complete for the province it names, and the caller's area is that province or above it. Parks and units
+/// The columns are `code`, `level`, `parent`, `name`, `kind`, and perhaps `predecessors` (codes of the edition before, separated by `;`,
+/// or `new`) and `valid_from`. Predecessors decide which area a row is; its own code does where there are none. The list is complete for the province it names, and the caller's area is that province or above it. Parks and units
 /// under a local code are not in it and stay.
 #[utoipa::path(
     tag = "areas",
@@ -75,7 +78,7 @@ pub async fn import(
     params: Params<AreaImportParams>,
     file: TableFile,
 ) -> Result<HttpResponse, ApiError> {
-    let AreaImportParams { on, dry_run } = params.0;
+    let AreaImportParams { on, dry_run, doubts } = params.0;
     let language = Language::of(request.headers().get(header::ACCEPT_LANGUAGE));
     let digest = file.digest.clone();
     let (rows, place) = file.read(&app, read).await?;
@@ -94,23 +97,31 @@ pub async fn import(
     let planning = Arc::clone(&import);
     let mut planned = Foreseen::read(&app.db, move |conn| planning.plan(conn)).await?;
     if dry_run {
-        let steps = planned.found();
+        let (steps, doubtful) = planned.found();
         let refused = import.told(&steps, areas::try_steps(&app.db, Arc::clone(&steps)).await?)?;
-        let rows = import.rows.len();
-        let told = AreaImportReply::of(rows, (dry_run, on), &steps, &refused, language);
+        let of = (import.rows.len(), dry_run, on);
+        let told = AreaImportReply::of(of, (&steps, import.doubtful(&doubtful)), &refused, language);
         return Ok(HttpResponse::Ok().json(told));
     }
     let reply = write
         .run(&app, &digest, move |recording| {
-            let steps = planned.at(recording)?;
+            let (steps, doubtful) = planned.at(recording)?;
+            if doubtful.len() != doubts {
+                return Err(import.unconfirmed(doubtful));
+            }
             let refused = import.told(steps, areas::take_steps(recording, steps)?)?;
             if !refused.is_empty() {
                 return Err(ApiError::invalid(
                     refused.into_iter().map(Refused::pointed).collect(),
                 ));
             }
-            let rows = import.rows.len();
-            Reply::plain(&AreaImportReply::of(rows, (dry_run, on), steps, &[], language))
+            let of = (import.rows.len(), dry_run, on);
+            Reply::plain(&AreaImportReply::of(
+                of,
+                (steps, import.doubtful(doubtful)),
+                &[],
+                language,
+            ))
         })
         .await?;
     app.db.refresh_statistics().await;
@@ -137,11 +148,16 @@ fn read(bytes: &[u8]) -> Result<Vec<(u32, Listed)>, ApiError> {
     if wrong.is_empty() {
         return Ok(rows);
     }
+    Err(rows_refused(wrong))
+}
+
+/// What is wrong with the rows of these numbers.
+fn rows_refused(wrong: Vec<(u32, Violation)>) -> ApiError {
     let refused: BTreeSet<u32> = wrong.iter().map(|(number, _)| *number).collect();
     let told = wrong
         .into_iter()
         .map(|(number, violation)| violation.under(&format!("/rows/{number}")));
-    Err(ApiError::rows_refused(refused.len(), told))
+    ApiError::rows_refused(refused.len(), told)
 }
 
 struct Import {
@@ -154,8 +170,8 @@ struct Import {
 }
 
 impl Import {
-    /// The steps from the areas of its provinces to the list.
-    fn plan(&self, conn: &mut AnyConnection) -> Result<Arc<[ReadyStep]>, ApiError> {
+    /// The steps from the areas of its provinces to the list, and what is doubtful of it.
+    fn plan(&self, conn: &mut AnyConnection) -> Result<(Arc<[ReadyStep]>, Arc<[Doubt]>), ApiError> {
         let listed: Vec<Listed> = self.rows.iter().map(|(_, row)| row.clone()).collect();
         let registered = areas::registered_of(conn, &self.caller.visible, &listed)?;
         let provinces = self.rows.iter().filter(|(_, row)| row.level == Level::Province);
@@ -167,21 +183,48 @@ impl Import {
             return Err(ApiError::invalid(not_ours));
         }
         let new_id = || AreaId::generate(self.clock.as_ref(), self.entropy.as_ref());
-        let steps = self.edition.steps(&listed, &registered, new_id);
+        let Plan { steps, wrong, doubts } = self.edition.plan(conn, &listed, &registered, new_id)?;
+        if !wrong.is_empty() {
+            return Err(rows_refused(self.numbered(wrong)));
+        }
         if steps.len() > MOST_STEPS {
             return Err(ApiError::invalid(vec![too_many_steps(steps.len())]));
         }
-        Ok(steps.into())
+        Ok((steps.into(), doubts.into()))
+    }
+
+    /// The number that the row at `place` of the list has in the file.
+    fn number(&self, place: usize) -> Option<u32> {
+        self.rows.get(place).map(|(number, _)| *number)
+    }
+
+    fn numbered<T>(&self, found: impl IntoIterator<Item = (usize, T)>) -> Vec<(u32, T)> {
+        let numbered = |(place, what)| Some((self.number(place)?, what));
+        found.into_iter().filter_map(numbered).collect()
+    }
+
+    fn doubtful<'a>(&self, doubts: &'a [Doubt]) -> Vec<(u32, &'a Doubt)> {
+        self.numbered(doubts.iter().map(|doubt| (doubt.row, doubt)))
+    }
+
+    /// Rows that look like an area with another code are not taken for a new name by themselves.
+    fn unconfirmed(&self, doubts: &[Doubt]) -> ApiError {
+        if doubts.is_empty() {
+            return ApiError::invalid(vec![no_such_doubts()]);
+        }
+        let told = doubts
+            .iter()
+            .map(|doubt| (doubt.row, doubt.violation(doubts.len())));
+        rows_refused(self.numbered(told))
     }
 
     /// Which steps were refused, and why, each at its row.
     fn told(&self, steps: &[ReadyStep], refused: Vec<(usize, StoreError)>) -> Result<Vec<Refused>, ApiError> {
         let told = refused.into_iter().filter_map(|(place, error)| {
-            let code = steps.get(place)?.dated.step.code();
-            let row = self.rows.iter().find(|(_, row)| row.code == code);
+            let dated = &steps.get(place)?.dated;
             Some(why_refused(error).map(|violations| Refused {
-                row: row.map(|(number, _)| *number),
-                area: code.to_owned(),
+                row: dated.row.and_then(|place| self.number(place)),
+                area: before_vacated(dated.step.code()).to_owned(),
                 violations,
             }))
         });
@@ -199,5 +242,14 @@ fn too_many_steps(steps: usize) -> Violation {
         format!(
             "It differs by {steps} steps; {MOST_STEPS} are taken at most. Use the command `qiaojian import areas`."
         ),
+    )
+}
+
+fn no_such_doubts() -> Violation {
+    Violation::new(
+        "/doubts",
+        "no_such_doubts",
+        "表中没有存疑的行，请不要填写 doubts。",
+        "No row is doubtful: leave `doubts` out.",
     )
 }

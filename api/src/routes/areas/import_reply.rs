@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use qiaojian_shared::domain::Violation;
 use qiaojian_shared::domain::area::AreaKind;
-use qiaojian_shared::domain::area::update::Step;
+use qiaojian_shared::domain::area::update::{Doubt, Step, before_vacated};
 use qiaojian_shared::store::areas::ReadyStep;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -61,17 +61,37 @@ pub struct AreaImportReply {
     closed: usize,
     /// In the order in which they are taken.
     steps: Vec<StepTold>,
+    /// Rows that look like an area which is registered with another code: write it as the row's predecessor, or confirm their number.
+    doubts: Vec<DoubtTold>,
     /// Steps that cannot be taken; in a dry run only, else nothing is.
     errors: Vec<StepError>,
+}
+
+/// A row without predecessors under whose name an area of the same parent has another code.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DoubtTold {
+    /// As a spreadsheet counts.
+    row: u32,
+    code: String,
+    name: String,
+    /// The code its name is registered under.
+    known_as: String,
+    /// The name its code is registered under.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    was_named: Option<String>,
 }
 
 /// One step. Codes are those the areas have when its turn comes.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct StepTold {
-    /// `add`, `rename`, `rekind`, `move`, `merge` or `close`.
+    /// `add`, `rename`, `recode`, `rekind`, `move`, `merge` or `close`.
     verb: &'static str,
     code: String,
     on: NaiveDate,
+    /// The name it is registered under.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_name: Option<String>,
+    /// The name it gets, where that is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,6 +104,20 @@ pub struct StepTold {
     into: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     came_out_of: Vec<String>,
+    /// Of a `recode`: areas whose codes go from one to the next, at once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<RecodedTold>,
+}
+
+/// One of several areas that get new codes at once.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RecodedTold {
+    code: String,
+    old_name: String,
+    new_code: String,
+    /// The name it gets, where that is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
 }
 
 /// Why a step cannot be taken.
@@ -100,13 +134,13 @@ pub struct StepError {
 
 impl AreaImportReply {
     pub(super) fn of(
-        rows: usize,
-        (dry_run, on): (bool, NaiveDate),
-        steps: &[ReadyStep],
+        (rows, dry_run, on): (usize, bool, NaiveDate),
+        (steps, doubts): (&[ReadyStep], Vec<(u32, &Doubt)>),
         refused: &[Refused],
         language: Language,
     ) -> Self {
-        let steps: Vec<StepTold> = steps.iter().map(told).collect();
+        let steps: Vec<StepTold> = steps.iter().filter_map(told).collect();
+        let recoded: usize = steps.iter().map(|step| step.changes.len()).sum();
         let count = |verb: &str| steps.iter().filter(|step| step.verb == verb).count();
         let errors = refused.iter().flat_map(|refused| {
             refused.violations.iter().map(|violation| StepError {
@@ -121,35 +155,65 @@ impl AreaImportReply {
             on,
             rows,
             added: count("add"),
-            renamed: count("rename"),
+            renamed: count("rename") + recoded,
             rekinded: count("rekind"),
             moved: count("move"),
             merged: count("merge"),
             closed: count("close"),
+            doubts: doubts.into_iter().map(doubt_told).collect(),
             errors: errors.collect(),
             steps,
         }
     }
 }
 
-fn told(step: &ReadyStep) -> StepTold {
+fn doubt_told((row, doubt): (u32, &Doubt)) -> DoubtTold {
+    DoubtTold {
+        row,
+        code: doubt.code.clone(),
+        name: doubt.name.clone(),
+        known_as: doubt.known_as.clone(),
+        was_named: doubt.was_named.clone(),
+    }
+}
+
+/// A step, unless it only makes way for others.
+fn told(step: &ReadyStep) -> Option<StepTold> {
     let of = |verb: &'static str| StepTold {
         verb,
-        code: step.dated.step.code().to_owned(),
+        code: before_vacated(step.dated.step.code()).to_owned(),
         on: step.turn.on,
+        old_name: step.dated.named.clone(),
         ..StepTold::default()
     };
-    match &step.dated.step {
+    Some(match &step.dated.step {
+        Step::Vacate { .. } => return None,
         Step::Add { came_out_of, .. } => StepTold {
             name: step.row.as_ref().map(|row| row.name.clone()),
             parent: step.row.as_ref().and_then(|row| row.parent.clone()),
-            came_out_of: came_out_of.clone(),
+            came_out_of: came_out_of
+                .iter()
+                .map(|code| before_vacated(code).to_owned())
+                .collect(),
             ..of("add")
         },
         Step::Rename { name, new_code, .. } => StepTold {
             name: name.clone(),
             new_code: new_code.clone(),
             ..of("rename")
+        },
+        Step::Recode { changes } => StepTold {
+            old_name: None,
+            changes: changes
+                .iter()
+                .map(|change| RecodedTold {
+                    code: change.code.clone(),
+                    old_name: change.named.clone(),
+                    new_code: change.new_code.clone(),
+                    name: change.name.clone(),
+                })
+                .collect(),
+            ..of("recode")
         },
         Step::Rekind { kind, .. } => StepTold {
             kind: Some(*kind),
@@ -164,5 +228,5 @@ fn told(step: &ReadyStep) -> StepTold {
             ..of("merge")
         },
         Step::Close { .. } => of("close"),
-    }
+    })
 }

@@ -7,5 +7,6 @@ pub mod get;
 pub mod import;
 mod import_reply;
 pub mod list;
+pub mod reopen;
 pub mod turns;
 pub mod wire;

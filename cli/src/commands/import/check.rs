@@ -67,7 +67,7 @@ mod tests {
             parent: parent.map(str::to_owned),
             name: "某地".to_owned(),
             kind: AreaKind::Administrative,
-            predecessors: Vec::new(),
+            origin: update::Origin::default(),
             valid_from: None,
         });
         (2..).zip(listed).collect()

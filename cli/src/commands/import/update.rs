@@ -8,12 +8,12 @@ use anyhow::Context as _;
 use chrono::NaiveDate;
 use qiaojian_api::why_refused;
 use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::area::update::{Listed, Step};
+use qiaojian_shared::domain::area::update::{Doubt, Listed, Recoded, Step, before_vacated};
 use qiaojian_shared::ids::AreaId;
-use qiaojian_shared::store::areas::{self, AreaVersion, Edition, ReadyStep};
+use qiaojian_shared::store::areas::{self, Edition, Plan, ReadyStep};
 use qiaojian_shared::store::{Actor, Recording, StoreError, Subtree};
 
-use super::{Row, refuse_bad_rows};
+use super::{Row, refuse, refuse_bad_rows, show};
 use crate::settings::Parts;
 use crate::terminal::{error, progress, say};
 
@@ -26,38 +26,81 @@ pub async fn run(
     parts: &Parts,
     file: &Path,
     rows: Vec<Row>,
-    (on, dry_run): (NaiveDate, bool),
+    (on, dry_run, doubts): (NaiveDate, bool, usize),
 ) -> anyhow::Result<()> {
     // Whoever moves may be in the register and not in the file, so only the file's own rows are looked at.
     refuse_bad_rows(&rows, &HashMap::new())?;
+    let numbers: Vec<u32> = rows.iter().map(|(number, _)| *number).collect();
     let listed: Vec<Listed> = rows.into_iter().map(|(_, row)| row).collect();
-    let listed = Arc::new(listed);
-    let asked = Arc::clone(&listed);
-    let known = parts
-        .db
-        .read_slow(move |conn| areas::registered_of(conn, &Subtree::everything(), &asked))
-        .await?;
-    let work = Work::new(parts, file, on, &listed, &known);
-    let known = known.iter().map(|area| (area.code.as_str(), area)).collect();
+    let plan = plan(parts, file, on, listed).await?;
+    let number = |place: usize| numbers.get(place).copied().unwrap_or_default();
+    let wrong: Vec<String> = plan
+        .wrong
+        .iter()
+        .map(|(place, wrong)| format!("row {}: {}", number(*place), wrong.en))
+        .collect();
+    refuse(&wrong, numbers.len())?;
+    let doubtful: Vec<String> = plan
+        .doubts
+        .iter()
+        .map(|doubt| format!("row {}: {}", number(doubt.row), told_doubt(doubt)))
+        .collect();
+    let work = Work {
+        steps: plan.steps.into(),
+    };
     let refused = work.try_all(parts).await?;
     for step in work.steps.iter() {
-        say(told(&step.dated.step, &known));
+        if let Some(told) = told(step) {
+            say(told);
+        }
     }
+    let steps = work.told();
     let summary = summary(&work.steps);
     refused.iter().for_each(error);
     anyhow::ensure!(
         refused.is_empty(),
-        "{} of {} steps cannot be taken; nothing was written ({summary})",
+        "{} of {steps} steps cannot be taken; nothing was written ({summary})",
         refused.len(),
-        work.steps.len()
     );
+    show(&doubtful);
     if dry_run {
-        say(format!("would take {} steps: {summary}", work.steps.len()));
+        say(format!("would take {steps} steps: {summary}"));
         return Ok(());
     }
+    let found = doubtful.len();
+    anyhow::ensure!(
+        found == doubts,
+        "{found} rows look like an area that has another code in the register; nothing was written. Write that code as their predecessor, \
+         or confirm with --doubts {found}"
+    );
     work.take_all(parts).await?;
-    say(format!("took {} steps: {summary}", work.steps.len()));
+    say(format!("took {steps} steps: {summary}"));
     Ok(())
+}
+
+async fn plan(parts: &Parts, file: &Path, on: NaiveDate, listed: Vec<Listed>) -> anyhow::Result<Plan> {
+    let edition = Edition {
+        on,
+        reason: format!(
+            "区划代码更新：{}",
+            file.file_name().unwrap_or_default().to_string_lossy()
+        ),
+        today: parts.clock.today(),
+    };
+    let (clock, entropy) = (Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
+    let plan = parts.db.read_slow(move |conn| {
+        let registered = areas::registered_of(conn, &Subtree::everything(), &listed)?;
+        let new_id = || AreaId::generate(clock.as_ref(), entropy.as_ref());
+        edition.plan(conn, &listed, &registered, new_id)
+    });
+    Ok(plan.await?)
+}
+
+fn told_doubt(doubt: &Doubt) -> String {
+    let Doubt {
+        code, name, known_as, ..
+    } = doubt;
+    format!("{code} {name}: the register has this name at {known_as}")
 }
 
 struct Work {
@@ -65,19 +108,9 @@ struct Work {
 }
 
 impl Work {
-    fn new(parts: &Parts, file: &Path, on: NaiveDate, listed: &[Listed], known: &[AreaVersion]) -> Self {
-        let edition = Edition {
-            on,
-            reason: format!(
-                "区划代码更新：{}",
-                file.file_name().unwrap_or_default().to_string_lossy()
-            ),
-            today: parts.clock.today(),
-        };
-        let new_id = || AreaId::generate(parts.clock.as_ref(), parts.entropy.as_ref());
-        Self {
-            steps: edition.steps(listed, known, new_id).into(),
-        }
+    /// How many steps are told.
+    fn told(&self) -> usize {
+        self.steps.iter().filter_map(told).count()
     }
 
     /// Tries every step. Gives what was refused, in sentences.
@@ -114,41 +147,72 @@ impl Work {
 
 fn refusal(step: &ReadyStep, violations: &[Violation]) -> String {
     let why: Vec<&str> = violations.iter().map(|violation| &*violation.en).collect();
-    format!("{}: {}", told(&step.dated.step, &HashMap::new()), why.join(" "))
+    let about = told(step).unwrap_or_else(|| format!("change {}", before_vacated(step.dated.step.code())));
+    format!("{about}: {}", why.join(" "))
 }
 
-/// A step as a line, with the names of the register.
-fn told(step: &Step, known: &HashMap<&str, &AreaVersion>) -> String {
-    let name = |code: &str| {
-        known
-            .get(code)
-            .map_or(String::new(), |area| format!(" {}", area.name))
-    };
-    match step {
-        Step::Add { code, came_out_of } if came_out_of.is_empty() => format!("add {code}"),
-        Step::Add { code, came_out_of } => format!("add {code}, out of {}", came_out_of.join(", ")),
-        Step::Rename {
-            code,
-            name: to,
-            new_code,
-        } => {
-            let to = [to.as_deref(), new_code.as_deref()];
-            let to: Vec<&str> = to.into_iter().flatten().collect();
-            format!("rename {code}{} to {}", name(code), to.join(" "))
+/// A step as a line, with the name the area is registered under; none for what only makes way for others.
+fn told(ready: &ReadyStep) -> Option<String> {
+    let step = &ready.dated.step;
+    let named = ready
+        .dated
+        .named
+        .iter()
+        .fold(String::new(), |_, name| format!(" {name}"));
+    let code = before_vacated(step.code());
+    Some(match step {
+        Step::Vacate { .. } => return None,
+        Step::Add { came_out_of, .. } => {
+            let name = ready.row.as_ref().map_or("", |row| row.name.as_str());
+            let from: Vec<&str> = came_out_of.iter().map(|code| before_vacated(code)).collect();
+            if from.is_empty() {
+                format!("add {code} {name}")
+            } else {
+                format!("add {code} {name}, out of {}", from.join(", "))
+            }
         }
-        Step::Rekind { code, kind } => format!("rekind {code}{} to {kind}", name(code)),
-        Step::Move { code, parent } => format!("move {code}{} under {parent}", name(code)),
-        Step::Merge { code, into } => format!("merge {code}{} into {into}", name(code)),
-        Step::Close { code } => format!("close {code}{}", name(code)),
+        Step::Rename { name, new_code, .. } => {
+            let to = [name.as_deref(), new_code.as_deref()];
+            let to: Vec<&str> = to.into_iter().flatten().collect();
+            format!("rename {code}{named} to {}", to.join(" "))
+        }
+        Step::Recode { changes } => {
+            let changes: Vec<String> = changes.iter().map(told_change).collect();
+            format!("recode {}", changes.join(", "))
+        }
+        Step::Rekind { kind, .. } => format!("rekind {code}{named} to {kind}"),
+        Step::Move { parent, .. } => format!("move {code}{named} under {parent}"),
+        Step::Merge { into, .. } => format!("merge {code}{named} into {into}"),
+        Step::Close { .. } => format!("close {code}{named}"),
+    })
+}
+
+fn told_change(change: &Recoded) -> String {
+    let Recoded {
+        code,
+        named,
+        name,
+        new_code,
+    } = change;
+    match name {
+        Some(name) => format!("{code} {named} to {name} {new_code}"),
+        None => format!("{code} {named} to {new_code}"),
     }
 }
 
 fn summary(steps: &[ReadyStep]) -> String {
+    let recoded: usize = steps
+        .iter()
+        .map(|step| match &step.dated.step {
+            Step::Recode { changes } => changes.len(),
+            _ => 0,
+        })
+        .sum();
     let count = |of: fn(&Step) -> bool| steps.iter().filter(|step| of(&step.dated.step)).count();
     format!(
         "{} added, {} renamed, {} of another kind, {} moved, {} merged, {} closed",
         count(|step| matches!(step, Step::Add { .. })),
-        count(|step| matches!(step, Step::Rename { .. })),
+        count(|step| matches!(step, Step::Rename { .. })) + recoded,
         count(|step| matches!(step, Step::Rekind { .. })),
         count(|step| matches!(step, Step::Move { .. })),
         count(|step| matches!(step, Step::Merge { .. })),

@@ -1,16 +1,22 @@
 //! From the tree that is registered to the one a new edition of the national list shows: which steps lead there.
 
 mod check;
+mod doubts;
+mod identity;
+mod recodes;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
 pub use check::problems;
+pub use doubts::{Doubt, doubts};
+pub use identity::unusable_predecessors;
 
 use super::{AreaKind, Level};
+use identity::Identity;
 
 /// A row of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,19 +27,39 @@ pub struct Listed {
     pub parent: Option<String>,
     pub name: String,
     pub kind: AreaKind,
-    /// The codes, in the edition before, of the areas this one came out of.
-    pub predecessors: Vec<String>,
+    /// What it came out of.
+    pub origin: Origin,
     /// From when on it is so; the day of the whole update where it is not said.
     pub valid_from: Option<NaiveDate>,
 }
 
-impl Listed {
-    /// The codes of a cell that holds several, separated by `;` or spaces.
-    pub fn codes(text: &str) -> Vec<String> {
-        text.split([';', '；', ' '])
-            .filter(|code| !code.is_empty())
+/// What a row of the list came out of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The codes, in the edition before, of the areas it came out of. They decide which area it is; its own code does where there are none.
+    pub predecessors: Vec<String>,
+    /// Whether it is said to be a new area, though its code was another one's.
+    pub is_new: bool,
+}
+
+impl Origin {
+    /// What a cell says: codes, however they are separated, or that the area is new.
+    pub fn of(text: &str) -> Self {
+        let words: Vec<String> = text
+            .split(|sign: char| sign.is_whitespace() || ";；,，、".contains(sign))
+            .filter(|word| !word.is_empty())
             .map(str::to_owned)
-            .collect()
+            .collect();
+        match words.as_slice() {
+            [word] if matches!(word.as_str(), "新设" | "NEW" | "new") => Self {
+                predecessors: Vec::new(),
+                is_new: true,
+            },
+            _ => Self {
+                predecessors: words,
+                is_new: false,
+            },
+        }
     }
 }
 
@@ -50,6 +76,8 @@ pub struct Registered {
 /// One step of an update. Codes are those the areas have when the step's turn comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
+    /// An area that is going to end leaves its code to another one: see [`vacated`].
+    Vacate { code: String },
     /// The list has an area that is not registered.
     Add { code: String, came_out_of: Vec<String> },
     /// The same area under another name, another code, or both.
@@ -58,6 +86,8 @@ pub enum Step {
         name: Option<String>,
         new_code: Option<String>,
     },
+    /// Several areas whose codes go from one to the next, at once.
+    Recode { changes: Vec<Recoded> },
     /// The same area, whose row stands for something else.
     Rekind { code: String, kind: AreaKind },
     /// The same area under another one.
@@ -68,134 +98,87 @@ pub enum Step {
     Close { code: String },
 }
 
+/// One of several areas that get new codes at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recoded {
+    pub code: String,
+    /// The name it is registered under.
+    pub named: String,
+    pub name: Option<String>,
+    pub new_code: String,
+}
+
 impl Step {
-    /// The code of the area the step is about, when its turn comes.
+    /// The code of the area the step is about, as it is registered when its turn comes; the first of several.
     pub fn code(&self) -> &str {
         match self {
-            Self::Add { code, .. }
+            Self::Vacate { code }
+            | Self::Add { code, .. }
             | Self::Rename { code, .. }
             | Self::Rekind { code, .. }
             | Self::Move { code, .. }
             | Self::Merge { code, .. }
             | Self::Close { code } => code,
+            Self::Recode { changes } => changes.first().map_or("", |first| &first.code),
         }
     }
 }
 
-/// A step and its day.
+/// The code of an area that is going to end and whose code another one gets, between these two steps. No area is ever called so on a day.
+pub fn vacated(code: &str) -> String {
+    format!("{code}~")
+}
+
+/// The code that an area had before it left it to another one.
+pub fn before_vacated(code: &str) -> &str {
+    code.trim_end_matches('~')
+}
+
+/// A step, its day, and what it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatedStep {
     pub step: Step,
     /// The day of the whole update where the list says none.
     pub on: Option<NaiveDate>,
+    /// The place of the row that asks for it.
+    pub row: Option<usize>,
+    /// The name the area is registered under.
+    pub named: Option<String>,
 }
 
 /// The steps from `registered` to `listed`, in an order in which each can be taken. The list is complete for every province it names; parks
 /// and units under a local code are not in it and stay.
 pub fn steps(listed: &[Listed], registered: &[Registered]) -> Vec<DatedStep> {
-    Update::new(listed, registered).steps()
+    Update {
+        listed,
+        who: Identity::new(listed, registered),
+    }
+    .steps()
 }
 
 struct Update<'a> {
     listed: &'a [Listed],
-    /// Every registered area of the list's provinces, by code.
-    known: BTreeMap<&'a str, &'a Registered>,
-    /// New codes of areas that stay the same, by the old one.
-    recoded: HashMap<&'a str, &'a Listed>,
-    /// What goes into a new area that has several predecessors.
-    merged: BTreeMap<&'a str, &'a Listed>,
-    in_list: HashSet<&'a str>,
-    /// The provinces that the list names: of others it says nothing.
-    provinces: BTreeSet<&'a str>,
+    who: Identity<'a>,
 }
 
-impl<'a> Update<'a> {
-    fn new(listed: &'a [Listed], registered: &'a [Registered]) -> Self {
-        let known: BTreeMap<&str, &Registered> =
-            registered.iter().map(|area| (area.code.as_str(), area)).collect();
-        let in_list: HashSet<&str> = listed.iter().map(|row| row.code.as_str()).collect();
-        let mut claimed: HashMap<&str, usize> = HashMap::new();
-        for code in listed.iter().flat_map(|row| &row.predecessors) {
-            *claimed.entry(code).or_default() += 1;
-        }
-        let mut update = Self {
-            listed,
-            known,
-            recoded: HashMap::new(),
-            merged: BTreeMap::new(),
-            in_list,
-            provinces: listed
-                .iter()
-                .filter(|row| row.level == Level::Province)
-                .map(|row| row.code.as_str())
-                .collect(),
-        };
-        for row in listed {
-            let gone: Vec<&str> = row
-                .predecessors
-                .iter()
-                .map(String::as_str)
-                .filter(|code| !update.in_list.contains(code) && update.is_listed_province_of(code))
-                .filter(|code| claimed.get(code) == Some(&1))
-                .collect();
-            let is_new = !update.known.contains_key(row.code.as_str());
-            match gone.as_slice() {
-                [same] if is_new && row.predecessors.len() == 1 => {
-                    update.recoded.insert(same, row);
-                }
-                gone => update.merged.extend(gone.iter().map(|code| (*code, row))),
-            }
-        }
-        update
-    }
-
+impl Update<'_> {
     fn steps(&self) -> Vec<DatedStep> {
-        let mut rows: Vec<&Listed> = self.listed.iter().collect();
-        rows.sort_by(|one, other| (one.level, &one.code).cmp(&(other.level, &other.code)));
-        let old_codes: HashMap<&str, &str> = self
-            .recoded
-            .iter()
-            .map(|(old, row)| (row.code.as_str(), *old))
-            .collect();
-        let mut steps = Vec::new();
-        for row in rows {
-            let on = row.valid_from;
-            let mut take = |step| steps.push(DatedStep { step, on });
-            let before = old_codes.get(row.code.as_str()).copied().unwrap_or(&row.code);
-            let Some(area) = self.known.get(before) else {
-                let there = |code: &&String| self.known.contains_key(code.as_str());
-                let came_out_of = row
-                    .predecessors
-                    .iter()
-                    .filter(there)
-                    .filter(|code| !self.merged.contains_key(code.as_str()));
-                take(Step::Add {
-                    code: row.code.clone(),
-                    came_out_of: came_out_of.cloned().collect(),
-                });
-                continue;
+        let mut by_level: BTreeMap<Level, Vec<usize>> = BTreeMap::new();
+        for (place, row) in self.listed.iter().enumerate() {
+            by_level.entry(row.level).or_default().push(place);
+        }
+        let mut steps: Vec<DatedStep> = self.vacations().collect();
+        for places in by_level.values_mut() {
+            places.sort_by_key(|place| self.listed.get(*place).map(|row| &row.code));
+            let rows = || {
+                let row = |place: &usize| Some((*place, self.listed.get(*place)?));
+                places.iter().filter_map(row)
             };
-            let (name, code) = (area.name != row.name, area.code != row.code);
-            if name || code {
-                take(Step::Rename {
-                    code: area.code.clone(),
-                    name: name.then(|| row.name.clone()),
-                    new_code: code.then(|| row.code.clone()),
-                });
-            }
-            if area.kind != row.kind {
-                take(Step::Rekind {
-                    code: row.code.clone(),
-                    kind: row.kind,
-                });
-            }
-            if let Some(parent) = &row.parent
-                && area.parent.as_deref().map(|old| self.now(old)) != Some(parent)
-            {
-                take(Step::Move {
-                    code: row.code.clone(),
-                    parent: parent.clone(),
-                });
+            steps.extend(recodes::recodes(
+                rows().filter_map(|(place, row)| Some((place, row, self.who.of_row(place)?))),
+            ));
+            for (place, row) in rows() {
+                self.place(&mut steps, place, row);
             }
         }
         steps.extend(self.mergers());
@@ -203,58 +186,93 @@ impl<'a> Update<'a> {
         steps
     }
 
-    /// The code an area has after the update.
-    fn now<'b>(&'b self, code: &'b str) -> &'b str {
-        self.recoded.get(code).map_or(code, |row| row.code.as_str())
+    /// Adds what is new; makes the rest of its kind, under the area it stands under. Its code and name are there already.
+    fn place(&self, steps: &mut Vec<DatedStep>, place: usize, row: &Listed) {
+        let area = self.who.of_row(place);
+        let mut take = |step| {
+            steps.push(DatedStep {
+                step,
+                on: row.valid_from,
+                row: Some(place),
+                named: area.map(|area| area.name.clone()),
+            });
+        };
+        let Some(area) = area else {
+            take(Step::Add {
+                code: row.code.clone(),
+                came_out_of: self.who.parted(row).map(|code| self.at_turn(code)).collect(),
+            });
+            return;
+        };
+        if area.kind != row.kind {
+            take(Step::Rekind {
+                code: row.code.clone(),
+                kind: row.kind,
+            });
+        }
+        if let Some(parent) = &row.parent
+            && !self.who.is_now(area.parent.as_deref(), parent)
+        {
+            take(Step::Move {
+                code: row.code.clone(),
+                parent: parent.clone(),
+            });
+        }
+    }
+
+    /// What ends while its code goes to another area gives way first.
+    fn vacations(&self) -> impl Iterator<Item = DatedStep> {
+        self.who.giving_way().map(|area| {
+            let row = self.who.merged_into(&area.code);
+            DatedStep {
+                step: Step::Vacate {
+                    code: area.code.clone(),
+                },
+                on: row.and_then(|place| self.listed.get(place)?.valid_from),
+                row,
+                named: Some(area.name.clone()),
+            }
+        })
+    }
+
+    /// The code by which an area that is registered under `code` and goes nowhere else is found when its turn comes.
+    fn at_turn(&self, code: &str) -> String {
+        if self.who.gives_way(code) {
+            vacated(code)
+        } else {
+            code.to_owned()
+        }
     }
 
     /// From the villages up, so that what stands below goes first.
     fn mergers(&self) -> impl Iterator<Item = DatedStep> {
-        let mut merged: Vec<(&&str, &&Listed)> = self.merged.iter().collect();
-        merged.sort_by_key(|(code, row)| (std::cmp::Reverse(row.level), **code));
-        merged.into_iter().map(|(code, row)| DatedStep {
+        let mut merged: Vec<_> = self
+            .who
+            .merged()
+            .filter_map(|(area, place)| Some((area, place, self.listed.get(place)?)))
+            .collect();
+        merged.sort_by_key(|(area, _, row)| (std::cmp::Reverse(row.level), area.code.as_str()));
+        merged.into_iter().map(|(area, place, row)| DatedStep {
             step: Step::Merge {
-                code: (*code).to_owned(),
+                code: self.at_turn(&area.code),
                 into: row.code.clone(),
             },
             on: row.valid_from,
+            row: Some(place),
+            named: Some(area.name.clone()),
         })
     }
 
     fn closures(&self) -> impl Iterator<Item = DatedStep> {
-        let mut gone: Vec<&Registered> = self
-            .known
-            .values()
-            .copied()
-            .filter(|area| !self.in_list.contains(area.code.as_str()))
-            .filter(|area| !self.recoded.contains_key(area.code.as_str()))
-            .filter(|area| !self.merged.contains_key(area.code.as_str()))
-            .filter(|area| !area.code.contains('-') && self.provinces.contains(self.province_of(area)))
-            .collect();
-        gone.sort_by_key(|area| (std::cmp::Reverse(area.level), area.code.clone()));
+        let mut gone: Vec<&Registered> = self.who.gone().collect();
+        gone.sort_by_key(|area| (std::cmp::Reverse(area.level), area.code.as_str()));
         gone.into_iter().map(|area| DatedStep {
             step: Step::Close {
-                code: area.code.clone(),
+                code: self.at_turn(&area.code),
             },
             on: None,
+            row: None,
+            named: Some(area.name.clone()),
         })
-    }
-
-    /// Whether an area is registered, in a province that the list is complete for.
-    fn is_listed_province_of(&self, code: &str) -> bool {
-        let area = self.known.get(code);
-        area.is_some_and(|area| self.provinces.contains(self.province_of(area)))
-    }
-
-    fn province_of<'b>(&'b self, area: &'b Registered) -> &'b str {
-        let mut at = area;
-        // A tree has six levels.
-        for _ in 0..Level::ALL.len() {
-            match at.parent.as_deref().and_then(|parent| self.known.get(parent)) {
-                Some(above) => at = above,
-                None => break,
-            }
-        }
-        &at.code
     }
 }

@@ -1,14 +1,14 @@
 //! What becomes of a standing area on a day: another name or code, another place, another kind. Figures of earlier days keep it as it was.
 
-use std::collections::BTreeMap;
-
 use chrono::NaiveDate;
 
-use super::segments::{of_area, of_subtree, refuse_other_path, refuse_taken_code, rewrite, standing_on};
-use super::{AreaVersion, Subtree, by_id, find};
+use super::future::Future;
+use super::segments::standing_on;
+use super::{AreaVersion, Subtree, by_id, find, successions};
 use crate::digest::digest_of;
 use crate::domain::Violation;
-use crate::domain::area::{AreaKind, Wanted, path_under};
+use crate::domain::area::update::{Recoded, vacated};
+use crate::domain::area::{AreaKind, Wanted};
 use crate::domain::violation::{TEXT_CHARS, check_text};
 use crate::store::audit::Entry;
 use crate::store::ledger::Recording;
@@ -113,7 +113,7 @@ pub fn move_under(
         parent: Some(parent),
         kind: was.kind,
     };
-    refuse_other_path(recording, parent, "/on", turn.on)?;
+    standing_on(recording, parent, turn.on)?;
     put(recording, &was, &to, turn)?;
     told(recording, "move", &head)
 }
@@ -151,89 +151,116 @@ pub fn rekind(
 pub(super) struct To<'a> {
     pub name: &'a str,
     pub code: &'a str,
-    /// The area above, where it is another one than before. It stands on its path ever since that day.
+    /// The area above, where it is another one than before.
     pub parent: Option<&'a AreaVersion>,
     pub kind: AreaKind,
 }
 
 impl To<'_> {
-    /// The path it has then, where it had the one of `row` before.
-    fn path_of(&self, row: &AreaVersion) -> String {
-        let above = match self.parent {
-            Some(parent) => &parent.path,
-            None => row
-                .path
-                .strip_suffix(&path_under("", &row.code))
-                .unwrap_or_default(),
-        };
-        path_under(above, self.code)
+    /// Whether an area is so already.
+    fn is(&self, was: &AreaVersion) -> bool {
+        (self.name, self.code, self.kind) == (&*was.name, &*was.code, was.kind)
+            && self
+                .parent
+                .is_none_or(|parent| Some(parent.area_id) == was.parent_id)
     }
 }
 
 /// From the turn's day on, `was` is as `to` says, until it is known to have become something else; what stands below it follows in its
-/// path. That something above it goes elsewhere is no change of its own: it lasts beyond that.
+/// path. What becomes of the areas above it is no change of its own: it lasts beyond that.
 pub(super) fn put(
     recording: &mut Recording<'_, '_>,
     was: &AreaVersion,
     to: &To<'_>,
     turn: &Turn,
 ) -> StoreResult<()> {
-    if to.code != was.code {
-        refuse_taken_code(recording, to.code, was.area_id, turn.on)?;
-    }
-    let own = of_area(recording, was.area_id, turn.on)?;
-    if (to.name, to.kind) == (&*was.name, was.kind) && to.path_of(was) == was.path {
+    let mut future = Future::from(turn.on);
+    change(recording, &mut future, was, to)?;
+    future.write(recording, &turn.reason)
+}
+
+fn change(
+    recording: &mut Recording<'_, '_>,
+    future: &mut Future,
+    was: &AreaVersion,
+    to: &To<'_>,
+) -> StoreResult<()> {
+    if to.is(was) {
         return Err(nothing_changed().into());
     }
+    let own = future.load(recording, was.area_id)?.to_vec();
     let renamed_on = first_day(&own, |row| row.name != was.name);
     let rekinded_on = first_day(&own, |row| row.kind != was.kind);
-    let moved_on = first_day(&own, |row| {
-        (row.parent_id, &row.code) != (was.parent_id, &was.code)
-    });
+    let moved_on = successions::left_on(recording, &own)?;
     let is_before = |row: &AreaVersion, day: Option<NaiveDate>| day.is_none_or(|day| row.valid_from < day);
-    // From where to where what stands below goes, for each place the area had meanwhile.
-    let ways: BTreeMap<String, String> = own
-        .iter()
-        .filter(|row| is_before(row, moved_on))
-        .map(|row| (row.path.clone(), to.path_of(row)))
-        .filter(|(from, to)| from != to)
-        .collect();
-    let mut known = own;
-    for from in ways.keys() {
-        let below = of_subtree(recording, &Subtree::rooted_at(from), turn.on)?;
-        known.extend(below.into_iter().filter(|row| row.area_id != was.area_id));
-    }
-    rewrite(recording, &known, turn.on, &turn.reason, |row| {
-        let is_itself = row.area_id == was.area_id;
-        if is_itself && is_before(row, renamed_on) {
+    future.change(was.area_id, |row| {
+        if is_before(row, renamed_on) {
             to.name.clone_into(&mut row.name);
         }
-        if is_itself && is_before(row, rekinded_on) {
+        if is_before(row, rekinded_on) {
             row.kind = to.kind;
         }
-        if !is_before(row, moved_on) {
-            return;
-        }
-        if is_itself {
+        if is_before(row, moved_on) {
             to.code.clone_into(&mut row.code);
             row.parent_id = to.parent.map_or(row.parent_id, |parent| Some(parent.area_id));
         }
-        if let Some((from, to)) = ways.iter().find(|(from, _)| row.path.starts_with(*from)) {
-            follow(row, from, to);
+    });
+    Ok(())
+}
+
+/// Gives several areas new codes, and perhaps names, at once: a code may go from one of them to the next.
+///
+/// # Errors
+/// As [`rename`].
+pub(super) fn recode(recording: &mut Recording<'_, '_>, changes: &[Recoded], turn: &Turn) -> StoreResult<()> {
+    let mut future = Future::from(turn.on);
+    let mut heads = Vec::with_capacity(changes.len());
+    for wanted in changes {
+        let head = find(recording.conn(), &Subtree::everything(), &wanted.code)?;
+        let to = Wanted {
+            name: wanted.name.as_deref(),
+            code: Some(&wanted.new_code),
+        };
+        let mut violations = to.violations(head.level);
+        violations.extend(turn.violations());
+        if !violations.is_empty() {
+            return Err(StoreError::Invalid(violations));
         }
-    })
+        let was = standing_on(recording, &head, turn.on)?;
+        let to = To {
+            name: to.name.unwrap_or(&was.name),
+            code: &wanted.new_code,
+            parent: None,
+            kind: was.kind,
+        };
+        change(recording, &mut future, &was, &to)?;
+        heads.push(head);
+    }
+    future.write(recording, &turn.reason)?;
+    for head in &heads {
+        told(recording, "rename", head)?;
+    }
+    Ok(())
+}
+
+/// Takes its code from an area that is going to end on the turn's day, so that another one can have it from then on.
+pub(super) fn vacate(recording: &mut Recording<'_, '_>, code: &str, turn: &Turn) -> StoreResult<()> {
+    let head = find(recording.conn(), &Subtree::everything(), code)?;
+    let was = standing_on(recording, &head, turn.on)?;
+    let to = To {
+        name: &was.name,
+        code: &vacated(&was.code),
+        parent: None,
+        kind: was.kind,
+    };
+    put(recording, &was, &to, turn)?;
+    told(recording, "rename", &head)?;
+    Ok(())
 }
 
 /// The first day of the first row that differs, in the order of validity.
 fn first_day(rows: &[AreaVersion], differs: impl Fn(&AreaVersion) -> bool) -> Option<NaiveDate> {
     rows.iter().find(|row| differs(row)).map(|row| row.valid_from)
-}
-
-/// Puts a row that stands at or below `from` to where `to` is.
-pub(super) fn follow(row: &mut AreaVersion, from: &str, to: &str) {
-    if let Some(rest) = row.path.strip_prefix(from) {
-        row.path = format!("{to}{rest}");
-    }
 }
 
 /// Writes the change of an area into the audit trail, and gives the area as it is now.

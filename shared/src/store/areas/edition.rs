@@ -1,17 +1,19 @@
 //! A new edition of the national list: the steps that lead to it, and how they are taken.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 
 use super::change::Turn;
+use super::origins::resolve_predecessors;
 use super::read::{by_codes, list};
 use super::update::take_step;
 use super::{AreaVersion, Filter, Subtree};
 use crate::db::{AnyConnection, Db, DbError, WriteError};
-use crate::domain::area::update::{DatedStep, Listed, Registered, steps};
+use crate::domain::Violation;
+use crate::domain::area::update::{self, DatedStep, Doubt, Listed, Registered, steps};
 use crate::ids::AreaId;
 use crate::store::ledger::Recording;
 use crate::store::{Actor, StoreError, StoreResult};
@@ -36,18 +38,34 @@ pub struct Edition {
     pub today: NaiveDate,
 }
 
+/// What an edition comes to.
+#[derive(Debug)]
+pub struct Plan {
+    pub steps: Vec<ReadyStep>,
+    /// Rows whose predecessors cannot be used, by their places. Then the steps mean nothing.
+    pub wrong: Vec<(usize, Violation)>,
+    /// Rows that look like an area with another code: a person has to confirm them.
+    pub doubts: Vec<Doubt>,
+}
+
 impl Edition {
     /// The steps from what is registered to the list.
-    pub fn steps<'a>(
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn plan(
         &self,
+        conn: &mut AnyConnection,
         listed: &[Listed],
-        registered: impl IntoIterator<Item = &'a AreaVersion>,
+        registered: &[AreaVersion],
         mut new_id: impl FnMut() -> AreaId,
-    ) -> Vec<ReadyStep> {
-        let registered: Vec<Registered> = registered.into_iter().map(AreaVersion::registered).collect();
-        let rows: HashMap<&str, &Listed> = listed.iter().map(|row| (row.code.as_str(), row)).collect();
+    ) -> StoreResult<Plan> {
+        let (listed, mut wrong) = resolve_predecessors(conn, self.on, listed, registered)?;
+        let registered: Vec<Registered> = registered.iter().map(AreaVersion::registered).collect();
+        wrong.extend(update::unusable_predecessors(&listed, &registered));
+        wrong.sort_by_key(|(place, _)| *place);
         let ready = |dated: DatedStep| ReadyStep {
-            row: rows.get(dated.step.code()).map(|row| (*row).clone()),
+            row: dated.row.and_then(|place| listed.get(place)).cloned(),
             id: new_id(),
             turn: Turn {
                 on: dated.on.unwrap_or(self.on),
@@ -57,7 +75,11 @@ impl Edition {
             },
             dated,
         };
-        steps(listed, &registered).into_iter().map(ready).collect()
+        Ok(Plan {
+            steps: steps(&listed, &registered).into_iter().map(ready).collect(),
+            doubts: update::doubts(&listed, &registered),
+            wrong,
+        })
     }
 }
 
@@ -72,7 +94,7 @@ pub fn registered_of(
 ) -> StoreResult<Vec<AreaVersion>> {
     let codes = listed
         .iter()
-        .flat_map(|row| std::iter::once(&row.code).chain(&row.predecessors));
+        .flat_map(|row| std::iter::once(&row.code).chain(&row.origin.predecessors));
     let provinces: BTreeSet<String> = codes
         .filter_map(|code| Some(format!("{}0000", code.get(..2)?)))
         .collect();

@@ -3,8 +3,9 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use super::change::{Turn, follow, told};
-use super::segments::{insert, of_area, of_subtree, refuse_other_path, rewrite, standing_on, supersede};
+use super::change::{Turn, told};
+use super::future::Future;
+use super::segments::standing_on;
 use super::successions::{self, SuccessionKind};
 use super::{AreaVersion, Subtree};
 use crate::db::schema::{
@@ -38,16 +39,16 @@ pub fn close(
     if !violations.is_empty() {
         return Err(StoreError::Invalid(violations));
     }
-    let was = last_standing(recording, &head, turn.on)?;
-    let below = of_subtree(recording, &was.subtree(), turn.on)?;
-    if below.iter().any(|row| row.area_id != was.area_id) {
+    let mut future = ending(recording, &head, turn.on)?;
+    if future.has_children(head.area_id) {
         return Err(StoreError::Conflict("area_has_children"));
     }
-    if has_organizations(recording, was.area_id, turn.on)? {
+    if has_organizations(recording, head.area_id, turn.on)? {
         return Err(StoreError::Conflict("area_has_organizations"));
     }
-    refuse_if_at_work(recording, was.area_id)?;
-    end(recording, &was, turn)?;
+    refuse_if_at_work(recording, head.area_id)?;
+    future.end(head.area_id);
+    future.write(recording, &turn.reason)?;
     told(recording, "close", &head)
 }
 
@@ -70,65 +71,49 @@ pub fn merge(
     if !violations.is_empty() {
         return Err(StoreError::Invalid(violations));
     }
-    let was = last_standing(recording, &head, turn.on)?;
-    refuse_other_path(recording, into, "/on", turn.on)?;
-    refuse_if_at_work(recording, was.area_id)?;
-    let mut below = of_subtree(recording, &was.subtree(), turn.on)?;
-    below.retain(|row| row.area_id != was.area_id);
-    rewrite(recording, &below, turn.on, &turn.reason, |row| {
-        if row.parent_id == Some(was.area_id) {
-            row.parent_id = Some(into.area_id);
-        }
-        follow(row, &was.path, &into.path);
-    })?;
-    organizations::follow_area(recording, was.area_id, into.area_id, turn.on, &turn.reason)?;
-    end(recording, &was, turn)?;
-    let merged = (was.area_id, into.area_id);
+    let mut future = ending(recording, &head, turn.on)?;
+    standing_on(recording, into, turn.on)?;
+    refuse_if_at_work(recording, head.area_id)?;
+    let merged = (head.area_id, into.area_id);
+    future.hand_over(merged.0, merged.1);
+    future.end(head.area_id);
+    future.write(recording, &turn.reason)?;
+    organizations::follow_area(recording, merged.0, merged.1, turn.on, &turn.reason)?;
     successions::record(recording, merged, SuccessionKind::Merge, turn.on)?;
     told(recording, "merge", &head)
 }
 
-/// The area as it is on the day and ever after, as far as it is known.
-fn last_standing(
-    recording: &mut Recording<'_, '_>,
-    area: &AreaVersion,
-    day: NaiveDate,
-) -> StoreResult<AreaVersion> {
-    let was = standing_on(recording, area, day)?;
-    let from = if was.valid_to.is_some() {
-        of_area(recording, area.area_id, day)?
-            .last()
-            .map(|last| last.valid_from)
-    } else {
-        (was.valid_from == day).then_some(day)
-    };
-    match from {
-        None => Ok(was),
-        Some(since) => Err(Violation::new(
+/// An area that is to end on a day, with what stands below it from then on. It stood the day before, and has not changed since; what became
+/// of the areas above it is no change of its own.
+fn ending(recording: &mut Recording<'_, '_>, area: &AreaVersion, day: NaiveDate) -> StoreResult<Future> {
+    standing_on(recording, area, day)?;
+    let mut future = Future::from(day);
+    future.load(recording, area.area_id)?;
+    let known = future.known(area.area_id).to_vec();
+    let first = known.first().filter(|first| first.valid_from >= day);
+    let mut changed = first.map(|first| first.valid_from);
+    for (before, after) in known.iter().zip(known.iter().skip(1)) {
+        let itself = (&before.name, before.kind) != (&after.name, after.kind);
+        // A code that it would have had from that day on, and no day longer, goes with it.
+        let only_code = !itself && after.valid_from == day && before.parent_id == after.parent_id;
+        if only_code {
+            continue;
+        }
+        if itself || successions::moves_between(recording, before, after)? {
+            changed = Some(after.valid_from);
+        }
+    }
+    if let Some(since) = changed {
+        return Err(Violation::new(
             "/on",
             "before_last_change",
             format!("日期须晚于该地区上一次变更（{since}）。"),
             format!("The date must be after the area's last change ({since})."),
         )
-        .into()),
+        .into());
     }
-}
-
-fn end(recording: &mut Recording<'_, '_>, was: &AreaVersion, turn: &Turn) -> StoreResult<()> {
-    let recorded = recording.recorded();
-    supersede(recording, std::slice::from_ref(was), turn.on)?;
-    insert(
-        recording,
-        &[AreaVersion {
-            version: was.version + 1,
-            recorded_seq: recorded.seq,
-            recorded_at: recorded.at,
-            valid_to: Some(turn.on),
-            reason: Some(turn.reason.clone()),
-            ended: true,
-            ..was.clone()
-        }],
-    )
+    future.load_below(recording, area.area_id)?;
+    Ok(future)
 }
 
 /// Whether an organization is or was active in it on `day` or later.

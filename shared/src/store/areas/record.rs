@@ -3,8 +3,10 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use super::AreaVersion;
-use super::segments::{refuse_other_path, refuse_taken_code};
+use super::future::Future;
+use super::segments::refuse_days_before;
+use super::successions;
+use super::{AreaVersion, by_id};
 use crate::db::schema::{area_versions, areas};
 use crate::digest::digest_of;
 use crate::domain::Violation;
@@ -52,11 +54,30 @@ pub fn set_up(
     if !violations.is_empty() {
         return Err(StoreError::Invalid(violations));
     }
+    let row = first_row(recording, new);
+    let mut rows = vec![row.clone()];
     if let Some(parent) = &new.parent {
-        refuse_other_path(recording, parent, "/valid_from", new.valid_from)?;
+        refuse_days_before(recording, parent, "/valid_from", new.valid_from)?;
+        let places = successions::place_of(recording, parent.area_id, new.valid_from)?;
+        let ends = places.iter().skip(1).map(|(from, _)| Some(*from)).chain([None]);
+        rows = places
+            .iter()
+            .zip(ends)
+            .map(|((from, above), to)| AreaVersion {
+                valid_from: *from,
+                valid_to: to,
+                parent_id: Some(*above),
+                ..row.clone()
+            })
+            .collect();
     }
-    refuse_taken_code(recording, &new.code, new.id, new.valid_from)?;
-    create(recording, new)
+    let mut future = Future::from(new.valid_from);
+    future.add(new.id, rows);
+    begin(recording, new.id)?;
+    future.write(recording, "")?;
+    let made = by_id(recording.conn(), new.id)?;
+    made_known(recording, &made)?;
+    Ok(made)
 }
 
 fn parent_missing() -> Violation {
@@ -73,16 +94,32 @@ fn parent_missing() -> Violation {
 /// # Errors
 /// [`StoreError::Conflict`] when the code is in use, or the database's.
 pub fn create(recording: &mut Recording<'_, '_>, new: &NewArea) -> StoreResult<AreaVersion> {
+    begin(recording, new.id)?;
+    let row = first_row(recording, new);
+    diesel::insert_into(area_versions::table)
+        .values(&row)
+        .execute(recording.conn())
+        .map_err(|error| StoreError::from(error).or_conflict("area_code_taken"))?;
+    made_known(recording, &row)?;
+    Ok(row)
+}
+
+fn begin(recording: &mut Recording<'_, '_>, id: AreaId) -> QueryResult<()> {
     let recorded = recording.recorded();
     diesel::insert_into(areas::table)
         .values((
-            areas::id.eq(new.id),
+            areas::id.eq(id),
             areas::created_seq.eq(recorded.seq),
             areas::created_at.eq(recorded.at),
         ))
         .execute(recording.conn())?;
+    Ok(())
+}
+
+fn first_row(recording: &Recording<'_, '_>, new: &NewArea) -> AreaVersion {
+    let recorded = recording.recorded();
     let parent_path = new.parent.as_ref().map_or("", |parent| &parent.path);
-    let row = AreaVersion {
+    AreaVersion {
         area_id: new.id,
         version: 1,
         recorded_seq: recorded.seq,
@@ -99,19 +136,17 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewArea) -> StoreResult<A
         kind: new.kind,
         reason: None,
         ended: false,
-    };
-    diesel::insert_into(area_versions::table)
-        .values(&row)
-        .execute(recording.conn())
-        .map_err(|error| StoreError::from(error).or_conflict("area_code_taken"))?;
-    let id = row.area_id.to_string();
+    }
+}
+
+fn made_known(recording: &mut Recording<'_, '_>, row: &AreaVersion) -> StoreResult<()> {
     recording.audit(&Entry {
         verb: "create",
         resource: "area",
-        id: &id,
+        id: &row.area_id.to_string(),
         area: Some(row.area_id),
         before: None,
-        after: Some(&digest_of(&row)?),
+        after: Some(&digest_of(row)?),
     })?;
-    Ok(row)
+    Ok(())
 }

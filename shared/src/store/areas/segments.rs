@@ -10,7 +10,6 @@ use super::{AreaVersion, Subtree};
 use crate::db::AnyConnection;
 use crate::db::dialect::on_either;
 use crate::db::schema::area_versions;
-use crate::domain::Violation;
 use crate::domain::area::not_there_yet;
 use crate::ids::AreaId;
 use crate::store::ledger::Recording;
@@ -45,18 +44,45 @@ pub(super) fn of_area(
         .load(recording.conn())
 }
 
-/// What stands in a subtree from `day` on, as far as it is known.
-pub(super) fn of_subtree(
+/// What is known of areas, as far as it reaches `day` or beyond, each in the order of validity: also the row that ends on the day.
+pub(super) fn known_of(
     recording: &mut Recording<'_, '_>,
-    subtree: &Subtree,
+    ids: &BTreeSet<AreaId>,
     day: NaiveDate,
-) -> QueryResult<Vec<AreaVersion>> {
-    area_versions::table
-        .filter(known_from!(day))
-        .filter(within!(subtree))
-        .order((area_versions::path, area_versions::valid_from))
-        .select(AreaVersion::as_select())
-        .load(recording.conn())
+) -> QueryResult<BTreeMap<AreaId, Vec<AreaVersion>>> {
+    let ids: Vec<AreaId> = ids.iter().copied().collect();
+    let mut known: BTreeMap<AreaId, Vec<AreaVersion>> = BTreeMap::new();
+    for ids in ids.chunks(CHUNK) {
+        let rows: Vec<AreaVersion> = area_versions::table
+            .filter(known_from!(day.pred_opt().unwrap_or(day)))
+            .filter(area_versions::area_id.eq_any(ids.to_vec()))
+            .order(area_versions::valid_from)
+            .select(AreaVersion::as_select())
+            .load(recording.conn())?;
+        for row in rows {
+            known.entry(row.area_id).or_default().push(row);
+        }
+    }
+    Ok(known)
+}
+
+/// The areas that stand below one of these paths at some time from `day` on, and those at them.
+pub(super) fn below(
+    recording: &mut Recording<'_, '_>,
+    paths: &BTreeSet<String>,
+    day: NaiveDate,
+) -> QueryResult<BTreeSet<AreaId>> {
+    let mut found = BTreeSet::new();
+    for path in paths {
+        let subtree = Subtree::rooted_at(path);
+        let ids: Vec<AreaId> = area_versions::table
+            .filter(known_from!(day))
+            .filter(within!(subtree))
+            .select(area_versions::area_id)
+            .load(recording.conn())?;
+        found.extend(ids);
+    }
+    Ok(found)
 }
 
 /// The area as it was on `day`.
@@ -116,63 +142,19 @@ pub fn first_days(
         .collect())
 }
 
-/// From `day` on, the rows are as `change` makes them; what was true before stays true before.
-pub(super) fn rewrite(
-    recording: &mut Recording<'_, '_>,
-    known: &[AreaVersion],
-    day: NaiveDate,
-    reason: &str,
-    change: impl Fn(&mut AreaVersion),
-) -> StoreResult<()> {
-    let mut versions: BTreeMap<AreaId, i64> = BTreeMap::new();
-    for row in known {
-        let version = versions.entry(row.area_id).or_default();
-        *version = row.version.max(*version);
-    }
-    let recorded = recording.recorded();
-    let mut rows = Vec::with_capacity(known.len() * 2);
-    for segment in known {
-        let anew = AreaVersion {
-            version: versions.get(&segment.area_id).map_or(1, |version| version + 1),
-            recorded_seq: recorded.seq,
-            recorded_at: recorded.at,
-            ..segment.clone()
-        };
-        if segment.valid_from < day {
-            rows.push(AreaVersion {
-                valid_to: Some(day),
-                ended: false,
-                ..anew.clone()
-            });
-        }
-        let mut changed = AreaVersion {
-            valid_from: segment.valid_from.max(day),
-            reason: Some(reason.to_owned()),
-            ..anew
-        };
-        change(&mut changed);
-        rows.push(changed);
-    }
-    supersede(recording, known, day)?;
-    insert(recording, &rows)
-}
-
-/// Marks these rows as superseded: what is known of their areas on their paths beyond `day`. The same area may be known to stand
-/// elsewhere later, which stays.
+/// Marks as superseded what is known of these areas beyond `day`.
 pub(super) fn supersede(
     recording: &mut Recording<'_, '_>,
-    rows: &[AreaVersion],
+    areas: &BTreeSet<AreaId>,
     day: NaiveDate,
 ) -> StoreResult<()> {
     let recorded = recording.recorded();
-    for rows in rows.chunks(CHUNK) {
-        let areas: BTreeSet<AreaId> = rows.iter().map(|row| row.area_id).collect();
-        let paths: BTreeSet<&str> = rows.iter().map(|row| row.path.as_str()).collect();
+    let areas: Vec<AreaId> = areas.iter().copied().collect();
+    for areas in areas.chunks(CHUNK) {
         diesel::update(
             area_versions::table
                 .filter(known_from!(day))
-                .filter(area_versions::area_id.eq_any(areas))
-                .filter(area_versions::path.eq_any(paths)),
+                .filter(area_versions::area_id.eq_any(areas.to_vec())),
         )
         .set((
             area_versions::superseded_seq.eq(recorded.seq),
@@ -193,51 +175,22 @@ pub(super) fn insert(recording: &mut Recording<'_, '_>, rows: &[AreaVersion]) ->
     Ok(())
 }
 
-/// A code belongs to one area at a time.
-pub(super) fn refuse_taken_code(
+/// What is known, from `day` on, of the areas that have one of these codes.
+pub(super) fn code_holders(
     recording: &mut Recording<'_, '_>,
-    code: &str,
-    id: AreaId,
+    codes: &BTreeSet<&str>,
     day: NaiveDate,
-) -> StoreResult<()> {
-    let others: i64 = area_versions::table
-        .filter(known_from!(day))
-        .filter(area_versions::code.eq(code).and(area_versions::area_id.ne(id)))
-        .count()
-        .get_result(recording.conn())?;
-    if others == 0 {
-        Ok(())
-    } else {
-        Err(StoreError::Conflict("area_code_taken"))
+) -> QueryResult<Vec<AreaVersion>> {
+    let codes: Vec<&str> = codes.iter().copied().collect();
+    let mut rows = Vec::new();
+    for codes in codes.chunks(CHUNK) {
+        rows.extend(
+            area_versions::table
+                .filter(known_from!(day))
+                .filter(area_versions::code.eq_any(codes.to_vec()))
+                .select(AreaVersion::as_select())
+                .load(recording.conn())?,
+        );
     }
-}
-
-/// An area to stand under, or to go into, stands since `day` where it stands now.
-pub(super) fn refuse_other_path(
-    recording: &mut Recording<'_, '_>,
-    above: &AreaVersion,
-    pointer: &'static str,
-    day: NaiveDate,
-) -> StoreResult<()> {
-    let known = of_area(recording, above.area_id, day)?;
-    let since = known
-        .iter()
-        .rev()
-        .take_while(|segment| segment.path == above.path)
-        .last()
-        .map_or(above.valid_from, |segment| segment.valid_from);
-    if since <= day {
-        Ok(())
-    } else {
-        Err(Violation::new(
-            pointer,
-            "before_last_change",
-            format!("{}自 {since} 起才在现有位置，日期不能早于此日。", above.name),
-            format!(
-                "{} stands where it does since {since}; the date must not be earlier.",
-                above.code
-            ),
-        )
-        .into())
-    }
+    Ok(rows)
 }

@@ -1,6 +1,6 @@
 //! Takes the steps of an update of the tree.
 
-use super::change::Turn;
+use super::change::{Turn, recode, vacate};
 use super::record::{NewArea, set_up};
 use super::successions::{self, SuccessionKind};
 use super::{AreaVersion, Subtree, close, find_anywhere, merge, move_under, rekind, rename};
@@ -50,6 +50,8 @@ pub fn take_step(
             };
             rename(recording, &everything, code, wanted, turn)?;
         }
+        Step::Recode { changes } => recode(recording, changes, turn)?,
+        Step::Vacate { code } => vacate(recording, code, turn)?,
         Step::Rekind { code, kind } => {
             rekind(recording, &everything, code, *kind, turn)?;
         }

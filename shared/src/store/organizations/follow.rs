@@ -55,6 +55,69 @@ pub fn follow_area(
     Ok(())
 }
 
+/// What stood in `to` until `day`, when that area was merged, and stands since then where that led (`went_to`), stands in `to` again, until it
+/// is known to have gone elsewhere itself.
+///
+/// # Errors
+/// The database's.
+pub fn return_to_area(
+    recording: &mut Recording<'_, '_>,
+    went_to: &[(NaiveDate, AreaId)],
+    to: AreaId,
+    day: NaiveDate,
+    reason: &str,
+) -> StoreResult<()> {
+    use organization_versions as o;
+    let there: Vec<OrganizationId> = o::table
+        .filter(o::area_id.eq(to))
+        .filter(o::superseded_seq.is_null())
+        .filter(o::valid_to.eq(day))
+        .select(o::organization_id)
+        .distinct()
+        .order(o::organization_id)
+        .load(recording.conn())?;
+    let led_to = |on: NaiveDate| {
+        went_to
+            .iter()
+            .rev()
+            .find(|(from, _)| *from <= on)
+            .map(|(_, area)| *area)
+    };
+    let recorded = recording.recorded();
+    for id in there {
+        let known = known_segments(recording, id)?;
+        let version = known.iter().map(|row| row.version).max().unwrap_or(0) + 1;
+        let later = known
+            .iter()
+            .filter(|row| row.valid_to.is_none_or(|until| until > day));
+        let mut is_taken_along = true;
+        let rows: Vec<OrganizationVersion> = later
+            .map(|row| {
+                is_taken_along &= led_to(row.valid_from) == Some(row.area_id);
+                OrganizationVersion {
+                    version,
+                    recorded_seq: recorded.seq,
+                    recorded_at: recorded.at,
+                    area_id: if is_taken_along { to } else { row.area_id },
+                    reason: if is_taken_along {
+                        Some(reason.to_owned())
+                    } else {
+                        row.reason.clone()
+                    },
+                    ..row.clone()
+                }
+            })
+            .collect();
+        if rows.first().is_none_or(|first| first.area_id != to) {
+            continue;
+        }
+        supersede(recording, id, Some(day))?;
+        insert(recording, &rows)?;
+        audit(recording, "move", known.last(), rows.last())?;
+    }
+    Ok(())
+}
+
 /// The rows of a life as they are when its area has gone into another one, as far as they reach beyond `day`.
 fn moved(
     known: &[OrganizationVersion],

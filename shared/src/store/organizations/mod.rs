@@ -22,7 +22,7 @@ pub use batch::{Item, create_all};
 pub use change::{Step, Turn, Turned, transition, turn};
 pub use change_events::{ChangeRow, successors};
 pub use due::{Checked, UnveilingCheck, dormant, last_activities, renewals, unveiled_together, unveilings};
-pub use follow::follow_area;
+pub use follow::{follow_area, return_to_area};
 pub use history::{Event, history, void_reason};
 pub use import::{Incoming, Judging, Verdict, judge_rows, record_all, record_of};
 pub use lost::Lost;

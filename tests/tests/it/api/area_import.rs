@@ -191,3 +191,167 @@ fn only_the_province_itself_and_only_whole_rows() {
         assert_eq!(refused["errors"][1]["code"], "code_twice");
     });
 }
+
+const STREET: &str = "340304001001,village,340304001,燕山社区居委会,行政区划,\n";
+const OTHER: &str = "340304001002,village,340304001,大庆社区居委会,行政区划,\n";
+
+/// The list with these two rows instead of the two communities.
+fn with_communities(rows: [&str; 2]) -> String {
+    list(|row| row).replace(STREET, rows[0]).replace(OTHER, rows[1])
+}
+
+async fn station(caller: &Client, area: &str) -> String {
+    let body = json!({"area": area, "kind": "work_station", "name": format!("{area}站"), "status": "established",
+        "established_on": "2022-01-01"});
+    caller.post("/v1/organizations", &body).await.expect(201).json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn two_areas_that_exchange_their_codes_keep_what_is_theirs() {
+    with_api(async |api| {
+        let province = api.caller("340000", Role::ProvinceAdmin).await;
+        let of_yanshan = station(&province, "340304001001").await;
+        let exchanged = with_communities([
+            "340304001001,village,340304001,大庆社区居委会,行政区划,340304001002\n",
+            "340304001002,village,340304001,燕山新社区居委会,行政区划,340304001001\n",
+        ]);
+        let tried = send(&province, "?on=2022-06-01&dry_run=true", exchanged.clone())
+            .await
+            .expect(200)
+            .json();
+        assert_eq!((numbers(&tried), &tried["errors"]), ([0, 2, 0, 0, 0], &json!([])));
+        assert_eq!(
+            (&tried["steps"][0]["verb"], &tried["steps"][0]["changes"]),
+            (
+                &json!("recode"),
+                &json!([
+                    {"code": "340304001002", "old_name": "大庆社区居委会", "new_code": "340304001001"},
+                    {"code": "340304001001", "old_name": "燕山社区居委会", "new_code": "340304001002", "name": "燕山新社区居委会"}
+                ])
+            )
+        );
+        send(&province, "?on=2022-06-01", exchanged.clone())
+            .await
+            .expect(200);
+        let organization = format!("/v1/organizations/{of_yanshan}");
+        let now = province.get(&organization).await.expect(200).json();
+        assert_eq!(now["area"], "340304001002");
+        let before = province
+            .get(&format!("{organization}?as_of=2022-05-31"))
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(before["area"], "340304001001");
+        // The same list again does not change them back.
+        let again = send(&province, "?on=2022-06-01", exchanged.clone())
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(numbers(&again), [0; 5]);
+        let later = send(&province, "?on=2022-06-02", exchanged)
+            .await
+            .expect(422)
+            .json();
+        assert_eq!(later["errors"][0]["code"], "own_code_missing");
+    });
+}
+
+#[test]
+fn an_area_that_is_gone_leaves_its_code_to_another_one() {
+    with_api(async |api| {
+        let province = api.caller("340000", Role::ProvinceAdmin).await;
+        let of_daqing = station(&province, "340304001002").await;
+        let list = with_communities([
+            "340304001001,village,340304001,大庆社区居委会,行政区划,340304001002\n",
+            "",
+        ]);
+        let taken = send(&province, "?on=2022-06-01", list.clone())
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(numbers(&taken), [0, 1, 0, 0, 1]);
+        assert_eq!(taken["steps"][1]["code"], "340304001001");
+        assert_eq!(taken["steps"][1]["old_name"], "燕山社区居委会");
+        let organization = format!("/v1/organizations/{of_daqing}");
+        assert_eq!(
+            province.get(&organization).await.expect(200).json()["area"],
+            "340304001001"
+        );
+        let name = async |query: &str| {
+            let path = format!("/v1/areas/340304001001{query}");
+            province.get(&path).await.expect(200).json()["name"].clone()
+        };
+        assert_eq!(name("").await, "大庆社区居委会");
+        assert_eq!(name("?as_of=2022-05-31").await, "燕山社区居委会");
+        let again = send(&province, "?on=2022-06-01", list).await.expect(200).json();
+        assert_eq!(numbers(&again), [0; 5]);
+    });
+}
+
+#[test]
+fn a_known_name_at_another_code_has_to_be_confirmed() {
+    with_api(async |api| {
+        let province = api.caller("340000", Role::ProvinceAdmin).await;
+        let list = with_communities(["340304001001,village,340304001,大庆社区居委会,行政区划,\n", ""]);
+        let tried = send(&province, "?on=2022-06-01&dry_run=true", list.clone())
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(
+            tried["doubts"],
+            json!([{"row": 6, "code": "340304001001", "name": "大庆社区居委会", "known_as": "340304001002",
+                "was_named": "燕山社区居委会"}])
+        );
+        let refused = send(&province, "?on=2022-06-01", list.clone())
+            .await
+            .expect(422)
+            .json();
+        assert_eq!(refused["errors"][0]["pointer"], "/rows/6/predecessors");
+        assert_eq!(refused["errors"][0]["code"], "known_by_another_code");
+        send(&province, "?on=2022-06-01&doubts=2", list.clone())
+            .await
+            .expect(422);
+        send(&province, "?on=2022-06-01&doubts=1", list).await.expect(200);
+    });
+}
+
+#[test]
+fn predecessors_that_cannot_be_used_are_errors_of_their_rows() {
+    with_api(async |api| {
+        let province = api.caller("340000", Role::ProvinceAdmin).await;
+        let mut faults = Vec::new();
+        let renamed = |row: String| row.replace("燕山社区居委会", "燕山新社区居委会");
+        for cell in [
+            "340304001099",
+            "340304001002;340304001002",
+            "340304001",
+            "340304001001",
+            "\"340304001002、340304001098，340304001097\"",
+        ] {
+            let mut text = list(renamed);
+            text.push_str(&format!("340304001009,村,340304001,新社区,行政区划,{cell}\n"));
+            let refused = send(&province, "?on=2022-06-01&dry_run=true", text)
+                .await
+                .expect(422)
+                .json();
+            for error in refused["errors"].as_array().unwrap() {
+                assert_eq!(error["pointer"], "/rows/15/predecessors", "{refused}");
+                faults.push(error["code"].as_str().unwrap().to_owned());
+            }
+        }
+        assert_eq!(
+            faults,
+            [
+                "unknown_predecessor",
+                "predecessor_twice",
+                "predecessor_level",
+                "predecessor_shared",
+                "unknown_predecessor",
+                "unknown_predecessor"
+            ]
+        );
+    });
+}

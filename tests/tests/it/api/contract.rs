@@ -79,7 +79,8 @@ fn body(name: &str) -> Value {
             "due_on": "2022-12-01", "assign_to": [{"area": "340304"}]})
         }
         "POST /v1/assignments/{id}/reports" => json!({"content": "x"}),
-        "POST /v1/assignments/{id}/return"
+        "POST /v1/areas/{code}/reopen"
+        | "POST /v1/assignments/{id}/return"
         | "POST /v1/assignments/{id}/cancel"
         | "POST /v1/deliveries/{id}/redeliver"
         | "POST /v1/deliveries/{id}/cancel" => json!({"reason": "x"}),

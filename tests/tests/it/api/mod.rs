@@ -2,6 +2,7 @@
 
 mod area_import;
 mod area_kinds;
+mod area_reopen;
 mod area_turns;
 mod areas;
 mod assignments;

@@ -131,7 +131,7 @@ fn an_edition_of_the_list_brings_the_register_to_it() {
         std::fs::write(&file, format!("{columns}{new}")).unwrap();
         let edition = ["import", "areas", path, "--update-on", "2023-01-01"];
         let dry = [&edition[..], &["--dry-run"]].concat();
-        let steps = "rename 340304 禹会区 to 340305\nadd 340305003\nmerge 340304001 大庆街道 into 340305003\n\
+        let steps = "rename 340304 禹会区 to 340305\nadd 340305003 庆山街道\nmerge 340304001 大庆街道 into 340305003\n\
                      merge 340304002 张公山街道 into 340305003\nclose 340322 五河县\n";
         let summary = "5 steps: 1 added, 1 renamed, 0 of another kind, 0 moved, 2 merged, 1 closed\n";
         assert_eq!(outcome(&dry, 0).0, format!("{steps}would take {summary}"));
@@ -169,8 +169,8 @@ fn an_edition_of_the_list_brings_the_register_to_it() {
         outcome(&token, 0);
         let (_, refused) = outcome(&[&edition[..4], &["2023-03-01", "--dry-run"]].concat(), 1);
         assert!(
-            refused.contains("close 340305003: Its tokens are still valid.")
-                && refused.contains("close 340305: Areas still stand below it."),
+            refused.contains("close 340305003 庆山街道: Its tokens are still valid.")
+                && refused.contains("close 340305 禹会区: Areas still stand below it."),
             "{refused}"
         );
         let odd = run(&test_db, &["import", "areas", path, "--update-on", "soon"]);

@@ -1,5 +1,6 @@
 //! The rows, on both databases from one body.
 
+mod area_above;
 mod areas;
 mod assignments;
 mod changes;

@@ -35,7 +35,7 @@ fn listed(rows: &[(&str, &str, &[&str])]) -> Vec<Listed> {
             parent: parent_of(code),
             name: (*name).to_owned(),
             kind: AreaKind::Administrative,
-            predecessors: predecessors.iter().map(|code| (*code).to_owned()).collect(),
+            origin: Origin::of(&predecessors.join(";")),
             valid_from: None,
         })
         .collect()
@@ -55,6 +55,14 @@ fn told(listed: &[Listed], registered: &[Registered]) -> Vec<String> {
             name.as_deref().unwrap_or("-"),
             new_code.as_deref().unwrap_or("-")
         ),
+        Step::Vacate { code } => format!("vacate {code}"),
+        Step::Recode { changes } => {
+            let told = changes.iter().map(|change| {
+                let name = change.name.as_deref().unwrap_or("-");
+                format!("{} {name} {}", change.code, change.new_code)
+            });
+            format!("recode {}", told.collect::<Vec<_>>().join(", "))
+        }
         Step::Rekind { code, kind } => format!("rekind {code} {kind}"),
         Step::Move { code, parent } => format!("move {code} {parent}"),
         Step::Merge { code, into } => format!("merge {code} {into}"),
@@ -186,4 +194,162 @@ fn a_list_says_nothing_of_another_province() {
     ];
     let list = of_bengbu(&[("340304", "禹会区", &[]), ("340304009", "某街道", &["320105001"])]);
     assert_eq!(told(&list, &registered(&there)), ["add 340304009 320105001"]);
+}
+
+/// The villages of a street, as they are registered.
+const STREET: &[(&str, &str)] = &[
+    ("340000", "安徽省"),
+    ("340300", "蚌埠市"),
+    ("340304", "禹会区"),
+    ("340304001", "大庆街道"),
+    ("340304001001", "甲社区"),
+    ("340304001002", "乙社区"),
+    ("340304001003", "丙社区"),
+    ("340304001004", "丁社区"),
+];
+
+fn of_street(villages: &[(&str, &str, &[&str])]) -> Vec<Listed> {
+    let above: [(&str, &str, &[&str]); 2] = [("340304", "禹会区", &[]), ("340304001", "大庆街道", &[])];
+    of_bengbu(&[&above, villages].concat())
+}
+
+#[test]
+fn codes_that_go_from_one_area_to_the_next_go_at_once() {
+    let list = of_street(&[
+        // Two change places; the third goes to a new code, and the fourth gets its code under a new name.
+        ("340304001001", "乙社区", &["340304001002"]),
+        ("340304001002", "甲社区", &["340304001001"]),
+        ("340304001003", "丁新社区", &["340304001004"]),
+        ("340304001005", "丙社区", &["340304001003"]),
+    ]);
+    assert_eq!(
+        told(&list, &registered(STREET)),
+        [
+            "recode 340304001002 - 340304001001, 340304001001 - 340304001002",
+            "recode 340304001004 丁新社区 340304001003, 340304001003 - 340304001005",
+        ]
+    );
+}
+
+#[test]
+fn an_area_that_ends_gives_way_to_the_one_that_gets_its_code() {
+    let list = of_street(&[
+        // The first is gone; the second has its code, and the third the second's.
+        ("340304001001", "乙社区", &["340304001002"]),
+        ("340304001002", "丙社区", &["340304001003"]),
+        ("340304001004", "丁社区", &[]),
+    ]);
+    assert_eq!(
+        told(&list, &registered(STREET)),
+        [
+            "vacate 340304001001",
+            "recode 340304001002 - 340304001001, 340304001003 - 340304001002",
+            "close 340304001001~",
+        ]
+    );
+    let list = of_street(&[
+        // A new one has the first one's code, which went into the second.
+        ("340304001001", "新社区", &["新设"]),
+        ("340304001002", "乙社区", &["340304001002", "340304001001"]),
+        ("340304001003", "丙社区", &[]),
+        ("340304001004", "丁社区", &[]),
+    ]);
+    assert_eq!(
+        told(&list, &registered(STREET)),
+        [
+            "vacate 340304001001",
+            "add 340304001001 ",
+            "merge 340304001001~ 340304001002",
+        ]
+    );
+}
+
+fn wrong(listed: &[Listed], registered: &[Registered]) -> Vec<(String, &'static str)> {
+    unusable_predecessors(listed, registered)
+        .into_iter()
+        .map(|(place, violation)| (listed[place].code.clone(), violation.code))
+        .collect()
+}
+
+#[test]
+fn predecessors_that_do_not_tell_who_is_who_are_wrong() {
+    let known = registered(STREET);
+    let stay: (&str, &str, &[&str]) = ("340304001004", "丁社区", &[]);
+    // The first stays, and a new one came out of it; unless it has another name all of a sudden.
+    let parted = of_street(&[
+        ("340304001001", "甲社区", &[]),
+        ("340304001009", "新社区", &["340304001001"]),
+        stay,
+    ]);
+    assert_eq!(wrong(&parted, &known), []);
+    assert_eq!(told(&parted, &known)[0], "add 340304001009 340304001001");
+    let unsaid = of_street(&[
+        ("340304001001", "另一社区", &[]),
+        ("340304001009", "新社区", &["340304001001"]),
+        stay,
+    ]);
+    assert_eq!(
+        wrong(&unsaid, &known),
+        [("340304001009".to_owned(), "predecessor_shared")]
+    );
+    let said = of_street(&[
+        ("340304001001", "另一社区", &["340304001001"]),
+        ("340304001009", "新社区", &["340304001001"]),
+        stay,
+    ]);
+    assert_eq!(wrong(&said, &known), []);
+    assert!(told(&said, &known).contains(&"add 340304001009 340304001001".to_owned()));
+    // What is gone went into one of those that stand, or it is not said where its organizations went.
+    let both = of_street(&[
+        ("340304001001", "甲社区", &["340304001001", "340304001003"]),
+        ("340304001002", "乙社区", &["340304001002", "340304001003"]),
+        stay,
+    ]);
+    let of = |code: &str| (code.to_owned(), "predecessor_shared");
+    assert_eq!(wrong(&both, &known), [of("340304001001"), of("340304001002")]);
+    // Named without itself, under its own name.
+    let without = of_street(&[("340304001001", "甲社区", &["340304001003"]), stay]);
+    assert_eq!(
+        wrong(&without, &known),
+        [("340304001001".to_owned(), "own_code_missing")]
+    );
+}
+
+#[test]
+fn a_known_name_at_another_code_is_a_doubt_unless_it_is_said_who_it_is() {
+    let known = registered(STREET);
+    let found = |list: &[Listed]| -> Vec<String> {
+        doubts(list, &known)
+            .into_iter()
+            .map(|doubt| format!("{} {} {}", doubt.code, doubt.name, doubt.known_as))
+            .collect()
+    };
+    let list = of_street(&[
+        ("340304001001", "丁社区", &[]),
+        ("340304001002", "乙社区", &[]),
+        ("340304001003", "丙新社区", &[]),
+        ("340304001009", "丙社区", &[]),
+    ]);
+    assert_eq!(
+        found(&list),
+        [
+            "340304001001 丁社区 340304001004",
+            "340304001009 丙社区 340304001003"
+        ]
+    );
+    let list = of_street(&[
+        ("340304001001", "丁社区", &["340304001004"]),
+        ("340304001002", "乙社区", &[]),
+        // A second one of a name that stays is another area.
+        ("340304001009", "乙社区", &[]),
+    ]);
+    assert_eq!(found(&list), [""; 0]);
+}
+
+#[test]
+fn codes_are_read_however_they_are_separated() {
+    let cell =
+        "340304001001、340304001002，340304001003,340304001004；340304001005\r\n340304001006 340304001007";
+    assert_eq!(Origin::of(cell).predecessors.len(), 7);
+    assert!(Origin::of("新设").is_new && Origin::of("NEW").is_new && !Origin::of("").is_new);
 }

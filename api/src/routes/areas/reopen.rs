@@ -1,0 +1,60 @@
+//! An area that was closed or merged by mistake.
+
+use actix_web::{HttpResponse, post, web};
+use qiaojian_shared::store::areas;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::wire::Area;
+use crate::app::App;
+use crate::auth::{Caller, needs};
+use crate::extract::{Body, Segment};
+use crate::problem::{ApiError, Problem};
+use crate::write::{Reply, Write};
+
+/// Why it stands again.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReopenAreaInput {
+    /// The document or the reason; kept for ever.
+    #[schema(max_length = 2000, example = "误并，依原批复恢复")]
+    reason: String,
+}
+
+/// Takes back that an area was closed or merged: it stands on as if it had not been, under its id, with its counts, cohort and tokens. What
+/// stood below it and the organizations in it, which a merger gave to another area, are its own again.
+#[utoipa::path(
+    tag = "areas",
+    security(("oauth" = ["area:write"])),
+    params(
+        ("code" = String, Path, description = "The code it had when it ended; of several areas the one that ended last"),
+        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+    ),
+    request_body = ReopenAreaInput,
+    responses(
+        (status = 200, description = "It stands again", body = Area),
+        (status = 404, description = "No area of this code has ended, or outside the caller's area", body = Problem),
+        (status = 409, description = "Its code is in use, or the area above it is no more: the code says which", body = Problem),
+        (status = 412, description = "Changed meanwhile", body = Problem),
+        (status = 422, description = "Breaks a rule", body = Problem)
+    )
+)]
+#[post("/areas/{code}/reopen")]
+pub async fn reopen(
+    app: web::Data<App>,
+    caller: Caller<needs::AreaWrite>,
+    code: Segment<String>,
+    write: Write,
+    body: Body<ReopenAreaInput>,
+) -> Result<HttpResponse, ApiError> {
+    let Body { value: input, digest } = body;
+    let (caller, expected) = (caller.principal(), write.version());
+    write
+        .run(&app, &digest, move |recording| {
+            let after = areas::reopen(recording, &caller.visible, &code.0, &input.reason, expected)?;
+            let shown = Area::with_ancestors(recording.conn(), &after)?;
+            Reply::ok(after.version, &shown)
+        })
+        .await
+}
