@@ -1,6 +1,7 @@
 //! What every request is handed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::NaiveDate;
 use qiaojian_shared::clock::{Clock, Entropy, UtcTime};
@@ -8,6 +9,7 @@ use qiaojian_shared::db::Db;
 use qiaojian_shared::figures::ReadModel;
 use qiaojian_shared::guard::{Comparing, Guard};
 use qiaojian_shared::secrets::SecretKey;
+use qiaojian_shared::store::ledger;
 use tokio::sync::Semaphore;
 
 use crate::auth::Authority;
@@ -34,6 +36,8 @@ pub struct App {
     pub(crate) imports: Arc<Semaphore>,
     /// Who may have the bytes of a table in memory.
     pub(crate) uploads: Arc<Semaphore>,
+    /// Whether the last write found the database's disk full.
+    pub(crate) is_full: Arc<AtomicBool>,
     /// Holds writes back while the clock is in doubt.
     pub(crate) guard: Arc<Guard>,
     /// The keyed writes of this process.
@@ -55,6 +59,7 @@ impl App {
         let guard = Arc::new(Guard::new(Comparing::default(), clock.as_ref()));
         Ok(Self {
             guard,
+            is_full: Arc::default(),
             db,
             clock,
             entropy,
@@ -113,6 +118,17 @@ impl App {
             None => Ok(()),
             Some(doubt) => Err(ApiError::clock_in_doubt(doubt)),
         }
+    }
+
+    /// Where the last write found the disk full, whether one can be written now: else the same 503.
+    pub(crate) async fn unless_full(&self) -> Result<(), ApiError> {
+        if self.is_full.load(Ordering::Acquire) {
+            self.db
+                .write(|tx| ledger::rewrite(tx.conn).map_err(ApiError::from))
+                .await?;
+            self.is_full.store(false, Ordering::Release);
+        }
+        Ok(())
     }
 
     /// Holds the read model of figures, from the present tree on, until the task is dropped. Until it is built, and without this task,

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::future::{Ready, ready};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_web::dev::Payload;
@@ -348,7 +349,14 @@ impl Write {
             {
                 Err(ApiError::conflict("request_in_progress"))
             }
-            outcome => Ok(outcome?.send()),
+            outcome => {
+                let full = outcome
+                    .as_ref()
+                    .err()
+                    .is_some_and(|error| matches!(error.db_error(), Some(DbError::Full)));
+                app.is_full.store(full, Ordering::Release);
+                Ok(outcome?.send())
+            }
         }
     }
 }

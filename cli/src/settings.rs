@@ -9,7 +9,9 @@ use anyhow::{Context as _, bail};
 use chrono::TimeDelta;
 use clap::CommandFactory as _;
 use qiaojian_shared::clock::{Clock, Entropy, OsEntropy, SystemClock};
-use qiaojian_shared::db::{DatabaseUrl, Db, DbError, Lanes, OpenError, run_migrations, schema_is_current};
+use qiaojian_shared::db::{
+    DatabaseUrl, Db, DbError, Lanes, NEWER_SCHEMA, OpenError, SchemaStand, run_migrations, schema_stand,
+};
 use qiaojian_shared::domain::doubt::Limits;
 use qiaojian_shared::guard::Comparing;
 use qiaojian_shared::secrets::SecretKey;
@@ -105,11 +107,71 @@ impl Settings {
 
     /// Opens the database.
     pub async fn parts(&self, schema: Schema) -> anyhow::Result<Parts> {
-        let parts = self.open(schema == Schema::Migrated).await?;
-        if schema == Schema::Present && stand_of(&parts.db).await? != Stand::Current {
-            bail!(NEEDS_MIGRATION);
+        if schema == Schema::Present {
+            self.refuse_missing_database()?;
         }
-        Ok(parts)
+        if schema == Schema::Migrated {
+            self.refuse_lost_database()?;
+        }
+        let parts = self.open(schema == Schema::Migrated).await?;
+        match stand_of(&parts.db).await? {
+            Stand::Newer => bail!(NEWER_SCHEMA),
+            Stand::Missing | Stand::Older if schema == Schema::Present => bail!(NEEDS_MIGRATION),
+            _ => Ok(parts),
+        }
+    }
+
+    /// Refuses an embedded database that is not there, where one has to be: opening it would make one.
+    pub fn refuse_missing_database(&self) -> anyhow::Result<()> {
+        if let DatabaseUrl::Sqlite(path) = self.database()?
+            && !path.exists()
+        {
+            bail!(
+                "there is no database at {}; name its directory with --data-dir, or make one with `qiaojian migrate`",
+                path.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// Refuses a data directory that has what belongs to a database, but not the database: to begin anew there would overwrite what the
+    /// lost one needs.
+    pub fn refuse_lost_database(&self) -> anyhow::Result<()> {
+        let DatabaseUrl::Sqlite(path) = self.database()? else {
+            return Ok(());
+        };
+        if path.exists() {
+            return Ok(());
+        }
+        let left = ["secret.key", "admin-credentials.json", "ledger-mark.json"];
+        let Some(left) = left.iter().find(|name| self.data_dir.join(name).exists()) else {
+            return Ok(());
+        };
+        bail!(
+            "{} has a {left}, but its database {} is not there; put the database back, or name another directory with --data-dir. \
+             To begin anew here, move what is in the directory away first",
+            self.data_dir.display(),
+            path.display()
+        )
+    }
+
+    /// Makes the embedded database's file, empty, before anything that belongs to it: a first start that is cut short leaves no key without it.
+    pub fn begin_database(&self) -> anyhow::Result<()> {
+        let DatabaseUrl::Sqlite(path) = self.database()? else {
+            return Ok(());
+        };
+        if let Some(directory) = path
+            .parent()
+            .filter(|directory| !directory.as_os_str().is_empty())
+        {
+            qiaojian_shared::files::create_private_directory(directory)
+                .with_context(|| format!("cannot make the directory {}", directory.display()))?;
+        }
+        match fs::File::create_new(&path) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error).with_context(|| format!("cannot make the database {}", path.display())),
+        }
     }
 
     /// The database as it is, to look at; `None` where there is none yet, or one without a schema. None is made.
@@ -123,6 +185,7 @@ impl Settings {
         match stand_of(&parts.db).await? {
             Stand::Current => Ok(Some(parts)),
             Stand::Older => bail!(NEEDS_MIGRATION),
+            Stand::Newer => bail!(NEWER_SCHEMA),
             Stand::Missing => Ok(None),
         }
     }
@@ -217,15 +280,17 @@ enum Stand {
     Missing,
     Older,
     Current,
+    Newer,
 }
 
 const NEEDS_MIGRATION: &str =
     "the database has no schema, or one older than this binary; bring it up to date with `qiaojian migrate`";
 
 async fn stand_of(db: &Db) -> Result<Stand, DbError> {
-    match db.read(schema_is_current).await {
-        Ok(true) => Ok(Stand::Current),
-        Ok(false) => Ok(Stand::Older),
+    match db.read(schema_stand).await {
+        Ok(SchemaStand::Current) => Ok(Stand::Current),
+        Ok(SchemaStand::Older) => Ok(Stand::Older),
+        Ok(SchemaStand::Newer) => Ok(Stand::Newer),
         // The table of versions itself is missing.
         Err(DbError::Query(_)) => Ok(Stand::Missing),
         Err(error) => Err(error),

@@ -13,10 +13,30 @@ use qiaojian_shared::store::StoreError;
 
 use super::ApiError;
 use super::language::Text;
-use super::texts::{chinese_noun, conflict_text};
+use super::texts::{chinese_noun, chinese_word, conflict_text};
 
 /// What is listed at most of all that is wrong with a table; the rest is counted.
 pub const MOST_LISTED: usize = 1000;
+
+/// What a state does not allow, in Chinese.
+fn in_chinese(refused: &RefusedTransition) -> String {
+    let word = |word| chinese_word(word).unwrap_or("此");
+    let allowed: Vec<&str> = refused
+        .allowed
+        .iter()
+        .filter_map(|verb| chinese_word(verb))
+        .collect();
+    let allowed = if allowed.is_empty() {
+        "没有可以进行的操作".to_owned()
+    } else {
+        format!("可以进行的操作：{}", allowed.join("、"))
+    };
+    format!(
+        "当前状态为“{}”，不能进行“{}”操作；{allowed}。",
+        word(refused.state),
+        word(refused.verb)
+    )
+}
 
 /// What is wrong with one of several things that are done together, which another answer tells of.
 ///
@@ -306,10 +326,7 @@ impl ApiError {
             "transition_refused",
             Text::new("当前状态不允许此操作", "Not in this state"),
             Text::new(
-                format!(
-                    "状态 {} 下不能执行 {}；可以执行：{allowed}。",
-                    refused.state, refused.verb
-                ),
+                in_chinese(refused),
                 format!(
                     "{} is not possible in state {}; possible: {allowed}.",
                     refused.verb, refused.state
@@ -369,6 +386,10 @@ impl ApiError {
             DbError::CommitUnknown => Text::new(
                 "连接中断，是否已生效未知；请用同一 Idempotency-Key（或同一 id）重试。",
                 "The link broke; whether it took effect is unknown. Retry with the same Idempotency-Key or id.",
+            ),
+            DbError::Full => Text::new(
+                "数据库磁盘已满，本次未写入任何内容；请管理员清理磁盘后重试。",
+                "The database's disk is full, and nothing of this was written. Have an administrator make room, then try again.",
             ),
             _ => Text::new(
                 "服务暂时繁忙，请稍后重试。",

@@ -19,6 +19,66 @@ pub(super) fn chinese_noun(noun: &str) -> &str {
     }
 }
 
+/// A state, or what is done with something in it, in Chinese; none for what only the system does.
+pub(super) fn chinese_word(word: &str) -> Option<&'static str> {
+    Some(match word {
+        // Organizations and reports.
+        "preparing" => "筹备中",
+        "approved" => "已批复",
+        "established" => "已成立",
+        "closed" => "已撤销",
+        "merged" => "已合并",
+        "abandoned" => "已放弃",
+        "unverified" => "待审核",
+        "verified" => "已审核",
+        "rejected" => "已退回",
+        "void_asked" => "待作废",
+        "approve" => "批复",
+        "establish" => "成立",
+        "unveil" => "挂牌",
+        "close" => "撤销",
+        "reopen" => "恢复",
+        "merge" => "合并",
+        "split" => "拆分",
+        "abandon" => "放弃",
+        "move" => "迁址",
+        "rekind" => "变更类别",
+        "change" => "变更",
+        "verify" => "审核通过",
+        "reject" | "return" => "退回",
+        // Assignments.
+        "issued" => "已下达",
+        "acknowledged" => "已签收",
+        "in_progress" => "办理中",
+        "submitted" => "已提交",
+        "accepted" => "已办结",
+        "returned" => "已退回",
+        "cancelled" => "已取消",
+        "acknowledge" => "签收",
+        "report" => "报送进展",
+        "submit" => "提交",
+        "accept" => "办结",
+        "cancel" => "取消",
+        // Bulletins and deliveries.
+        "draft" => "草稿",
+        "published" => "已发布",
+        "superseded" => "已被替代",
+        "withdrawn" => "已撤回",
+        "publish" => "发布",
+        "withdraw" => "撤回",
+        "supersede" => "替代",
+        "queued" => "待发送",
+        "leased" | "sending" => "发送中",
+        "sent" => "已送达",
+        "uncertain" => "送达存疑",
+        "needs_review" => "待核实",
+        "dead" => "已停止发送",
+        "expired" => "已过期",
+        "redeliver" => "重新发送",
+        _ => return None,
+    })
+}
+
 /// What a conflict means and what to do, in Chinese and English.
 pub(super) fn conflict_text(code: &str) -> (&'static str, &'static str) {
     match code {

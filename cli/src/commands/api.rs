@@ -10,6 +10,8 @@ use crate::{process, waiting};
 pub async fn run(settings: &Settings, stop: CancellationToken) -> anyhow::Result<()> {
     process::log_the_stop(&stop);
     let listening = process::listen(&settings.listen)?;
+    // Before a key is made that would belong to no database.
+    settings.refuse_missing_database()?;
     let secrets = settings.secrets()?;
     tracing::info!(address = %listening.address()?, "The API listens.");
     let database = settings.database()?;

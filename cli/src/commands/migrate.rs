@@ -8,6 +8,7 @@ use crate::terminal::say;
 
 /// Brings the schema up to date and says what was done.
 pub async fn run(settings: &Settings) -> anyhow::Result<()> {
+    settings.refuse_lost_database()?;
     let url = settings.database()?;
     let ran = tokio::task::spawn_blocking(move || {
         let ran = run_migrations(&url)?;

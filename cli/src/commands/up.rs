@@ -25,8 +25,10 @@ const QUIET: Duration = Duration::from_millis(1500);
 pub async fn run(settings: &Settings, up: &Up, stop: CancellationToken) -> anyhow::Result<()> {
     process::log_the_stop(&stop);
     let listening = process::listen(&settings.listen)?;
+    settings.refuse_lost_database()?;
     // Also with PostgreSQL: the admin's credentials and the notices of the `file` channel are here.
     settings.make_data_dir()?;
+    settings.begin_database()?;
     let secrets = settings.secrets()?;
     let config = settings.worker()?;
     let base = format!("http://{}", listening.address()?);
@@ -44,12 +46,13 @@ pub async fn run(settings: &Settings, up: &Up, stop: CancellationToken) -> anyho
     let Some((parts, app, admin)) = ready else {
         return Ok(());
     };
-    say(format!(
-        "Qiaojian listens on {base} (docs: {base}/docs, OpenAPI: {base}/openapi.json)"
-    ));
-    say(admin.sentence());
+    let essentials = [
+        format!("Qiaojian listens on {base} (docs: {base}/docs, OpenAPI: {base}/openapi.json)"),
+        admin.sentence(),
+    ];
+    essentials.iter().for_each(say);
     let news = News::default();
-    tokio::spawn(news.clone().tell(stop.clone()));
+    tokio::spawn(news.clone().tell(essentials, stop.clone()));
     // When one part fails, the other is asked to stop too.
     let api = async { end_of(process::api(app, listening, stop.clone()).await, &stop) };
     let worker = async {
@@ -69,6 +72,7 @@ fn end_of(outcome: anyhow::Result<()>, stop: &CancellationToken) -> anyhow::Resu
 
 /// Loads the demo into a new database. A mark beside it tells a later start to go on with a load that was cut short.
 async fn load_demo_at_first_start(parts: &Parts, settings: &Settings) -> anyhow::Result<()> {
+    tell_of_a_move(settings);
     let mark = settings.data_dir.join("demo-loading");
     if !mark.exists() && !is_empty(parts).await? {
         return Ok(());
@@ -77,6 +81,27 @@ async fn load_demo_at_first_start(parts: &Parts, settings: &Settings) -> anyhow:
     std::fs::write(&mark, "").with_context(|| format!("cannot write {}", mark.display()))?;
     load_with_bars(parts).await?;
     std::fs::remove_file(&mark).with_context(|| format!("cannot remove {}", mark.display()))
+}
+
+/// Notes where the data directory is, and says so when it was elsewhere at the last start: a copy that runs beside the original would send
+/// everything twice.
+fn tell_of_a_move(settings: &Settings) {
+    let Ok(here) = std::fs::canonicalize(&settings.data_dir) else {
+        return;
+    };
+    let (note, here) = (settings.data_dir.join("started-in"), here.display().to_string());
+    match std::fs::read_to_string(&note) {
+        Ok(was) if was.trim() == here => return,
+        Ok(was) => say(format!(
+            "This data directory was {} at the last start, and is {here} now. If it is a copy, do not run both.",
+            was.trim()
+        )),
+        Err(_) => {}
+    }
+    // It is there to be told, and nothing needs it.
+    if let Err(error) = std::fs::write(&note, &here) {
+        tracing::debug!(%error, "Where the data directory is could not be noted.");
+    }
 }
 
 async fn is_empty(parts: &Parts) -> anyhow::Result<bool> {
@@ -180,7 +205,9 @@ impl News {
         }
     }
 
-    async fn tell(self, stop: CancellationToken) {
+    /// After the first news, which may be long, what a newcomer needs is said once more, so that it stands last.
+    async fn tell(self, essentials: [String; 2], stop: CancellationToken) {
+        let mut essentials = Some(essentials);
         while stop
             .run_until_cancelled(tokio::time::sleep(QUIET))
             .await
@@ -192,6 +219,7 @@ impl News {
             }
             let Heard { bulletins, files, .. } = std::mem::take(&mut *heard);
             drop(heard);
+            let is_news = !bulletins.is_empty() || !files.is_empty();
             if !bulletins.is_empty() {
                 say(format!("Published bulletins: {}", bulletins.join(", ")));
             }
@@ -205,6 +233,9 @@ impl News {
                     "Notices for {area}: {} written, the newest is {newest}",
                     paths.len()
                 ));
+            }
+            if let Some(essentials) = essentials.take_if(|_| is_news) {
+                essentials.iter().for_each(say);
             }
         }
     }

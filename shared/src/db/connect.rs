@@ -74,6 +74,12 @@ pub enum OpenError {
     /// PostgreSQL refused us, or was not even asked, for a reason that does not pass by itself.
     #[error("cannot connect to PostgreSQL: {0}; check DATABASE_URL and what the server admits")]
     Refused(String),
+    /// A pooler lends server connections for one transaction each.
+    #[error(
+        "the database is reached through a pooler in transaction mode (such as PgBouncer with pool_mode = transaction); let it pool \
+         sessions, or connect to PostgreSQL itself"
+    )]
+    Pooled,
     /// The server answers in a language in which errors are not recognised.
     #[error(
         "PostgreSQL answers in the language of lc_messages = '{locale}', but which error is a lock is recognised in English only; let \
@@ -145,6 +151,27 @@ impl DatabaseUrl {
             path: directory.to_owned(),
             source,
         })
+    }
+
+    /// Refuses a pooler that lends a server connection for one transaction (PgBouncer, `pool_mode = transaction`): settings, locks and
+    /// prepared statements of a session would be another caller's. There, a connection that has nothing under way does not keep its
+    /// server process to itself.
+    pub(super) fn refuse_transaction_pooling(&self) -> Result<(), OpenError> {
+        if !matches!(self, Self::Postgres(_)) {
+            return Ok(());
+        }
+        let process = |conn: &mut AnyConnection| {
+            diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("pg_backend_pid()"))
+                .get_result::<i32>(conn)
+                .map_err(|error| postgres::setup_failed(&error))
+        };
+        let mut one = self.connect()?;
+        let of_one = process(&mut one)?;
+        let mut other = self.connect()?;
+        if of_one == process(&mut other)? {
+            return Err(OpenError::Pooled);
+        }
+        Ok(())
     }
 
     /// A connection that may write.

@@ -23,6 +23,9 @@ pub enum DbError {
     /// A closure panicked; its work was rolled back.
     #[error("the work panicked and was rolled back")]
     Panicked,
+    /// There is no room left where the database keeps its files; the work was rolled back.
+    #[error("the database\u{2019}s disk is full")]
+    Full,
     /// Serialization failure, deadlock, or a transaction that another's failure took down.
     #[error("the transaction has to be run again")]
     Retry,
@@ -48,6 +51,12 @@ impl From<DieselError> for DbError {
                 // SQLite says the last when a lock of its shared index is held for longer than it tries, some 10 s.
                 "database is locked" | "canceling statement due to lock timeout" | "locking protocol" => {
                     Self::Locked
+                }
+                message
+                    if message == "database or disk is full"
+                        || message.contains("No space left on device") =>
+                {
+                    Self::Full
                 }
                 message if message.starts_with("server closed the connection") => {
                     Self::Unreachable(message.to_owned())

@@ -28,6 +28,7 @@ pub fn run_migrations(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
     let failed = |error: &dyn std::fmt::Display| OpenError::Migrate(error.to_string());
     match &mut conn {
         AnyConnection::Sqlite(conn) => {
+            refuse_newer(conn.applied_migrations().map_err(|error| failed(&error))?)?;
             let ran = conn
                 .run_pending_migrations(SQLITE)
                 .map_err(|error| failed(&error))?;
@@ -41,6 +42,7 @@ pub fn run_migrations(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
                 .bind::<BigInt, _>(POSTGRES_LOCK)
                 .execute(conn)
                 .map_err(|error| failed(&error))?;
+            refuse_newer(conn.applied_migrations().map_err(|error| failed(&error))?)?;
             // The lock is the session's: it ends with this connection, whatever happens.
             let ran = conn
                 .run_pending_migrations(POSTGRES)
@@ -48,6 +50,15 @@ pub fn run_migrations(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
             Ok(ran.iter().map(ToString::to_string).collect())
         }
     }
+}
+
+/// A database that a newer binary has changed is left as it is.
+fn refuse_newer(applied: Vec<diesel::migration::MigrationVersion<'_>>) -> Result<(), OpenError> {
+    let own = latest_version();
+    if applied.iter().any(|version| version.to_string() > own) {
+        return Err(OpenError::Migrate(NEWER_SCHEMA.to_owned()));
+    }
+    Ok(())
 }
 
 fn lock_file(path: &std::path::Path) -> Result<File, OpenError> {
@@ -71,17 +82,45 @@ pub fn latest_version() -> String {
         .unwrap_or_default()
 }
 
-/// Whether the database has exactly the schema this binary was built for, or a newer one.
+/// How the schema of a database stands to this binary's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaStand {
+    /// It has to be brought up to date.
+    Older,
+    /// It is what this binary was built for.
+    Current,
+    /// A newer binary has changed it. What this one would write may not fit.
+    Newer,
+}
+
+/// Whether the database has the schema this binary was built for, or a newer one: a process that runs goes on while the next version brings
+/// the schema up to date.
 ///
 /// # Errors
 /// When the question cannot be asked.
 pub fn schema_is_current(conn: &mut AnyConnection) -> Result<bool, DbError> {
+    Ok(schema_stand(conn)? != SchemaStand::Older)
+}
+
+/// How the schema of the database stands.
+///
+/// # Errors
+/// When the question cannot be asked.
+pub fn schema_stand(conn: &mut AnyConnection) -> Result<SchemaStand, DbError> {
     let newest: Option<String> = diesel::select(diesel::dsl::sql::<diesel::sql_types::Nullable<Text>>(
         "(SELECT max(version) FROM __diesel_schema_migrations)",
     ))
     .get_result(conn)?;
-    Ok(newest.is_some_and(|version| version >= latest_version()))
+    let own = latest_version();
+    Ok(match newest {
+        Some(version) if version > own => SchemaStand::Newer,
+        Some(version) if version == own => SchemaStand::Current,
+        _ => SchemaStand::Older,
+    })
 }
+
+/// What is said of a database that a newer binary has changed.
+pub const NEWER_SCHEMA: &str = "the database was brought up to date by a newer version of qiaojian; use that one, or restore the backup made before";
 
 #[cfg(test)]
 mod tests {

@@ -24,7 +24,9 @@ pub use connect::{DatabaseUrl, OpenError};
 pub use error::{DbError, WriteError};
 pub use fair::{Share, as_share, current_share};
 pub use held::wait_until_closed;
-pub use migrate::{latest_version, run_migrations, schema_is_current};
+pub use migrate::{
+    NEWER_SCHEMA, SchemaStand, latest_version, run_migrations, schema_is_current, schema_stand,
+};
 pub use writer::Tx;
 
 use crate::clock::Clock;
@@ -77,6 +79,7 @@ impl Db {
     /// When the database cannot be reached, or its version is too old to be trusted.
     pub fn open(url: DatabaseUrl, lanes: Lanes, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         url.check()?;
+        url.refuse_transaction_pooling()?;
         let readers = Lane::start("db-read", &url, lanes.readers, Order::Arrival)?;
         let slow = Lane::start("db-slow", &url, lanes.slow_readers, Order::Turns)?;
         let writer = Writer::start(&url, clock)?;

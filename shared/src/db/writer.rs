@@ -206,6 +206,7 @@ impl WriterThread {
         let refuse: Option<fn() -> DbError> = match lost {
             DbError::CommitUnknown => Some(|| DbError::CommitUnknown),
             DbError::Locked => Some(|| DbError::Locked),
+            DbError::Full => Some(|| DbError::Full),
             _ => None,
         };
         tracing::warn!(error = %lost, closures = jobs.len(), "A write transaction was lost.");

@@ -82,6 +82,17 @@ pub fn known(conn: &mut AnyConnection) -> QueryResult<Recorded> {
     })
 }
 
+/// Writes the clock as it is, to see whether anything can be written.
+///
+/// # Errors
+/// The database's.
+pub fn rewrite(conn: &mut AnyConnection) -> QueryResult<()> {
+    diesel::update(ledger_clock::table.find(1_i16))
+        .set(ledger_clock::seq.eq(ledger_clock::seq))
+        .execute(conn)
+        .map(drop)
+}
+
 /// A moment of knowing that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Knowing {

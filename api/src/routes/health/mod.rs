@@ -17,7 +17,7 @@ pub async fn healthz() -> HttpResponse {
         .body("ok\n")
 }
 
-/// Whether it can serve: the database answers and has the schema this binary was built for, and the clock is not in doubt. A second line
+/// Whether it can serve: the database answers and has the schema this binary was built for, the clock is not in doubt, and the disk is not full. A second line
 /// says why a worker holds back, while one does.
 #[utoipa::path(tag = "service", security(()), responses(
     (status = 200, description = "It can serve", body = String),
@@ -26,6 +26,7 @@ pub async fn healthz() -> HttpResponse {
 #[get("/readyz")]
 pub async fn readyz(app: web::Data<App>) -> Result<HttpResponse, ApiError> {
     app.unless_in_doubt()?;
+    app.unless_full().await?;
     let (current, held) = app
         .read(|conn| Ok((schema_is_current(conn)?, worker_nodes::held(conn)?)))
         .await?;

@@ -11,7 +11,7 @@ use qiaojian_shared::store::organizations::{self, Lost};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::wire::Organization;
+use super::wire::{Organization, hide_parents};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
@@ -118,7 +118,13 @@ pub async fn dormant(
                         })
                     },
                 )?;
-                page.transpose()?.write()
+                let mut page = page.transpose()?;
+                hide_parents(
+                    conn,
+                    &caller.visible,
+                    page.items.iter_mut().map(|item| &mut item.organization),
+                )?;
+                page.write()
             })
         })
         .await?;

@@ -10,7 +10,7 @@ use qiaojian_shared::store::organizations;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::wire::Organization;
+use super::wire::{Organization, hide_parents};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Params;
@@ -111,7 +111,13 @@ pub async fn renewals(
                         })
                     },
                 )?;
-                page.transpose()?.write()
+                let mut page = page.transpose()?;
+                hide_parents(
+                    conn,
+                    &caller.visible,
+                    page.items.iter_mut().map(|item| &mut item.organization),
+                )?;
+                page.write()
             })
         })
         .await?;

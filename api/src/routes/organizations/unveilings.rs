@@ -13,7 +13,7 @@ use qiaojian_shared::store::{Moment, ledger, programs};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::wire::Organization;
+use super::wire::{Organization, hide_parents};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
@@ -119,7 +119,13 @@ pub async fn unveilings(
                         unveiled_together: days.and_then(|days| together.get(&days).copied()).unwrap_or(0),
                     })
                 })?;
-                page.transpose()?.write()
+                let mut page = page.transpose()?;
+                hide_parents(
+                    conn,
+                    &caller.visible,
+                    page.items.iter_mut().map(|item| &mut item.organization),
+                )?;
+                page.write()
             })
         })
         .await?;

@@ -45,7 +45,7 @@ pub struct OrganizationInput {
     pub area: String,
     #[serde(default = "host_default")]
     pub host: Host,
-    /// The organization above it.
+    /// The organization above it; left out where the caller does not see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<OrganizationId>,
     pub kind: Kind,
@@ -256,6 +256,24 @@ impl Organization {
     }
 }
 
+/// Takes out the parents that the caller does not see: their ids are not its to know.
+pub(super) fn hide_parents<'a>(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    shown: impl Iterator<Item = &'a mut Organization>,
+) -> Result<(), ApiError> {
+    let mut with_parent: Vec<&mut Organization> = shown.filter(|one| one.input.parent.is_some()).collect();
+    let parents: Vec<OrganizationId> = with_parent.iter().filter_map(|one| one.input.parent).collect();
+    if parents.is_empty() {
+        return Ok(());
+    }
+    let seen = organizations::among(conn, visible, &parents)?;
+    for one in &mut with_parent {
+        one.input.parent = one.input.parent.filter(|parent| seen.contains(parent));
+    }
+    Ok(())
+}
+
 /// Tells of those that were merged what they go on in, as known at a moment, where the caller sees it.
 pub(super) fn name_successors(
     conn: &mut AnyConnection,
@@ -263,6 +281,7 @@ pub(super) fn name_successors(
     known: Option<Recorded>,
     shown: &mut [Organization],
 ) -> Result<(), ApiError> {
+    hide_parents(conn, visible, shown.iter_mut())?;
     let merged: Vec<OrganizationId> = shown
         .iter()
         .filter(|one| one.input.status == Status::Merged)

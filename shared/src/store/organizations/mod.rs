@@ -193,6 +193,25 @@ pub fn by_ids(
         .load(conn)
 }
 
+/// Those of these organizations that belong to `visible`.
+///
+/// # Errors
+/// The database's.
+pub fn among(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    ids: &[OrganizationId],
+) -> QueryResult<std::collections::HashSet<OrganizationId>> {
+    let found: Vec<OrganizationId> = organization_versions::table
+        .inner_join(current_area!(organization_versions::area_id))
+        .filter(head!(organization_versions))
+        .filter(within!(visible))
+        .filter(organization_versions::organization_id.eq_any(ids))
+        .select(organization_versions::organization_id)
+        .load(conn)?;
+    Ok(found.into_iter().collect())
+}
+
 /// The names these organizations had on `as_of`, as known at `known`.
 ///
 /// # Errors

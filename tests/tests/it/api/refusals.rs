@@ -1,7 +1,10 @@
 //! Odd requests are answered in words, and harmless ones are taken.
 
 use chrono::TimeDelta;
+use diesel::connection::SimpleConnection as _;
+use qiaojian_shared::db::DatabaseUrl;
 use qiaojian_shared::domain::access::Role;
+use qiaojian_shared::store::StoreError;
 use qiaojian_tests::api::with_api;
 use reqwest::Method;
 use serde_json::json;
@@ -94,6 +97,51 @@ fn a_clock_that_was_set_while_it_ran_writes_nothing() {
         api.clock.step(TimeDelta::minutes(-6));
         county.post("/v1/organizations", &body).await.expect(201);
         anonymous.get("/readyz").await.expect(200);
+    });
+}
+
+#[test]
+fn a_full_disk_is_told_and_over_when_there_is_room() {
+    with_api(async |api| {
+        // A limit of the file's size stands in for the disk; only the embedded database has one.
+        if !matches!(api.db.url(), DatabaseUrl::Sqlite(_)) {
+            return;
+        }
+        let pages = async |most: &'static str| {
+            api.db
+                .write(move |tx| {
+                    tx.conn.batch_execute(most)?;
+                    Ok::<_, StoreError>(())
+                })
+                .await
+                .unwrap();
+        };
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let note = "x".repeat(2_000);
+        let body = |area: &str| json!({"area": area, "kind": "federation", "name": "侨联", "note": note});
+        pages("PRAGMA max_page_count = 1").await;
+        let mut refused = None;
+        for area in ["340304", "340304001", "340304002", "340304-P01"] {
+            let reply = county.post("/v1/organizations", &body(area)).await;
+            if reply.status == 503 {
+                refused = Some(reply);
+                break;
+            }
+        }
+        let refused = refused.unwrap();
+        assert!(
+            refused.json()["detail"].as_str().unwrap().contains("磁盘已满"),
+            "{}",
+            refused.text
+        );
+        let anonymous = api.anonymous();
+        anonymous.get("/healthz").await.expect(200);
+        pages("PRAGMA max_page_count = 1000000").await;
+        anonymous.get("/readyz").await.expect(200);
+        county
+            .post("/v1/organizations", &body("340304-P01"))
+            .await
+            .expect(201);
     });
 }
 

@@ -288,6 +288,41 @@ fn a_dry_run_without_a_database_makes_none() {
 }
 
 #[test]
+fn a_lost_database_is_not_begun_anew_and_a_newer_one_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    let token = [
+        "token", "create", "--area", "340000", "--role", "reader", "--label", "x",
+    ];
+    for arguments in [["api"].as_slice(), &["worker"], &token, &["resume", "--reason", "x"]] {
+        let said = refusal(qiaojian(&data_dir).args(arguments), 1);
+        assert!(said.contains("there is no database"), "{said}");
+    }
+    assert!(!data_dir.exists(), "none was made");
+    let migrate = || qiaojian(&data_dir).arg("migrate").output().unwrap();
+    assert_eq!(migrate().status.code(), Some(0));
+    let database = data_dir.join("qiaojian.db");
+    let mut conn = diesel::SqliteConnection::establish(database.to_str().unwrap()).unwrap();
+    diesel::sql_query("INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000000')")
+        .execute(&mut conn)
+        .unwrap();
+    drop(conn);
+    for arguments in [["api"].as_slice(), &["worker"], &["up"], &["migrate"], &["check"], &token] {
+        let said = refusal(qiaojian(&data_dir).args(arguments), 1);
+        assert!(said.contains("a newer version of qiaojian"), "{arguments:?} {said}");
+    }
+    for file in ["qiaojian.db", "qiaojian.db-wal", "qiaojian.db-shm"] {
+        let _ = std::fs::remove_file(data_dir.join(file));
+    }
+    std::fs::write(data_dir.join("secret.key"), "x").unwrap();
+    for arguments in [["up"].as_slice(), &["migrate"], &["demo", "load"]] {
+        let said = refusal(qiaojian(&data_dir).args(arguments), 1);
+        assert!(said.contains("is not there"), "{arguments:?} {said}");
+    }
+    assert!(!database.exists());
+}
+
+#[test]
 fn what_needs_a_schema_says_which_command_makes_it() {
     let directory = tempfile::tempdir().unwrap();
     let token = [

@@ -171,7 +171,11 @@ struct Going {
 
 impl Clock for Going {
     fn now(&self) -> UtcTime {
-        self.from.plus(TimeDelta::from_std(self.since.elapsed()).unwrap())
+        self.from.plus(self.steady())
+    }
+
+    fn steady(&self) -> TimeDelta {
+        TimeDelta::from_std(self.since.elapsed()).unwrap()
     }
 }
 
