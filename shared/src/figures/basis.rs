@@ -268,7 +268,7 @@ pub(super) fn left_by(stretch: &Stretch, life: Life<'_>, day: DayNumber) -> Opti
     }
     let closed = life.endings_in(stretch.from, day.min(stretch.to)).max();
     // It went to another area, or became something else.
-    let gone = Some(stretch.to).filter(|to| *to <= day && life.counts_on(*to - 1));
+    let gone = Some(stretch.to).filter(|to| !stretch.goes_on && *to <= day && life.counts_on(*to - 1));
     closed.max(gone)
 }
 

@@ -61,6 +61,8 @@ pub struct Stretch {
     pub verification: Verification,
     /// Whether it was closed and established again; few were, and their breaks are kept apart.
     pub reopened: bool,
+    /// Whether it only had all five on other days from `to` on, and goes on as it was.
+    pub goes_on: bool,
 }
 
 impl Stretch {
@@ -118,6 +120,7 @@ impl VersionFacts {
             host: self.host,
             verification: self.verification,
             reopened: !self.reopenings.is_empty(),
+            goes_on: false,
         }
     }
 
@@ -210,20 +213,28 @@ impl Organizations {
     }
 
     /// Adds the versions of one organization, each with its place, in the order of validity. Versions that follow each other in one
-    /// area, of one kind and host, are one stretch with the dates of the last.
+    /// area, of one kind and host, are one stretch with the dates of the last, unless it has all five on other days than before.
     pub fn add(&mut self, id: OrganizationId, versions: &[(Place, VersionFacts)]) {
         let mut last: Option<(Place, Stretch, &VersionFacts)> = None;
         for (place, version) in versions {
             let next = version.stretch();
+            let goes_on = |(before, stretch, _): &(Place, Stretch, &VersionFacts)| {
+                before == place
+                    && stretch.kind == next.kind
+                    && stretch.host == next.host
+                    && stretch.to == next.from
+            };
             last = match last {
-                Some((before, stretch, _))
-                    if before == *place
-                        && stretch.kind == next.kind
-                        && stretch.host == next.host
-                        && stretch.to == next.from =>
+                Some(known @ (before, stretch, _))
+                    if goes_on(&known) && stretch.five_have == next.five_have =>
                 {
                     let from = stretch.from;
                     Some((before, Stretch { from, ..next }, version))
+                }
+                Some(mut known) if goes_on(&known) => {
+                    known.1.goes_on = true;
+                    self.insert(id, Some(known));
+                    Some((*place, next, version))
                 }
                 other => {
                     self.insert(id, other);

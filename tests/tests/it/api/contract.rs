@@ -108,6 +108,7 @@ fn body(name: &str) -> Value {
         "POST /v1/organizations/{id}/verify" | "POST /v1/organizations/{id}/reject" => json!({"reason": "x"}),
         "POST /v1/schedules" => schedule(id),
         "POST /v1/tokens" => json!({"label": "x", "area": "340304", "role": "reader"}),
+        "POST /v1/organizations/{id}/change" => json!({"on": "2022-06-01", "set": {"name": "x"}}),
         _ if name.starts_with("POST /v1/organizations/{id}/") => json!({"on": "2022-06-01", "reason": "x"}),
         _ => json!({}),
     }

@@ -294,7 +294,12 @@ fn a_lost_database_is_not_begun_anew_and_a_newer_one_is_left_alone() {
     let token = [
         "token", "create", "--area", "340000", "--role", "reader", "--label", "x",
     ];
-    for arguments in [["api"].as_slice(), &["worker"], &token, &["resume", "--reason", "x"]] {
+    for arguments in [
+        ["api"].as_slice(),
+        &["worker"],
+        &token,
+        &["resume", "--reason", "x"],
+    ] {
         let said = refusal(qiaojian(&data_dir).args(arguments), 1);
         assert!(said.contains("there is no database"), "{said}");
     }
@@ -307,9 +312,19 @@ fn a_lost_database_is_not_begun_anew_and_a_newer_one_is_left_alone() {
         .execute(&mut conn)
         .unwrap();
     drop(conn);
-    for arguments in [["api"].as_slice(), &["worker"], &["up"], &["migrate"], &["check"], &token] {
+    for arguments in [
+        ["api"].as_slice(),
+        &["worker"],
+        &["up"],
+        &["migrate"],
+        &["check"],
+        &token,
+    ] {
         let said = refusal(qiaojian(&data_dir).args(arguments), 1);
-        assert!(said.contains("a newer version of qiaojian"), "{arguments:?} {said}");
+        assert!(
+            said.contains("a newer version of qiaojian"),
+            "{arguments:?} {said}"
+        );
     }
     for file in ["qiaojian.db", "qiaojian.db-wal", "qiaojian.db-shm"] {
         let _ = std::fs::remove_file(data_dir.join(file));
