@@ -10,12 +10,15 @@ use qiaojian_shared::secrets::SecretKey;
 use tokio::sync::Semaphore;
 
 use crate::auth::Authority;
+use crate::extract::Uploads;
 use crate::problem::ApiError;
 
 /// Tables that are read at a time; others wait.
 const IMPORTS: usize = 2;
 /// Tables that are under way at a time, those that wait or still arrive included; whoever comes then comes again.
-const UPLOADS: usize = 8;
+const UPLOADS: usize = 16;
+/// Those of one caller, who would otherwise keep out all others by sending slowly.
+const UPLOADS_PER_CALLER: usize = 2;
 
 /// The service's parts. Cheap to clone.
 #[derive(Clone)]
@@ -29,7 +32,7 @@ pub struct App {
     /// Who may have what a table becomes in memory, which is many times its size.
     pub(crate) imports: Arc<Semaphore>,
     /// Who may have the bytes of a table in memory.
-    pub(crate) uploads: Arc<Semaphore>,
+    pub(crate) uploads: Arc<Uploads>,
 }
 
 impl App {
@@ -52,7 +55,7 @@ impl App {
             authority,
             figures: Arc::default(),
             imports: Arc::new(Semaphore::new(IMPORTS)),
-            uploads: Arc::new(Semaphore::new(UPLOADS)),
+            uploads: Uploads::new(UPLOADS, UPLOADS_PER_CALLER),
         })
     }
 

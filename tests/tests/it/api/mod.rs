@@ -25,6 +25,7 @@ mod notices;
 mod organizations;
 mod periods;
 mod programs;
+mod refusals;
 mod register;
 mod rules;
 mod schedules;
