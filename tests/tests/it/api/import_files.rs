@@ -1,6 +1,6 @@
 //! `POST /v1/organizations/import`: files of every kind, good and bad.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::time::{Duration, Instant};
 
 use qiaojian_shared::domain::access::Role;
@@ -244,6 +244,46 @@ fn formulas_are_refused_in_their_rows() {
         };
         assert_eq!(told(0, 8).unwrap(), "名称：单元格是公式；请直接填写内容。");
         assert_eq!(told(1, 7).unwrap(), "多余", "every cell is in its place");
+    });
+}
+
+#[test]
+fn a_workbook_handed_back_looks_like_the_template() {
+    with_api(async |api| {
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let file = workbook(|book| {
+            let sheet = sheet(book);
+            sheet
+                .write_row(1, 0, ["340304001", "协会", "大庆街道侨联"])
+                .unwrap();
+            sheet.write_row(2, 0, ["340304002", "侨联"]).unwrap();
+            sheet.write_string(3, 0, "填表人：张三").unwrap();
+        });
+        let back = county.request(Method::POST, &format!("{IMPORT}?dry_run=true&reply=file"));
+        let back = back.body(file).send().await.unwrap().bytes().await.unwrap();
+        let mut zip = zip::ZipArchive::new(std::io::Cursor::new(&*back)).unwrap();
+        let mut part = |name: &str| {
+            let mut text = String::new();
+            zip.by_name(name).unwrap().read_to_string(&mut text).unwrap();
+            text
+        };
+        assert!(part("xl/workbook.xml").contains("填写说明"));
+        assert!(part("xl/styles.xml").contains("FFFFC7CE"));
+        let page = part("xl/worksheets/sheet1.xml");
+        assert!(
+            page.contains("侨联工作分站") && page.contains("已批复"),
+            "drop-downs"
+        );
+        let style = |cell: &str| {
+            let from = page.find(&format!("<c r=\"{cell}\" s=\""))?;
+            page[from..].split('"').nth(3)
+        };
+        let wrong = style("B2").unwrap();
+        let coloured =
+            ["A2", "B2", "C2", "F2", "A3", "C3", "F3", "A4"].map(|cell| style(cell) == Some(wrong));
+        assert_eq!(coloured, [false, true, false, true, false, true, true, false]);
+        let sheet = Sheet::read(&back).unwrap();
+        assert_eq!(sheet.rows[2].cells[0].1.text(), "填表人：张三");
     });
 }
 
