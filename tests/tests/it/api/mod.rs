@@ -18,6 +18,7 @@ mod figures;
 mod figures_of_work;
 mod gaps;
 mod import;
+mod import_cells;
 mod import_files;
 mod lives;
 mod milestones;
