@@ -13,6 +13,7 @@ use qiaojian_shared::store::ledger;
 use tokio::sync::Semaphore;
 
 use crate::auth::Authority;
+use crate::extract::Uploads;
 use crate::problem::ApiError;
 use crate::write::UnderWay;
 
@@ -21,7 +22,9 @@ const COMPARE_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 /// Tables that are read at a time; others wait.
 const IMPORTS: usize = 2;
 /// Tables that are under way at a time, those that wait or still arrive included; whoever comes then comes again.
-const UPLOADS: usize = 8;
+const UPLOADS: usize = 16;
+/// Those of one caller, who would otherwise keep out all others by sending slowly.
+const UPLOADS_PER_CALLER: usize = 2;
 
 /// The service's parts. Cheap to clone.
 #[derive(Clone)]
@@ -35,7 +38,7 @@ pub struct App {
     /// Who may have what a table becomes in memory, which is many times its size.
     pub(crate) imports: Arc<Semaphore>,
     /// Who may have the bytes of a table in memory.
-    pub(crate) uploads: Arc<Semaphore>,
+    pub(crate) uploads: Arc<Uploads>,
     /// Whether the last write found the database's disk full.
     pub(crate) is_full: Arc<AtomicBool>,
     /// Holds writes back while the clock is in doubt.
@@ -67,7 +70,7 @@ impl App {
             authority,
             figures: Arc::default(),
             imports: Arc::new(Semaphore::new(IMPORTS)),
-            uploads: Arc::new(Semaphore::new(UPLOADS)),
+            uploads: Uploads::new(UPLOADS, UPLOADS_PER_CALLER),
             under_way: UnderWay::default(),
         })
     }

@@ -1,6 +1,8 @@
 //! How a request is read: unknown fields and parameters are refused, and each refusal says where and what to do.
 
+mod causes;
 mod file;
+mod uploads;
 
 use std::collections::HashSet;
 use std::future::{Ready, ready};
@@ -18,7 +20,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
+use causes::in_chinese;
 pub use file::{Place, TableFile};
+pub use uploads::Uploads;
 
 use crate::problem::ApiError;
 use crate::query::refuse_undeclared;
@@ -151,20 +155,17 @@ fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
     };
     let cause = error.inner().to_string();
     let (code, zh) = if cause.starts_with("unknown field") {
-        ("unknown_field", "没有这个字段，请检查拼写。")
+        ("unknown_field", in_chinese(&cause))
     } else if cause.starts_with("missing field") {
-        ("missing_field", "缺少必填字段。")
+        ("missing_field", in_chinese(&cause))
     } else if error.inner().is_syntax() || error.inner().is_eof() {
-        ("not_json", "不是有效的 JSON。")
+        let (line, column) = (error.inner().line(), error.inner().column());
+        let zh = format!("不是有效的 JSON（第 {line} 行第 {column} 列）。");
+        ("not_json", zh)
     } else {
-        ("wrong_value", "值的类型或内容不符。")
+        ("wrong_value", in_chinese(&cause))
     };
-    ApiError::bad_request(vec![Violation::new(
-        pointer,
-        code,
-        format!("{zh}（{cause}）"),
-        cause,
-    )])
+    ApiError::bad_request(vec![Violation::new(pointer, code, zh, cause)])
 }
 
 /// The query parameters. An unknown one is refused.
@@ -215,7 +216,7 @@ fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
     }
     serde_urlencoded::from_str(query).map_err(|error| {
         let cause = error.to_string();
-        ApiError::bad_parameter("query", format!("查询参数有误（{cause}）。"), cause)
+        ApiError::bad_parameter("query", format!("查询参数有误：{}", in_chinese(&cause)), cause)
     })
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data, block};
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use qiaojian_shared::digest::sha256_hex;
 use qiaojian_shared::sheets::MOST_BYTES;
@@ -14,7 +14,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::read_whole;
+use super::uploads::Upload;
 use crate::app::App;
+use crate::auth::Principal;
+use crate::middleware::share_of;
 use crate::problem::ApiError;
 
 /// A table, as CSV or XLSX. Which of them it is, is told by its bytes.
@@ -29,7 +32,7 @@ pub struct TableFile {
 /// thread still reads does not make room.
 #[derive(Debug)]
 pub struct Place {
-    _arrived: OwnedSemaphorePermit,
+    _arrived: Upload,
     _read: Option<OwnedSemaphorePermit>,
 }
 
@@ -80,14 +83,17 @@ impl FromRequest for TableFile {
         let uploads = request
             .app_data::<Data<App>>()
             .map(|app| Arc::clone(&app.uploads));
+        let caller = request
+            .extensions()
+            .get::<Arc<Principal>>()
+            .map(|caller| share_of(caller));
         Box::pin(async move {
             if !is_table {
                 return Err(ApiError::not_a_table());
             }
             let uploads = uploads.ok_or_else(|| ApiError::internal(&"a route without its application"))?;
-            let place = uploads
-                .try_acquire_owned()
-                .map_err(|_| ApiError::too_many_tables())?;
+            let caller = caller.ok_or_else(ApiError::token_missing)?;
+            let place = uploads.take(caller).ok_or_else(ApiError::too_many_tables)?;
             let arrived = timeout(ARRIVES_WITHIN, read_whole(payload, MOST_BYTES));
             let bytes = arrived.await.map_err(|_| ApiError::too_slow())??.freeze();
             Ok(Self {

@@ -1,7 +1,7 @@
 //! Tables, written. A cell that a spreadsheet would take for a formula gets a `'` before it.
 
 use rust_xlsxwriter::{
-    DataValidation, DataValidationErrorStyle, Format as CellFormat, FormatAlign, Workbook, Worksheet,
+    Color, DataValidation, DataValidationErrorStyle, Format as CellFormat, FormatAlign, Workbook, Worksheet,
     XlsxError,
 };
 
@@ -77,19 +77,31 @@ impl SheetStyle {
         name: &str,
         columns: impl Iterator<Item = &'a Column<F>>,
     ) -> Self {
-        let columns = columns.map(|column| {
-            let choices = column.choices.iter().map(|(_, shown)| *shown).collect();
-            (column.header(), column.width, choices)
-        });
+        let columns = columns.map(|column| (column.header(), column.width, shown_choices(column)));
         Self {
             name: name.to_owned(),
             columns: columns.collect(),
         }
     }
 
-    /// A sheet with a header of its own: a file that is handed back.
+    /// A sheet with a header of its own.
     pub fn plain(name: &str, header: &[String]) -> Self {
-        let columns = header.iter().map(|header| (header.clone(), 16, Vec::new()));
+        Self::of_file(name, header, |_| None::<&Column<String>>)
+    }
+
+    /// A sheet with a header of its own, whose columns look like ours where they are: a file that is handed back.
+    pub fn of_file<'a, F: std::fmt::Display + 'a>(
+        name: &str,
+        header: &[String],
+        column: impl Fn(usize) -> Option<&'a Column<F>>,
+    ) -> Self {
+        let columns = header.iter().enumerate().map(|(place, header)| {
+            let (width, choices) = match column(place) {
+                Some(column) => (column.width, shown_choices(column)),
+                None => (16, Vec::new()),
+            };
+            (header.clone(), width, choices)
+        });
         Self {
             name: name.to_owned(),
             columns: columns.collect(),
@@ -97,10 +109,16 @@ impl SheetStyle {
     }
 }
 
+fn shown_choices<F>(column: &Column<F>) -> Vec<&'static str> {
+    column.choices.iter().map(|(_, shown)| *shown).collect()
+}
+
 /// A workbook, written row by row; what is written lies in a temporary file.
 pub struct XlsxWriter {
     book: Workbook,
     text: CellFormat,
+    /// Of a cell in which something is wrong.
+    wrong: CellFormat,
     next: u32,
 }
 
@@ -111,6 +129,18 @@ impl XlsxWriter {
     /// # Errors
     /// When the temporary file cannot be written.
     pub fn begin(style: &SheetStyle, header_row: u32) -> Result<Self, WriteError> {
+        Self::begin_below(style, [], header_row)
+    }
+
+    /// The same with rows above the header, each with its number.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub fn begin_below<'a>(
+        style: &SheetStyle,
+        above: impl IntoIterator<Item = (u32, &'a [String])>,
+        header_row: u32,
+    ) -> Result<Self, WriteError> {
         let mut book = Workbook::new();
         let text = CellFormat::new().set_num_format("@");
         let heading = CellFormat::new()
@@ -132,13 +162,23 @@ impl XlsxWriter {
             }
         }
         sheet.set_freeze_panes(header_row, 0)?;
+        for (number, cells) in above {
+            for (place, cell) in (0_u16..).zip(cells).filter(|(_, cell)| !cell.is_empty()) {
+                sheet.write_string_with_format(number - 1, place, neutralise(cell), &text)?;
+            }
+        }
         let at = header_row.saturating_sub(1);
         for (place, (header, ..)) in (0_u16..).zip(&style.columns) {
             sheet.write_string_with_format(at, place, neutralise(header), &heading)?;
         }
+        let wrong = text
+            .clone()
+            .set_background_color(Color::RGB(0xFF_C7_CE))
+            .set_font_color(Color::RGB(0x9C_00_06));
         Ok(Self {
             book,
             text,
+            wrong,
             next: header_row,
         })
     }
@@ -161,10 +201,27 @@ impl XlsxWriter {
         number: u32,
         cells: impl IntoIterator<Item = S>,
     ) -> Result<(), WriteError> {
+        self.marked_row_at(number, cells, &[])
+    }
+
+    /// The same with the columns, from 0, in which something is wrong: they are coloured, also where they are blank.
+    ///
+    /// # Errors
+    /// As [`Self::row`].
+    pub fn marked_row_at<S: AsRef<str>>(
+        &mut self,
+        number: u32,
+        cells: impl IntoIterator<Item = S>,
+        wrong: &[usize],
+    ) -> Result<(), WriteError> {
         let sheet = self.book.worksheet_from_index(0)?;
         for (place, cell) in (0_u16..).zip(cells) {
-            if !cell.as_ref().is_empty() {
-                sheet.write_string_with_format(number - 1, place, neutralise(cell.as_ref()), &self.text)?;
+            let (cell, is_wrong) = (cell.as_ref(), wrong.contains(&usize::from(place)));
+            let format = if is_wrong { &self.wrong } else { &self.text };
+            if !cell.is_empty() {
+                sheet.write_string_with_format(number - 1, place, neutralise(cell), format)?;
+            } else if is_wrong {
+                sheet.write_blank(number - 1, place, format)?;
             }
         }
         self.next = number;

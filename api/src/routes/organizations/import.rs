@@ -14,7 +14,8 @@ use qiaojian_shared::store::organizations::{self, Incoming, Judging, Verdict};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::import_reply::{ImportReply, ReplyAs, SkippedRow, handed_back, refusal};
+use super::import_file::handed_back;
+use super::import_reply::{ImportReply, ReplyAs, SkippedRow, refusal};
 use crate::app::App;
 use crate::attachment::Workbook;
 use crate::auth::{Caller, Principal, needs};

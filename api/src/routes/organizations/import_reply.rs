@@ -1,20 +1,13 @@
-//! What is answered to a table: numbers and errors, or the table itself with a column of errors.
+//! What is answered to a table: numbers and errors.
 
-use std::sync::Arc;
-
-use actix_web::HttpResponse;
 use qiaojian_shared::domain::Violation;
-use qiaojian_shared::sheets::register::{COLUMNS, DATA_SHEET, Field, Skipped, field_of};
-use qiaojian_shared::sheets::{
-    Column, CsvWriter, Format, MOST_KEPT_UNITS, Sheet, SheetStyle, WriteError, XlsxWriter,
-};
+use qiaojian_shared::sheets::register::{Skipped, field_of};
 use qiaojian_shared::store::organizations::{Incoming, Verdict};
 use qiaojian_shared::text_enum;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::import::Import;
-use crate::attachment::{attachment, written};
 use crate::problem::{ApiError, Language, MOST_LISTED};
 
 text_enum! {
@@ -141,89 +134,4 @@ fn wrong<'a>(rows: &'a [Incoming], verdicts: &'a [Verdict]) -> impl Iterator<Ite
         };
         violations.iter().map(|violation| (row.number, violation))
     })
-}
-
-/// The file that was sent, each cell in its place, with a column that says what is wrong with its row.
-pub(super) async fn handed_back(
-    sheet: Sheet,
-    import: Arc<Import>,
-    verdicts: Vec<Verdict>,
-    language: Language,
-) -> Result<HttpResponse, ApiError> {
-    let format = sheet.format;
-    let bytes = written(move || {
-        let (mut header, known) = (sheet.header.clone(), import.layout.place(Field::Errors));
-        // Behind whatever stands there: a cell without a header is one of the errors.
-        let width = sheet.width();
-        let place = known.unwrap_or(width);
-        if known.is_none() {
-            header.resize(place, String::new());
-            let errors = COLUMNS.iter().find(|column| column.field == Field::Errors);
-            header.extend(errors.map(Column::header));
-        }
-        let rows = sheet.rows.iter().zip(&verdicts).map(|(row, verdict)| {
-            let mut cells = vec![String::new(); header.len().max(width)];
-            for (column, cell) in &row.cells {
-                let column = usize::try_from(*column).unwrap_or(usize::MAX);
-                if let Some(place) = cells.get_mut(column) {
-                    cell.text().clone_into(place);
-                }
-            }
-            if let Some(place) = cells.get_mut(place) {
-                *place = told(verdict, language);
-            }
-            (row.number, cells)
-        });
-        match format {
-            Format::Csv => Ok(csv(&header, sheet.header_row, rows)),
-            Format::Xlsx => xlsx(&header, sheet.header_row, rows),
-        }
-    })
-    .await?;
-    Ok(attachment(format, "organizations-checked").body(bytes))
-}
-
-/// What is wrong with a row, by the names of its columns.
-fn told(verdict: &Verdict, language: Language) -> String {
-    let Verdict::Refused(violations) = verdict else {
-        return String::new();
-    };
-    let one = |violation: &Violation| {
-        let field = field_of(&violation.pointer);
-        let column = COLUMNS.iter().find(|column| column.field.as_str() == field);
-        match column {
-            Some(column) => format!("{}：{}", column.zh, language.sentence(violation)),
-            None => language.sentence(violation).to_owned(),
-        }
-    };
-    let all = violations.iter().map(one).collect::<Vec<_>>().join(" ");
-    // A cell holds so much and no more.
-    all.chars().take(MOST_KEPT_UNITS / 2).collect()
-}
-
-fn csv(header: &[String], header_row: u32, rows: impl Iterator<Item = (u32, Vec<String>)>) -> Vec<u8> {
-    let mut file = CsvWriter::default();
-    let mut at = 0;
-    for (number, cells) in std::iter::once((header_row, header.to_vec())).chain(rows) {
-        // Blank lines stay, so that every row keeps its number.
-        while at + 1 < number {
-            file.row::<&str>([]);
-            at += 1;
-        }
-        file.row(cells);
-        at = number;
-    }
-    file.finish().into_bytes()
-}
-
-fn xlsx(
-    header: &[String],
-    header_row: u32,
-    rows: impl Iterator<Item = (u32, Vec<String>)>,
-) -> Result<Vec<u8>, WriteError> {
-    let mut file = XlsxWriter::begin(&SheetStyle::plain(DATA_SHEET, header), header_row)?;
-    for (number, cells) in rows {
-        file.row_at(number, cells)?;
-    }
-    file.finish()
 }

@@ -8,6 +8,7 @@ pub mod export;
 pub mod get;
 pub mod history;
 pub mod import;
+mod import_file;
 mod import_reply;
 pub mod list;
 pub mod merge;

@@ -424,7 +424,9 @@ fn read_spec(spec: &str) -> Result<Cron, Violation> {
             Violation::new(
                 "/spec",
                 "bad_spec",
-                format!("无法识别的定时表达式：{error}"),
+                format!(
+                    "“{spec}”不是可用的定时表达式；请写成 `0 9 1 * *` 这样的形式（分、时、日、月、星期）。"
+                ),
                 format!("Cannot be read: {error}"),
             )
         })

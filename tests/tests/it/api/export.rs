@@ -36,13 +36,13 @@ async fn register(caller: &Client) -> Vec<Value> {
         "\"c\"",
         "@d",
         "+e",
-        "第一行\n第二行",
+        "第一、第二",
         "'=f",
         "00123",
     ];
     for (number, name) in names.iter().enumerate() {
         let one = json!({"area": "340304001", "host": "university", "kind": "work_station", "name": name,
-            "note": format!(" 前后有空格 {number}\u{a0}")});
+            "note": format!(" 前后有空格\n第二行 {number}\u{a0}")});
         caller.post("/v1/organizations", &one).await.expect(201);
     }
     let whole = json!({"area": "340304", "kind": "federation", "name": "禹会区侨联", "status": "established",

@@ -238,53 +238,6 @@ fn a_file_is_handed_back_with_what_is_wrong_and_can_be_sent_again() {
     });
 }
 
-#[test]
-fn a_code_that_is_no_areas_is_told_and_a_name_beside_it_has_to_fit() {
-    with_api(async |api| {
-        let office = api.caller("340000", Role::ProvinceAdmin).await;
-        let renamed = json!({"code": "340304003", "on": "2022-03-01", "reason": "新编代码"});
-        office
-            .post("/v1/areas/340304002/rename", &renamed)
-            .await
-            .expect(200);
-        let county = api.caller("340304", Role::CountyReporter).await;
-        let file = "地区代码,地区名称,类别,名称,状态,成立日期,上级组织编号\n\
-            340304002,张公山街道,侨联,甲,,,\n\
-            340304003,禹会区 张公山街道办事处,侨联,乙,,,\n\
-            340304001,张公山街道,工作站,丙,已成立,2022-13,0190a000-0000-7000-8000-00000000ffff\n\
-            34030499,大庆街道,侨联,,,昨天,\n\
-            340304001001,燕山社区居民委员会,联络员,丁,,,\n\
-            340304001002,大庆社区,工作分站,戊,,,\n";
-        let tried = send(&county, "?dry_run=true", file).await.expect(200);
-        assert_eq!(
-            errors(&tried.json()),
-            [
-                "2 area unknown_area",
-                "4 established_on wrong_value",
-                "4 area_name other_area",
-                "4 parent unknown_parent",
-                "5 established_on wrong_value",
-                "5 name missing_field",
-                "5 area unknown_area",
-            ],
-            "all of a row at once"
-        );
-        for told in [
-            "“340304002”已不再使用，现为 340304003 张公山街道",
-            "“34030499”",
-            "340304001 是“大庆街道”",
-        ] {
-            assert!(tried.text.contains(told), "{told}: {}", tried.text);
-        }
-        // Who does not see the area is not told where it went.
-        let village = api.caller("340304001001", Role::VillageReporter).await;
-        let tried = send(&village, "?dry_run=true", file).await.expect(200).text;
-        assert!(!tried.contains("340304003 张公山街道"), "{tried}");
-        let done = send(&county, "?partial=true", file).await.expect(200).json();
-        assert_eq!(counts(&done), [6, 3, 0, 3]);
-    });
-}
-
 /// `a` is named by `b`, and `b` by `c`; `d` and `e` name each other.
 const WAITING: &str = "id,parent,area,kind,name\n\
     0190a000-0000-7000-8000-00000000000c,0190a000-0000-7000-8000-00000000000b,340304001001,侨联工作联络员,c\n\
