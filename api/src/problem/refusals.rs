@@ -9,6 +9,7 @@ use qiaojian_shared::domain::access::Scope;
 use qiaojian_shared::domain::area::unknown_area;
 use qiaojian_shared::domain::{RefusedTransition, Violation};
 use qiaojian_shared::store::StoreError;
+use qiaojian_shared::store::areas::{Became, Former};
 
 use super::ApiError;
 use super::language::Text;
@@ -125,6 +126,44 @@ impl ApiError {
                 ),
             ),
         )
+    }
+
+    /// 404: the area that had this code has another one, or is no more.
+    pub fn had_this_code(former: &Former) -> Self {
+        let Former { was, until, now } = former;
+        let (old, name) = (&was.code, &was.name);
+        let (code, zh, en) = match now {
+            Became::Recoded(now) => (
+                "area_recoded",
+                format!(
+                    "{old}（{name}）自 {until} 起的代码为 {}（{}）。",
+                    now.code, now.name
+                ),
+                format!(
+                    "{old} {name} has the code {} ({}) since {until}.",
+                    now.code, now.name
+                ),
+            ),
+            Became::Merged(now) => (
+                "area_merged",
+                format!("{old}（{name}）自 {until} 起并入 {}（{}）。", now.code, now.name),
+                format!("{old} {name} went into {} ({}) on {until}.", now.code, now.name),
+            ),
+            Became::Closed => (
+                "area_closed",
+                format!("{old}（{name}）自 {until} 起撤销；可用 as_of 查看此前的情况。"),
+                format!("{old} {name} was closed on {until}; `as_of` shows it as it was."),
+            ),
+        };
+        let mut error = Self::not_found("area");
+        error.0.detail = Text::new(zh.clone(), en.clone());
+        error.0.errors = vec![Violation::new("/code", code, zh, en)];
+        error
+    }
+
+    /// Whether it says that there is no such thing, or none the caller may see.
+    pub fn is_not_found(&self) -> bool {
+        self.0.status == StatusCode::NOT_FOUND
     }
 
     /// 404: no such address.

@@ -77,6 +77,8 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
                 .service(areas::list::list)
                 .service(areas::create::create)
                 .service(areas::import::import)
+                .service(areas::correspondence::correspondence)
+                .service(areas::template::template)
                 .service(areas::get::get)
                 .service(areas::turns::rename)
                 .service(areas::turns::move_)

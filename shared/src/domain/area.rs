@@ -3,7 +3,7 @@
 mod turns;
 pub mod update;
 
-pub use turns::{Standing, Wanted, not_there_yet};
+pub use turns::{Standing, Wanted, code_of_another_parent, fits_parent, not_there_yet};
 
 text_enum! {
     /// Where in the tree an area stands, from the province down. A park stands beside the tree, under a county or city.

@@ -39,7 +39,21 @@ const KINDS: Choices = &[
     (AreaKind::Placeholder.as_str(), "占位区划"),
 ];
 
-const fn column(field: AreaField, zh: &'static str, choices: Choices) -> Column<AreaField> {
+/// The sheet's name.
+pub const DATA_SHEET: &str = "区划名录";
+
+/// How the table is filled in.
+pub const NOTES: &[&str] = &[
+    "每行一个地区，须为一省到村（社区）一级的完整名录：表中没有的在册地区视为撤销。",
+    "园区和暂用代码的单位（…-P01、…-L01）不列入本表，不受影响。",
+];
+
+const fn column(
+    field: AreaField,
+    zh: &'static str,
+    choices: Choices,
+    (meaning, example): (&'static str, &'static str),
+) -> Column<AreaField> {
     let need = match field {
         AreaField::Predecessors | AreaField::ValidFrom => Need::Optional,
         _ => Need::Required,
@@ -49,20 +63,47 @@ const fn column(field: AreaField, zh: &'static str, choices: Choices) -> Column<
         zh,
         need,
         choices,
-        meaning: "",
-        example: "",
+        meaning,
+        example,
         width: 16,
     }
 }
 
-const COLUMNS: &[Column<AreaField>] = &[
-    column(AreaField::Code, "地区代码", &[]),
-    column(AreaField::Level, "级别", LEVELS),
-    column(AreaField::Parent, "上级代码", &[]),
-    column(AreaField::Name, "名称", &[]),
-    column(AreaField::Kind, "性质", KINDS),
-    column(AreaField::Predecessors, "来源代码", &[]),
-    column(AreaField::ValidFrom, "生效日期", &[]),
+/// The columns, in the order of the template.
+pub const COLUMNS: &[Column<AreaField>] = &[
+    column(
+        AreaField::Code,
+        "地区代码",
+        &[],
+        (
+            "县级及以上 6 位，乡镇 9 位，村 12 位；与上级代码相合",
+            "340304001001",
+        ),
+    ),
+    column(AreaField::Level, "级别", LEVELS, ("与代码相符", "村")),
+    column(AreaField::Parent, "上级代码", &[], ("省一级留空", "340304001")),
+    column(AreaField::Name, "名称", &[], ("1 至 100 字", "燕山社区居委会")),
+    column(
+        AreaField::Kind,
+        "性质",
+        KINDS,
+        ("开发区等统计用区划不计应建", "行政区划"),
+    ),
+    column(
+        AreaField::Predecessors,
+        "来源代码",
+        &[],
+        (
+            "上一版中的代码：换码写原代码；几处并入本行写各自代码，本行地区保留的也写自己的；新设而代码曾属他处的写“新设”；其余留空",
+            "340304001009;340304001010",
+        ),
+    ),
+    column(
+        AreaField::ValidFrom,
+        "生效日期",
+        &[],
+        ("与全表日期不同的才填", "2023-06-30"),
+    ),
 ];
 
 /// Rows of a list at most that is sent: a province to village level has up to 60,000.

@@ -1,9 +1,12 @@
 //! The tree of administrative divisions, as it is and as it was.
 
+mod agreement;
 mod change;
+mod correspondence;
 mod divide;
 mod edition;
 mod end;
+mod former;
 mod future;
 mod origins;
 mod past;
@@ -15,10 +18,13 @@ mod subtree;
 mod successions;
 mod update;
 
+pub use agreement::Agreement;
 pub use change::{Turn, move_under, rekind, rename};
+pub use correspondence::{Change, Correspondence, correspondence};
 pub use divide::{NewPart, split};
 pub use edition::{Edition, Plan, ReadyStep, registered_of, take_steps, try_steps};
 pub use end::{close, merge};
+pub use former::{Became, Former, former};
 pub use past::{Stood, ancestors_on, find_on, list_on, paths_ever, resolve};
 pub use read::{
     ancestors, as_last_known, by_codes, by_id, by_ids, codes, contains_pattern, count, created_at, find,

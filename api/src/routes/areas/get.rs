@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, get, web};
 use qiaojian_shared::db::snapshot;
+use qiaojian_shared::store::areas;
 
 use super::wire::{self, Area};
 use crate::app::App;
@@ -20,7 +21,12 @@ use crate::write::show;
     responses(
         (status = 200, description = "The area", body = Area),
         (status = 400, description = "A day to come", body = Problem),
-        (status = 404, description = "None, not then, or outside the caller's area", body = Problem)
+        (
+            status = 404,
+            description = "None, not then, or outside the caller's area; of a code that an area of the caller's had before, `errors` names \
+                today's code",
+            body = Problem
+        )
     )
 )]
 #[get("/areas/{code}")]
@@ -35,7 +41,14 @@ pub async fn get(
     let area = app
         .read(move |conn| {
             snapshot(conn, |conn| {
-                wire::tree(conn, &caller, times, today)?.show(conn, &code.0)
+                let tree = wire::tree(conn, &caller, times, today)?;
+                match tree.show(conn, &code.0) {
+                    Err(error) if error.is_not_found() && !times.are_asked_for() => {
+                        let former = areas::former(conn, &caller.visible, &code.0)?;
+                        Err(former.map_or(error, |former| ApiError::had_this_code(&former)))
+                    }
+                    shown => shown,
+                }
             })
         })
         .await?;

@@ -14,7 +14,7 @@ use qiaojian_shared::domain::area::{Level, unknown_area};
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::ids::AreaId;
 use qiaojian_shared::sheets::areas as table;
-use qiaojian_shared::store::areas::{self, Edition, Plan, ReadyStep};
+use qiaojian_shared::store::areas::{self, Agreement, Edition, Plan, ReadyStep};
 use qiaojian_shared::store::{Foreseen, StoreError};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -97,15 +97,20 @@ pub async fn import(
     let planning = Arc::clone(&import);
     let mut planned = Foreseen::read(&app.db, move |conn| planning.plan(conn)).await?;
     if dry_run {
-        let (steps, doubtful) = planned.found();
+        let (steps, doubtful, agrees) = planned.found();
         let refused = import.told(&steps, areas::try_steps(&app.db, Arc::clone(&steps)).await?)?;
         let of = (import.rows.len(), dry_run, on);
-        let told = AreaImportReply::of(of, (&steps, import.doubtful(&doubtful)), &refused, language);
+        let told = AreaImportReply::of(
+            of,
+            (&steps, import.doubtful(&doubtful), agrees),
+            &refused,
+            language,
+        );
         return Ok(HttpResponse::Ok().json(told));
     }
     let reply = write
         .run(&app, &digest, move |recording| {
-            let (steps, doubtful) = planned.at(recording)?;
+            let (steps, doubtful, agrees) = planned.at(recording)?;
             if doubtful.len() != doubts {
                 return Err(import.unconfirmed(doubtful));
             }
@@ -116,12 +121,8 @@ pub async fn import(
                 ));
             }
             let of = (import.rows.len(), dry_run, on);
-            Reply::plain(&AreaImportReply::of(
-                of,
-                (steps, import.doubtful(doubtful)),
-                &[],
-                language,
-            ))
+            let told = (&**steps, import.doubtful(doubtful), *agrees);
+            Reply::plain(&AreaImportReply::of(of, told, &[], language))
         })
         .await?;
     app.db.refresh_statistics().await;
@@ -160,6 +161,9 @@ fn rows_refused(wrong: Vec<(u32, Violation)>) -> ApiError {
     ApiError::rows_refused(refused.len(), told)
 }
 
+/// The steps to a list, what is doubtful of it, and what it agrees with best.
+type Planned = (Arc<[ReadyStep]>, Arc<[Doubt]>, Option<Agreement>);
+
 struct Import {
     rows: Vec<(u32, Listed)>,
     caller: Arc<Principal>,
@@ -171,7 +175,7 @@ struct Import {
 
 impl Import {
     /// The steps from the areas of its provinces to the list, and what is doubtful of it.
-    fn plan(&self, conn: &mut AnyConnection) -> Result<(Arc<[ReadyStep]>, Arc<[Doubt]>), ApiError> {
+    fn plan(&self, conn: &mut AnyConnection) -> Result<Planned, ApiError> {
         let listed: Vec<Listed> = self.rows.iter().map(|(_, row)| row.clone()).collect();
         let registered = areas::registered_of(conn, &self.caller.visible, &listed)?;
         let provinces = self.rows.iter().filter(|(_, row)| row.level == Level::Province);
@@ -183,14 +187,23 @@ impl Import {
             return Err(ApiError::invalid(not_ours));
         }
         let new_id = || AreaId::generate(self.clock.as_ref(), self.entropy.as_ref());
-        let Plan { steps, wrong, doubts } = self.edition.plan(conn, &listed, &registered, new_id)?;
+        let Plan {
+            steps,
+            cut_short,
+            wrong,
+            doubts,
+            agrees_best,
+        } = self.edition.plan(conn, &listed, &registered, new_id)?;
+        if let Some(cut_short) = cut_short {
+            return Err(ApiError::invalid(vec![cut_short]));
+        }
         if !wrong.is_empty() {
             return Err(rows_refused(self.numbered(wrong)));
         }
         if steps.len() > MOST_STEPS {
             return Err(ApiError::invalid(vec![too_many_steps(steps.len())]));
         }
-        Ok((steps.into(), doubts.into()))
+        Ok((steps.into(), doubts.into(), agrees_best))
     }
 
     /// The number that the row at `place` of the list has in the file.

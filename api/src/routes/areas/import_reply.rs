@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use qiaojian_shared::domain::Violation;
 use qiaojian_shared::domain::area::AreaKind;
 use qiaojian_shared::domain::area::update::{Doubt, Step, before_vacated};
-use qiaojian_shared::store::areas::ReadyStep;
+use qiaojian_shared::store::areas::{Agreement, ReadyStep};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -61,10 +61,21 @@ pub struct AreaImportReply {
     closed: usize,
     /// In the order in which they are taken.
     steps: Vec<StepTold>,
+    /// The edition of the register, as of a day, that the list agrees with best before anything is done: an older one than the latest hints at
+    /// a list that was superseded.
+    agrees_best_with: Option<AgreementTold>,
     /// Rows that look like an area which is registered with another code: write it as the row's predecessor, or confirm their number.
     doubts: Vec<DoubtTold>,
     /// Steps that cannot be taken; in a dry run only, else nothing is.
     errors: Vec<StepError>,
+}
+
+/// How well a list agrees with the register of a day.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AgreementTold {
+    as_of: NaiveDate,
+    /// Rows whose code and name an area had on that day.
+    rows: usize,
 }
 
 /// A row without predecessors under whose name an area of the same parent has another code.
@@ -135,7 +146,7 @@ pub struct StepError {
 impl AreaImportReply {
     pub(super) fn of(
         (rows, dry_run, on): (usize, bool, NaiveDate),
-        (steps, doubts): (&[ReadyStep], Vec<(u32, &Doubt)>),
+        (steps, doubts, agrees): (&[ReadyStep], Vec<(u32, &Doubt)>, Option<Agreement>),
         refused: &[Refused],
         language: Language,
     ) -> Self {
@@ -160,6 +171,10 @@ impl AreaImportReply {
             moved: count("move"),
             merged: count("merge"),
             closed: count("close"),
+            agrees_best_with: agrees.map(|agrees| AgreementTold {
+                as_of: agrees.as_of,
+                rows: agrees.rows,
+            }),
             doubts: doubts.into_iter().map(doubt_told).collect(),
             errors: errors.collect(),
             steps,

@@ -32,7 +32,7 @@ pub struct ListParams {
     #[serde(default)]
     #[param(value_type = Option<String>)]
     kind: List<AreaKind>,
-    /// Part of the name.
+    /// Part of the name, or a code; without `as_of` and `known_at` also a name or a code that it had before.
     q: Option<String>,
     /// As it was on this day; today when only `known_at` is given.
     #[serde(default, deserialize_with = "day::read_optional")]

@@ -10,7 +10,7 @@ use qiaojian_api::why_refused;
 use qiaojian_shared::domain::Violation;
 use qiaojian_shared::domain::area::update::{Doubt, Listed, Recoded, Step, before_vacated};
 use qiaojian_shared::ids::AreaId;
-use qiaojian_shared::store::areas::{self, Edition, Plan, ReadyStep};
+use qiaojian_shared::store::areas::{self, Agreement, Edition, Plan, ReadyStep};
 use qiaojian_shared::store::{Actor, Recording, StoreError, Subtree};
 
 use super::{Row, refuse, refuse_bad_rows, show};
@@ -33,6 +33,9 @@ pub async fn run(
     let numbers: Vec<u32> = rows.iter().map(|(number, _)| *number).collect();
     let listed: Vec<Listed> = rows.into_iter().map(|(_, row)| row).collect();
     let plan = plan(parts, file, on, listed).await?;
+    if let Some(cut_short) = &plan.cut_short {
+        anyhow::bail!("{}", cut_short.en);
+    }
     let number = |place: usize| numbers.get(place).copied().unwrap_or_default();
     let wrong: Vec<String> = plan
         .wrong
@@ -48,6 +51,10 @@ pub async fn run(
     let work = Work {
         steps: plan.steps.into(),
     };
+    if let Some(Agreement { as_of, rows }) = plan.agrees_best {
+        let all = numbers.len();
+        tracing::info!(%as_of, rows, all, "The list agrees best with the register as of this day.");
+    }
     let refused = work.try_all(parts).await?;
     for step in work.steps.iter() {
         if let Some(told) = told(step) {

@@ -127,6 +127,33 @@ impl AreaKind {
     }
 }
 
+/// Whether a code that is given anew is one of an area directly below `parent`: each level adds digits to the code of the one above, and a
+/// park or a unit without an official code stands behind it.
+pub fn fits_parent(code: &str, parent: &str) -> bool {
+    if let Some((above, _)) = code.rsplit_once('-') {
+        return above == parent;
+    }
+    let digits = match Level::of_code(code) {
+        Some(Level::City) => 2,
+        Some(Level::County) => 4,
+        Some(Level::Township) => 6,
+        Some(Level::Village) => 9,
+        Some(Level::Province | Level::Park) | None => return true,
+    };
+    // A unit without an official code has none to begin with.
+    parent.contains('-') || code.get(..digits) == parent.get(..digits)
+}
+
+/// The code at `pointer` is none of an area below `parent`.
+pub fn code_of_another_parent(pointer: &'static str, parent: &str) -> Violation {
+    Violation::new(
+        pointer,
+        "code_of_another_parent",
+        format!("代码与上级 {parent} 不符，请核对代码或上级代码。"),
+        format!("The code is none of an area below {parent}: check both."),
+    )
+}
+
 /// The day at `pointer` is before the area was there, which it is since `since`.
 pub fn not_there_yet(pointer: &'static str, since: NaiveDate) -> Violation {
     Violation::new(
@@ -151,6 +178,24 @@ mod tests {
 
     fn codes(violations: &[Violation]) -> Vec<&str> {
         violations.iter().map(|violation| violation.code).collect()
+    }
+
+    #[test]
+    fn a_new_code_begins_as_that_of_the_area_above() {
+        for (code, parent, fits) in [
+            ("340304", "340300", true),
+            ("340304", "340400", false),
+            ("340304001", "340304", true),
+            ("441900003", "441900", true),
+            ("340304001", "340305", false),
+            ("340304001001", "340304001", true),
+            ("340304001001", "340304002", false),
+            ("340304001001", "340304-L01", true),
+            ("340304-P01", "340304", true),
+            ("340304-P01", "340305", false),
+        ] {
+            assert_eq!(fits_parent(code, parent), fits, "{code} {parent}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-pub use check::problems;
+pub use check::{cut_short, problems};
 pub use doubts::{Doubt, doubts};
 pub use identity::unusable_predecessors;
 
@@ -174,6 +174,10 @@ impl Update<'_> {
                 let row = |place: &usize| Some((*place, self.listed.get(*place)?));
                 places.iter().filter_map(row)
             };
+            // Whoever goes elsewhere has its new code there.
+            for (place, row) in rows() {
+                self.go(&mut steps, place, row);
+            }
             steps.extend(recodes::recodes(
                 rows().filter_map(|(place, row)| Some((place, row, self.who.of_row(place)?))),
             ));
@@ -186,38 +190,35 @@ impl Update<'_> {
         steps
     }
 
-    /// Adds what is new; makes the rest of its kind, under the area it stands under. Its code and name are there already.
-    fn place(&self, steps: &mut Vec<DatedStep>, place: usize, row: &Listed) {
-        let area = self.who.of_row(place);
-        let mut take = |step| {
-            steps.push(DatedStep {
-                step,
-                on: row.valid_from,
-                row: Some(place),
-                named: area.map(|area| area.name.clone()),
-            });
-        };
-        let Some(area) = area else {
-            take(Step::Add {
-                code: row.code.clone(),
-                came_out_of: self.who.parted(row).map(|code| self.at_turn(code)).collect(),
-            });
-            return;
-        };
-        if area.kind != row.kind {
-            take(Step::Rekind {
-                code: row.code.clone(),
-                kind: row.kind,
-            });
-        }
-        if let Some(parent) = &row.parent
+    /// Puts an area under the one it stands under, by the code it has.
+    fn go(&self, steps: &mut Vec<DatedStep>, place: usize, row: &Listed) {
+        if let Some(area) = self.who.of_row(place)
+            && let Some(parent) = &row.parent
             && !self.who.is_now(area.parent.as_deref(), parent)
         {
-            take(Step::Move {
-                code: row.code.clone(),
+            let step = Step::Move {
+                code: area.code.clone(),
                 parent: parent.clone(),
-            });
+            };
+            steps.push(about(row, place, Some(area), step));
         }
+    }
+
+    /// Adds what is new; makes the rest of its kind. Its place, code and name are there already.
+    fn place(&self, steps: &mut Vec<DatedStep>, place: usize, row: &Listed) {
+        let area = self.who.of_row(place);
+        let step = match area {
+            None => Step::Add {
+                code: row.code.clone(),
+                came_out_of: self.who.parted(row).map(|code| self.at_turn(code)).collect(),
+            },
+            Some(area) if area.kind != row.kind => Step::Rekind {
+                code: row.code.clone(),
+                kind: row.kind,
+            },
+            Some(_) => return,
+        };
+        steps.push(about(row, place, area, step));
     }
 
     /// What ends while its code goes to another area gives way first.
@@ -274,5 +275,15 @@ impl Update<'_> {
             row: None,
             named: Some(area.name.clone()),
         })
+    }
+}
+
+/// A step that a row asks for.
+fn about(row: &Listed, place: usize, area: Option<&Registered>, step: Step) -> DatedStep {
+    DatedStep {
+        step,
+        on: row.valid_from,
+        row: Some(place),
+        named: area.map(|area| area.name.clone()),
     }
 }

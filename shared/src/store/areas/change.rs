@@ -8,7 +8,7 @@ use super::{AreaVersion, Subtree, by_id, find, successions};
 use crate::digest::digest_of;
 use crate::domain::Violation;
 use crate::domain::area::update::{Recoded, vacated};
-use crate::domain::area::{AreaKind, Wanted};
+use crate::domain::area::{AreaKind, Wanted, code_of_another_parent, fits_parent};
 use crate::domain::violation::{TEXT_CHARS, check_text};
 use crate::store::audit::Entry;
 use crate::store::ledger::Recording;
@@ -73,6 +73,11 @@ pub fn rename(
         return Err(StoreError::Invalid(violations));
     }
     let was = standing_on(recording, &head, turn.on)?;
+    if let (Some(code), Some(parent)) = (wanted.code, was.ancestor_codes().last())
+        && !fits_parent(code, parent)
+    {
+        return Err(code_of_another_parent("/code", parent).into());
+    }
     let to = To {
         name: wanted.name.unwrap_or(&was.name),
         code: wanted.code.unwrap_or(&was.code),
@@ -113,7 +118,12 @@ pub fn move_under(
         parent: Some(parent),
         kind: was.kind,
     };
-    standing_on(recording, parent, turn.on)?;
+    let above = standing_on(recording, parent, turn.on)?;
+    if let Some(code) = new_code
+        && !fits_parent(code, &above.code)
+    {
+        return Err(code_of_another_parent("/code", &above.code).into());
+    }
     put(recording, &was, &to, turn)?;
     told(recording, "move", &head)
 }

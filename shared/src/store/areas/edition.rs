@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
+use super::agreement::{Agreement, agreement};
 use super::change::Turn;
 use super::origins::resolve_predecessors;
 use super::read::{by_codes, list};
@@ -42,10 +43,14 @@ pub struct Edition {
 #[derive(Debug)]
 pub struct Plan {
     pub steps: Vec<ReadyStep>,
+    /// What is wrong with the list as a whole. Then the steps mean nothing.
+    pub cut_short: Option<Violation>,
     /// Rows whose predecessors cannot be used, by their places. Then the steps mean nothing.
     pub wrong: Vec<(usize, Violation)>,
     /// Rows that look like an area with another code: a person has to confirm them.
     pub doubts: Vec<Doubt>,
+    /// Which edition of the register the list agrees with best: it should be the one that is to be brought to it.
+    pub agrees_best: Option<Agreement>,
 }
 
 impl Edition {
@@ -60,6 +65,7 @@ impl Edition {
         registered: &[AreaVersion],
         mut new_id: impl FnMut() -> AreaId,
     ) -> StoreResult<Plan> {
+        let agrees_best = agreement(conn, listed)?;
         let (listed, mut wrong) = resolve_predecessors(conn, self.on, listed, registered)?;
         let registered: Vec<Registered> = registered.iter().map(AreaVersion::registered).collect();
         wrong.extend(update::unusable_predecessors(&listed, &registered));
@@ -78,6 +84,8 @@ impl Edition {
         Ok(Plan {
             steps: steps(&listed, &registered).into_iter().map(ready).collect(),
             doubts: update::doubts(&listed, &registered),
+            cut_short: update::cut_short(&listed, &registered),
+            agrees_best,
             wrong,
         })
     }

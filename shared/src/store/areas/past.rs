@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use super::read::part_of_list;
+use super::read::{called, part_of_list};
 use super::{AreaVersion, Filter, Subtree, find_anywhere, on_day};
 use crate::db::AnyConnection;
 use crate::db::schema::area_versions;
@@ -97,7 +97,7 @@ pub fn list_on(
     limit: i64,
 ) -> QueryResult<Vec<AreaVersion>> {
     let rows = area_versions::table.filter(true_on!(area_versions, moment.as_of, moment.known));
-    part_of_list!(conn, rows, within, filter, after, limit)
+    part_of_list!(conn, rows, within, filter, after, limit, called)
 }
 
 /// The areas above `area`, from the province down, as they were at that moment.

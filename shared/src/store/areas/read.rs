@@ -9,6 +9,7 @@ use diesel::prelude::*;
 use super::{AreaVersion, Filter, Subtree, heads};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
+use crate::db::dialect::lower;
 use crate::db::schema::{area_versions, areas};
 use crate::domain::area::AreaKind;
 use crate::ids::AreaId;
@@ -240,9 +241,36 @@ pub fn as_last_known(
         .collect())
 }
 
-/// Takes the part of a query of areas that a filter lets through, by path, behind `after`.
+/// Whether an area of a query is called so.
+macro_rules! called {
+    ($part:expr) => {
+        $crate::db::dialect::lower(area_versions::name)
+            .like($crate::store::areas::contains_pattern($part))
+            .escape('\\')
+    };
+}
+pub(super) use called;
+
+/// Whether an area of a query is or was called so, or has or had this code.
+macro_rules! ever_called {
+    ($part:expr) => {{
+        let was = diesel::alias!(area_versions as former_versions);
+        let named = lower(was.field(area_versions::name))
+            .like(contains_pattern($part))
+            .escape('\\');
+        called!($part)
+            .or(area_versions::code.eq($part.clone()))
+            .or(diesel::dsl::exists(
+                was.filter(was.field(area_versions::area_id).eq(area_versions::area_id))
+                    .filter(was.field(area_versions::superseded_seq).is_null())
+                    .filter(named.or(was.field(area_versions::code).eq($part.clone()))),
+            ))
+    }};
+}
+
+/// Takes the part of a query of areas that a filter lets through, by path, behind `after`. The last word says which names are looked for.
 macro_rules! part_of_list {
-    ($conn:expr, $rows:expr, $visible:expr, $filter:expr, $after:expr, $limit:expr) => {{
+    ($conn:expr, $rows:expr, $visible:expr, $filter:expr, $after:expr, $limit:expr, $called:ident) => {{
         let mut query = $rows
             .filter($crate::store::predicates::within!($visible))
             .select(AreaVersion::as_select())
@@ -257,11 +285,7 @@ macro_rules! part_of_list {
         }
         query = query.filter(area_versions::kind.eq_any($filter.kinds_shown()));
         if let Some(part) = &$filter.name_contains {
-            query = query.filter(
-                $crate::db::dialect::lower(area_versions::name)
-                    .like($crate::store::areas::contains_pattern(part))
-                    .escape('\\'),
-            );
+            query = query.filter($called!(part));
         }
         if let Some(after) = $after {
             query = query.filter(area_versions::path.gt(after.to_owned()));
@@ -282,7 +306,7 @@ pub fn list(
     after: Option<&str>,
     limit: i64,
 ) -> QueryResult<Vec<AreaVersion>> {
-    part_of_list!(conn, heads(), visible, filter, after, limit)
+    part_of_list!(conn, heads(), visible, filter, after, limit, ever_called)
 }
 
 /// A LIKE pattern for "contains this text" in a column's [`lower`] form, with the wildcards in it taken literally. Escape character:

@@ -4,13 +4,13 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::future::Future;
-use super::segments::refuse_days_before;
+use super::segments::{refuse_days_before, standing_on};
 use super::successions;
 use super::{AreaVersion, by_id};
 use crate::db::schema::{area_versions, areas};
 use crate::digest::digest_of;
 use crate::domain::Violation;
-use crate::domain::area::{AreaKind, Level, Wanted, path_under};
+use crate::domain::area::{AreaKind, Level, Wanted, code_of_another_parent, fits_parent, path_under};
 use crate::ids::AreaId;
 use crate::store::audit::Entry;
 use crate::store::ledger::Recording;
@@ -58,6 +58,10 @@ pub fn set_up(
     let mut rows = vec![row.clone()];
     if let Some(parent) = &new.parent {
         refuse_days_before(recording, parent, "/valid_from", new.valid_from)?;
+        let above = standing_on(recording, parent, new.valid_from)?;
+        if !fits_parent(&new.code, &above.code) {
+            return Err(code_of_another_parent("/code", &above.code).into());
+        }
         let places = successions::place_of(recording, parent.area_id, new.valid_from)?;
         let ends = places.iter().skip(1).map(|(from, _)| Some(*from)).chain([None]);
         rows = places

@@ -6,9 +6,10 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::change::told;
+use super::former::path_above;
 use super::future::Future;
 use super::successions::{self, SuccessionKind};
-use super::{AreaVersion, Subtree, by_id};
+use super::{AreaVersion, Subtree};
 use crate::db::AnyConnection;
 use crate::db::schema::area_versions;
 use crate::domain::Violation;
@@ -31,11 +32,7 @@ pub fn find_ended(conn: &mut AnyConnection, visible: &Subtree, code: &str) -> St
         .select(AreaVersion::as_select())
         .load(conn)?;
     for area in ended {
-        // Whose it is, the area above it tells as it stands now.
-        let above = match area.parent_id {
-            Some(parent) => by_id(conn, parent)?.path,
-            None => String::new(),
-        };
+        let above = path_above(conn, &area)?;
         if visible.contains(&above) {
             return Ok(area);
         }

@@ -8,7 +8,9 @@ use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::area_successions;
 use crate::ids::AreaId;
+use crate::store::Recorded;
 use crate::store::ledger::Recording;
+use crate::store::predicates::known_at;
 
 text_enum! {
     /// How one area came out of another.
@@ -179,4 +181,18 @@ pub(super) fn withdraw(
     ))
     .execute(recording.conn())?;
     Ok(())
+}
+
+/// Every merger and division behind `from` and up to `to`, as known at `known`.
+pub(super) fn all_between(
+    conn: &mut AnyConnection,
+    (from, to): (NaiveDate, NaiveDate),
+    known: Recorded,
+) -> QueryResult<Vec<Succession>> {
+    area_successions::table
+        .filter(known_at!(area_successions, known))
+        .filter(area_successions::on_date.gt(from))
+        .filter(area_successions::on_date.le(to))
+        .select(Succession::as_select())
+        .load(conn)
 }

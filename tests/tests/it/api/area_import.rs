@@ -102,6 +102,13 @@ fn a_list_is_tried_then_taken_then_nothing_is_left_to_do() {
             .expect(200)
             .json();
         assert_eq!(numbers(&again), [0; 5]);
+        assert_eq!(
+            (&tried["agrees_best_with"], &again["agrees_best_with"]),
+            (
+                &json!({"as_of": "1949-10-01", "rows": 11}),
+                &json!({"as_of": "2022-06-01", "rows": 13})
+            )
+        );
         let chain = api
             .db
             .read_slow(|conn| audit::chain(conn).map_err(StoreError::from));

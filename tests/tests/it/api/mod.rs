@@ -1,5 +1,6 @@
 //! The HTTP contract, route by route.
 
+mod area_codes;
 mod area_import;
 mod area_kinds;
 mod area_reopen;

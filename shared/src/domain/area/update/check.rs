@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Listed;
+use super::{Listed, Registered};
 use crate::domain::Violation;
-use crate::domain::area::Level;
+use crate::domain::area::{Level, code_of_another_parent, fits_parent};
 use crate::domain::violation::NAME_CHARS;
 
 /// Everything that is wrong with the rows of a list, each with the place of its row. An area above may be one that is `registered`.
@@ -66,7 +66,37 @@ fn problem(row: &Listed, levels: &HashMap<&str, Level>) -> Option<Violation> {
                 format!("{}不能设在{}之下。", level.chinese(), above.chinese()),
                 format!("A {level} cannot stand under a {above}."),
             ),
+            Some(_) if !fits_parent(&row.code, parent) => Some(code_of_another_parent("/code", parent)),
             Some(_) => None,
         },
     }
+}
+
+/// A list that ends at the counties or townships says nothing of what stands below them, and is not taken as if all of that were gone.
+pub fn cut_short(rows: &[Listed], registered: &[Registered]) -> Option<Violation> {
+    let deepest = rows.iter().map(|row| row.level).max()?;
+    let missing = match deepest {
+        Level::County => Level::Township,
+        Level::Township => Level::Village,
+        _ => return None,
+    };
+    let below = registered
+        .iter()
+        .filter(|area| area.level == missing && !area.code.contains('-'))
+        .count();
+    (below > 0).then(|| {
+        Violation::new(
+            "",
+            "list_cut_short",
+            format!(
+                "表中只到{}一级，而在册{}有 {below} 个；请提供到村（社区）一级的完整名录，缺少的行会被视为撤销。",
+                deepest.chinese(),
+                missing.chinese()
+            ),
+            format!(
+                "The list ends at {deepest} level, but {below} areas of level {missing} are registered. Give the whole list down to the villages: \
+                 what is not in it would be closed."
+            ),
+        )
+    })
 }
