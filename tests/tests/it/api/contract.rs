@@ -54,6 +54,7 @@ impl Operation {
 fn query(name: &str) -> &'static str {
     match name {
         "GET /v1/figures" | "GET /v1/figures/members" => "?metric=organizations",
+        "GET /v1/areas/correspondence" => "?from=2021-10-31",
         "GET /v1/bulletins/{id}/members" => "?figure=/totals/organizations",
         // Nothing had come of what is deleted, so nobody has to say why.
         "DELETE /v1/schedules/{id}" => "",
