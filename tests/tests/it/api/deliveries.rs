@@ -149,11 +149,11 @@ fn a_state_that_does_not_allow_it_is_named_and_nothing_changes() {
             for state in states {
                 put_in(api, *state).await;
                 let before = office.get(&path).await.expect(200).json();
-                let refused = office
-                    .post(&format!("{path}/{verb}"), &body)
-                    .await
-                    .expect(409)
-                    .json();
+                let request = office
+                    .request(reqwest::Method::POST, &format!("{path}/{verb}"))
+                    .header("Accept-Language", "en")
+                    .json(&body);
+                let refused = office.send(request).await.expect(409).json();
                 assert_eq!(refused["type"], "/problems/transition_refused", "{verb} {state}");
                 assert!(
                     refused["detail"].as_str().unwrap().contains(state.as_str()),

@@ -87,7 +87,7 @@ fn a_refused_step_names_the_state_and_what_is_allowed() {
         assert_eq!(refused.header("content-type"), Some("application/problem+json"));
         assert_json_snapshot!(refused.json(), {".instance" => "[request id]"}, @r#"
         {
-          "detail": "状态 preparing 下不能执行 establish；可以执行：approve, abandon。",
+          "detail": "当前状态为“筹备中”，不能进行“成立”操作；可以进行的操作：批复、放弃。",
           "instance": "[request id]",
           "status": 409,
           "title": "当前状态不允许此操作",
