@@ -164,7 +164,7 @@ impl Worker {
         let loaded: StoreResult<Vec<Outgoing>> = self
             .inner
             .db
-            .read(move |conn| Ok(deliveries::outgoing(conn, &claimed)?))
+            .read(move |conn| deliveries::outgoing(conn, &claimed))
             .await;
         if loaded.is_err()
             && let Err(error) = self.inner.give_back(ids).await
