@@ -5,7 +5,7 @@ use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::AnyConnection;
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::ids::AreaId;
-use qiaojian_shared::store::organizations::Lost;
+use qiaojian_shared::store::organizations::{Lost, Which};
 use qiaojian_shared::store::{Moment, Subtree, areas, ledger};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -90,6 +90,21 @@ pub struct View {
 }
 
 impl View {
+    /// The rows of a list in the order of `key`, as this caller may see them: `read` reads those of a moment, or those known last.
+    pub fn rows<R, K: Ord, E>(
+        &self,
+        limit: i64,
+        key: impl Fn(&R) -> K,
+        mut read: impl FnMut(Option<Moment>, Which) -> Result<Vec<R>, E>,
+    ) -> Result<Vec<R>, E> {
+        match self.moment {
+            None => read(None, Which::default()),
+            Some(moment) => self
+                .lost
+                .told(moment, limit, key, |moment, which| read(Some(moment), which)),
+        }
+    }
+
     /// What `caller` asks about: the area of `code`, or all of its own. Run it in one snapshot.
     pub fn of(
         conn: &mut AnyConnection,

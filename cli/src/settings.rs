@@ -124,7 +124,7 @@ impl Settings {
     /// Refuses an embedded database that is not there, where one has to be: opening it would make one.
     pub fn refuse_missing_database(&self) -> anyhow::Result<()> {
         if let DatabaseUrl::Sqlite(path) = self.database()?
-            && !path.exists()
+            && fs::metadata(&path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
         {
             bail!(
                 "there is no database at {}; name its directory with --data-dir, or make one with `qiaojian migrate`",

@@ -11,6 +11,7 @@ use crate::{process, waiting};
 pub async fn run(settings: &Settings, stop: CancellationToken) -> anyhow::Result<()> {
     process::log_the_stop(&stop);
     let config = settings.worker()?;
+    settings.refuse_missing_database()?;
     settings.make_data_dir()?;
     let database = settings.database()?;
     let ready = waiting::ready(&database, None, &stop, async || {

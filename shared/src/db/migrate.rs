@@ -28,7 +28,7 @@ pub fn run_migrations(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
     let failed = |error: &dyn std::fmt::Display| OpenError::Migrate(error.to_string());
     match &mut conn {
         AnyConnection::Sqlite(conn) => {
-            refuse_newer(conn.applied_migrations().map_err(|error| failed(&error))?)?;
+            refuse_newer(&conn.applied_migrations().map_err(|error| failed(&error))?)?;
             let ran = conn
                 .run_pending_migrations(SQLITE)
                 .map_err(|error| failed(&error))?;
@@ -42,7 +42,7 @@ pub fn run_migrations(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
                 .bind::<BigInt, _>(POSTGRES_LOCK)
                 .execute(conn)
                 .map_err(|error| failed(&error))?;
-            refuse_newer(conn.applied_migrations().map_err(|error| failed(&error))?)?;
+            refuse_newer(&conn.applied_migrations().map_err(|error| failed(&error))?)?;
             // The lock is the session's: it ends with this connection, whatever happens.
             let ran = conn
                 .run_pending_migrations(POSTGRES)
@@ -53,7 +53,7 @@ pub fn run_migrations(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
 }
 
 /// A database that a newer binary has changed is left as it is.
-fn refuse_newer(applied: Vec<diesel::migration::MigrationVersion<'_>>) -> Result<(), OpenError> {
+fn refuse_newer(applied: &[diesel::migration::MigrationVersion<'_>]) -> Result<(), OpenError> {
     let own = latest_version();
     if applied.iter().any(|version| version.to_string() > own) {
         return Err(OpenError::Migrate(NEWER_SCHEMA.to_owned()));

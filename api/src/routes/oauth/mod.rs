@@ -27,6 +27,15 @@ fn refuse(error: &'static str, description: &'static str) -> HttpResponse {
     reply.json(serde_json::json!({ "error": error, "error_description": description }))
 }
 
+/// Why a request is refused: the error of RFC 6749 §5.2, and a description.
+struct Refusal(&'static str, &'static str);
+
+impl Refusal {
+    fn respond(self) -> HttpResponse {
+        refuse(self.0, self.1)
+    }
+}
+
 /// The credentials of a client: from the `Authorization: Basic` header, or from the form.
 struct Credentials {
     id: String,
@@ -37,9 +46,9 @@ struct Credentials {
 fn credentials(
     request: &HttpRequest,
     form: (Option<String>, Option<String>),
-) -> Result<Credentials, HttpResponse> {
+) -> Result<Credentials, Refusal> {
     let missing = || {
-        refuse(
+        Refusal(
             "invalid_client",
             "client_id and client_secret are missing, or cannot be read",
         )
@@ -52,7 +61,7 @@ fn credentials(
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
         .map(|(_, value)| value.trim());
     match (basic, form) {
-        (Some(_), (_, Some(_))) => Err(refuse(
+        (Some(_), (_, Some(_))) => Err(Refusal(
             "invalid_request",
             "send the credentials in the Authorization header or in the form, not both",
         )),
@@ -64,7 +73,7 @@ fn credentials(
             let decoded = decoded.as_deref().and_then(|text| text.split_once(':'));
             let (id, secret) = decoded.ok_or_else(missing)?;
             if named.is_some_and(|named| named != id) {
-                return Err(refuse(
+                return Err(Refusal(
                     "invalid_request",
                     "client_id is not that of the Authorization header",
                 ));
@@ -80,8 +89,8 @@ fn credentials(
 }
 
 /// The token these credentials hold, if it is in force; else what to answer. Only whoever knows the secret is told that it has expired.
-async fn holder(app: &App, credentials: &Credentials) -> Result<Result<TokenInArea, HttpResponse>, ApiError> {
-    let wrong = || Err(refuse("invalid_client", "the credentials are wrong or revoked"));
+async fn holder(app: &App, credentials: &Credentials) -> Result<Result<TokenInArea, Refusal>, ApiError> {
+    let wrong = || Err(Refusal("invalid_client", "the credentials are wrong or revoked"));
     let Ok(id) = credentials.id.parse::<TokenId>() else {
         return Ok(wrong());
     };
@@ -92,7 +101,7 @@ async fn holder(app: &App, credentials: &Credentials) -> Result<Result<TokenInAr
     });
     Ok(match known {
         None => wrong(),
-        Some(holder) if holder.token.expires_at <= app.now() => Err(refuse(
+        Some(holder) if holder.token.expires_at <= app.now() => Err(Refusal(
             "invalid_client",
             "the credentials have expired: an administrator can renew them (POST /v1/tokens/{id}/renew)",
         )),

@@ -46,11 +46,11 @@ pub async fn revoke(
     };
     let credentials = match credentials(&request, (form.client_id, form.client_secret)) {
         Ok(credentials) => credentials,
-        Err(refusal) => return Ok(refusal),
+        Err(refusal) => return Ok(refusal.respond()),
     };
     let holder = match holder(&app, &credentials).await? {
         Ok(holder) => holder,
-        Err(refusal) => return Ok(refusal),
+        Err(refusal) => return Ok(refusal.respond()),
     };
     let Some(token) = form.token else {
         return Ok(refuse(

@@ -67,11 +67,11 @@ pub async fn token(
     }
     let credentials = match credentials(&request, (form.client_id, form.client_secret)) {
         Ok(credentials) => credentials,
-        Err(refusal) => return Ok(refusal),
+        Err(refusal) => return Ok(refusal.respond()),
     };
     let holder = match holder(&app, &credentials).await? {
         Ok(holder) => holder,
-        Err(refusal) => return Ok(refusal),
+        Err(refusal) => return Ok(refusal.respond()),
     };
     let held = read_scopes(&holder.token.scopes).map_err(|error| ApiError::internal(&error))?;
     let scopes = match form.scope.as_deref().map(read_scopes) {

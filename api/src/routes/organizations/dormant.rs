@@ -7,7 +7,7 @@ use qiaojian_shared::db::snapshot;
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::organization::Dormancy;
 use qiaojian_shared::ids::{AreaId, OrganizationId};
-use qiaojian_shared::store::organizations::{self, Lost};
+use qiaojian_shared::store::organizations::{self, Lost, OrganizationInArea};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -98,26 +98,26 @@ pub async fn dormant(
                 let within = subtree_asked_for(conn, caller.area, area.as_deref(), moment)?;
                 let since = moment.as_of.checked_sub_months(SILENT).unwrap_or(moment.as_of);
                 let (after, fetch) = (window.after.as_ref(), window.fetch());
-                let lost = Lost::of(conn, (caller.area, &caller.visible), &within, moment)?.ids();
-                let which = (since, &*findings, &*lost);
-                let rows = organizations::dormant(conn, &within, moment, which, after, fetch)?;
+                let lost = Lost::of(conn, (caller.area, &caller.visible), &within, moment)?;
+                let key =
+                    |row: &OrganizationInArea| (row.area_path.clone(), row.organization.organization_id);
+                let rows = lost.told(moment, fetch, key, |moment, which| {
+                    let asked = (since, &*findings, &which);
+                    organizations::dormant(conn, &within, moment, asked, after, fetch)
+                })?;
                 let stood: Vec<AreaId> = rows.iter().map(|row| row.organization.area_id).collect();
                 let last = organizations::last_activities(conn, &stood, moment)?;
-                let page = window.page(
-                    rows,
-                    |row| (row.area_path.clone(), row.organization.organization_id),
-                    |row| {
-                        let last_activity_on = last.get(&row.organization.area_id).copied();
-                        Ok(Dormant {
-                            finding: match last_activity_on {
-                                Some(_) => Dormancy::Dormant,
-                                None => Dormancy::Unknown,
-                            },
-                            last_activity_on,
-                            organization: Organization::on(&row, moment)?,
-                        })
-                    },
-                )?;
+                let page = window.page(rows, key, |row| {
+                    let last_activity_on = last.get(&row.organization.area_id).copied();
+                    Ok(Dormant {
+                        finding: match last_activity_on {
+                            Some(_) => Dormancy::Dormant,
+                            None => Dormancy::Unknown,
+                        },
+                        last_activity_on,
+                        organization: Organization::on(&row, moment)?,
+                    })
+                })?;
                 let mut page = page.transpose()?;
                 hide_parents(
                     conn,

@@ -95,22 +95,21 @@ pub async fn renewals(
             snapshot(conn, |conn| {
                 let view = View::of(conn, &caller, area.as_deref(), (times, today))?;
                 let (after, fetch) = (window.after.as_ref(), window.fetch());
-                let scope = (&view.within, view.moment);
-                let which = (until, &*view.lost.ids());
-                let rows = organizations::renewals(conn, scope, which, after, fetch)?;
                 let ends = |row: &organizations::OrganizationInArea| {
                     row.organization.term_ends_on.unwrap_or(until) // all of these have one
                 };
-                let page = window.page(
-                    rows,
-                    |row| (ends(row), row.organization.organization_id),
-                    |row| {
-                        Ok(Renewal {
-                            days_left: (ends(&row) - day).num_days(),
-                            organization: Organization::at(&row, view.moment)?,
-                        })
-                    },
-                )?;
+                let key =
+                    |row: &organizations::OrganizationInArea| (ends(row), row.organization.organization_id);
+                let rows = view.rows(fetch, key, |moment, which| {
+                    let scope = (&view.within, moment);
+                    organizations::renewals(conn, scope, (until, &which), after, fetch)
+                })?;
+                let page = window.page(rows, key, |row| {
+                    Ok(Renewal {
+                        days_left: (ends(&row) - day).num_days(),
+                        organization: Organization::at(&row, view.moment)?,
+                    })
+                })?;
                 let mut page = page.transpose()?;
                 hide_parents(
                     conn,

@@ -99,15 +99,18 @@ pub async fn unveilings(
             snapshot(conn, |conn| {
                 let view = View::of(conn, &caller, area.as_deref(), (times, today))?;
                 let (after, fetch) = (window.after.as_ref(), window.fetch());
-                let asked = organizations::UnveilingCheck {
-                    visible: &view.visible,
-                    within: &view.within,
-                    moment: view.moment,
-                    followed_since: followed_since(conn, &view, today)?,
-                    findings: &findings,
-                    without: &view.lost.ids(),
-                };
-                let rows = organizations::unveilings(conn, asked, after, fetch)?;
+                let followed_since = followed_since(conn, &view, today)?;
+                let rows = view.rows(fetch, key_of, |moment, which| {
+                    let asked = organizations::UnveilingCheck {
+                        visible: &view.visible,
+                        within: &view.within,
+                        moment,
+                        followed_since,
+                        findings: &findings,
+                        which: &which,
+                    };
+                    organizations::unveilings(conn, asked, after, fetch)
+                })?;
                 let dates: Vec<PreciseDate> = rows.iter().filter_map(|row| row.unveiled).collect();
                 let together = organizations::unveiled_together(conn, (&view.within, view.moment), &dates)?;
                 let page = window.page(rows, key_of, |row| {

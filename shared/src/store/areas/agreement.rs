@@ -21,6 +21,9 @@ pub struct Agreement {
     pub rows: usize,
 }
 
+/// From which day until which.
+type Days = (NaiveDate, Option<NaiveDate>);
+
 /// The areas of its provinces as they are known to have been on the days of great changes, compared by code and name; of several days that
 /// agree alike the latest.
 ///
@@ -33,7 +36,7 @@ pub(super) fn agreement(conn: &mut AnyConnection, listed: &[Listed]) -> QueryRes
         .filter_map(|row| row.code.get(..2))
         .collect();
     let mut began: BTreeMap<NaiveDate, usize> = BTreeMap::new();
-    let mut stood: HashMap<(String, String), Vec<(NaiveDate, Option<NaiveDate>)>> = HashMap::new();
+    let mut stood: HashMap<(String, String), Vec<Days>> = HashMap::new();
     for province in provinces {
         let rows: Vec<(String, String, NaiveDate, Option<NaiveDate>)> = area_versions::table
             .filter(area_versions::superseded_seq.is_null())
@@ -54,7 +57,7 @@ pub(super) fn agreement(conn: &mut AnyConnection, listed: &[Listed]) -> QueryRes
     let mut days: Vec<(usize, NaiveDate)> = began.into_iter().map(|(day, count)| (count, day)).collect();
     days.sort_unstable_by(|one, other| other.cmp(one));
     days.truncate(DAYS);
-    let known: Vec<&Vec<(NaiveDate, Option<NaiveDate>)>> = listed
+    let known: Vec<&Vec<Days>> = listed
         .iter()
         .filter_map(|row| stood.get(&(row.code.clone(), row.name.clone())))
         .collect();

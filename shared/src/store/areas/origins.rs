@@ -19,6 +19,9 @@ const CHUNK: usize = 500;
 /// Who had a code, from a day on, until another.
 type Holders = HashMap<String, Vec<(AreaId, NaiveDate, Option<NaiveDate>)>>;
 
+/// What is wrong, each with the place of its row.
+type Wrong = Vec<(usize, Violation)>;
+
 /// The list with its predecessors by the codes these areas have now, and what is wrong with them. An edition that was taken, wholly or in
 /// part, says the same again: what a row came out of already is left out.
 pub(super) fn resolve_predecessors(
@@ -26,7 +29,7 @@ pub(super) fn resolve_predecessors(
     on: NaiveDate,
     listed: &[Listed],
     registered: &[AreaVersion],
-) -> StoreResult<(Vec<Listed>, Vec<(usize, Violation)>)> {
+) -> StoreResult<(Vec<Listed>, Wrong)> {
     let day_of = |row: &Listed| row.valid_from.unwrap_or(on);
     let holders = holders(conn, listed)?;
     let by_code: HashMap<&str, &AreaVersion> =

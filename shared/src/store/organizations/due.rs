@@ -8,7 +8,7 @@ use diesel::dsl::{count_star, exists, max, not};
 use diesel::prelude::*;
 
 use super::past::{list_on, rows_of};
-use super::{Filter, OrganizationInArea, OrganizationVersion, heads_in, list};
+use super::{Filter, OrganizationInArea, OrganizationVersion, Which, heads_in, list};
 use crate::db::AnyConnection;
 use crate::db::schema::{activity_areas, activity_versions, area_versions, organization_versions};
 use crate::domain::dates::{Precision, interval, latest_counting_by};
@@ -50,14 +50,14 @@ macro_rules! with_rows {
 }
 
 /// Established organizations of `within` whose term ends up to `until` or has ended, the earliest first, after `after` (a day and an
-/// id); of a moment, or as known last. None of `without`.
+/// id); of a moment, or as known last.
 ///
 /// # Errors
 /// The database's.
 pub fn renewals(
     conn: &mut AnyConnection,
     (within, moment): (&Subtree, Option<Moment>),
-    (until, without): (NaiveDate, &[OrganizationId]),
+    (until, which): (NaiveDate, &Which),
     after: Option<&(NaiveDate, OrganizationId)>,
     limit: i64,
 ) -> QueryResult<Vec<OrganizationInArea>> {
@@ -66,10 +66,13 @@ pub fn renewals(
         let mut query = rows
             .filter(o::status.eq(Status::Established))
             .filter(o::term_ends_on.le(until))
-            .filter(o::organization_id.ne_all(without))
+            .filter(o::organization_id.ne_all(&which.without))
             .order((o::term_ends_on, o::organization_id))
             .limit(limit)
             .into_boxed();
+        if !which.only.is_empty() {
+            query = query.filter(o::organization_id.eq_any(&which.only));
+        }
         if let Some((day, id)) = after.copied() {
             query = query
                 .filter(o::term_ends_on.ge(day))
@@ -89,7 +92,7 @@ pub fn dormant(
     conn: &mut AnyConnection,
     within: &Subtree,
     moment: Moment,
-    (since, findings, without): (NaiveDate, &[Dormancy], &[OrganizationId]),
+    (since, findings, which): (NaiveDate, &[Dormancy], &Which),
     after: Option<&(String, OrganizationId)>,
     limit: i64,
 ) -> QueryResult<Vec<OrganizationInArea>> {
@@ -127,13 +130,16 @@ pub fn dormant(
     let reopened = o::reopenings.ne("[]").and(o::valid_from.gt(since));
     let mut query = rows_of!(within, moment)
         .filter(o::status.eq(Status::Established))
-        .filter(o::organization_id.ne_all(without))
+        .filter(o::organization_id.ne_all(&which.without))
         .filter(not(founded))
         .filter(not(reopened))
         .filter(not(is_its_own!(lately())))
         .order((area_versions::path, o::organization_id))
         .limit(limit)
         .into_boxed();
+    if !which.only.is_empty() {
+        query = query.filter(o::organization_id.eq_any(&which.only));
+    }
     match (
         findings.contains(&Dormancy::Dormant),
         findings.contains(&Dormancy::Unknown),
@@ -212,8 +218,8 @@ pub struct UnveilingCheck<'a> {
     /// From this day on the register follows what happens; see [`Unveiled::of`].
     pub followed_since: Option<NaiveDate>,
     pub findings: &'a [Unveiling],
-    /// Not these.
-    pub without: &'a [OrganizationId],
+    /// Only some, or all but some.
+    pub which: &'a Which,
 }
 
 /// Established organizations of which the check finds one of the findings asked for, by area path and id, after `after`.
@@ -228,7 +234,7 @@ pub fn unveilings(
 ) -> StoreResult<Vec<Checked>> {
     let established = Filter {
         statuses: vec![Status::Established],
-        without: asked.without.to_vec(),
+        which: asked.which.clone(),
         ..Filter::default()
     };
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::past::list_on;
-use super::{Filter, OrganizationInArea, names_on};
+use super::{Filter, OrganizationInArea, Which, names_on};
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, organization_versions};
 use crate::ids::{AreaId, OrganizationId};
@@ -127,25 +127,42 @@ impl Lost {
         after: Option<&(String, OrganizationId)>,
         limit: i64,
     ) -> StoreResult<Vec<OrganizationInArea>> {
-        let kept = Filter {
-            without: self.ids(),
-            ..filter.clone()
-        };
-        let mut rows = list_on(conn, within, moment, &kept, after, limit)?;
-        for (seq, ids) in self.by_tick() {
-            let lost = Filter {
-                only: ids,
+        let key = |row: &OrganizationInArea| (row.area_path.clone(), row.organization.organization_id);
+        self.told(moment, limit, key, |moment, which| {
+            let filter = Filter {
+                which,
                 ..filter.clone()
             };
-            let then = Self::told_at(seq, moment);
-            rows.extend(list_on(conn, within, then, &lost, after, limit)?);
+            Ok(list_on(conn, within, moment, &filter, after, limit)?)
+        })
+    }
+
+    /// The rows of a list of that moment, in the order of `key`: those the reader still has, as known at the moment, and those it has lost as
+    /// it knew them.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn told<R, K: Ord, E>(
+        &self,
+        moment: Moment,
+        limit: i64,
+        key: impl Fn(&R) -> K,
+        mut read: impl FnMut(Moment, Which) -> Result<Vec<R>, E>,
+    ) -> Result<Vec<R>, E> {
+        let kept = Which {
+            without: self.ids(),
+            ..Which::default()
+        };
+        let mut rows = read(moment, kept)?;
+        for (seq, only) in self.by_tick() {
+            let lost = Which {
+                only,
+                ..Which::default()
+            };
+            rows.extend(read(Self::told_at(seq, moment), lost)?);
         }
         if !self.0.is_empty() {
-            rows.sort_by(|one, other| {
-                let key =
-                    |row: &OrganizationInArea| (row.area_path.clone(), row.organization.organization_id);
-                key(one).cmp(&key(other))
-            });
+            rows.sort_by_key(key);
             rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         }
         Ok(rows)

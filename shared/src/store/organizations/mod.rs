@@ -61,6 +61,15 @@ macro_rules! heads_in {
 }
 use heads_in;
 
+/// Which of them: only some, or all but some.
+#[derive(Debug, Clone, Default)]
+pub struct Which {
+    /// Only these; all where there are none.
+    pub only: Vec<OrganizationId>,
+    /// Not these.
+    pub without: Vec<OrganizationId>,
+}
+
 /// Which organizations a list shows.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -74,10 +83,8 @@ pub struct Filter {
     pub verifications: Vec<Verification>,
     /// Only names that contain this.
     pub name_contains: Option<String>,
-    /// Only these; all where there are none.
-    pub only: Vec<OrganizationId>,
-    /// All but these.
-    pub without: Vec<OrganizationId>,
+    /// Only some, or all but some.
+    pub which: Which,
 }
 
 /// The organization of this id, if its area belongs to `visible`.
@@ -139,11 +146,12 @@ macro_rules! part_of_list {
                     .escape('\\'),
             );
         }
-        if !$filter.only.is_empty() {
-            query = query.filter(organization_versions::organization_id.eq_any($filter.only.clone()));
+        if !$filter.which.only.is_empty() {
+            query = query.filter(organization_versions::organization_id.eq_any($filter.which.only.clone()));
         }
-        if !$filter.without.is_empty() {
-            query = query.filter(organization_versions::organization_id.ne_all($filter.without.clone()));
+        if !$filter.which.without.is_empty() {
+            query =
+                query.filter(organization_versions::organization_id.ne_all($filter.which.without.clone()));
         }
         if let Some((path, id)) = $after.cloned() {
             // `>=` narrows the index range; the rest settles ties within one area.

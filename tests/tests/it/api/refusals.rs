@@ -117,18 +117,23 @@ fn a_full_disk_is_told_and_over_when_there_is_room() {
                 .unwrap();
         };
         let county = api.caller("340304", Role::CountyReporter).await;
-        let note = "x".repeat(2_000);
-        let body = |area: &str| json!({"area": area, "kind": "federation", "name": "侨联", "note": note});
+        let body = json!({"area": "340304", "kind": "federation", "name": "侨联"});
+        let made = county.post("/v1/organizations", &body).await.expect(201).json();
+        let path = format!("/v1/organizations/{}", made["id"].as_str().unwrap());
         pages("PRAGMA max_page_count = 1").await;
-        let mut refused = None;
-        for area in ["340304", "340304001", "340304002", "340304-P01"] {
-            let reply = county.post("/v1/organizations", &body(area)).await;
-            if reply.status == 503 {
-                refused = Some(reply);
-                break;
+        // Versions are kept, so it grows by each.
+        let mut version = 1;
+        let refused = loop {
+            let note = json!({"note": format!("{version}").repeat(900)});
+            let tag = format!("\"{version}\"");
+            let reply = county.patch(&path, Some(&tag), &note).await;
+            if reply.status != 200 {
+                break reply.expect(503);
             }
-        }
-        let refused = refused.unwrap();
+            version += 1;
+            assert!(version < 500, "it never filled up");
+        };
+        assert_eq!(county.get(&path).await.expect(200).json()["version"], version);
         assert!(
             refused.json()["detail"].as_str().unwrap().contains("磁盘已满"),
             "{}",
@@ -138,10 +143,11 @@ fn a_full_disk_is_told_and_over_when_there_is_room() {
         anonymous.get("/healthz").await.expect(200);
         pages("PRAGMA max_page_count = 1000000").await;
         anonymous.get("/readyz").await.expect(200);
+        let tag = format!("\"{version}\"");
         county
-            .post("/v1/organizations", &body("340304-P01"))
+            .patch(&path, Some(&tag), &json!({"note": "x"}))
             .await
-            .expect(201);
+            .expect(200);
     });
 }
 

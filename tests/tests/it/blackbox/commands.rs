@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use insta::assert_snapshot;
 use qiaojian_shared::clock::SystemClock;
 use qiaojian_shared::db::schema::audit_entries;
+use qiaojian_shared::db::{DatabaseUrl, Db, Lanes};
 use qiaojian_shared::store::{StoreError, areas};
 use qiaojian_tests::fixtures::article_clock;
 use qiaojian_tests::{TestDb, both_databases};
@@ -307,11 +308,20 @@ fn a_lost_database_is_not_begun_anew_and_a_newer_one_is_left_alone() {
     let migrate = || qiaojian(&data_dir).arg("migrate").output().unwrap();
     assert_eq!(migrate().status.code(), Some(0));
     let database = data_dir.join("qiaojian.db");
-    let mut conn = diesel::SqliteConnection::establish(database.to_str().unwrap()).unwrap();
-    diesel::sql_query("INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000000')")
-        .execute(&mut conn)
+    let lanes = Lanes {
+        readers: 1,
+        slow_readers: 1,
+    };
+    let db = Db::open(DatabaseUrl::Sqlite(database.clone()), lanes, article_clock()).unwrap();
+    tokio::runtime::Runtime::new()
+        .unwrap()
+        .block_on(db.write(|tx| {
+            let newer = "INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000000')";
+            diesel::sql_query(newer).execute(tx.conn)?;
+            Ok::<_, StoreError>(())
+        }))
         .unwrap();
-    drop(conn);
+    drop(db);
     for arguments in [
         ["api"].as_slice(),
         &["worker"],
@@ -476,7 +486,7 @@ fn a_register_is_checked_and_what_was_tampered_with_is_named() {
         assert_eq!(tampered.status.code(), Some(1));
         assert_eq!(
             text(&tampered.stderr),
-            "qiaojian: 1 of 6 checks found differences\n"
+            "qiaojian: 1 of 7 checks found differences\n"
         );
         let told = text(&tampered.stdout);
         assert!(

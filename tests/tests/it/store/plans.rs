@@ -13,6 +13,7 @@ use qiaojian_shared::domain::organization::{Dormancy, PreciseDate, Unveiling};
 use qiaojian_shared::ids::{AreaId, NoticeId, OrganizationId, TokenId};
 use qiaojian_shared::store::audit::Entry;
 use qiaojian_shared::store::changes::{self, Reader};
+use qiaojian_shared::store::organizations::Which;
 use qiaojian_shared::store::{
     Actor, Moment, Recording, StoreError, Subtree, areas, idempotency, ledger, notices, organizations, tokens,
 };
@@ -154,7 +155,7 @@ fn no_hot_query_reads_a_whole_table() {
                                 organizations::renewals(
                                     conn,
                                     (&city, None),
-                                    (date("2022-12-21"), &[]),
+                                    (date("2022-12-21"), &Which::default()),
                                     Some(&seen),
                                     51,
                                 )
@@ -173,7 +174,7 @@ fn no_hot_query_reads_a_whole_table() {
                                 };
                                 let since = date("2021-06-24");
                                 for finding in [Dormancy::Dormant, Dormancy::Unknown] {
-                                    let asked = (since, &[finding][..], &[][..]);
+                                    let asked = (since, &[finding][..], &Which::default());
                                     organizations::dormant(conn, &city, moment, asked, Some(&seen), 51)
                                         .unwrap();
                                 }
@@ -192,7 +193,7 @@ fn no_hot_query_reads_a_whole_table() {
                                     moment: None,
                                     followed_since: None,
                                     findings: Unveiling::ALL,
-                                    without: &[],
+                                    which: &Which::default(),
                                 };
                                 organizations::unveilings(conn, asked, Some(&seen), 51).unwrap();
                                 let day = PreciseDate::day(date("2022-03-31"));
@@ -253,7 +254,7 @@ fn no_hot_query_reads_a_whole_table() {
                                 nouns: Noun::ALL.iter().copied().collect(),
                             };
                             move |conn| {
-                                drop(changes::since(conn, &reader, &FeedCursor::beginning(), 50).unwrap())
+                                drop(changes::since(conn, &reader, &FeedCursor::beginning(), 50).unwrap());
                             }
                         }),
                     ),

@@ -203,10 +203,9 @@ impl Identity<'_> {
                 .get(code.as_str())
                 .is_some_and(|area| area.name == row.name)
         };
-        !named.is_empty()
-            && !named.contains(&row.code)
-            && is_called_so(&row.code)
-            && !(self.claims.contains_key(row.code.as_str()) && named.iter().any(is_called_so))
+        let names_others = !named.is_empty() && !named.contains(&row.code);
+        let is_given_up = self.claims.contains_key(row.code.as_str()) && named.iter().any(is_called_so);
+        names_others && is_called_so(&row.code) && !is_given_up
     }
 
     /// A predecessor of the row at `place` that another row is as well, so that it cannot be or go into this one: where one stays and the
