@@ -24,7 +24,7 @@ const IMPORTS: usize = 2;
 /// Tables that are under way at a time, those that wait or still arrive included; whoever comes then comes again.
 const UPLOADS: usize = 16;
 /// Those of one caller, who would otherwise keep out all others by sending slowly.
-const UPLOADS_PER_CALLER: usize = 2;
+const UPLOADS_PER_CALLER: usize = 3;
 
 /// The service's parts. Cheap to clone.
 #[derive(Clone)]

@@ -124,7 +124,7 @@ impl Settings {
     /// Refuses an embedded database that is not there, where one has to be: opening it would make one.
     pub fn refuse_missing_database(&self) -> anyhow::Result<()> {
         if let DatabaseUrl::Sqlite(path) = self.database()?
-            && fs::metadata(&path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+            && is_missing(&path)
         {
             bail!(
                 "there is no database at {}; name its directory with --data-dir, or make one with `qiaojian migrate`",
@@ -140,7 +140,7 @@ impl Settings {
         let DatabaseUrl::Sqlite(path) = self.database()? else {
             return Ok(());
         };
-        if path.exists() {
+        if !is_missing(&path) {
             return Ok(());
         }
         let left = ["secret.key", "admin-credentials.json", "ledger-mark.json"];
@@ -295,6 +295,11 @@ async fn stand_of(db: &Db) -> Result<Stand, DbError> {
         Err(DbError::Query(_)) => Ok(Stand::Missing),
         Err(error) => Err(error),
     }
+}
+
+/// Whether there is no such file; one that cannot be looked at is told by whoever opens it.
+fn is_missing(path: &std::path::Path) -> bool {
+    fs::metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
 fn secret_key(text: &str) -> Result<SecretKey, SettingsError> {

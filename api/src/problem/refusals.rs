@@ -448,8 +448,8 @@ impl ApiError {
             "too_many_tables",
             Text::new("导入繁忙", "Too many tables"),
             Text::new(
-                "正在导入的文件过多（每个令牌同时最多 2 个），请等前面的文件导入完毕后重试。",
-                "As many files as may be are being imported, two at most of one token. Try again when they are done.",
+                "正在导入的文件过多（每个令牌同时最多 3 个），请等前面的文件导入完毕后重试。",
+                "As many files as may be are being imported, three at most of one token. Try again when they are done.",
             ),
         )
     }

@@ -101,7 +101,7 @@ impl Act {
 }
 
 /// Moves an assignment on by an act on a day; the day may be past, but not before the act before it. Whether the caller is the
-/// party that may do it is the caller's to check ([`GivenTask::is_party`]).
+/// party that may do it is the caller's to check ([`GivenTask::is_party`]). Acknowledging again changes nothing.
 ///
 /// # Errors
 /// [`StoreError::Stale`], [`StoreError::Refused`], [`StoreError::Invalid`], or the database's.
@@ -115,6 +115,11 @@ pub fn act(
 ) -> StoreResult<GivenTask> {
     let head = &found.current;
     unless_stale(expected, head.version)?;
+    // Said once more, by a phone that did not hear the answer, it changes nothing.
+    let is_said_again = matches!(act, Act::Acknowledge) && head.acknowledged_on.is_some();
+    if is_said_again && head.status != AssignmentStatus::Cancelled {
+        return Ok(found);
+    }
     let status = head.status.after(act.verb())?;
     let mut violations = Vec::new();
     check_day(&mut violations, on, head.valid_from, today);

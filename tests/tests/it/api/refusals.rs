@@ -124,7 +124,7 @@ fn a_full_disk_is_told_and_over_when_there_is_room() {
         // Versions are kept, so it grows by each.
         let mut version = 1;
         let refused = loop {
-            let note = json!({"note": format!("{version}").repeat(900)});
+            let note = json!({"note": format!("{version:03}").repeat(600)});
             let tag = format!("\"{version}\"");
             let reply = county.patch(&path, Some(&tag), &note).await;
             if reply.status != 200 {

@@ -9,6 +9,7 @@ mod foreseen;
 mod forks;
 mod histories;
 mod lacking;
+mod lanes;
 mod ledger;
 pub mod organizations;
 mod plans;
