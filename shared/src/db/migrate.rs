@@ -20,6 +20,7 @@ const POSTGRES_LOCK: i64 = 0x7169_616f_6a69_616e;
 /// When the database cannot be reached or a migration fails; nothing of a failed one stays.
 pub fn run_migrations(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
     url.check()?;
+    url.refuse_transaction_pooling()?;
     let _turn = match url {
         DatabaseUrl::Sqlite(path) => Some(lock_file(&path.with_extension("migrate.lock"))?),
         DatabaseUrl::Postgres(_) => None,
