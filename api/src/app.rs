@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::NaiveDate;
 use qiaojian_shared::clock::{Clock, Entropy, UtcTime};
-use qiaojian_shared::db::Db;
+use qiaojian_shared::db::{Db, DbError};
 use qiaojian_shared::figures::ReadModel;
 use qiaojian_shared::guard::{Comparing, Guard};
 use qiaojian_shared::secrets::SecretKey;
@@ -123,8 +123,11 @@ impl App {
         }
     }
 
-    /// Where the last write found the disk full, whether one can be written now: else the same 503.
+    /// 503 where the disk is full: by what is left of it, or, where the last write found it so, by trying to write.
     pub(crate) async fn unless_full(&self) -> Result<(), ApiError> {
+        if !self.db.has_room() {
+            return Err(DbError::Full.into());
+        }
         if self.is_full.load(Ordering::Acquire) {
             self.db
                 .write(|tx| ledger::rewrite(tx.conn).map_err(ApiError::from))

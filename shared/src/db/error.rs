@@ -89,3 +89,24 @@ impl WriteError for DbError {
         Some(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(message: &str) -> DbError {
+        DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned())).into()
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_other_failures() {
+        for message in [
+            "database or disk is full",
+            "could not extend file \"base/16384/16402\": No space left on device",
+        ] {
+            assert!(matches!(answered(message), DbError::Full), "{message}");
+        }
+        assert!(matches!(answered("database is locked"), DbError::Locked));
+        assert!(matches!(answered("no such table: x"), DbError::Query(_)));
+    }
+}

@@ -33,6 +33,10 @@ use crate::clock::Clock;
 use lane::{Lane, Order};
 use writer::Writer;
 
+/// With fewer bytes left than this, a database is about to be full.
+#[cfg(target_os = "linux")]
+const ROOM: u64 = 1024 * 1024;
+
 /// How many threads, each with its own connection, serve which kind of work.
 #[derive(Debug, Clone, Copy)]
 pub struct Lanes {
@@ -105,6 +109,20 @@ impl Db {
     /// Which database this is.
     pub fn url(&self) -> &DatabaseUrl {
         &self.inner.url
+    }
+
+    /// Whether there is room for some writes where the embedded database is; of a server's disk nothing is known here.
+    pub fn has_room(&self) -> bool {
+        match &self.inner.url {
+            #[cfg(target_os = "linux")]
+            DatabaseUrl::Sqlite(path) => {
+                let room = path
+                    .parent()
+                    .and_then(|directory| rustix::fs::statvfs(directory).ok());
+                room.is_none_or(|room| room.f_bavail.saturating_mul(room.f_frsize) >= ROOM)
+            }
+            _ => true,
+        }
     }
 
     /// Runs a short read on the fast lane. Each statement sees its own snapshot; see [`snapshot`] for several that must agree.
