@@ -150,11 +150,17 @@ impl Api {
         let process = Running::start_and_hear_its_log(command);
         let line = process.line_with("The API listens");
         let (_, address) = line.split_once("address=").expect("an address");
-        Self {
+        let api = Self {
             base: format!("http://{}", address.trim()),
             _process: process,
             http: Client::new(),
-        }
+        };
+        // A slow start is answered for by a stand-in, which hands over when the service is ready.
+        wait_until("it does not get ready", || {
+            let ready = api.http.get(format!("{}/readyz", api.base)).send();
+            ready.is_ok_and(|reply| reply.status() == StatusCode::OK)
+        });
+        api
     }
 
     fn get(&self, token: &str, path: &str) -> Response {
