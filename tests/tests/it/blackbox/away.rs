@@ -198,9 +198,10 @@ fn a_database_that_goes_away_during_work_is_503_and_comes_back_by_itself() {
         command.env("DATABASE_URL", proxy.url()).arg("api");
         let mut api = Running::start_and_hear_its_log(command);
         let base = base_in_log(&api);
-        let token = sign_in(&base, &credentials);
         let http = http();
         let ready = || http.get(format!("{base}/readyz"));
+        wait_for(StatusCode::OK, ready);
+        let token = sign_in(&base, &credentials);
         let read = || http.get(format!("{base}/v1/areas")).bearer_auth(&token);
         let write = || {
             http.post(format!("{base}/v1/tokens"))
