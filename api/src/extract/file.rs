@@ -13,8 +13,8 @@ use qiaojian_shared::sheets::MOST_BYTES;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use super::read_whole;
 use super::uploads::Upload;
+use super::{read_whole, refuse_encoded};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::middleware::share_of;
@@ -79,6 +79,7 @@ impl FromRequest for TableFile {
             let mime = value.split(';').next().unwrap_or_default().trim();
             MEDIA_TYPES.iter().any(|known| mime.eq_ignore_ascii_case(known))
         });
+        let plain = refuse_encoded(request);
         let payload = payload.take();
         let uploads = request
             .app_data::<Data<App>>()
@@ -88,6 +89,7 @@ impl FromRequest for TableFile {
             .get::<Arc<Principal>>()
             .map(|caller| share_of(caller));
         Box::pin(async move {
+            plain?;
             if !is_table {
                 return Err(ApiError::not_a_table());
             }

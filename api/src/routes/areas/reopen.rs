@@ -29,7 +29,7 @@ pub struct ReopenAreaInput {
     params(
         ("code" = String, Path, description = "The code it had when it ended; of several areas the one that ended last"),
         ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body = ReopenAreaInput,
     responses(

@@ -43,7 +43,7 @@ pub struct PublishInput {
     params(
         ("id" = uuid::Uuid, Path, description = "The bulletin"),
         ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body(content = Option<PublishInput>, description = "May be left out"),
     responses(

@@ -22,7 +22,7 @@ use crate::write::{Reply, Write};
     params(
         ("id" = uuid::Uuid, Path, description = "The notice"),
         ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 24 h")
+        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
     ),
     request_body(content = Option<NoInput>, description = "May be left out"),
     responses(
