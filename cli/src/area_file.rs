@@ -64,6 +64,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_title_above_the_header_is_read_past() {
+        let bytes =
+            "安徽省行政区划名录,,,,\ncode,level,parent,name,kind\n340000,province,,安徽省,administrative\n";
+        let rows = areas::read_trusted(bytes.as_bytes()).unwrap();
+        assert!(matches!(rows.as_slice(), [(3, Ok(_))]), "{rows:?}");
+    }
+
+    #[test]
     fn what_is_no_table_of_areas_is_a_sentence() {
         let sentence = |bytes| in_a_line(&areas::read_trusted(bytes).unwrap_err());
         for (bytes, says) in [
@@ -78,6 +86,7 @@ mod tests {
                 "The column “code” stands there more than once.",
             ),
             (b"", "The file has no header."),
+            (b"\n\n", "The file has no header."),
             (b"PK\x03\x04", "damaged"),
         ] {
             assert!(sentence(bytes).contains(says), "{} | {says}", sentence(bytes));

@@ -1,8 +1,10 @@
 //! The national list of areas as a table.
 
 use super::row::RowReader;
+use super::table::header_among;
 use super::{
-    Aside, Choices, Collector, Column, Format, Layout, Limits, Need, Sheet, SheetRow, csv, faults, text_of,
+    Aside, Choices, Collector, Column, Format, HEADER_WITHIN, Layout, Limits, Need, Sheet, SheetRow, csv,
+    faults, text_of,
 };
 use crate::domain::Violation;
 use crate::domain::area::update::{Listed, Origin};
@@ -130,22 +132,60 @@ pub fn read_trusted(bytes: &[u8]) -> Result<Vec<ListedRow>, Vec<Violation>> {
     if format == Format::Xlsx {
         return read(bytes);
     }
-    let (mut layout, mut rows) = (None, Vec::new());
+    let mut listing = Listing::default();
     let mut each = |row: SheetRow| {
-        match &layout {
-            None => layout = Some(Layout::of(&row.texts(), COLUMNS)),
-            Some(Ok(layout)) => rows.push(listed(layout, &row)),
-            Some(Err(_)) => {}
-        }
+        listing.take(row);
         Ok(())
     };
     text_of(bytes)
         .and_then(|text| csv::read(&text, &mut Collector::new(Limits::NONE, &mut each)))
         .map_err(|wrong| vec![wrong])?;
-    match layout {
-        None => Err(vec![faults::no_header()]),
-        Some(Err(wrong)) => Err(wrong),
-        Some(Ok(_)) => Ok(rows),
+    listing.rows()
+}
+
+/// A list that is read row by row: the header is one of the first rows, as in [`Sheet::with_columns`].
+#[derive(Default)]
+struct Listing {
+    /// The first rows, until the header is found among them.
+    first: Vec<SheetRow>,
+    layout: Option<Result<Layout<AreaField>, Vec<Violation>>>,
+    rows: Vec<ListedRow>,
+}
+
+impl Listing {
+    fn take(&mut self, row: SheetRow) {
+        match &self.layout {
+            None => {
+                self.first.push(row);
+                if self.first.len() == HEADER_WITHIN {
+                    self.find_header();
+                }
+            }
+            Some(Ok(layout)) => self.rows.push(listed(layout, &row)),
+            Some(Err(_)) => {}
+        }
+    }
+
+    fn find_header(&mut self) {
+        let at = header_among(&self.first, COLUMNS);
+        let mut first = std::mem::take(&mut self.first).into_iter().skip(at);
+        let Some(header) = first.next() else { return };
+        let layout = Layout::of(&header.texts(), COLUMNS);
+        if let Ok(layout) = &layout {
+            self.rows.extend(first.map(|row| listed(layout, &row)));
+        }
+        self.layout = Some(layout);
+    }
+
+    fn rows(mut self) -> Result<Vec<ListedRow>, Vec<Violation>> {
+        if self.layout.is_none() {
+            self.find_header();
+        }
+        match self.layout {
+            None => Err(vec![faults::no_header()]),
+            Some(Err(wrong)) => Err(wrong),
+            Some(Ok(_)) => Ok(self.rows),
+        }
     }
 }
 

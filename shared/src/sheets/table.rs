@@ -90,7 +90,7 @@ impl Sheet {
     ) -> Result<(Self, Layout<F>), Vec<Violation>> {
         let one = |wrong| vec![wrong];
         let rows = Rows::read(bytes, most).map_err(one)?;
-        let header = rows.header(columns);
+        let header = header_among(&rows.rows, columns);
         rows.refuse_merged_header(header).map_err(one)?;
         let layout = Layout::of(&rows.texts(header), columns)?;
         let sheet = rows
@@ -98,6 +98,18 @@ impl Sheet {
             .map_err(one)?;
         Ok((sheet, layout))
     }
+}
+
+/// Which of the first rows names most columns, two at least; otherwise the first, whose unknown names are told.
+pub(super) fn header_among<F: std::fmt::Display>(rows: &[SheetRow], columns: &[Column<F>]) -> usize {
+    let known: Vec<String> = columns.iter().flat_map(names_of).collect();
+    let named = |row: &SheetRow| {
+        let names = row.cells.iter().map(|(_, cell)| normal_form(cell.text()));
+        names.filter(|name| known.contains(name)).count()
+    };
+    let first = rows.iter().take(HEADER_WITHIN).map(named).enumerate();
+    let best = first.rev().max_by_key(|(_, named)| *named);
+    best.filter(|(_, named)| *named > 1).map_or(0, |(at, _)| at)
 }
 
 /// The rows of a file, before anybody knows which of them is the header. There is one at least.
@@ -128,18 +140,6 @@ impl Rows {
             return Err(faults::no_header());
         }
         Ok(Self { format, rows, notes })
-    }
-
-    /// Which of the first rows names most columns, two at least; otherwise the first, whose unknown names are told.
-    fn header<F: std::fmt::Display>(&self, columns: &[Column<F>]) -> usize {
-        let known: Vec<String> = columns.iter().flat_map(names_of).collect();
-        let named = |row: &SheetRow| {
-            let names = row.cells.iter().map(|(_, cell)| normal_form(cell.text()));
-            names.filter(|name| known.contains(name)).count()
-        };
-        let first = self.rows.iter().take(HEADER_WITHIN).map(named).enumerate();
-        let best = first.rev().max_by_key(|(_, named)| *named);
-        best.filter(|(_, named)| *named > 1).map_or(0, |(at, _)| at)
     }
 
     fn texts(&self, header: usize) -> Vec<String> {
