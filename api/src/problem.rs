@@ -88,6 +88,12 @@ impl ApiError {
         tracing::error!(request_id, method, path, status = self.0.status.as_u16(), error = %fault, "A request failed.");
     }
 
+    /// Whether it tells of fields, and of this code only.
+    pub fn is_about(&self, code: &str) -> bool {
+        let errors = &self.0.errors;
+        !errors.is_empty() && errors.iter().all(|violation| violation.code == code)
+    }
+
     /// What is wrong where.
     pub fn into_violations(self) -> Vec<Violation> {
         self.0.errors
@@ -192,8 +198,7 @@ impl From<StoreError> for ApiError {
             StoreError::NotFound(noun) => Self::not_found(noun),
             StoreError::Stale { current } => Self::stale(current),
             StoreError::Refused(refused) => Self::refused(&refused),
-            StoreError::IdTaken => Self::conflict("id_taken"),
-            StoreError::Conflict(code) => Self::conflict(code),
+            StoreError::Conflict(conflict) => Self::conflict(conflict),
             StoreError::Invalid(violations) => Self::invalid(violations),
             StoreError::Json(error) => Self::internal(&error),
         }

@@ -12,6 +12,7 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
 use chrono::TimeDelta;
 use qiaojian_shared::db::{DbError, WriteError as _};
 use qiaojian_shared::digest::sha256_hex;
+use qiaojian_shared::domain::Conflict;
 use qiaojian_shared::ids::TokenId;
 use qiaojian_shared::secrets::SecretKey;
 use qiaojian_shared::store::idempotency::{self, RememberedReply};
@@ -347,7 +348,7 @@ impl Write {
                 if matches!(error.db_error(), Some(DbError::Locked))
                     && keyed.as_ref().is_some_and(KeyedRequest::has_twin) =>
             {
-                Err(ApiError::conflict("request_in_progress"))
+                Err(ApiError::conflict(Conflict::RequestInProgress))
             }
             outcome => {
                 let full = outcome

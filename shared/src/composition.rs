@@ -3,6 +3,7 @@
 mod opening;
 mod parts;
 
+use crate::domain::Conflict;
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
@@ -61,7 +62,7 @@ pub fn compose_as_known(
     known: Recorded,
 ) -> StoreResult<ComposedBulletin> {
     if !key.kind.has_document() {
-        return Err(StoreError::Conflict("no_document"));
+        return Err(StoreError::Conflict(Conflict::NoDocument));
     }
     let program = programs::find_known_at(conn, key.program, known)?;
     let issuer = areas::on_day(conn, key.issuer, as_of, known)?;
@@ -81,7 +82,7 @@ pub fn compose_as_known(
     };
     let cities = scene.cities(recipients.cohort);
     if cities.is_empty() {
-        return Err(StoreError::Conflict("no_recipients"));
+        return Err(StoreError::Conflict(Conflict::NoRecipients));
     }
     let ids: Vec<AreaId> = cities.iter().filter_map(|city| facts.tree.id(*city)).collect();
     let standings = task_standing::on(conn, key.program, &ids, recipients.post, as_of, known)?;

@@ -8,13 +8,13 @@ use qiaojian_shared::db::DbError;
 use qiaojian_shared::domain::access::Scope;
 use qiaojian_shared::domain::area::unknown_area;
 use qiaojian_shared::domain::doubt::Doubt;
-use qiaojian_shared::domain::{RefusedTransition, Violation};
+use qiaojian_shared::domain::{Conflict, RefusedTransition, Violation};
 use qiaojian_shared::store::StoreError;
 use qiaojian_shared::store::areas::{Became, Former};
 
 use super::ApiError;
 use super::language::Text;
-use super::texts::{chinese_noun, chinese_word, conflict_text};
+use super::texts::{chinese_noun, chinese_word};
 
 /// What is listed at most of all that is wrong with a table; the rest is counted.
 pub const MOST_LISTED: usize = 1000;
@@ -46,10 +46,7 @@ fn in_chinese(refused: &RefusedTransition) -> String {
 pub fn why_refused(error: StoreError) -> Result<Vec<Violation>, StoreError> {
     match error {
         StoreError::Invalid(violations) => Ok(violations),
-        StoreError::Conflict(code) => {
-            let (zh, en) = conflict_text(code);
-            Ok(vec![Violation::new("", code, zh, en)])
-        }
+        StoreError::Conflict(conflict) => Ok(vec![conflict.violation("")]),
         StoreError::NotFound("area") => Ok(vec![unknown_area("")]),
         other => Err(other),
     }
@@ -374,14 +371,13 @@ impl ApiError {
         )
     }
 
-    /// 409: a rule of uniqueness, named by `code`.
-    pub fn conflict(code: &'static str) -> Self {
-        let (zh, en) = conflict_text(code);
+    /// 409: what is recorded does not allow it.
+    pub fn conflict(conflict: Conflict) -> Self {
         Self::new(
             StatusCode::CONFLICT,
-            code,
+            conflict.code(),
             Text::new("冲突", "Conflict"),
-            Text::new(zh, en),
+            Text::new(conflict.chinese(), conflict.english()),
         )
     }
 

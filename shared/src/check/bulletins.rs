@@ -5,6 +5,7 @@ use crate::composition::compose_as_known;
 use crate::db::AnyConnection;
 use crate::digest::sha256_hex;
 use crate::documents::page::{self, PageError};
+use crate::domain::Conflict;
 use crate::domain::program::Cohort;
 use crate::store::bulletins::{BulletinKey, BulletinRow, ComposedBulletin, published_after};
 use crate::store::notices::{self, NoticeRow};
@@ -120,7 +121,7 @@ fn composed_again(
         };
         match compose_as_known(conn, &key, &recipients, bulletin.as_of, known) {
             Ok(again) if is_for(&again, notices) => return Ok(Some(again)),
-            Ok(_) | Err(StoreError::Conflict("no_recipients")) => {}
+            Ok(_) | Err(StoreError::Conflict(Conflict::NoRecipients)) => {}
             Err(error) => return Err(error),
         }
     }

@@ -13,6 +13,7 @@ mod lane;
 mod migrate;
 pub mod schema;
 pub mod types;
+pub mod unique;
 mod writer;
 
 use std::sync::Arc;

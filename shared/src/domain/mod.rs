@@ -7,6 +7,7 @@ pub mod area;
 pub mod assignment;
 pub mod bulletin;
 pub mod change;
+pub mod conflict;
 pub mod dates;
 pub mod delivery;
 pub mod doubt;
@@ -25,6 +26,7 @@ pub mod token;
 pub mod unseen;
 pub mod violation;
 
+pub use conflict::Conflict;
 pub use violation::Violation;
 
 /// A word that is not in its list.

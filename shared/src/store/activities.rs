@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::areas::Subtree;
 use super::audit::Entry;
 use super::ledger::Recording;
-use super::{StoreError, StoreResult};
+use super::{StoreError, StoreResult, same_request};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::{activities, activity_areas, activity_versions, area_versions};
@@ -194,19 +194,15 @@ pub fn visited(
 /// Records an activity. The same id with the same request is the same activity.
 ///
 /// # Errors
-/// [`StoreError::Invalid`], [`StoreError::IdTaken`], or the database's.
+/// [`StoreError::Invalid`], [`StoreError::Conflict`] `id_taken`, or the database's.
 pub fn create(recording: &mut Recording<'_, '_>, new: &NewActivity) -> StoreResult<ActivityVersion> {
     let known: Option<String> = activities::table
         .find(new.id)
         .select(activities::created_digest)
         .first(recording.conn())
         .optional()?;
-    if let Some(digest) = known {
-        return if digest == new.digest {
-            find(recording.conn(), &Subtree::everything(), new.id).map(|found| found.activity)
-        } else {
-            Err(StoreError::IdTaken)
-        };
+    if same_request::made_before(known, |digest| *digest == new.digest)?.is_some() {
+        return find(recording.conn(), &Subtree::everything(), new.id).map(|found| found.activity);
     }
     check(new)?;
     let recorded = recording.recorded();

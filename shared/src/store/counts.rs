@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::audit::Entry;
 use super::ledger::{Recorded, Recording};
 use super::predicates::known_at;
-use super::{StoreError, StoreResult};
+use super::{StoreError, StoreResult, same_request};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::area_counts;
@@ -78,7 +78,26 @@ impl NewCount {
     }
 }
 
-/// Records a count. Another of the same area and day says that the earlier one was wrong.
+/// The count that the same request has recorded before.
+///
+/// # Errors
+/// [`StoreError::Conflict`] `id_taken` when the id is another count's, or the database's.
+pub fn made_before(conn: &mut AnyConnection, new: &NewCount) -> StoreResult<Option<CountRow>> {
+    let known: Option<CountRow> = area_counts::table
+        .find(new.id)
+        .select(CountRow::as_select())
+        .first(conn)
+        .optional()?;
+    same_request::made_before(known, |row| {
+        row.area_id == new.area
+            && row.persons == new.persons
+            && row.households == new.households
+            && row.counted_on == new.counted_on
+            && row.source == new.source
+    })
+}
+
+/// Records a count. Another of the same area and day says that the earlier one was wrong. Ask [`made_before`] first.
 ///
 /// # Errors
 /// [`StoreError::Invalid`], or the database's.

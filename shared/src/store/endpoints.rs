@@ -10,10 +10,11 @@ use diesel::prelude::*;
 use super::areas::Subtree;
 use super::audit::Entry;
 use super::ledger::Recording;
-use super::{StoreError, StoreResult, deliveries, unless_stale};
+use super::{StoreError, StoreResult, deliveries, same_request, unless_stale};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::endpoints;
+use crate::domain::Conflict;
 use crate::domain::Violation;
 use crate::domain::access::Post;
 use crate::domain::delivery::{Channel, EndpointStatus, OnUncertain};
@@ -35,7 +36,6 @@ pub struct EndpointRow {
     pub channel: Channel,
     /// A mail address or URL; empty where the channel needs none.
     pub address: String,
-    pub sealed_secret: Option<String>,
     pub on_uncertain: OnUncertain,
     pub status: EndpointStatus,
     pub status_reason: Option<String>,
@@ -61,12 +61,8 @@ pub struct NewEndpoint {
     pub post: Post,
     pub channel: Channel,
     pub address: String,
-    pub sealed_secret: Option<String>,
     pub on_uncertain: OnUncertain,
 }
-
-/// What `sealed_secret` is sealed for.
-pub const SECRET_PURPOSE: &str = "endpoint secret";
 
 /// Channels the worker can send through today.
 const SERVED: [Channel; 3] = [Channel::Inbox, Channel::File, Channel::Email];
@@ -95,23 +91,28 @@ fn checked_address(channel: Channel, address: &str) -> Result<String, Violation>
     Ok(String::new())
 }
 
-/// Records an endpoint. The same id with the same request is the same endpoint.
+/// The endpoint that the same request has recorded before, as it is now.
 ///
 /// # Errors
-/// [`StoreError::Invalid`], [`StoreError::IdTaken`], [`StoreError::Conflict`] `endpoint_exists`, or the database's.
-pub fn create(recording: &mut Recording<'_, '_>, new: &NewEndpoint) -> StoreResult<EndpointRow> {
+/// [`StoreError::Conflict`] `id_taken` when another request has taken the id, or the database's.
+pub fn made_before(
+    conn: &mut AnyConnection,
+    id: EndpointId,
+    digest: &str,
+) -> StoreResult<Option<EndpointRow>> {
     let known: Option<EndpointRow> = endpoints::table
-        .find(new.id)
+        .find(id)
         .select(EndpointRow::as_select())
-        .first(recording.conn())
+        .first(conn)
         .optional()?;
-    if let Some(known) = known {
-        return if known.created_digest == new.digest {
-            Ok(known)
-        } else {
-            Err(StoreError::IdTaken)
-        };
-    }
+    same_request::made_before(known, |row| row.created_digest == digest)
+}
+
+/// Records an endpoint. Ask [`made_before`] first.
+///
+/// # Errors
+/// [`StoreError::Invalid`], [`StoreError::Conflict`] `endpoint_exists`, or the database's.
+pub fn create(recording: &mut Recording<'_, '_>, new: &NewEndpoint) -> StoreResult<EndpointRow> {
     let address = checked_address(new.channel, &new.address)?;
     let now = recording.now();
     let row = EndpointRow {
@@ -126,7 +127,6 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewEndpoint) -> StoreResu
         address_key: mailbox_key(&address),
         last_error: None,
         address,
-        sealed_secret: new.sealed_secret.clone(),
         on_uncertain: new.on_uncertain,
         status: EndpointStatus::Active,
         status_reason: None,
@@ -138,8 +138,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewEndpoint) -> StoreResu
     refuse_twin(recording.conn(), &row)?;
     diesel::insert_into(endpoints::table)
         .values(&row)
-        .execute(recording.conn())
-        .map_err(|error| StoreError::from(error).or_conflict("endpoint_exists"))?;
+        .execute(recording.conn())?;
     audit(recording, "create", &row)?;
     Ok(row)
 }
@@ -154,17 +153,9 @@ fn refuse_twin(conn: &mut AnyConnection, row: &EndpointRow) -> StoreResult<()> {
         .filter(endpoints::status.ne(EndpointStatus::Disabled))
         .filter(endpoints::id.ne(row.id));
     if select(diesel::dsl::exists(twin)).get_result(conn)? {
-        return Err(StoreError::Conflict("endpoint_exists"));
+        return Err(StoreError::Conflict(Conflict::EndpointExists));
     }
     Ok(())
-}
-
-/// Whether there is an endpoint of this id, whoever's it is.
-///
-/// # Errors
-/// The database's.
-pub fn exists(conn: &mut AnyConnection, id: EndpointId) -> QueryResult<bool> {
-    select(diesel::dsl::exists(endpoints::table.find(id))).get_result(conn)
 }
 
 fn audit(recording: &mut Recording<'_, '_>, verb: &str, row: &EndpointRow) -> QueryResult<()> {
@@ -254,8 +245,6 @@ pub fn receiving(conn: &mut AnyConnection, areas: &[AreaId]) -> QueryResult<Vec<
 #[derive(Debug, Clone, Default)]
 pub struct Change {
     pub address: Option<String>,
-    /// `Some(None)`: it needs none any more.
-    pub sealed_secret: Option<Option<String>>,
     pub on_uncertain: Option<OnUncertain>,
 }
 
@@ -279,7 +268,6 @@ pub fn update(
         updated_at: recording.now(),
         address_key: mailbox_key(&address),
         address,
-        sealed_secret: change.sealed_secret.clone().unwrap_or(before.sealed_secret),
         on_uncertain: change.on_uncertain.unwrap_or(before.on_uncertain),
         fail_streak: 0,
         first_failed_at: None,
@@ -292,8 +280,7 @@ pub fn update(
     }
     diesel::update(endpoints::table.find(id))
         .set(&after)
-        .execute(recording.conn())
-        .map_err(|error| StoreError::from(error).or_conflict("endpoint_exists"))?;
+        .execute(recording.conn())?;
     audit(recording, "update", &after)?;
     Ok(after)
 }

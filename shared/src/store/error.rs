@@ -1,7 +1,8 @@
 //! What a store function can answer besides a row. The API turns each into a status and a sentence.
 
+use crate::db::unique::UniqueKey;
 use crate::db::{DbError, WriteError};
-use crate::domain::{RefusedTransition, Violation};
+use crate::domain::{Conflict, RefusedTransition, Violation};
 
 /// The result of a store function that can refuse.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -24,12 +25,9 @@ pub enum StoreError {
     /// The state machine does not allow it.
     #[error(transparent)]
     Refused(#[from] RefusedTransition),
-    /// The id is in use for something else.
-    #[error("the id is taken")]
-    IdTaken,
-    /// A UNIQUE rule of the field: the code says which.
+    /// What is recorded does not allow it.
     #[error("conflict: {0}")]
-    Conflict(&'static str),
+    Conflict(Conflict),
     /// The input breaks a rule.
     #[error("invalid input")]
     Invalid(Vec<Violation>),
@@ -40,7 +38,25 @@ pub enum StoreError {
 
 impl From<diesel::result::Error> for StoreError {
     fn from(error: diesel::result::Error) -> Self {
+        use diesel::result::{DatabaseErrorKind, Error};
+        if let Error::DatabaseError(DatabaseErrorKind::UniqueViolation, information) = &error
+            && let Some(key) = UniqueKey::broken(information.as_ref())
+        {
+            return Self::Conflict(conflict_of(key));
+        }
         Self::Db(error.into())
+    }
+}
+
+/// What a broken UNIQUE rule means to who wrote.
+const fn conflict_of(key: UniqueKey) -> Conflict {
+    match key {
+        UniqueKey::AreaCode => Conflict::AreaCodeTaken,
+        UniqueKey::ProgramCode => Conflict::ProgramCodeTaken,
+        UniqueKey::ActiveOrganization => Conflict::OrganizationExists,
+        UniqueKey::TaskNumber => Conflict::TaskNoTaken,
+        UniqueKey::Assignee => Conflict::AssignedTwice,
+        UniqueKey::EndpointAddress => Conflict::EndpointExists,
     }
 }
 
@@ -61,20 +77,6 @@ impl WriteError for StoreError {
         match self {
             Self::Db(error) => Some(error),
             _ => None,
-        }
-    }
-}
-
-impl StoreError {
-    /// Turns a broken UNIQUE rule into the conflict the call site knows it to be.
-    #[must_use]
-    pub fn or_conflict(self, code: &'static str) -> Self {
-        use diesel::result::{DatabaseErrorKind, Error};
-        match self {
-            Self::Db(DbError::Query(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _))) => {
-                Self::Conflict(code)
-            }
-            other => other,
         }
     }
 }

@@ -25,6 +25,7 @@ pub mod organizations;
 pub(crate) mod predicates;
 pub mod programs;
 pub mod rules;
+mod same_request;
 pub mod schedules;
 pub mod signing_keys;
 pub mod task_standing;

@@ -1,5 +1,6 @@
 //! Pilot programmes and their cohorts.
 
+use crate::domain::Conflict;
 use std::collections::HashSet;
 
 use chrono::NaiveDate;
@@ -9,7 +10,7 @@ use serde::Serialize;
 use super::areas::AreaVersion;
 use super::audit::Entry;
 use super::ledger::{Recorded, Recording};
-use super::{StoreError, StoreResult, unless_stale};
+use super::{StoreError, StoreResult, same_request, unless_stale};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, program_cohorts, program_versions, programs};
@@ -217,7 +218,7 @@ pub fn list(
 /// Records a programme. The same id with the same request is the same programme.
 ///
 /// # Errors
-/// [`StoreError::Invalid`], [`StoreError::IdTaken`], [`StoreError::Conflict`] `program_code_taken`, or the database's.
+/// [`StoreError::Invalid`], [`StoreError::Conflict`] `id_taken` or `program_code_taken`, or the database's.
 pub fn create(recording: &mut Recording<'_, '_>, new: &NewProgram) -> StoreResult<ProgramVersion> {
     let recorded = recording.recorded();
     let known: Option<String> = programs::table
@@ -225,12 +226,8 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewProgram) -> StoreResul
         .select(programs::created_digest)
         .first(recording.conn())
         .optional()?;
-    if let Some(digest) = known {
-        return if digest == new.digest {
-            find(recording.conn(), new.id)
-        } else {
-            Err(StoreError::IdTaken)
-        };
+    if same_request::made_before(known, |digest| *digest == new.digest)?.is_some() {
+        return find(recording.conn(), new.id);
     }
     let facts = &new.facts;
     let violations = facts.violations();
@@ -269,8 +266,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewProgram) -> StoreResul
     };
     diesel::insert_into(program_versions::table)
         .values(&row)
-        .execute(recording.conn())
-        .map_err(|error| StoreError::from(error).or_conflict("program_code_taken"))?;
+        .execute(recording.conn())?;
     let id = row.program_id.to_string();
     recording.audit(&Entry {
         verb: "create",
@@ -330,8 +326,7 @@ pub fn correct(
         .execute(recording.conn())?;
     diesel::insert_into(program_versions::table)
         .values(&after)
-        .execute(recording.conn())
-        .map_err(|error| StoreError::from(error).or_conflict("program_code_taken"))?;
+        .execute(recording.conn())?;
     recording.audit(&Entry {
         verb: "update",
         resource: "program",
@@ -380,7 +375,7 @@ pub fn set_cohort(
     };
     if let Some(head) = head {
         if head.valid_from > from {
-            return Err(StoreError::Conflict("cohort_earlier"));
+            return Err(StoreError::Conflict(Conflict::CohortEarlier));
         }
         if head.cohort == cohort {
             return Ok(head);

@@ -7,11 +7,12 @@ use serde::Serialize;
 use super::areas::Subtree;
 use super::audit::Entry;
 use super::ledger::{Recorded, Recording};
-use super::{StoreError, StoreResult};
+use super::{StoreError, StoreResult, same_request};
 use crate::clock::{UtcTime, start_of_day_in_shanghai};
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, rules};
 use crate::digest::{canonical, digest_of};
+use crate::domain::Conflict;
 use crate::domain::Violation;
 use crate::domain::establishment::EstablishmentParams;
 use crate::domain::period::Period;
@@ -53,9 +54,30 @@ pub struct NewRule {
     pub source: String,
 }
 
+/// The rule that the same request has recorded before, as it is now.
+///
+/// # Errors
+/// [`StoreError::Conflict`] `id_taken` when the id is another rule's, or the database's.
+pub fn made_before(conn: &mut AnyConnection, new: &NewRule) -> StoreResult<Option<RuleRow>> {
+    let known: Option<RuleRow> = rules::table
+        .find(new.id)
+        .select(RuleRow::as_select())
+        .first(conn)
+        .optional()?;
+    let params = canonical(&new.params)?;
+    same_request::made_before(known, |row| {
+        row.kind == new.kind
+            && row.name == new.name
+            && row.scope_area_id == new.scope_area
+            && row.effective_from == new.effective_from
+            && row.params == params
+            && row.source == new.source
+    })
+}
+
 /// Records the next version of the rule of this kind, name and area. An establishment rule has one new version a day (Asia/Shanghai) at
 /// most, and none that is in force before the last: with many thresholds tried in a row, the gaps would tell what was counted in each
-/// village.
+/// village. Ask [`made_before`] first.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] `rule_changed_today`, a violation, or the database's.
@@ -74,7 +96,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewRule) -> StoreResult<R
         .optional()?;
     if let Some(last) = newest.as_ref().filter(|_| new.kind == RuleKind::Establishment) {
         if last.recorded_at.date_in_shanghai() == recorded.at.date_in_shanghai() {
-            return Err(StoreError::Conflict("rule_changed_today"));
+            return Err(StoreError::Conflict(Conflict::RuleChangedToday));
         }
         if new.effective_from < last.effective_from {
             return Err(Violation::new(

@@ -4,7 +4,6 @@ mod change;
 mod tick;
 
 use chrono::{NaiveDate, TimeDelta};
-use diesel::dsl::select;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -16,11 +15,12 @@ use super::areas::Subtree;
 use super::audit::Entry;
 use super::bulletins::BulletinKey;
 use super::ledger::Recording;
-use super::{StoreError, StoreResult};
+use super::{StoreError, StoreResult, same_request};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::schedules;
 use crate::digest::{canonical, digest_of};
+use crate::domain::Conflict;
 use crate::domain::Violation;
 use crate::domain::access::Post;
 use crate::domain::bulletin::BulletinKind;
@@ -132,24 +132,29 @@ impl ScheduleRow {
     }
 }
 
-/// Records a schedule. The same id with the same request is the same schedule.
+/// The schedule that the same request has recorded before, as it is now.
 ///
 /// # Errors
-/// [`StoreError::Invalid`] when it never fires or fires twice in a period, or goes to whom its kind is not for; [`StoreError::IdTaken`];
+/// [`StoreError::Conflict`] `id_taken` when another request has taken the id, or the database's.
+pub fn made_before(
+    conn: &mut AnyConnection,
+    id: ScheduleId,
+    digest: &str,
+) -> StoreResult<Option<ScheduleRow>> {
+    let known: Option<ScheduleRow> = schedules::table
+        .find(id)
+        .select(ScheduleRow::as_select())
+        .first(conn)
+        .optional()?;
+    same_request::made_before(known, |row| row.created_digest == digest)
+}
+
+/// Records a schedule. Ask [`made_before`] first.
+///
+/// # Errors
+/// [`StoreError::Invalid`] when it never fires or fires twice in a period, or goes to whom its kind is not for;
 /// [`StoreError::Conflict`] `schedule_exists` when there is one for the same periods; or the database's.
 pub fn create(recording: &mut Recording<'_, '_>, new: &NewSchedule) -> StoreResult<ScheduleRow> {
-    let known: Option<ScheduleRow> = schedules::table
-        .find(new.id)
-        .select(ScheduleRow::as_select())
-        .first(recording.conn())
-        .optional()?;
-    if let Some(known) = known {
-        return if known.created_digest == new.digest {
-            Ok(known)
-        } else {
-            Err(StoreError::IdTaken)
-        };
-    }
     let plan = checked(new.kind, &new.recipients, &new.plan)?;
     let now = recording.now();
     let calendar = calendar(recording.conn(), new.plan.workday_policy)?;
@@ -220,7 +225,7 @@ fn refuse_twin(conn: &mut AnyConnection, row: &ScheduleRow) -> StoreResult<()> {
         row.ends_period.is_none_or(|end| *starts <= end) && ends.is_none_or(|end| row.starts_period <= end)
     };
     if others.iter().any(meets) {
-        return Err(StoreError::Conflict("schedule_exists"));
+        return Err(StoreError::Conflict(Conflict::ScheduleExists));
     }
     Ok(())
 }
@@ -236,12 +241,6 @@ fn only_to_pilots() -> Violation {
 
 /// Whether there is a schedule of this id, whoever's it is.
 ///
-/// # Errors
-/// The database's.
-pub fn exists(conn: &mut AnyConnection, id: ScheduleId) -> QueryResult<bool> {
-    select(diesel::dsl::exists(schedules::table.find(id))).get_result(conn)
-}
-
 fn audit(recording: &mut Recording<'_, '_>, verb: &str, row: &ScheduleRow) -> StoreResult<()> {
     recording.audit(&Entry {
         verb,

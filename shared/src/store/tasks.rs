@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::areas::{self, AreaVersion, Subtree};
 use super::audit::Entry;
 use super::ledger::Recording;
-use super::{StoreError, StoreResult, assignments as given, programs};
+use super::{StoreError, StoreResult, assignments as given, programs, same_request};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, assignments, tasks};
@@ -156,7 +156,7 @@ fn with_issuers(conn: &mut AnyConnection, rows: Vec<TaskRow>) -> QueryResult<Vec
 /// The task that the same request has made before, as it is now.
 ///
 /// # Errors
-/// [`StoreError::IdTaken`] when another request has taken the id, or the database's.
+/// [`StoreError::Conflict`] `id_taken` when another request has taken the id, or the database's.
 pub fn made_before(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -168,10 +168,9 @@ pub fn made_before(
         .select(tasks::created_digest)
         .first(conn)
         .optional()?;
-    match known {
+    match same_request::made_before(known, |known| known == digest)? {
         None => Ok(None),
-        Some(known) if known == digest => find(conn, visible, id).map(Some),
-        Some(_) => Err(StoreError::IdTaken),
+        Some(_) => find(conn, visible, id).map(Some),
     }
 }
 
@@ -209,8 +208,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewTask) -> StoreResult<I
     };
     diesel::insert_into(tasks::table)
         .values(&task)
-        .execute(recording.conn())
-        .map_err(|error| StoreError::from(error).or_conflict("task_no_taken"))?;
+        .execute(recording.conn())?;
     for assignee in &new.assignees {
         given::issue(recording, &task, assignee)?;
     }

@@ -1,5 +1,6 @@
 //! What callers hold. The secret itself is never stored, only its hash.
 
+use crate::domain::Conflict;
 use std::collections::{BTreeSet, HashSet};
 
 use diesel::prelude::*;
@@ -186,7 +187,7 @@ fn unless_beyond(found: &TokenInArea, granted: &BTreeSet<Scope>) -> StoreResult<
     if held.is_subset(granted) {
         Ok(())
     } else {
-        Err(StoreError::Conflict("token_beyond"))
+        Err(StoreError::Conflict(Conflict::TokenBeyond))
     }
 }
 
@@ -206,7 +207,7 @@ pub fn rotate(
     let found = find_at(recording, visible, id, expected)?;
     unless_beyond(&found, granted)?;
     if found.token.status == TokenStatus::Revoked {
-        return Err(StoreError::Conflict("token_revoked"));
+        return Err(StoreError::Conflict(Conflict::TokenRevoked));
     }
     let recorded = recording.recorded();
     diesel::update(tokens::table.find(id))
@@ -274,7 +275,7 @@ pub fn renew(
     let found = find_at(recording, visible, id, expected)?;
     unless_beyond(&found, granted)?;
     if found.token.status == TokenStatus::Revoked {
-        return Err(StoreError::Conflict("token_revoked"));
+        return Err(StoreError::Conflict(Conflict::TokenRevoked));
     }
     diesel::update(tokens::table.find(id))
         .set((

@@ -1,5 +1,6 @@
 //! From an open occurrence to a bulletin: computed on the slow lane, written in one transaction.
 
+use qiaojian_shared::domain::Conflict;
 use std::sync::Arc;
 
 use qiaojian_shared::clock::UtcTime;
@@ -61,7 +62,7 @@ impl Worker {
                 Ok(bulletin) if bulletin.state == BulletinState::Draft => composed.drafts += 1,
                 Ok(_) => composed.published += 1,
                 // Paused, changed or deleted while it was composed: what is left of it is done by the schedule as it is now.
-                Err(PassError::Store(StoreError::Conflict("schedule_changed"))) => composed.taken += 1,
+                Err(PassError::Store(StoreError::Conflict(Conflict::ScheduleChanged))) => composed.taken += 1,
                 Err(PassError::Store(error)) if !PassError::is_outage(&error) => {
                     composed.failed += 1;
                     self.note_failure(&occurrence, &error).await?;

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::violation::check_optional_line;
 use qiaojian_shared::ids::EndpointId;
-use qiaojian_shared::store::endpoints::{self, NewEndpoint, SECRET_PURPOSE};
+use qiaojian_shared::store::endpoints::{self, NewEndpoint};
 
 use super::wire::{Endpoint, EndpointInput};
 use crate::app::App;
@@ -15,9 +13,6 @@ use crate::extract::Body;
 use crate::problem::{ApiError, Problem};
 use crate::wire::{area_in_body, id_or_new};
 use crate::write::{Reply, Write};
-
-/// Longest secret, in characters.
-pub const SECRET_CHARS: usize = 1000;
 
 /// Records where a post of an area in the caller's subtree receives. What is published from then on goes there too.
 ///
@@ -45,20 +40,14 @@ pub async fn create(
     body: Body<EndpointInput>,
 ) -> Result<HttpResponse, ApiError> {
     let Body { value: input, digest } = body;
-    let mut violations: Vec<Violation> = Vec::new();
-    check_optional_line(&mut violations, "/secret", input.secret.as_deref(), SECRET_CHARS);
-    if !violations.is_empty() {
-        return Err(ApiError::invalid(violations));
-    }
     let id: EndpointId = id_or_new(input.id, app.clock.as_ref(), app.entropy.as_ref())?;
-    let sealed_secret = sealed(&app, input.secret.as_deref())?;
     let sources = (Arc::clone(&app.clock), Arc::clone(&app.entropy));
-    // The body may hold the endpoint's secret.
-    let (caller, request_digest) = (caller.principal(), app.secrets.keyed_digest(&digest));
+    let (caller, request_digest) = (caller.principal(), digest.clone());
     write
         .run(&app, &digest, move |recording| {
             let area = area_in_body(recording.conn(), &caller.visible, "/area", &input.area)?;
-            let before = endpoints::exists(recording.conn(), id)?;
+            let before = endpoints::made_before(recording.conn(), id, &request_digest)?;
+            let is_known = before.is_some();
             let new = NewEndpoint {
                 id,
                 digest: request_digest.clone(),
@@ -66,24 +55,16 @@ pub async fn create(
                 post: input.post,
                 channel: input.channel,
                 address: input.address.clone(),
-                sealed_secret: sealed_secret.clone(),
                 on_uncertain: input.on_uncertain,
             };
-            let row = endpoints::create(recording, &new)?;
+            let row = match before {
+                Some(row) => row,
+                None => endpoints::create(recording, &new)?,
+            };
             let version = row.version;
-            let shown = Endpoint::delivering(recording, &sources, row, input.deliver && !before)?;
+            let shown = Endpoint::delivering(recording, &sources, row, input.deliver && !is_known)?;
             let reply = Reply::created(format!("/v1/endpoints/{id}"), version, &shown)?;
-            Ok(if before { reply.made_before() } else { reply })
+            Ok(if is_known { reply.made_before() } else { reply })
         })
         .await
-}
-
-/// A secret as it is kept.
-pub fn sealed(app: &App, secret: Option<&str>) -> Result<Option<String>, ApiError> {
-    let seal = |secret: &str| {
-        app.secrets
-            .seal(SECRET_PURPOSE, secret.as_bytes(), app.entropy.as_ref())
-    };
-    let sealed = secret.map(seal).transpose();
-    sealed.map_err(|error| ApiError::internal(&error))
 }

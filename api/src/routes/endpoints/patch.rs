@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, patch, web};
 use qiaojian_shared::domain::delivery::OnUncertain;
-use qiaojian_shared::domain::violation::check_optional_text;
 use qiaojian_shared::ids::EndpointId;
 use qiaojian_shared::store::endpoints::{self, Change};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::create::{SECRET_CHARS, sealed};
 use super::wire::Endpoint;
 use crate::app::App;
 use crate::auth::{Caller, needs};
@@ -25,20 +23,11 @@ pub struct EndpointPatch {
     #[serde(default)]
     #[schema(example = "qiaolian@example.org", max_length = 254)]
     address: Option<String>,
-    /// `null`: it needs none any more.
-    #[serde(default, deserialize_with = "said")]
-    #[schema(write_only, max_length = 1000, value_type = Option<String>)]
-    secret: Option<Option<String>>,
     #[serde(default)]
     on_uncertain: Option<OnUncertain>,
     /// `true`: what has not reached the post so far, as counted in `undelivered`, is queued for this endpoint.
     #[serde(default)]
     deliver: bool,
-}
-
-/// `null` is said, too.
-fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// Corrects an endpoint: what is queued for it goes to the new address, and its failures are forgotten. One that is out of use stays so until
@@ -66,18 +55,8 @@ pub async fn patch(
     body: Body<EndpointPatch>,
 ) -> Result<HttpResponse, ApiError> {
     let Body { value: input, digest } = body;
-    let mut violations = Vec::new();
-    let secret = input.secret.as_ref().and_then(Option::as_deref);
-    check_optional_text(&mut violations, "/secret", secret, SECRET_CHARS);
-    if !violations.is_empty() {
-        return Err(ApiError::invalid(violations));
-    }
     let change = Change {
         address: input.address,
-        sealed_secret: match input.secret {
-            None => None,
-            Some(secret) => Some(sealed(&app, secret.as_deref())?),
-        },
         on_uncertain: input.on_uncertain,
     };
     let (caller, id, expected) = (caller.principal(), id.0, write.required_version()?);

@@ -35,10 +35,6 @@ pub struct EndpointInput {
     #[serde(default)]
     #[schema(example = "qiaolian@example.org", max_length = 254)]
     pub address: String,
-    /// Kept sealed and never shown again.
-    #[serde(default)]
-    #[schema(write_only, max_length = 1000)]
-    pub secret: Option<String>,
     /// What to do when it is unknown whether a notice arrived: `resend` (with the same id) when left out.
     #[serde(default = "resend")]
     pub on_uncertain: OnUncertain,
@@ -66,8 +62,6 @@ pub struct Endpoint {
     pub post: Post,
     pub channel: Channel,
     pub address: String,
-    /// Whether a secret is kept.
-    pub has_secret: bool,
     pub on_uncertain: OnUncertain,
     pub status: EndpointStatus,
     /// Why it is out of use.
@@ -127,7 +121,6 @@ impl Endpoint {
             post: row.post,
             channel: row.channel,
             address: row.address,
-            has_secret: row.sealed_secret.is_some(),
             on_uncertain: row.on_uncertain,
             status: row.status,
             status_reason: row.status_reason,

@@ -153,7 +153,6 @@ pub async fn endpoints<P: FnMut(Progress)>(
                 post: spec.post,
                 channel: spec.channel,
                 address: String::new(),
-                sealed_secret: None,
                 // Neither an inbox nor a file has anything twice.
                 on_uncertain: OnUncertain::Resend,
             })

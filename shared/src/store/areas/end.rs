@@ -12,6 +12,7 @@ use crate::db::schema::{
     assignment_versions, assignments, endpoints, organization_versions, program_versions, schedules, tasks,
     tokens,
 };
+use crate::domain::Conflict;
 use crate::domain::Violation;
 use crate::domain::assignment::AssignmentStatus;
 use crate::domain::delivery::EndpointStatus;
@@ -41,10 +42,10 @@ pub fn close(
     }
     let mut future = ending(recording, &head, turn.on)?;
     if future.has_children(head.area_id) {
-        return Err(StoreError::Conflict("area_has_children"));
+        return Err(StoreError::Conflict(Conflict::AreaHasChildren));
     }
     if has_organizations(recording, head.area_id, turn.on)? {
-        return Err(StoreError::Conflict("area_has_organizations"));
+        return Err(StoreError::Conflict(Conflict::AreaHasOrganizations));
     }
     refuse_if_at_work(recording, head.area_id)?;
     future.end(head.area_id);
@@ -145,9 +146,9 @@ fn refuse_if_at_work(recording: &mut Recording<'_, '_>, area: AreaId) -> StoreRe
             .filter(assignment_versions::status.eq_any(open_ones.clone()))
     };
     let conn = recording.conn();
-    let there = |found: QueryResult<i64>, code| match found {
+    let there = |found: QueryResult<i64>, conflict| match found {
         Ok(0) => Ok(()),
-        Ok(_) => Err(StoreError::Conflict(code)),
+        Ok(_) => Err(StoreError::Conflict(conflict)),
         Err(error) => Err(error.into()),
     };
     there(
@@ -155,14 +156,14 @@ fn refuse_if_at_work(recording: &mut Recording<'_, '_>, area: AreaId) -> StoreRe
             .filter(assignments::area_id.eq(area))
             .count()
             .get_result(conn),
-        "area_has_tasks",
+        Conflict::AreaHasTasks,
     )?;
     there(
         open()
             .filter(tasks::issuer_area_id.eq(area))
             .count()
             .get_result(conn),
-        "area_has_tasks",
+        Conflict::AreaHasTasks,
     )?;
     there(
         tokens::table
@@ -171,7 +172,7 @@ fn refuse_if_at_work(recording: &mut Recording<'_, '_>, area: AreaId) -> StoreRe
             .filter(tokens::expires_at.gt(now))
             .count()
             .get_result(conn),
-        "area_has_tokens",
+        Conflict::AreaHasTokens,
     )?;
     there(
         endpoints::table
@@ -179,7 +180,7 @@ fn refuse_if_at_work(recording: &mut Recording<'_, '_>, area: AreaId) -> StoreRe
             .filter(endpoints::status.ne(EndpointStatus::Disabled))
             .count()
             .get_result(conn),
-        "area_has_endpoints",
+        Conflict::AreaHasEndpoints,
     )?;
     there(
         schedules::table
@@ -188,7 +189,7 @@ fn refuse_if_at_work(recording: &mut Recording<'_, '_>, area: AreaId) -> StoreRe
             .filter(schedules::next_due_at.is_not_null())
             .count()
             .get_result(conn),
-        "area_has_schedules",
+        Conflict::AreaHasSchedules,
     )?;
     there(
         program_versions::table
@@ -196,6 +197,6 @@ fn refuse_if_at_work(recording: &mut Recording<'_, '_>, area: AreaId) -> StoreRe
             .filter(program_versions::issuer_area_id.eq(area))
             .count()
             .get_result(conn),
-        "area_has_programs",
+        Conflict::AreaHasPrograms,
     )
 }

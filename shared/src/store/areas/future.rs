@@ -1,6 +1,7 @@
 //! What areas are from a day on. An area says of itself its name, its code, its kind and what it stands under; its path follows from where
 //! the areas above it stand on each day, and is made here. Nothing is overwritten: the rows that are replaced stay, superseded.
 
+use crate::domain::Conflict;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
@@ -191,7 +192,7 @@ impl Future {
             let holders = held.entry(row.code.clone()).or_default();
             let meets = |other: &AreaVersion| other.area_id != row.area_id && overlap(other, &row);
             if holders.iter().any(meets) {
-                return Err(StoreError::Conflict("area_code_taken"));
+                return Err(StoreError::Conflict(Conflict::AreaCodeTaken));
             }
             holders.push(row);
         }

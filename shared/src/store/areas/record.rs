@@ -102,8 +102,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewArea) -> StoreResult<A
     let row = first_row(recording, new);
     diesel::insert_into(area_versions::table)
         .values(&row)
-        .execute(recording.conn())
-        .map_err(|error| StoreError::from(error).or_conflict("area_code_taken"))?;
+        .execute(recording.conn())?;
     made_known(recording, &row)?;
     Ok(row)
 }

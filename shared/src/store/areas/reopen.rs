@@ -1,5 +1,6 @@
 //! An area that was closed or merged by mistake stands again as if it had not been: under its id, with what belongs to it.
 
+use crate::domain::Conflict;
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
@@ -106,7 +107,7 @@ fn places(
         .count()
         .get_result(recording.conn())?;
     if is_there == 0 {
-        return Err(StoreError::Conflict("area_above_ended"));
+        return Err(StoreError::Conflict(Conflict::AreaAboveEnded));
     }
     let from = |place: usize, day: NaiveDate| if place == 0 { last.valid_from } else { day };
     let ends = places.iter().skip(1).map(|(day, _)| Some(*day)).chain([None]);

@@ -12,9 +12,9 @@ use crate::db::dialect::on_either;
 use crate::db::schema::area_versions;
 use crate::domain::area::not_there_yet;
 use crate::ids::AreaId;
+use crate::store::StoreResult;
 use crate::store::ledger::Recording;
 use crate::store::predicates::within;
-use crate::store::{StoreError, StoreResult};
 
 /// Rows in one statement; a database takes so many parameters and no more.
 const CHUNK: usize = 500;
@@ -169,8 +169,7 @@ pub(super) fn insert(recording: &mut Recording<'_, '_>, rows: &[AreaVersion]) ->
     for rows in rows.chunks(CHUNK) {
         on_either!(recording.conn(), |conn| diesel::insert_into(area_versions::table)
             .values(rows)
-            .execute(conn))
-        .map_err(|error| StoreError::from(error).or_conflict("area_code_taken"))?;
+            .execute(conn))?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::{AssignmentRow, AssignmentVersion, GivenTask, ReportRow};
+use crate::db::AnyConnection;
 use crate::db::schema::{assignment_reports, assignment_versions, assignments};
 use crate::domain::Violation;
 use crate::domain::assignment::{AssignmentStatus, AssignmentVerb, check_day};
@@ -11,6 +12,7 @@ use crate::domain::violation::{TEXT_CHARS, check_text};
 use crate::ids::{AssignmentId, ReportId};
 use crate::store::audit::Entry;
 use crate::store::ledger::Recording;
+use crate::store::same_request;
 use crate::store::tasks::{Assignee, TaskRow};
 use crate::store::{StoreError, StoreResult, unless_stale};
 
@@ -47,8 +49,7 @@ pub(in crate::store) fn issue(
     };
     diesel::insert_into(assignments::table)
         .values(&row)
-        .execute(recording.conn())
-        .map_err(|error| StoreError::from(error).or_conflict("assigned_twice"))?;
+        .execute(recording.conn())?;
     diesel::insert_into(assignment_versions::table)
         .values(&version)
         .execute(recording.conn())?;
@@ -101,10 +102,11 @@ impl Act {
 }
 
 /// Moves an assignment on by an act on a day; the day may be past, but not before the act before it. Whether the caller is the
-/// party that may do it is the caller's to check ([`GivenTask::is_party`]). Acknowledging again changes nothing.
+/// party that may do it is the caller's to check ([`GivenTask::is_party`]). Acknowledging again changes nothing, nor does a report that is
+/// recorded already.
 ///
 /// # Errors
-/// [`StoreError::Stale`], [`StoreError::Refused`], [`StoreError::Invalid`], or the database's.
+/// [`StoreError::Conflict`] `id_taken` for the id of another report, [`StoreError::Stale`], [`StoreError::Refused`], [`StoreError::Invalid`], or the database's.
 pub fn act(
     recording: &mut Recording<'_, '_>,
     found: GivenTask,
@@ -114,6 +116,11 @@ pub fn act(
     today: NaiveDate,
 ) -> StoreResult<GivenTask> {
     let head = &found.current;
+    if let Act::Report { id, content } = act
+        && is_reported(recording.conn(), head.assignment_id, *id, content, (on, today))?
+    {
+        return Ok(found);
+    }
     unless_stale(expected, head.version)?;
     // Said once more, by a phone that did not hear the answer, it changes nothing.
     let is_said_again = matches!(act, Act::Acknowledge) && head.acknowledged_on.is_some();
@@ -160,6 +167,25 @@ pub fn act(
     })
 }
 
+/// Whether this report is recorded under its id. A report without a day of its own is of the day it was first sent on.
+fn is_reported(
+    conn: &mut AnyConnection,
+    assignment: AssignmentId,
+    id: ReportId,
+    content: &str,
+    (on, today): (NaiveDate, NaiveDate),
+) -> StoreResult<bool> {
+    let known: Option<ReportRow> = assignment_reports::table
+        .find(id)
+        .select(ReportRow::as_select())
+        .first(conn)
+        .optional()?;
+    let same = same_request::made_before(known, |row| {
+        row.assignment_id == assignment && row.content == content && (row.on_date == on || on == today)
+    })?;
+    Ok(same.is_some())
+}
+
 fn record_report(
     recording: &mut Recording<'_, '_>,
     assignment: AssignmentId,
@@ -178,8 +204,7 @@ fn record_report(
     };
     diesel::insert_into(assignment_reports::table)
         .values(&row)
-        .execute(recording.conn())
-        .map_err(|error| StoreError::from(error).or_conflict("id_taken"))?;
+        .execute(recording.conn())?;
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use crate::db::AnyConnection;
 use crate::db::schema::{bulletins, endpoints as endpoints_table, notices as notices_table};
 use crate::documents::page::{self, Frozen, PageError, addressee};
 use crate::documents::progress::{Digests, Letterhead};
+use crate::domain::Conflict;
 use crate::domain::access::Post;
 use crate::domain::bulletin::{BulletinState, BulletinVerb};
 use crate::domain::delivery::lifetime;
@@ -45,7 +46,7 @@ pub fn publish(
         .filter(bulletins::period.lt(row.period))
         .filter(bulletins::state.eq_any([BulletinState::Draft, BulletinState::Approved]));
     if select(exists(earlier)).get_result(recording.conn())? {
-        return Err(StoreError::Conflict("earlier_period_waits"));
+        return Err(StoreError::Conflict(Conflict::EarlierPeriodWaits));
     }
     let last: Option<i32> = series().select(max(bulletins::serial)).first(recording.conn())?;
     let now = recording.now();
@@ -189,8 +190,8 @@ fn undeliverable_reason(conn: &mut AnyConnection, area: AreaId, post: Post) -> Q
 impl From<PageError> for StoreError {
     fn from(error: PageError) -> Self {
         match error {
-            PageError::NoDocument(_) => Self::Conflict("no_document"),
-            PageError::LaterFormat(_) => Self::Conflict("later_format"),
+            PageError::NoDocument(_) => Self::Conflict(Conflict::NoDocument),
+            PageError::LaterFormat(_) => Self::Conflict(Conflict::LaterFormat),
             PageError::Unreadable(error) => Self::Json(error),
         }
     }

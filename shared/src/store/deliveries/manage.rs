@@ -8,6 +8,7 @@ use crate::db::AnyConnection;
 use crate::db::schema::{
     area_versions, bulletins, deliveries, delivery_attempts, endpoints as endpoints_table, notices,
 };
+use crate::domain::Conflict;
 use crate::domain::access::Post;
 use crate::domain::bulletin::BulletinKind;
 use crate::domain::delivery::{Channel, DeliveryState, DeliveryVerb, EndpointStatus, lifetime};
@@ -194,7 +195,7 @@ fn endpoint_instead(
     let instead = there
         .into_iter()
         .rfind(|endpoint| endpoint.post == post && Some(endpoint.channel) == row.channel);
-    let instead = instead.ok_or(StoreError::Conflict("endpoint_gone"))?;
+    let instead = instead.ok_or(StoreError::Conflict(Conflict::EndpointGone))?;
     let other = deliveries::table
         .filter(deliveries::notice_id.eq(row.notice_id))
         .filter(deliveries::id.ne(row.id))
@@ -204,7 +205,7 @@ fn endpoint_instead(
                 .and(deliveries::address_key.eq(&instead.address_key))),
         );
     if diesel::select(diesel::dsl::exists(other)).get_result(conn)? {
-        return Err(StoreError::Conflict("sent_to_other_endpoint"));
+        return Err(StoreError::Conflict(Conflict::SentToOtherEndpoint));
     }
     Ok(Some(instead))
 }

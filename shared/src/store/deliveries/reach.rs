@@ -7,6 +7,7 @@ use super::{DeliveryRow, queue};
 use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::{bulletins, deliveries, notices as notices_table};
+use crate::domain::Conflict;
 use crate::domain::bulletin::BulletinState;
 use crate::domain::delivery::{DeliveryState, DeliveryVerb, EndpointStatus, lifetime};
 use crate::domain::period::Period;
@@ -90,7 +91,7 @@ pub fn deliver(
     let mut there = endpoints::receiving(recording.conn(), &[notice.area_id])?;
     there.retain(|endpoint| endpoint.post == notice.post);
     if there.is_empty() {
-        return Err(StoreError::Conflict("no_endpoint"));
+        return Err(StoreError::Conflict(Conflict::NoEndpoint));
     }
     let mut queued = false;
     for endpoint in &there {

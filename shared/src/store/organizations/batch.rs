@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use super::lives::taken_places;
 use super::write::{admit, made_before, put};
 use super::{Created, NewOrganization, OrganizationInArea};
+use crate::domain::Conflict;
 use crate::domain::Violation;
 use crate::domain::organization::{Host, Kind};
 use crate::ids::{AreaId, OrganizationId};
@@ -68,7 +69,7 @@ fn examine(
 ) -> StoreResult<Option<OrganizationInArea>> {
     match made_before(recording, visible, new) {
         // An id that is used up names a voided one, or one out of sight.
-        Err(StoreError::IdTaken | StoreError::NotFound(_)) => Err(id_taken().into()),
+        Err(StoreError::Conflict(Conflict::IdTaken) | StoreError::NotFound(_)) => Err(id_taken().into()),
         Ok(None) => admit(recording, visible, new, today).map(|()| None),
         before => before,
     }
@@ -109,21 +110,11 @@ impl Taken {
 }
 
 pub(super) fn id_taken() -> Violation {
-    Violation::new(
-        "/id",
-        "id_taken",
-        "此 id 已被使用，请换一个新的 UUID。",
-        "The id is in use. Make a new UUID.",
-    )
+    Conflict::IdTaken.violation("/id")
 }
 
 pub(super) fn exists() -> Violation {
-    Violation::new(
-        "/kind",
-        "organization_exists",
-        "该地区已有同类的在册组织；请更新原有记录，或先撤销。",
-        "The area already has an active organization of this kind. Update it, or close it first.",
-    )
+    Conflict::OrganizationExists.violation("/kind")
 }
 
 fn twice(other: usize) -> Violation {

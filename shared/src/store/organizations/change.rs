@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use super::lives::{audit, put_from};
 use super::write::{find_at, in_divisions_only, reason_required};
 use super::{OrganizationInArea, OrganizationVersion};
+use crate::domain::Conflict;
 use crate::domain::access::Post;
 use crate::domain::area::AreaKind;
 use crate::domain::organization::{Facts, Kind, Life, PreciseDate, Reopening, Status, Verb, Verification};
@@ -72,7 +73,9 @@ pub fn transition(
     match step.verb {
         Verb::Approve => life.approved = Some(step.on),
         Verb::Establish => life.established = Some(step.on),
-        Verb::Unveil if life.unveiled.is_some() => return Err(StoreError::Conflict("already_unveiled")),
+        Verb::Unveil if life.unveiled.is_some() => {
+            return Err(StoreError::Conflict(Conflict::AlreadyUnveiled));
+        }
         Verb::Unveil => life.unveiled = Some(step.on),
         Verb::Close | Verb::Merge => life.closed = Some(step.on),
         Verb::Reopen => {

@@ -1,5 +1,6 @@
 //! Organizations whose area goes into another one go with it.
 
+use crate::domain::Conflict;
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
@@ -35,7 +36,7 @@ pub fn follow_area(
     };
     let taken = taken_places(recording.conn(), [from, into])?;
     if !kinds_in(&taken, from).is_disjoint(&kinds_in(&taken, into)) {
-        return Err(StoreError::Conflict("organizations_meet"));
+        return Err(StoreError::Conflict(Conflict::OrganizationsMeet));
     }
     let there: Vec<OrganizationId> = o::table
         .filter(o::area_id.eq(from))

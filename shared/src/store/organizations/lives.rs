@@ -12,11 +12,11 @@ use crate::db::dialect::on_either;
 use crate::db::schema::organization_versions;
 use crate::domain::organization::{Host, Kind, Status};
 use crate::ids::{AreaId, OrganizationId};
+use crate::store::StoreResult;
 use crate::store::areas::{self, AreaVersion};
 use crate::store::audit::Entry;
 use crate::store::ledger::Recording;
 use crate::store::predicates::head;
-use crate::store::{StoreError, StoreResult};
 
 /// Rows in one statement; a database takes so many parameters and no more.
 pub(super) const TOGETHER: usize = 200;
@@ -283,7 +283,7 @@ pub(super) fn insert(recording: &mut Recording<'_, '_>, rows: &[OrganizationVers
             .map(drop)
         }),
     };
-    inserted.map_err(|error| StoreError::from(error).or_conflict("organization_exists"))
+    Ok(inserted?)
 }
 
 pub(super) fn audit(

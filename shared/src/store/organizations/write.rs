@@ -12,6 +12,7 @@ use super::lives::{
 };
 use super::{OrganizationInArea, OrganizationVersion, find, find_at_or_above};
 use crate::db::schema::organizations;
+use crate::domain::Conflict;
 use crate::domain::Violation;
 use crate::domain::area::AreaKind;
 use crate::domain::organization::{Facts, Status, Verification};
@@ -58,7 +59,7 @@ pub enum Created {
 /// Records an organization, up to `established` with its dates. The same id with the same request is the same organization.
 ///
 /// # Errors
-/// [`StoreError::Invalid`], [`StoreError::IdTaken`], [`StoreError::Conflict`] `organization_exists` when the area has an active
+/// [`StoreError::Invalid`], [`StoreError::Conflict`] `id_taken` or `organization_exists` when the area has an active
 /// one of this kind, [`StoreError::NotFound`] for a parent out of sight, or the database's.
 pub fn create(
     recording: &mut Recording<'_, '_>,
@@ -87,7 +88,7 @@ pub(super) fn made_before(
     match known {
         None => Ok(None),
         Some(digest) if digest == new.digest => find(recording.conn(), visible, new.id).map(Some),
-        Some(_) => Err(StoreError::IdTaken),
+        Some(_) => Err(StoreError::Conflict(Conflict::IdTaken)),
     }
 }
 
@@ -253,7 +254,7 @@ pub fn void_or_ask(
     let found = find_at(recording, visible, id, expected)?;
     let head = &found.organization;
     match head.verification {
-        Verification::VoidAsked if !judges => return Err(StoreError::Conflict("void_asked")),
+        Verification::VoidAsked if !judges => return Err(StoreError::Conflict(Conflict::VoidAsked)),
         Verification::Verified if !judges => {}
         _ => {
             void(recording, visible, id, expected, reason)?;

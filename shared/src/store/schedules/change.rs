@@ -9,6 +9,7 @@ use crate::clock::{Clock, Entropy, UtcTime};
 use crate::db::AnyConnection;
 use crate::db::schema::{occurrences as occurrences_table, schedules};
 use crate::digest::{canonical, digest_of};
+use crate::domain::Conflict;
 use crate::domain::Violation;
 use crate::domain::period::Period;
 use crate::domain::schedule::{Approval, DueOccurrence, OccurrenceReason, Plan, PlanFields, Verdict};
@@ -207,7 +208,7 @@ pub fn delete(
         .filter(of_it)
         .filter(occurrences_table::bulletin_id.is_not_null());
     if select(exists(composed)).get_result(recording.conn())? {
-        return Err(StoreError::Conflict("schedule_in_use"));
+        return Err(StoreError::Conflict(Conflict::ScheduleInUse));
     }
     diesel::delete(occurrences_table::table.filter(of_it)).execute(recording.conn())?;
     diesel::delete(schedules::table.find(id)).execute(recording.conn())?;
@@ -236,7 +237,7 @@ pub fn unless_changed(conn: &mut AnyConnection, read: &ScheduleRow) -> StoreResu
     if version == Some(read.version) {
         Ok(())
     } else {
-        Err(StoreError::Conflict("schedule_changed"))
+        Err(StoreError::Conflict(Conflict::ScheduleChanged))
     }
 }
 

@@ -272,24 +272,13 @@ fn an_endpoint_is_corrected_and_its_trouble_is_seen() {
         assert_eq!(others["items"][0]["id"], other.json()["id"]);
         city.get("/v1/endpoints?status=lost").await.expect(400);
 
-        let right = json!({"address": "right@bengbu.example", "on_uncertain": "review", "secret": "口令"});
+        let right = json!({"address": "right@bengbu.example", "on_uncertain": "review"});
         city.patch(&location, None, &right).await.expect(428);
         let corrected = city.patch(&location, Some("\"1\""), &right).await.expect(200);
-        assert!(!corrected.text.contains("口令"));
         let shown = corrected.json();
         assert_eq!(
-            (
-                &shown["address"],
-                &shown["on_uncertain"],
-                &shown["has_secret"],
-                &shown["fail_streak"]
-            ),
-            (
-                &json!("right@bengbu.example"),
-                &json!("review"),
-                &json!(true),
-                &json!(0)
-            )
+            (&shown["address"], &shown["on_uncertain"], &shown["fail_streak"]),
+            (&json!("right@bengbu.example"), &json!("review"), &json!(0))
         );
         assert_eq!(shown.get("last_error"), None);
         city.patch(&location, Some("\"1\""), &right).await.expect(412);
@@ -300,11 +289,6 @@ fn an_endpoint_is_corrected_and_its_trouble_is_seen() {
         ] {
             city.patch(&location, Some("\"2\""), &wrong).await.expect(status);
         }
-        let without = city
-            .patch(&location, Some("\"2\""), &json!({"secret": null}))
-            .await
-            .expect(200);
-        assert_eq!(without.json()["has_secret"], false);
         let elsewhere = api.caller("341800", Role::CityReporter).await;
         elsewhere
             .patch(&location, Some("\"3\""), &right)

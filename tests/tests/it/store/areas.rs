@@ -1,5 +1,6 @@
 //! Areas in time: the tree of any day is what was told of that day, and what was known before stays.
 
+use qiaojian_shared::domain::Conflict;
 use std::collections::BTreeMap;
 
 use chrono::{Days, NaiveDate};
@@ -210,7 +211,10 @@ fn a_new_code_leads_to_the_area_and_the_old_one_to_who_had_it() {
         let refused = register
             .write(move |recording| areas::set_up(recording, &too_early, today))
             .await;
-        assert!(matches!(refused, Err(StoreError::Conflict("area_code_taken"))));
+        assert!(matches!(
+            refused,
+            Err(StoreError::Conflict(Conflict::AreaCodeTaken))
+        ));
         register
             .write(move |recording| areas::set_up(recording, &in_time, today))
             .await

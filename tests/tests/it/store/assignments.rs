@@ -3,6 +3,7 @@
 use chrono::{Days, NaiveDate};
 use diesel::prelude::*;
 use qiaojian_shared::db::schema::assignment_versions;
+use qiaojian_shared::domain::Conflict;
 use qiaojian_shared::domain::access::Post;
 use qiaojian_shared::domain::assignment::{AssignmentStatus, Light};
 use qiaojian_shared::domain::organization::PreciseDate;
@@ -272,7 +273,7 @@ fn a_number_is_used_once_and_a_refused_task_leaves_nothing() {
             .write(move |recording| tasks::create(recording, &same_number))
             .await;
         assert!(
-            matches!(outcome, Err(StoreError::Conflict("task_no_taken"))),
+            matches!(outcome, Err(StoreError::Conflict(Conflict::TaskNoTaken))),
             "{outcome:?}"
         );
         let twice = register
@@ -282,7 +283,7 @@ fn a_number_is_used_once_and_a_refused_task_leaves_nothing() {
             .write(move |recording| tasks::create(recording, &twice))
             .await;
         assert!(
-            matches!(outcome, Err(StoreError::Conflict("assigned_twice"))),
+            matches!(outcome, Err(StoreError::Conflict(Conflict::AssignedTwice))),
             "{outcome:?}"
         );
         let left = register.read(|conn| {

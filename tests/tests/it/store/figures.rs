@@ -1,5 +1,6 @@
 //! The read model beside the rows, beside a reckoning by hand, over random histories.
 
+use qiaojian_shared::domain::Conflict;
 use std::sync::Arc;
 
 use chrono::{Days, NaiveDate};
@@ -121,7 +122,7 @@ async fn both(register: &Register, model: &Arc<ReadModel>, asked: Question) -> (
                     figures::answer(&asked, &basis, facts)
                 })?;
                 let Held::Answer(held) = held else {
-                    return Err(StoreError::Conflict("nobody else moves the model"));
+                    return Err(StoreError::Conflict(Conflict::ScheduleChanged));
                 };
                 let answer = figures::answer(&asked, &basis, &rows);
                 for figure in answer.items.iter().chain(&answer.totals) {

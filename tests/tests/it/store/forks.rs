@@ -1,6 +1,7 @@
 //! Two ledgers that share their beginning, as a failover that lost commits leaves them, or a backup that was restored: the same number
 //! means something else in each, and whoever remembered one of them notices.
 
+use qiaojian_shared::domain::Conflict;
 use std::sync::Arc;
 
 use diesel::prelude::*;
@@ -167,7 +168,7 @@ fn a_change_that_cannot_be_read_whole_is_not_taken_in_by_half() {
                     figures::answer(&asked, &basis, facts)
                 })?;
                 let Held::Answer(held) = held else {
-                    return Err(StoreError::Conflict("the model is not beyond this place"));
+                    return Err(StoreError::Conflict(Conflict::ScheduleChanged));
                 };
                 Ok((held, figures::answer(&asked, &basis, &rows)))
             })

@@ -208,7 +208,6 @@ impl Office {
                 post: Post::Federation,
                 channel,
                 address: address.clone(),
-                sealed_secret: None,
                 on_uncertain,
             };
             endpoints::create(recording, &new)

@@ -1,5 +1,6 @@
 //! From a schedule to notices in the inbox and files on the disk.
 
+use qiaojian_shared::domain::Conflict;
 use std::fs;
 
 use chrono::TimeDelta;
@@ -234,7 +235,7 @@ fn one_month_that_cannot_be_composed_is_not_overtaken() {
         office.advance(AFTERWARDS);
         let broken = |conn: &mut AnyConnection, order: &Order| -> StoreResult<ComposedBulletin> {
             match order.key.period.to_string().as_str() {
-                "2022-02" => Err(StoreError::Conflict("no_rule")),
+                "2022-02" => Err(StoreError::Conflict(Conflict::NoDocument)),
                 "2022-03" => panic!("a bug in one month"),
                 _ => compose(conn, order),
             }
@@ -343,7 +344,7 @@ fn each_series_has_numbers_of_its_own_and_comes_out_in_order() {
         };
         let refused = publish(weeks[1].id).await;
         assert!(
-            matches!(refused, Err(StoreError::Conflict("earlier_period_waits"))),
+            matches!(refused, Err(StoreError::Conflict(Conflict::EarlierPeriodWaits))),
             "{refused:?}"
         );
         assert_eq!(publish(weeks[0].id).await.unwrap().serial, Some(1));
