@@ -2,6 +2,7 @@
 
 mod causes;
 mod file;
+mod missing;
 mod uploads;
 
 use std::collections::HashSet;
@@ -18,6 +19,7 @@ use qiaojian_shared::digest::sha256_hex;
 use qiaojian_shared::domain::Violation;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use causes::in_chinese;
@@ -45,35 +47,84 @@ pub struct Body<T> {
 #[serde(deny_unknown_fields)]
 pub struct NoInput {}
 
-impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
+impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Body<T> {
     type Error = ApiError;
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let content_type = request
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok());
-        let is_json = content_type.is_none_or(|value| {
-            let mime = value.split(';').next().unwrap_or_default().trim();
-            ["application/json", "application/merge-patch+json"]
-                .iter()
-                .any(|json| mime.eq_ignore_ascii_case(json))
-        });
-        let plain = refuse_encoded(request);
-        let payload = payload.take();
+        let text = read_text(request, payload);
         Box::pin(async move {
-            plain?;
-            let bytes = read_whole(payload, BODY_LIMIT).await?;
-            if !bytes.is_empty() && !is_json {
-                return Err(ApiError::not_json());
-            }
-            let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+            let text = text.await?;
             Ok(Self {
-                value: read_json(text)?,
-                digest: sha256_hex(text),
+                value: read_json(&text)
+                    .map_err(|error| with_all_missing::<T>(error, || serde_json::from_slice(&text).ok()))?,
+                digest: sha256_hex(&text),
             })
         })
+    }
+}
+
+/// A JSON merge patch (RFC 7396): what is different; what is left out stays.
+pub struct MergePatch {
+    pub changes: Map<String, Value>,
+    /// SHA-256 of the bytes as sent, for `Idempotency-Key`.
+    pub digest: String,
+}
+
+impl FromRequest for MergePatch {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let text = read_text(request, payload);
+        Box::pin(async move {
+            let text = text.await?;
+            Ok(Self {
+                changes: read_json(&text)?,
+                digest: sha256_hex(&text),
+            })
+        })
+    }
+}
+
+/// The text of a JSON body; `{}` for an empty one.
+fn read_text(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<BytesMut, ApiError>> + 'static {
+    let content_type = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let is_json = content_type.is_none_or(|value| {
+        let mime = value.split(';').next().unwrap_or_default().trim();
+        ["application/json", "application/merge-patch+json"]
+            .iter()
+            .any(|json| mime.eq_ignore_ascii_case(json))
+    });
+    let plain = refuse_encoded(request);
+    let payload = payload.take();
+    async move {
+        plain?;
+        let bytes = read_whole(payload, BODY_LIMIT).await?;
+        if bytes.is_empty() {
+            return Ok(BytesMut::from("{}"));
+        }
+        if !is_json {
+            return Err(ApiError::not_json());
+        }
+        Ok(bytes)
+    }
+}
+
+/// The same error, but where a field is missing with all of them: the parser stops at the first.
+fn with_all_missing<T: ToSchema>(error: ApiError, value: impl FnOnce() -> Option<Value>) -> ApiError {
+    if !error.is_about(missing::CODE) {
+        return error;
+    }
+    match value().map(|value| missing::all::<T>(&value)) {
+        Some(all) if !all.is_empty() => ApiError::bad_request(all),
+        _ => error,
     }
 }
 
@@ -129,8 +180,7 @@ pub fn read_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, ApiError> {
 }
 
 /// Whether the text holds a NUL, which PostgreSQL cannot keep and no office means.
-fn has_nul(value: &serde_json::Value) -> bool {
-    use serde_json::Value;
+fn has_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
         Value::Array(items) => items.iter().any(has_nul),
@@ -141,9 +191,21 @@ fn has_nul(value: &serde_json::Value) -> bool {
     }
 }
 
-/// Fits a JSON value into a type; used after a merge patch was applied.
-pub fn fit<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, ApiError> {
+/// Fits a JSON value into a type.
+///
+/// # Errors
+/// 400 that says where.
+pub fn fit<T: DeserializeOwned>(value: Value) -> Result<T, ApiError> {
     serde_path_to_error::deserialize(value).map_err(|error| misfit(&error))
+}
+
+/// Fits a JSON value into what a client may send; used for items of a list, and after a merge patch was applied.
+///
+/// # Errors
+/// 400 that says where, and names every field that is missing.
+pub fn fit_input<T: DeserializeOwned + ToSchema>(value: Value) -> Result<T, ApiError> {
+    serde_path_to_error::deserialize(&value)
+        .map_err(|error| with_all_missing::<T>(misfit(&error), || Some(value)))
 }
 
 fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
@@ -156,8 +218,8 @@ fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
     let cause = error.inner().to_string();
     let (code, zh) = if cause.starts_with("unknown field") {
         ("unknown_field", in_chinese(&cause))
-    } else if cause.starts_with("missing field") {
-        ("missing_field", in_chinese(&cause))
+    } else if let Some(name) = missing_name(&cause) {
+        return ApiError::bad_request(vec![missing::violation(format!("{pointer}/{name}"), name)]);
     } else if error.inner().is_syntax() || error.inner().is_eof() {
         let (line, column) = (error.inner().line(), error.inner().column());
         let zh = format!("不是有效的 JSON（第 {line} 行第 {column} 列）。");
@@ -166,6 +228,12 @@ fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
         ("wrong_value", in_chinese(&cause))
     };
     ApiError::bad_request(vec![Violation::new(pointer, code, zh, cause)])
+}
+
+/// The field that a parser misses.
+fn missing_name(cause: &str) -> Option<&str> {
+    let (name, _) = cause.strip_prefix("missing field `")?.split_once('`')?;
+    Some(name)
 }
 
 /// The query parameters. An unknown one is refused.

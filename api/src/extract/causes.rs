@@ -6,6 +6,11 @@ pub(super) fn in_chinese(cause: &str) -> String {
     known(cause).unwrap_or_else(|| "值的类型或内容不符。".to_owned())
 }
 
+/// A required field that is not there.
+pub(super) fn missing_in_chinese(name: &str) -> String {
+    format!("缺少必填项“{name}”。")
+}
+
 fn known(cause: &str) -> Option<String> {
     if let Some((word, rest)) =
         behind(cause, "unknown word `").and_then(|rest| rest.split_once("`, expected one of: "))
@@ -27,7 +32,7 @@ fn known(cause: &str) -> Option<String> {
         });
     }
     if let Some((name, _)) = behind(cause, "missing field `").and_then(|rest| rest.split_once('`')) {
-        return Some(format!("缺少必填项“{name}”。"));
+        return Some(missing_in_chinese(name));
     }
     if let Some((name, _)) = behind(cause, "duplicate field `").and_then(|rest| rest.split_once('`')) {
         return Some(format!("“{name}”出现了不止一次。"));

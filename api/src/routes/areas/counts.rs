@@ -9,18 +9,23 @@ use qiaojian_shared::store::counts::{self, CountRow, NewCount};
 use qiaojian_shared::store::{areas, ledger};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::{Body, Params, Segment};
 use crate::page::{self, Page, Window};
 use crate::problem::{ApiError, Problem};
+use crate::wire::id_or_new;
 use crate::write::{Reply, Write};
 
 /// What a client says of a count.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CountInput {
+    /// Made by the client; the same count under it is recorded once.
+    #[serde(default)]
+    id: Option<Uuid>,
     /// 涉侨人员; unknown when left out, which is not zero.
     #[serde(default)]
     #[schema(example = 12, minimum = 0)]
@@ -136,6 +141,8 @@ pub async fn list(
 }
 
 /// Records what was counted in an area of the caller's subtree. Counts are appended; none is edited.
+///
+/// The same `id` with the same count is the same row: 200 instead of 201.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["counts:write"])),
@@ -146,8 +153,10 @@ pub async fn list(
     request_body = CountInput,
     responses(
         (status = 201, description = "Recorded", body = Count),
+        (status = 200, description = "It was recorded before by the same request", body = Count),
         (status = 403, description = "The caller stands above county level", body = Problem),
         (status = 404, description = "None, or outside the caller's area", body = Problem),
+        (status = 409, description = "The id is taken", body = Problem),
         (status = 422, description = "Breaks a rule", body = Problem)
     )
 )]
@@ -160,7 +169,7 @@ pub async fn record(
     body: Body<CountInput>,
 ) -> Result<HttpResponse, ApiError> {
     let Body { value: input, digest } = body;
-    let id = CountId::generate(app.clock.as_ref(), app.entropy.as_ref());
+    let id: CountId = id_or_new(input.id, app.clock.as_ref(), app.entropy.as_ref())?;
     let (caller, today, code) = (caller.principal(), app.today(), code.0);
     write
         .run(&app, &digest, move |recording| {
@@ -174,9 +183,15 @@ pub async fn record(
                 counted_on: input.counted_on,
                 source: input.source.clone(),
             };
-            let row = counts::record(recording, &new, today)?;
+            let before = counts::made_before(recording.conn(), &new)?;
+            let is_known = before.is_some();
+            let row = match before {
+                Some(row) => row,
+                None => counts::record(recording, &new, today)?,
+            };
             let location = format!("/v1/areas/{}/counts", area.code);
-            Reply::created(location, 1, &Count::of(row, &area.code))
+            let reply = Reply::created(location, 1, &Count::of(row, &area.code))?;
+            Ok(if is_known { reply.made_before() } else { reply })
         })
         .await
 }

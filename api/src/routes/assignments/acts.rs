@@ -7,16 +7,18 @@ use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
 use qiaojian_shared::domain::assignment::Party;
 use qiaojian_shared::domain::dates::day;
-use qiaojian_shared::ids::{AssignmentId, ReportId};
+use qiaojian_shared::ids::AssignmentId;
 use qiaojian_shared::store::assignments::{self, Act};
 use serde::Deserialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::wire::Assignment;
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::{Body, Segment};
 use crate::problem::{ApiError, Problem};
+use crate::wire::id_or_new;
 use crate::write::{Reply, Write};
 
 /// When it was done.
@@ -37,6 +39,9 @@ pub struct ReportInput {
     #[serde(default)]
     #[serde(deserialize_with = "day::read_optional")]
     on: Option<NaiveDate>,
+    /// Made by the client: the same report under it is recorded once, however often it is sent.
+    #[serde(default)]
+    id: Option<Uuid>,
     #[schema(example = "已完成过半，剩余事项正在逐项推进。", max_length = 2000)]
     content: String,
 }
@@ -139,7 +144,7 @@ acts! {
     acknowledge TaskWork "task:work" "/assignments/{id}/acknowledge" DatedInput |app, input| Act::Acknowledge;
     /// The assignee reports progress; the first report begins the work, and a returned one begins it again.
     report TaskWork "task:work" "/assignments/{id}/reports" ReportInput |app, input| Act::Report {
-        id: ReportId::generate(app.clock.as_ref(), app.entropy.as_ref()),
+        id: id_or_new(input.id, app.clock.as_ref(), app.entropy.as_ref())?,
         content: input.content,
     };
     /// 报结: the assignee says it is done.

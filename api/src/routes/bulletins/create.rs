@@ -13,11 +13,12 @@ use qiaojian_shared::domain::schedule::Approval;
 use qiaojian_shared::store::bulletins::{self, BulletinKey, Mint};
 use qiaojian_shared::store::schedules::{self, Recipients};
 
-use super::wire::{Bulletin, BulletinInput, no_document, own_program};
+use super::wire::{Bulletin, BulletinInput, no_document};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Body;
 use crate::problem::{ApiError, Problem};
+use crate::routes::programs::meant;
 use crate::write::{Reply, Write};
 
 /// Whom a bulletin goes to where no schedule says otherwise.
@@ -59,21 +60,21 @@ pub async fn create(
         return Err(ApiError::invalid(violations));
     }
     let caller = caller.principal();
-    let key = BulletinKey {
-        issuer: caller.area,
-        program: input.program,
-        kind: input.kind,
-        subject: String::new(),
-        period: input.period,
-    };
-    let wanted = key.clone();
-    let content = app
+    let asking = Arc::clone(&caller);
+    let (key, content) = app
         .db
         .read_slow(move |conn| {
             snapshot(conn, |conn| {
-                own_program(conn, wanted.issuer, wanted.program)?;
-                let recipients = schedules::recipients_by_schedule(conn, &wanted)?.unwrap_or(RECIPIENTS);
-                Ok::<_, ApiError>(composition::compose(conn, &wanted, &recipients, today)?)
+                let key = BulletinKey {
+                    issuer: asking.area,
+                    program: meant::find_own(conn, input.program, &asking, today)?.program_id,
+                    kind: input.kind,
+                    subject: String::new(),
+                    period: input.period,
+                };
+                let recipients = schedules::recipients_by_schedule(conn, &key)?.unwrap_or(RECIPIENTS);
+                let content = composition::compose(conn, &key, &recipients, today)?;
+                Ok::<_, ApiError>((key, content))
             })
         })
         .await?;

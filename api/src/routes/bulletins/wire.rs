@@ -4,32 +4,37 @@ use std::borrow::Cow;
 
 use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::AnyConnection;
 use qiaojian_shared::documents::progress::Common;
 use qiaojian_shared::domain::Violation;
 use qiaojian_shared::domain::bulletin::{BulletinKind, BulletinState};
 use qiaojian_shared::domain::period::Period;
-use qiaojian_shared::ids::{AreaId, BulletinId, ProgramId};
+use qiaojian_shared::ids::{BulletinId, ProgramId};
 use qiaojian_shared::store::bulletins::SeenBulletin;
-use qiaojian_shared::store::programs::{self, ProgramVersion};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::problem::ApiError;
-use crate::wire::{AreaRef, missing_as};
+use crate::wire::AreaRef;
 
 /// Which bulletin to compose.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BulletinInput {
-    /// A programme of the caller's own area.
-    pub program: ProgramId,
-    /// In this version only `progress` has a document.
+    /// A programme of the caller's own area; the one that is current today when left out.
+    #[serde(default)]
+    pub program: Option<ProgramId>,
+    /// In this version only `progress` has a document; it is meant when left out.
+    #[serde(default = "progress")]
     pub kind: BulletinKind,
     /// Begun, over or not.
     #[schema(example = "2022-05")]
     pub period: Period,
+}
+
+/// The kind of a bulletin where none is said.
+pub const fn progress() -> BulletinKind {
+    BulletinKind::Progress
 }
 
 /// A bulletin without its figures.
@@ -152,25 +157,6 @@ impl Bulletin {
             figures,
         })
     }
-}
-
-/// The programme a body names at `/program`, if it is one of `issuer`: bulletins are issued in the name of the area whose
-/// programme it is. 422 otherwise.
-pub fn own_program(
-    conn: &mut AnyConnection,
-    issuer: AreaId,
-    id: ProgramId,
-) -> Result<ProgramVersion, ApiError> {
-    let program = programs::find(conn, id).map_err(|error| missing_as("/program", error))?;
-    if program.issuer_area_id != issuer {
-        return Err(ApiError::invalid(vec![Violation::new(
-            "/program",
-            "not_the_issuer",
-            "只有项目的发起地区可以就该项目发布通报。",
-            "Only the area the programme belongs to issues bulletins of it.",
-        )]));
-    }
-    Ok(program)
 }
 
 /// What is wrong with a kind that cannot be composed yet.

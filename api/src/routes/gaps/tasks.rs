@@ -33,7 +33,9 @@ pub struct GapTaskInput {
     /// The client's own id; makes the call idempotent for ever.
     #[serde(default)]
     id: Option<uuid::Uuid>,
-    program: ProgramId,
+    /// The programme it belongs to; the one that is current today for the caller's area when left out.
+    #[serde(default)]
+    program: Option<ProgramId>,
     /// Its number in the caller's table, unique within the programme.
     #[schema(example = 1, minimum = 1, maximum = 9999)]
     no: i32,

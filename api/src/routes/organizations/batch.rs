@@ -16,7 +16,7 @@ use super::create::to_record;
 use super::wire::{Organization, OrganizationInput};
 use crate::app::App;
 use crate::auth::{Caller, needs};
-use crate::extract::{Body, fit};
+use crate::extract::{Body, fit_input};
 use crate::problem::{ApiError, Problem};
 use crate::wire::{id_or_new, unknown_area};
 use crate::write::{Reply, Write};
@@ -117,7 +117,7 @@ pub(super) fn read_items(
     let mut malformed = Vec::new();
     for (number, item) in items.into_iter().enumerate() {
         let digest = digest_of(&item)?;
-        let read = fit::<OrganizationInput>(item)
+        let read = fit_input::<OrganizationInput>(item)
             .and_then(|input| Ok((id_or_new(input.id, clock, entropy)?, input)));
         match read {
             Ok((id, input)) => wanted.push(Wanted { id, digest, input }),

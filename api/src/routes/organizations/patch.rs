@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::wire::{Organization, OrganizationInput};
 use crate::app::App;
 use crate::auth::{Caller, needs};
-use crate::extract::{Body, Segment, fit};
+use crate::extract::{MergePatch, Segment, fit, fit_input};
 use crate::problem::{ApiError, Problem};
 use crate::wire::{area_in_body, merge_patch};
 use crate::write::{Reply, Write};
@@ -36,12 +36,9 @@ pub async fn patch(
     caller: Caller<needs::OrgWrite>,
     id: Segment<OrganizationId>,
     write: Write,
-    body: Body<serde_json::Map<String, Value>>,
+    body: MergePatch,
 ) -> Result<HttpResponse, ApiError> {
-    let Body {
-        value: mut changes,
-        digest,
-    } = body;
+    let MergePatch { mut changes, digest } = body;
     let reason: Option<String> = changes.remove("reason").map_or(Ok(None), fit)?;
     let (caller, today, id, expected) = (
         caller.principal(),
@@ -55,7 +52,7 @@ pub async fn patch(
             let found = organizations::find(recording.conn(), &caller.visible, id)?;
             let mut merged = serde_json::to_value(OrganizationInput::of(&found)?)?;
             merge_patch(&mut merged, &changes);
-            let input: OrganizationInput = fit(merged)?;
+            let input: OrganizationInput = fit_input(merged)?;
             if input.id.is_some_and(|given| OrganizationId(given) != id) {
                 return Err(ApiError::bad_parameter(
                     "/id",

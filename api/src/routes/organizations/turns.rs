@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use super::wire::{Organization, OrganizationInput};
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
-use crate::extract::{Body, Segment, fit};
+use crate::extract::{Body, Segment, fit_input};
 use crate::problem::{ApiError, Problem};
 use crate::wire::{area_in_body, merge_patch};
 use crate::write::{Reply, Write};
@@ -288,7 +288,7 @@ pub async fn change(
             let found = organizations::find(conn, &caller.visible, id)?;
             let mut merged = serde_json::to_value(OrganizationInput::of(&found)?)?;
             merge_patch(&mut merged, &set);
-            let input: OrganizationInput = fit(merged)?;
+            let input: OrganizationInput = fit_input(merged)?;
             Ok(Turn::Change(Box::new(input.facts())))
         },
     )

@@ -4,6 +4,7 @@ pub mod cohort;
 pub mod create;
 pub mod get;
 pub mod list;
+pub mod meant;
 pub mod patch;
 pub mod set_cohort;
 pub mod wire;

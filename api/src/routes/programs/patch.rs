@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::wire::{Program, ProgramInput};
 use crate::app::App;
 use crate::auth::{Caller, needs};
-use crate::extract::{Body, Segment, fit};
+use crate::extract::{MergePatch, Segment, fit, fit_input};
 use crate::problem::{ApiError, Problem};
 use crate::wire::merge_patch;
 use crate::write::{Reply, Write};
@@ -39,12 +39,9 @@ pub async fn patch(
     caller: Caller<needs::ProgramWrite>,
     id: Segment<ProgramId>,
     write: Write,
-    body: Body<serde_json::Map<String, Value>>,
+    body: MergePatch,
 ) -> Result<HttpResponse, ApiError> {
-    let Body {
-        value: mut changes,
-        digest,
-    } = body;
+    let MergePatch { mut changes, digest } = body;
     let reason: Option<String> = changes.remove("reason").map_or(Ok(None), fit)?;
     let changes = Value::Object(changes);
     let (caller, id, expected) = (caller.principal(), id.0, write.required_version()?);
@@ -64,7 +61,7 @@ pub async fn patch(
             let before = ProgramInput::of(&found)?;
             let mut merged = serde_json::to_value(&before)?;
             merge_patch(&mut merged, &changes);
-            let input: ProgramInput = fit(merged)?;
+            let input: ProgramInput = fit_input(merged)?;
             let fixed = [
                 ("/id", input.id == before.id),
                 ("/issuer", input.issuer == before.issuer),

@@ -11,19 +11,23 @@ use qiaojian_shared::ids::RuleId;
 use qiaojian_shared::store::rules::{self, NewRule};
 use serde::Deserialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::list::Rule;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Body, fit};
 use crate::problem::{ApiError, Problem};
-use crate::wire::area_in_body;
+use crate::wire::{area_in_body, id_or_new};
 use crate::write::{Reply, Write};
 
 /// What a client says of a rule.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleInput {
+    /// Made by the client; the same rule under it is recorded once.
+    #[serde(default)]
+    id: Option<Uuid>,
     /// In this version `counting`, `establishment` and `reporting`.
     kind: RuleKind,
     /// What `basis` takes; `default` is used when none is asked for.
@@ -98,6 +102,8 @@ impl RuleInput {
 ///
 /// An establishment rule takes one new version a day for each area, in force no earlier than the last, so that what was counted in a village
 /// cannot be found by trying thresholds. Whoever reads rules is told of each by `/v1/changes`.
+///
+/// The same `id` with the same rule is the same version of it: 200 instead of 201.
 #[utoipa::path(
     tag = "rules",
     security(("oauth" = ["rule:write"])),
@@ -105,8 +111,9 @@ impl RuleInput {
     request_body = RuleInput,
     responses(
         (status = 201, description = "Recorded", body = Rule),
+        (status = 200, description = "It was recorded before by the same request", body = Rule),
         (status = 400, description = "Parameters that are none of the kind's", body = Problem),
-        (status = 409, description = "The area's establishment rule has a new version today already", body = Problem),
+        (status = 409, description = "The id is taken, or the area's establishment rule has a new version today already", body = Problem),
         (status = 422, description = "Breaks a rule, or the area is none of the caller's", body = Problem)
     )
 )]
@@ -119,7 +126,7 @@ pub async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let Body { value: input, digest } = body;
     input.check()?;
-    let id = RuleId::generate(app.clock.as_ref(), app.entropy.as_ref());
+    let id: RuleId = id_or_new(input.id, app.clock.as_ref(), app.entropy.as_ref())?;
     let caller = caller.principal();
     write
         .run(&app, &digest, move |recording| {
@@ -134,9 +141,15 @@ pub async fn create(
                 params: serde_json::Value::Object(input.params.clone()),
                 source: input.source.clone(),
             };
-            let row = rules::create(recording, &new)?;
+            let before = rules::made_before(recording.conn(), &new)?;
+            let is_known = before.is_some();
+            let row = match before {
+                Some(row) => row,
+                None => rules::create(recording, &new)?,
+            };
             let version = row.version;
-            Reply::created("/v1/rules".to_owned(), version, &Rule::of((row, area.code))?)
+            let reply = Reply::created("/v1/rules".to_owned(), version, &Rule::of((row, area.code))?)?;
+            Ok(if is_known { reply.made_before() } else { reply })
         })
         .await
 }

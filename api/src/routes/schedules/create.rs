@@ -2,14 +2,16 @@
 
 use actix_web::{HttpResponse, post, web};
 use qiaojian_shared::ids::ScheduleId;
-use qiaojian_shared::store::schedules::{self, NewSchedule};
+use qiaojian_shared::store::Recording;
+use qiaojian_shared::store::schedules::{self, NewSchedule, ScheduleRow};
 
 use super::wire::{Schedule, ScheduleInput};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Body;
 use crate::problem::{ApiError, Problem};
-use crate::routes::bulletins::wire::{no_document, own_program};
+use crate::routes::bulletins::wire::no_document;
+use crate::routes::programs::meant;
 use crate::wire::id_or_new;
 use crate::write::{Reply, Write};
 
@@ -41,27 +43,32 @@ pub async fn create(
         return Err(ApiError::invalid(vec![violation]));
     }
     let id: ScheduleId = id_or_new(input.id, app.clock.as_ref(), app.entropy.as_ref())?;
-    let (caller, request_digest) = (caller.principal(), digest.clone());
+    let (caller, request_digest, today) = (caller.principal(), digest.clone(), app.today());
     write
         .run(&app, &digest, move |recording| {
-            own_program(recording.conn(), caller.area, input.program)?;
-            let before = schedules::exists(recording.conn(), id)?;
+            if let Some(before) = schedules::made_before(recording.conn(), id, &request_digest)? {
+                return Ok(reply(recording, before)?.made_before());
+            }
+            let program = meant::find_own(recording.conn(), input.program, &caller, today)?;
             let new = NewSchedule {
                 id,
                 digest: request_digest.clone(),
                 issuer: caller.area,
                 issuer_post: caller.post,
-                program: input.program,
+                program: program.program_id,
                 kind: input.kind,
                 recipients: input.recipients,
                 plan: input.plan(),
                 approval: input.approval,
             };
             let row = schedules::create(recording, &new)?;
-            let version = row.version;
-            let shown = Schedule::of(recording.conn(), row)?;
-            let reply = Reply::created(format!("/v1/schedules/{id}"), version, &shown)?;
-            Ok(if before { reply.made_before() } else { reply })
+            reply(recording, row)
         })
         .await
+}
+
+fn reply(recording: &mut Recording<'_, '_>, row: ScheduleRow) -> Result<Reply, ApiError> {
+    let (id, version) = (row.id, row.version);
+    let shown = Schedule::of(recording.conn(), row)?;
+    Reply::created(format!("/v1/schedules/{id}"), version, &shown)
 }

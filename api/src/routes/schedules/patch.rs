@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::wire::{Schedule, ScheduleInput};
 use crate::app::App;
 use crate::auth::{Caller, needs};
-use crate::extract::{Body, Segment, fit};
+use crate::extract::{MergePatch, Segment, fit, fit_input};
 use crate::problem::{ApiError, Problem};
 use crate::wire::merge_patch;
 use crate::write::{Reply, Write};
@@ -41,12 +41,9 @@ pub async fn patch(
     caller: Caller<needs::ScheduleWrite>,
     id: Segment<ScheduleId>,
     write: Write,
-    body: Body<serde_json::Map<String, Value>>,
+    body: MergePatch,
 ) -> Result<HttpResponse, ApiError> {
-    let Body {
-        value: mut changes,
-        digest,
-    } = body;
+    let MergePatch { mut changes, digest } = body;
     let mut own = |name: &str| changes.remove(name);
     let reason: Option<String> = own("reason").map_or(Ok(None), fit)?;
     let next_period: Option<Period> = own("next_period").map_or(Ok(None), fit)?;
@@ -58,7 +55,7 @@ pub async fn patch(
             let before = ScheduleInput::of(&schedules::find(recording.conn(), &caller.visible, id)?)?;
             let mut merged = serde_json::to_value(&before)?;
             merge_patch(&mut merged, &changes);
-            let input: ScheduleInput = fit(merged)?;
+            let input: ScheduleInput = fit_input(merged)?;
             let fixed = [
                 ("/id", input.id.is_none()),
                 ("/program", input.program == before.program),

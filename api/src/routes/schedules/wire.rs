@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::problem::ApiError;
+use crate::routes::bulletins::wire::progress;
 use crate::wire::PostRef;
 
 /// What a client says of a schedule.
@@ -29,9 +30,11 @@ pub struct ScheduleInput {
     /// The client's own id; makes the call idempotent for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<uuid::Uuid>,
-    /// A programme of the caller's own area.
-    pub program: ProgramId,
-    /// In this version only `progress` has a document.
+    /// A programme of the caller's own area; the one that is current today when left out.
+    #[serde(default)]
+    pub program: Option<ProgramId>,
+    /// In this version only `progress` has a document; it is meant when left out.
+    #[serde(default = "progress")]
     pub kind: BulletinKind,
     /// The federations of the pilot areas when left out.
     #[serde(default = "pilot_federations")]
@@ -123,7 +126,7 @@ impl ScheduleInput {
     pub fn of(row: &ScheduleRow) -> Result<Self, ApiError> {
         Ok(Self {
             id: None,
-            program: row.program_id,
+            program: Some(row.program_id),
             kind: row.kind,
             recipients: row.recipients()?,
             spec: row.spec.clone(),
@@ -211,7 +214,7 @@ impl Schedule {
                 area: issuers.get(&row.issuer_area_id).cloned().unwrap_or_default(),
                 post: row.issuer_post,
             },
-            program: input.program,
+            program: row.program_id,
             kind: input.kind,
             recipients: input.recipients,
             spec: input.spec,

@@ -8,15 +8,16 @@ use qiaojian_shared::db::AnyConnection;
 use qiaojian_shared::domain::Violation;
 use qiaojian_shared::domain::area::AreaKind;
 use qiaojian_shared::domain::task::{MOST_ASSIGNEES, check_assignees};
-use qiaojian_shared::ids::{AssignmentId, ProgramId, TaskId};
+use qiaojian_shared::ids::{AssignmentId, TaskId};
 use qiaojian_shared::store::tasks::{self, Assignee, IssuedTask, NewTask};
-use qiaojian_shared::store::{activities, areas, programs};
+use qiaojian_shared::store::{activities, areas};
 
 use super::wire::{Task, TaskInput};
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::Body;
 use crate::problem::{ApiError, Problem};
+use crate::routes::programs::meant;
 use crate::wire::{id_or_new, missing_as, unknown_area};
 use crate::write::{Reply, Write};
 
@@ -82,7 +83,7 @@ pub async fn issue(
             let new = NewTask {
                 id,
                 digest: request_digest.clone(),
-                program: program(recording.conn(), &input)?,
+                program: meant::find(recording.conn(), input.program, &caller, today)?.program_id,
                 issuer: areas::by_id(recording.conn(), caller.area)?,
                 issuer_post: caller.post,
                 facts: input.facts(today),
@@ -98,11 +99,6 @@ pub async fn issue(
 fn reply(issued: IssuedTask) -> Result<Reply, ApiError> {
     let task = Task::of(issued)?;
     Reply::created(format!("/v1/tasks/{}", task.id), task.version, &task)
-}
-
-fn program(conn: &mut AnyConnection, input: &TaskInput) -> Result<ProgramId, ApiError> {
-    let found = programs::find(conn, input.program).map_err(|error| missing_as("/program", error))?;
-    Ok(found.program_id)
 }
 
 fn check_origin(conn: &mut AnyConnection, caller: &Principal, input: &TaskInput) -> Result<(), ApiError> {

@@ -20,7 +20,9 @@ pub struct TaskInput {
     /// The client's own id; makes the call idempotent for ever.
     #[serde(default)]
     pub id: Option<uuid::Uuid>,
-    pub program: ProgramId,
+    /// The programme it belongs to; the one that is current today for the caller's area when left out.
+    #[serde(default)]
+    pub program: Option<ProgramId>,
     /// Its number in the caller's table, unique within the programme.
     #[schema(example = 1, minimum = 1, maximum = 9999)]
     pub no: i32,

@@ -117,7 +117,7 @@ fn everything_wrong_is_told_of_every_item_and_nothing_is_recorded() {
         let refused = county.post(BATCH, &json!({"items": malformed})).await.expect(400);
         assert_eq!(
             faults(&refused),
-            ["/items/1/kind wrong_value", "/items/2 missing_field"]
+            ["/items/1/kind wrong_value", "/items/2/area missing_field"]
         );
         for (count, status) in [(0, 422), (201, 422), (200, 201)] {
             let items: Vec<Value> = (0..count).map(carried).collect();

@@ -12,6 +12,7 @@ mod bulletin_members;
 pub mod bulletins;
 mod changes;
 mod changing;
+mod client_ids;
 mod contract;
 mod deliveries;
 pub mod due;

@@ -295,7 +295,7 @@ fn bad_input_says_where_and_what_to_do() {
             (
                 json!({"area": "340304", "kind": "federation"}),
                 "missing_field",
-                "",
+                "/name",
             ),
             (
                 json!({"area": "340304", "kind": "club", "name": "x"}),
