@@ -64,18 +64,14 @@ impl Times {
 }
 
 /// The subtree that a caller of the area `caller` asks about, in the tree of a moment: that of `code`, or its own. An area that was not there
-/// then has none: 404.
+/// then has none: 404. Before the register began it is that of today, in which nothing was.
 pub fn subtree_asked_for(
     conn: &mut AnyConnection,
     caller: AreaId,
     code: Option<&str>,
     moment: Moment,
 ) -> Result<Subtree, ApiError> {
-    let area = match code {
-        Some(code) => areas::resolve(conn, caller, code, moment)?,
-        None => areas::on_day(conn, caller, moment.as_of, moment.known)?,
-    };
-    Ok(area.subtree())
+    Ok(areas::asked_about(conn, caller, code, moment)?.subtree())
 }
 
 /// Where a list looks, and as of which moment; as known last where none was asked for.

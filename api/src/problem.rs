@@ -16,6 +16,8 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, ResponseError};
 use qiaojian_shared::db::{DbError, WriteError};
 use qiaojian_shared::domain::Violation;
+use qiaojian_shared::domain::organization::Kind;
+use qiaojian_shared::ids::{AreaId, OrganizationId};
 use qiaojian_shared::store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -34,6 +36,9 @@ struct Inner {
     /// The value of `WWW-Authenticate`, with a 401.
     challenge: Option<&'static str>,
     cause: Option<DbError>,
+    /// Where an organization stands that is in the way.
+    place: Option<(AreaId, Kind)>,
+    existing: Option<Existing>,
     /// What went wrong on our side, for the log.
     fault: Option<String>,
 }
@@ -52,6 +57,17 @@ pub struct Problem {
     /// What is wrong where, for bodies and parameters.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldProblem>,
+    /// What is there already, where the caller may see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    existing: Option<Existing>,
+}
+
+/// An organization that is in the way of another.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Existing {
+    /// As in `/v1/organizations/{id}`.
+    pub id: OrganizationId,
+    pub name: String,
 }
 
 /// One thing that is wrong with a body or parameter.
@@ -74,6 +90,8 @@ impl ApiError {
             errors: Vec::new(),
             challenge: None,
             cause: None,
+            place: None,
+            existing: None,
             fault: None,
         }))
     }
@@ -86,6 +104,18 @@ impl ApiError {
             (None, None) => return,
         };
         tracing::error!(request_id, method, path, status = self.0.status.as_u16(), error = %fault, "A request failed.");
+    }
+
+    /// Where the organization stands that is in the way, if one is.
+    pub fn place(&self) -> Option<(AreaId, Kind)> {
+        self.0.place
+    }
+
+    /// The same, naming the organization that is in the way.
+    #[must_use]
+    pub fn naming(mut self, existing: Existing) -> Self {
+        self.0.existing = Some(existing);
+        self
     }
 
     /// Whether it tells of fields, and of this code only.
@@ -117,6 +147,7 @@ impl ApiError {
                     detail: language.sentence(violation).to_owned(),
                 })
                 .collect(),
+            existing: inner.existing.clone(),
         }
     }
 
@@ -199,6 +230,7 @@ impl From<StoreError> for ApiError {
             StoreError::Stale { current } => Self::stale(current),
             StoreError::Refused(refused) => Self::refused(&refused),
             StoreError::Conflict(conflict) => Self::conflict(conflict),
+            StoreError::OrganizationExists { area, kind } => Self::organization_exists(area, kind),
             StoreError::Invalid(violations) => Self::invalid(violations),
             StoreError::Json(error) => Self::internal(&error),
         }

@@ -16,13 +16,13 @@ use qiaojian_shared::domain::Conflict;
 use qiaojian_shared::ids::TokenId;
 use qiaojian_shared::secrets::SecretKey;
 use qiaojian_shared::store::idempotency::{self, RememberedReply};
-use qiaojian_shared::store::{Actor, Recording};
+use qiaojian_shared::store::{Actor, Recording, organizations};
 use serde::Serialize;
 
 use crate::app::App;
 use crate::auth::Principal;
 use crate::middleware::request_id;
-use crate::problem::ApiError;
+use crate::problem::{ApiError, Existing};
 use crate::query::refuse_undeclared;
 
 /// How long an answer is remembered under its `Idempotency-Key`.
@@ -164,7 +164,7 @@ pub fn show_text(version: i64, text: String) -> HttpResponse {
 /// What the headers of a write say.
 pub struct Write {
     actor: Actor,
-    token: TokenId,
+    caller: Arc<Principal>,
     key: Option<String>,
     if_match: Option<i64>,
     address: String,
@@ -181,11 +181,8 @@ impl FromRequest for Write {
 
 fn read_headers(request: &HttpRequest) -> Result<Write, ApiError> {
     refuse_undeclared(request)?;
-    let token = request
-        .extensions()
-        .get::<Arc<Principal>>()
-        .map(|principal| principal.token);
-    let token = token.ok_or_else(ApiError::token_missing)?;
+    let caller = request.extensions().get::<Arc<Principal>>().cloned();
+    let caller = caller.ok_or_else(ApiError::token_missing)?;
     let text = |name: &str| {
         request
             .headers()
@@ -219,10 +216,10 @@ fn read_headers(request: &HttpRequest) -> Result<Write, ApiError> {
     };
     Ok(Write {
         actor: Actor {
-            token: Some(token),
+            token: Some(caller.token),
             request_id: request_id(request),
         },
-        token,
+        caller,
         key,
         if_match,
         address: format!(
@@ -317,14 +314,14 @@ impl Write {
     ) -> Result<HttpResponse, ApiError> {
         let Self {
             actor,
-            token,
+            caller,
             key,
             address,
             ..
         } = self;
         app.unless_in_doubt()?;
         let memory = key.map(|key| Memory {
-            token,
+            token: caller.token,
             key_hash: sha256_hex(&key),
             fingerprint: app.secrets.keyed_digest(&format!("{address}\n{body_digest}")),
             secrets: app.secrets.derive(&key),
@@ -356,9 +353,26 @@ impl Write {
                     .err()
                     .is_some_and(|error| matches!(error.db_error(), Some(DbError::Full)));
                 app.is_full.store(full, Ordering::Release);
-                Ok(outcome?.send())
+                match outcome {
+                    Ok(reply) => Ok(reply.send()),
+                    Err(error) => Err(name_existing(app, caller, error).await),
+                }
             }
         }
+    }
+}
+
+/// The same error; where an organization is in the way that the caller may see, with its id and name.
+async fn name_existing(app: &App, caller: Arc<Principal>, error: ApiError) -> ApiError {
+    let Some((area, kind)) = error.place() else {
+        return error;
+    };
+    let found = app
+        .read(move |conn| Ok(organizations::active_of_kind(conn, &caller.visible, area, kind)?))
+        .await;
+    match found {
+        Ok(Some((id, name))) => error.naming(Existing { id, name }),
+        Ok(None) | Err(_) => error,
     }
 }
 

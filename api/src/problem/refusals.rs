@@ -8,7 +8,9 @@ use qiaojian_shared::db::DbError;
 use qiaojian_shared::domain::access::Scope;
 use qiaojian_shared::domain::area::unknown_area;
 use qiaojian_shared::domain::doubt::Doubt;
+use qiaojian_shared::domain::organization::Kind;
 use qiaojian_shared::domain::{Conflict, RefusedTransition, Violation};
+use qiaojian_shared::ids::AreaId;
 use qiaojian_shared::store::StoreError;
 use qiaojian_shared::store::areas::{Became, Former};
 
@@ -47,6 +49,7 @@ pub fn why_refused(error: StoreError) -> Result<Vec<Violation>, StoreError> {
     match error {
         StoreError::Invalid(violations) => Ok(violations),
         StoreError::Conflict(conflict) => Ok(vec![conflict.violation("")]),
+        StoreError::OrganizationExists { .. } => Ok(vec![Conflict::OrganizationExists.violation("")]),
         StoreError::NotFound("area") => Ok(vec![unknown_area("")]),
         other => Err(other),
     }
@@ -379,6 +382,13 @@ impl ApiError {
             Text::new("冲突", "Conflict"),
             Text::new(conflict.chinese(), conflict.english()),
         )
+    }
+
+    /// 409: the area has an active organization of this kind.
+    pub fn organization_exists(area: AreaId, kind: Kind) -> Self {
+        let mut error = Self::conflict(Conflict::OrganizationExists);
+        error.0.place = Some((area, kind));
+        error
     }
 
     /// 409: so many addressees of a bulletin have nowhere to receive it, and the caller has not said that it is known.

@@ -4,9 +4,12 @@
 //! workday policy) are two questions: moving the work never changes the period. The cursor counts fires, so a calendar that
 //! is published late can move work but cannot lose it.
 
+mod fields;
+mod fires_once;
 mod plan;
 
-pub use plan::{Plan, PlanFields};
+pub use fields::PlanFields;
+pub use plan::Plan;
 
 use crate::clock::UtcTime;
 use crate::domain::period::Period;

@@ -25,7 +25,7 @@ pub use divide::{NewPart, split};
 pub use edition::{Edition, Plan, ReadyStep, registered_of, take_steps, try_steps};
 pub use end::{close, merge};
 pub use former::{Became, Former, former};
-pub use past::{Stood, ancestors_on, find_on, list_on, paths_ever, resolve};
+pub use past::{Stood, ancestors_on, asked_about, find_on, list_on, paths_ever, resolve};
 pub use read::{
     ancestors, as_last_known, by_codes, by_former_codes, by_id, by_ids, codes, contains_pattern, count,
     created_at, find, find_anywhere, find_or_ancestor, last_change, list, names_on, newer_than, on_day,

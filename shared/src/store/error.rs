@@ -2,7 +2,9 @@
 
 use crate::db::unique::UniqueKey;
 use crate::db::{DbError, WriteError};
+use crate::domain::organization::Kind;
 use crate::domain::{Conflict, RefusedTransition, Violation};
+use crate::ids::AreaId;
 
 /// The result of a store function that can refuse.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -28,6 +30,14 @@ pub enum StoreError {
     /// What is recorded does not allow it.
     #[error("conflict: {0}")]
     Conflict(Conflict),
+    /// The area has an active organization of this kind.
+    #[error("the area has an active organization of kind {kind}")]
+    OrganizationExists {
+        /// Where it stands.
+        area: AreaId,
+        /// Its kind.
+        kind: Kind,
+    },
     /// The input breaks a rule.
     #[error("invalid input")]
     Invalid(Vec<Violation>),
@@ -63,6 +73,12 @@ const fn conflict_of(key: UniqueKey) -> Conflict {
 impl From<DbError> for StoreError {
     fn from(error: DbError) -> Self {
         Self::Db(error)
+    }
+}
+
+impl From<Conflict> for StoreError {
+    fn from(conflict: Conflict) -> Self {
+        Self::Conflict(conflict)
     }
 }
 

@@ -179,7 +179,7 @@ impl CallersTree {
     pub fn find(&self, conn: &mut AnyConnection, code: &str) -> Result<AreaVersion, ApiError> {
         Ok(match self.moment {
             None => areas::find(conn, &self.visible, code)?,
-            Some(moment) => areas::resolve(conn, self.caller, code, moment)?,
+            Some(moment) => areas::asked_about(conn, self.caller, Some(code), moment)?,
         })
     }
 

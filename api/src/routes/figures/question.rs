@@ -272,8 +272,9 @@ impl Asked {
         Knowing { known, is_present }: Knowing,
         as_of: NaiveDate,
     ) -> Result<AreaVersion, ApiError> {
+        let moment = Moment { as_of, known };
         let Some(code) = self.area.as_deref() else {
-            return Ok(areas::on_day(conn, caller.area, as_of, known)?);
+            return Ok(areas::asked_about(conn, caller.area, None, moment)?);
         };
         // What stands under the caller's path since before that day stood there on it, as did the caller.
         if is_present
@@ -283,7 +284,7 @@ impl Asked {
         {
             return Ok(now);
         }
-        Ok(areas::resolve(conn, caller.area, code, Moment { as_of, known })?)
+        Ok(areas::asked_about(conn, caller.area, Some(code), moment)?)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
+use diesel::dsl::{exists, select};
 use diesel::prelude::*;
 
 use super::read::{called, part_of_list};
@@ -11,7 +12,7 @@ use crate::db::AnyConnection;
 use crate::db::schema::area_versions;
 use crate::ids::AreaId;
 use crate::store::predicates::{known_at, true_on, within};
-use crate::store::{Moment, Recorded, StoreError, StoreResult};
+use crate::store::{Moment, Recorded, StoreError, StoreResult, ledger};
 
 /// The area that had this code at that moment, if it belonged to `within`, a path of the tree of that moment.
 ///
@@ -56,6 +57,31 @@ pub fn resolve(
             }
         }
         found => found,
+    }
+}
+
+/// The area that a caller asks about: that of `code` as in [`resolve`], or its own. Where the caller's area was not recorded yet at
+/// `moment.known`, it is the one that is known today: nothing else was recorded either, so that the answer is empty.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or the database's.
+pub fn asked_about(
+    conn: &mut AnyConnection,
+    caller: AreaId,
+    code: Option<&str>,
+    moment: Moment,
+) -> StoreResult<AreaVersion> {
+    let of_caller = area_versions::table
+        .filter(area_versions::area_id.eq(caller))
+        .filter(area_versions::recorded_seq.le(moment.known.seq));
+    let known = if select(exists(of_caller)).get_result(conn)? {
+        moment.known
+    } else {
+        ledger::known(conn)?
+    };
+    match code {
+        Some(code) => resolve(conn, caller, code, Moment { known, ..moment }),
+        None => on_day(conn, caller, moment.as_of, known),
     }
 }
 

@@ -10,13 +10,14 @@ use super::{OrganizationInArea, OrganizationVersion};
 use crate::db::AnyConnection;
 use crate::db::dialect::on_either;
 use crate::db::schema::organization_versions;
+use crate::domain::Conflict;
 use crate::domain::organization::{Host, Kind, Status};
 use crate::ids::{AreaId, OrganizationId};
-use crate::store::StoreResult;
-use crate::store::areas::{self, AreaVersion};
+use crate::store::areas::{self, AreaVersion, Subtree};
 use crate::store::audit::Entry;
 use crate::store::ledger::Recording;
-use crate::store::predicates::head;
+use crate::store::predicates::{head, last_area, within};
+use crate::store::{StoreError, StoreResult};
 
 /// Rows in one statement; a database takes so many parameters and no more.
 pub(super) const TOGETHER: usize = 200;
@@ -224,6 +225,29 @@ pub(super) fn refuse_before_area(
     Ok(())
 }
 
+/// The active organization of its own that an area of `visible` has of a kind, with its name.
+///
+/// # Errors
+/// The database's.
+pub fn active_of_kind(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    area: AreaId,
+    kind: Kind,
+) -> QueryResult<Option<(OrganizationId, String)>> {
+    use organization_versions as o;
+    o::table
+        .inner_join(last_area!(o::area_id))
+        .filter(head!(o))
+        .filter(within!(visible))
+        .filter(o::area_id.eq(area).and(o::kind.eq(kind)))
+        .filter(o::host.eq(Host::Area))
+        .filter(o::status.eq_any(Status::active()))
+        .select((o::organization_id, o::name))
+        .first(conn)
+        .optional()
+}
+
 /// The areas among these that have an active organization of their own, with its kind.
 pub(super) fn taken_places(
     conn: &mut AnyConnection,
@@ -283,7 +307,22 @@ pub(super) fn insert(recording: &mut Recording<'_, '_>, rows: &[OrganizationVers
             .map(drop)
         }),
     };
-    Ok(inserted?)
+    inserted.map_err(|error| naming_place(error.into(), rows))
+}
+
+/// Where another organization is active already, names the place that these rows would have taken.
+fn naming_place(error: StoreError, rows: &[OrganizationVersion]) -> StoreError {
+    let active = rows
+        .iter()
+        .rev()
+        .find(|row| row.valid_to.is_none() && row.status.is_active());
+    match (error, active) {
+        (StoreError::Conflict(Conflict::OrganizationExists), Some(row)) => StoreError::OrganizationExists {
+            area: row.area_id,
+            kind: row.kind,
+        },
+        (error, _) => error,
+    }
 }
 
 pub(super) fn audit(

@@ -25,6 +25,7 @@ pub use due::{Checked, UnveilingCheck, dormant, last_activities, renewals, unvei
 pub use follow::{follow_area, return_to_area};
 pub use history::{Event, history, void_reason};
 pub use import::{Incoming, Judging, Verdict, judge_rows, record_all, record_of};
+pub use lives::active_of_kind;
 pub use lost::Lost;
 pub use merge::{Merging, merge};
 pub use past::{find_on, list_on};

@@ -181,6 +181,7 @@ fn the_place_of_a_closed_one_may_be_taken() {
             .await
             .expect(409);
         assert_eq!(refused.json()["type"], "/problems/organization_exists");
+        assert!(refused.json()["existing"]["id"].is_string(), "{}", refused.text);
     });
 }
 

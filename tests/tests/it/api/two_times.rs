@@ -217,3 +217,54 @@ fn what_falls_due_is_told_of_a_day_and_as_it_was_known() {
             .expect(404);
     });
 }
+
+#[test]
+fn before_the_register_began_every_list_is_empty_and_every_figure_is_of_nothing() {
+    with_api(async |api| {
+        let county = api.caller("340304", Role::CountyReporter).await;
+        found(&county, "340304", json!({})).await;
+        let then = "known_at=2000-01-01T00:00:00Z";
+        for list in [
+            "areas",
+            "organizations",
+            "organizations/renewals",
+            "organizations/dormant",
+            "organizations/unveilings",
+            "gaps",
+            "milestones",
+            "rules",
+            "programs",
+            "figures/members?metric=organizations",
+        ] {
+            for area in ["", "&area=340304"] {
+                let path = match list.split_once('?') {
+                    Some((path, query)) => format!("/v1/{path}?{query}&{then}{area}"),
+                    None if area.is_empty() || !["rules", "programs"].contains(&list) => {
+                        format!("/v1/{list}?{then}{area}")
+                    }
+                    None => continue,
+                };
+                assert_eq!(items(&county, &path).await, Vec::<Value>::new(), "{path}");
+            }
+        }
+        for area in ["", "&area=340304"] {
+            let figures = county
+                .get(&format!(
+                    "/v1/figures?metric=organizations,coverage&cohort=all&{then}{area}"
+                ))
+                .await
+                .expect(200)
+                .json();
+            let totals = figures["totals"].as_array().unwrap();
+            assert!(
+                totals.iter().all(|total| total["value"] != json!(1)),
+                "{totals:?}"
+            );
+        }
+        let table = county
+            .get(&format!("/v1/organizations/export?{then}"))
+            .await
+            .expect(200);
+        assert_eq!(table.text.trim_end().lines().count(), 1, "the header alone");
+    });
+}

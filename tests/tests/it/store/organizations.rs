@@ -260,7 +260,7 @@ fn an_area_has_one_active_organization_of_a_kind() {
         register.create(1, STREET, preparing()).await.unwrap();
         let second = register.create(2, STREET, established()).await;
         assert!(
-            matches!(second, Err(StoreError::Conflict(Conflict::OrganizationExists))),
+            matches!(second, Err(StoreError::OrganizationExists { .. })),
             "{second:?}"
         );
         assert!(

@@ -5,11 +5,15 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use qiaojian_shared::clock::{Clock, OsEntropy, UtcTime};
+use qiaojian_shared::db::AnyConnection;
+use qiaojian_shared::domain::Conflict;
 use qiaojian_shared::domain::delivery::{Channel, DeliveryState, OccurrenceState, OnUncertain};
 use qiaojian_shared::domain::schedule::{Approval, CatchUp};
 use qiaojian_shared::store::areas::Subtree;
-use qiaojian_shared::store::schedules;
-use qiaojian_worker::{Event, Worker, run};
+use qiaojian_shared::store::bulletins::ComposedBulletin;
+use qiaojian_shared::store::occurrences::OccurrenceRow;
+use qiaojian_shared::store::{StoreResult, schedules};
+use qiaojian_worker::{Event, Order, Worker, run};
 use tokio_util::sync::CancellationToken;
 
 use super::office::{CITIES, Office, Recorder, compose, count, until_idle, with_office};
@@ -138,6 +142,44 @@ fn a_paused_schedule_waits_and_says_what_it_left_out() {
             );
         });
     }
+}
+
+#[test]
+fn what_waits_to_be_composed_is_left_out_too_when_what_was_missed_is() {
+    with_office(async |office| {
+        let schedule = office.schedule(Office::campaign(), Approval::Automatic).await;
+        let id = schedule.id;
+        let never = |_: &mut AnyConnection, _: &Order| -> StoreResult<ComposedBulletin> {
+            Err(Conflict::NoDocument.into())
+        };
+        until_idle(&office.worker_with(office.db.clone(), office.config(), never)).await;
+        let open = |rows: &[OccurrenceRow]| {
+            let of_state = rows.iter().filter(|row| row.state == OccurrenceState::Open);
+            of_state.count()
+        };
+        assert_eq!(open(&office.occurrences().await), 6);
+        office
+            .record(move |r| schedules::pause(r, &Subtree::everything(), id))
+            .await
+            .unwrap();
+        let clock = office.as_clock();
+        office
+            .record(move |r| {
+                schedules::resume(r, (clock.as_ref(), &OsEntropy), &Subtree::everything(), id, true)
+            })
+            .await
+            .unwrap();
+        office.advance(TimeDelta::hours(1));
+        until_idle(&office.worker()).await;
+        let rows = office.occurrences().await;
+        assert_eq!((rows.len(), open(&rows)), (6, 0));
+        assert!(
+            rows.iter()
+                .all(|row| row.reason.as_deref() == Some("skipped_on_resume")),
+            "{rows:?}"
+        );
+        assert_eq!(office.bulletins().await.len(), 0);
+    });
 }
 
 #[test]
