@@ -3,8 +3,9 @@
 use chrono::NaiveDate;
 use diesel::QueryResult;
 
+use super::by_place::{Counted, Counts, Organizations};
 use super::lineage::Lineage;
-use super::rows::{Counted, Counts, Organizations, VersionFacts, number_of};
+use super::rows::{VersionFacts, number_of};
 use super::tree::{Place, Tree, TreeRow};
 use crate::db::AnyConnection;
 use crate::domain::dates::Precision;
