@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 
 pub(crate) use tree::{
-    areas_above, areas_from, days_of_tree, ended_areas, first_days, successions, tree_changed,
+    SuccessionRow, areas_above, areas_from, days_of_tree, ended_areas, successions, tree_changed,
     tree_changed_last,
 };
 

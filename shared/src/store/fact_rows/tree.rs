@@ -17,6 +17,9 @@ use crate::store::{Recorded, Subtree};
 /// An area, its path, and what it is.
 pub(crate) type AreaRow = (AreaId, String, Level, AreaKind);
 
+/// An area, what came out of it or what it came into, how, and on which day.
+pub(crate) type SuccessionRow = (AreaId, AreaId, SuccessionKind, NaiveDate);
+
 /// The areas above a path in the tree of `as_of`, from the province down.
 ///
 /// # Errors
@@ -57,8 +60,8 @@ pub(crate) fn areas_from(
         .load(conn))
 }
 
-/// The areas that had ended by `as_of`, each with the area to which what stood in it belongs: the one it was merged into, else the one it
-/// belonged to. That one may have ended too.
+/// The areas that had ended by `as_of`, in the order of ids, each with the area to which what stood in it belongs: of these successions the one
+/// it was merged by says so, else it is the area it belonged to. That one may have ended too.
 ///
 /// # Errors
 /// The database's.
@@ -66,8 +69,8 @@ pub(crate) fn ended_areas(
     conn: &mut AnyConnection,
     as_of: NaiveDate,
     known: Recorded,
+    successions: &[SuccessionRow],
 ) -> QueryResult<Vec<(AreaId, AreaId)>> {
-    use area_successions as s;
     use area_versions as a;
     let mut ended: Vec<(AreaId, AreaId)> = a::table
         .filter(a::ended)
@@ -77,20 +80,12 @@ pub(crate) fn ended_areas(
         .order(a::area_id)
         .select((a::area_id, a::parent_id.assume_not_null()))
         .load(conn)?;
-    if ended.is_empty() {
-        return Ok(ended);
-    }
-    let merged: Vec<(AreaId, AreaId)> = s::table
-        .filter(s::kind.eq(SuccessionKind::Merge))
-        .filter(s::on_date.le(as_of))
-        .filter(known_at!(s, known))
-        .select((s::predecessor_id, s::successor_id))
-        .load(conn)?;
-    for (area, into) in merged {
-        if let Ok(at) = ended.binary_search_by_key(&area, |(ended, _)| *ended)
+    for (area, into, kind, _) in successions {
+        if *kind == SuccessionKind::Merge
+            && let Ok(at) = ended.binary_search_by_key(area, |(ended, _)| *ended)
             && let Some((_, heir)) = ended.get_mut(at)
         {
-            *heir = into;
+            *heir = *into;
         }
     }
     Ok(ended)
@@ -104,30 +99,12 @@ pub(crate) fn successions(
     conn: &mut AnyConnection,
     as_of: NaiveDate,
     known: Recorded,
-) -> QueryResult<Vec<(AreaId, AreaId, SuccessionKind, NaiveDate)>> {
+) -> QueryResult<Vec<SuccessionRow>> {
     use area_successions as s;
     s::table
         .filter(s::on_date.le(as_of))
         .filter(known_at!(s, known))
         .select((s::predecessor_id, s::successor_id, s::kind, s::on_date))
-        .load(conn)
-}
-
-/// The first day of each of these areas.
-///
-/// # Errors
-/// The database's.
-pub(crate) fn first_days(
-    conn: &mut AnyConnection,
-    areas: &[AreaId],
-    known: Recorded,
-) -> QueryResult<Vec<(AreaId, NaiveDate)>> {
-    use area_versions as a;
-    a::table
-        .filter(a::area_id.eq_any(areas))
-        .filter(known_at!(a, known))
-        .group_by(a::area_id)
-        .select((a::area_id, min(a::valid_from).assume_not_null()))
         .load(conn)
 }
 
