@@ -30,7 +30,7 @@ pub use fold::answer;
 pub use gaps::{Gap, Gaps, Wanted as WantedGaps, gaps};
 pub use lineage::Lineage;
 pub use members::{Member, members};
-pub use milestones::{Era, Goal, Reached, reached};
+pub use milestones::{After, Changed, Era, Goal, PastEra, Reached, reached};
 pub use model::{Held, ReadModel, caught_up};
 pub use rows::{Break, Stretch, VersionFacts};
 pub use tree::{Place, Tree, TreeRow};
