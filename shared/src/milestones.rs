@@ -100,12 +100,15 @@ impl Milestone {
     }
 }
 
+/// Milestones, and the rule they were judged by.
+pub type Judged = (RuleRef, Vec<Milestone>);
+
 /// The milestones of areas of a subtree that were reached up to `as_of`, by day and area, with the rule they were judged by; and those that
 /// were noted before `known` and by what is known now were not reached on their day. Run it in one snapshot (`db::snapshot`).
 ///
 /// # Errors
 /// [`crate::store::StoreError::NotFound`] for a rule nobody recorded, or the database's.
-pub fn standing(conn: &mut AnyConnection, asked: &Asked) -> StoreResult<(RuleRef, Vec<Milestone>)> {
+pub fn standing(conn: &mut AnyConnection, asked: &Asked) -> StoreResult<Judged> {
     let question = Question::find(conn, asked)?;
     let eras = question.load(conn)?;
     let facts = Facts::load_uncounted(conn, &asked.within, asked.as_of, asked.known)?;
@@ -130,7 +133,7 @@ pub fn standing_now(
     conn: &mut AnyConnection,
     asked: &Asked,
     present: Present<'_>,
-) -> StoreResult<Option<Held<(RuleRef, Vec<Milestone>)>>> {
+) -> StoreResult<Option<Held<Judged>>> {
     let question = Question::find(conn, asked)?;
     let eras = match present.memory.eras(conn, &question, present.may_load)? {
         None => return Ok(None),

@@ -163,7 +163,7 @@ fn vacuum_into(path: &Path, copy: &Path) {
         "PRAGMA busy_timeout = 5000; VACUUM INTO '{}'",
         copy.display()
     ))
-        .expect("the copy is written");
+    .expect("the copy is written");
 }
 
 /// Runs one statement on the server, outside any test database.
