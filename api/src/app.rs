@@ -8,6 +8,7 @@ use qiaojian_shared::clock::{Clock, Entropy, UtcTime};
 use qiaojian_shared::db::{Db, DbError};
 use qiaojian_shared::figures::ReadModel;
 use qiaojian_shared::guard::{Comparing, Guard};
+use qiaojian_shared::milestones::Memory;
 use qiaojian_shared::secrets::SecretKey;
 use qiaojian_shared::store::ledger;
 use tokio::sync::Semaphore;
@@ -35,6 +36,8 @@ pub struct App {
     pub(crate) secrets: SecretKey,
     pub(crate) authority: Arc<Authority>,
     pub(crate) figures: Arc<ReadModel>,
+    /// What is remembered of earlier eras, by which milestones are told.
+    pub(crate) milestones: Arc<Memory>,
     /// Who may have what a table becomes in memory, which is many times its size.
     pub(crate) imports: Arc<Semaphore>,
     /// Who may have the bytes of a table in memory.
@@ -69,6 +72,7 @@ impl App {
             secrets,
             authority,
             figures: Arc::default(),
+            milestones: Arc::default(),
             imports: Arc::new(Semaphore::new(IMPORTS)),
             uploads: Uploads::new(UPLOADS, UPLOADS_PER_CALLER),
             under_way: UnderWay::default(),

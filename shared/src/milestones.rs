@@ -1,24 +1,27 @@
 //! Milestones (零突破、三级全覆盖、全覆盖): computed from the register for a day as known at a moment, and noted once by a worker, so that one
 //! a later correction undoes is still told, as withdrawn (docs/decisions/0011).
 
+mod eras;
+mod memory;
 mod noting;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use diesel::QueryResult;
 
+use eras::Question;
+pub use memory::Memory;
 pub use noting::{are_noted, note, to_look_at, unnoted};
 
 use crate::db::AnyConnection;
 use crate::domain::area::Level;
 use crate::domain::milestone::{MilestoneKind, MilestoneState};
-use crate::figures::{Basis, Era, Facts, Goal, Held, Reached, ReadModel, Tree, reached};
+use crate::figures::{Facts, Held, ReadModel};
 use crate::ids::{AreaId, OrganizationId, ProgramId};
-use crate::store::areas::AreaVersion;
 use crate::store::milestones::{self, MOST_NAMED, Named, Once};
-use crate::store::rules::{self, RuleRef};
-use crate::store::{Moment, Recorded, StoreError, StoreResult, Subtree, areas, programs};
+use crate::store::rules::RuleRef;
+use crate::store::{Recorded, StoreResult, Subtree};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -97,17 +100,62 @@ impl Milestone {
     }
 }
 
+/// Milestones, and the rule they were judged by.
+pub type Judged = (RuleRef, Vec<Milestone>);
+
 /// The milestones of areas of a subtree that were reached up to `as_of`, by day and area, with the rule they were judged by; and those that
 /// were noted before `known` and by what is known now were not reached on their day. Run it in one snapshot (`db::snapshot`).
 ///
 /// # Errors
 /// [`crate::store::StoreError::NotFound`] for a rule nobody recorded, or the database's.
-pub fn standing(
+pub fn standing(conn: &mut AnyConnection, asked: &Asked) -> StoreResult<Judged> {
+    let question = Question::find(conn, asked)?;
+    let eras = question.load(conn)?;
+    let facts = Facts::load_uncounted(conn, &asked.within, asked.as_of, asked.known)?;
+    let found = question.found(&eras, &facts);
+    Ok((question.rule, with_noted(conn, asked, found)?))
+}
+
+/// What a process holds of the present: milestones as known at the reader's own clock are answered from it.
+#[derive(Clone, Copy)]
+pub struct Present<'a> {
+    pub model: &'a ReadModel,
+    pub memory: &'a Memory,
+    /// Whether earlier eras that are not held may be loaded from rows, which takes its time.
+    pub may_load: bool,
+}
+
+/// The same as [`standing`], of the present, from memory. None where something is not held that may not be loaded.
+///
+/// # Errors
+/// As [`standing`].
+pub fn standing_now(
     conn: &mut AnyConnection,
     asked: &Asked,
-    model: Option<&ReadModel>,
-) -> StoreResult<(RuleRef, Vec<Milestone>)> {
-    let (rule, mut found) = computed(conn, asked, model)?;
+    present: Present<'_>,
+) -> StoreResult<Option<Held<Judged>>> {
+    let question = Question::find(conn, asked)?;
+    let eras = match present.memory.eras(conn, &question, present.may_load)? {
+        None => return Ok(None),
+        Some(Held::Newer(seq)) => return Ok(Some(Held::Newer(seq))),
+        Some(Held::Answer(eras)) => eras,
+    };
+    let fold = |facts: &Facts| question.found(&eras, facts);
+    let held = present
+        .model
+        .with(conn, &asked.within, asked.as_of, asked.known, fold)?;
+    Ok(Some(match held {
+        Held::Newer(seq) => Held::Newer(seq),
+        Held::Answer(found) => Held::Answer((question.rule, with_noted(conn, asked, found)?)),
+    }))
+}
+
+/// What was found, with when it was noted, and what was noted and is not found any more.
+fn with_noted(
+    conn: &mut AnyConnection,
+    asked: &Asked,
+    mut found: Vec<Milestone>,
+) -> StoreResult<Vec<Milestone>> {
     let rows = milestones::noted(conn, &asked.within, &asked.basis, asked.as_of, asked.known)?;
     let places: HashMap<Once, usize> = found.iter().map(Milestone::once).zip(0..).collect();
     let mut withdrawn = Vec::new();
@@ -141,122 +189,5 @@ pub fn standing(
     }
     found.append(&mut withdrawn);
     found.sort_by(|one, other| one.place().cmp(&other.place()));
-    Ok((rule, found))
-}
-
-/// The milestones reached up to `as_of` by what is known.
-fn computed(
-    conn: &mut AnyConnection,
-    asked: &Asked,
-    model: Option<&ReadModel>,
-) -> StoreResult<(RuleRef, Vec<Milestone>)> {
-    let Asked { as_of, known, .. } = *asked;
-    let moment = Moment { as_of, known };
-    let province = province_of(conn, &asked.within, moment)?;
-    let days = turning_days(conn, asked, &province)?;
-    let mut reached_by: BTreeMap<Goal, Reached> = BTreeMap::new();
-    let mut from = NaiveDate::MIN;
-    // What an area reached where it belonged to another one before is its own: earlier trees are looked at as a whole.
-    for day in days {
-        let Some(to) = day.pred_opt() else { continue };
-        let moment = Moment { as_of: to, known };
-        let era = Era { from, to };
-        if let Some((within, basis)) = there(scene(conn, asked, province.area_id, moment))? {
-            let facts = Facts::load(conn, &within, to, known)?;
-            take_in(&mut reached_by, reached(&facts, &basis, &within, era));
-        }
-        from = day;
-    }
-    let (rule, basis) = Basis::load(conn, (&province.path, &asked.basis), asked.program, moment)?;
-    let era = Era { from, to: as_of };
-    let within = &asked.within;
-    let fold = |facts: &Facts| {
-        let mut all = reached_by.clone();
-        take_in(&mut all, reached(facts, &basis, within, era));
-        shown(&facts.tree, within, &all)
-    };
-    let held = match model {
-        Some(model) => Some(model.with(conn, within, as_of, known, fold)?),
-        None => None,
-    };
-    let found = match held {
-        Some(Held::Answer(found)) => found,
-        Some(Held::Newer(_)) | None => fold(&Facts::load(conn, within, as_of, known)?),
-    };
-    Ok((rule, found))
-}
-
-/// The province that a subtree belongs to.
-fn province_of(conn: &mut AnyConnection, within: &Subtree, moment: Moment) -> StoreResult<AreaVersion> {
-    let code = within.lower().split('/').next().unwrap_or_default();
-    areas::find_on(conn, &Subtree::rooted_at(&format!("{code}/")), code, moment)
-}
-
-/// The days up to `as_of` on which the shape of the province's tree changed, another version of the counting rule came into force, or where the
-/// rule counts some cohorts only, an area changed sides.
-fn turning_days(
-    conn: &mut AnyConnection,
-    asked: &Asked,
-    province: &AreaVersion,
-) -> StoreResult<BTreeSet<NaiveDate>> {
-    let Asked { as_of, known, .. } = *asked;
-    let mut days = milestones::shape_days(conn, &province.subtree(), as_of, known)?;
-    let versions = rules::counting_versions(conn, (&province.path, &asked.basis), as_of, known)?;
-    let by_cohort = versions.iter().any(|(_, params)| params.cohorts.is_some());
-    days.extend(versions.into_iter().map(|(day, _)| day));
-    if let Some(program) = asked.program.filter(|_| by_cohort) {
-        days.extend(programs::cohort_days(conn, program, known)?);
-    }
-    days.retain(|day| *day <= as_of);
-    Ok(days)
-}
-
-/// The province on the last day of an era, and by what organizations counted in it.
-fn scene(
-    conn: &mut AnyConnection,
-    asked: &Asked,
-    province: AreaId,
-    moment: Moment,
-) -> StoreResult<(Subtree, Basis)> {
-    let then = areas::on_day(conn, province, moment.as_of, moment.known)?;
-    let (_, basis) = Basis::load(conn, (&then.path, &asked.basis), asked.program, moment)?;
-    Ok((then.subtree(), basis))
-}
-
-/// Nothing counted in an era in which the province, or the rule, was not there yet.
-fn there<T>(found: StoreResult<T>) -> StoreResult<Option<T>> {
-    match found {
-        Ok(found) => Ok(Some(found)),
-        Err(StoreError::NotFound(_)) => Ok(None),
-        Err(other) => Err(other),
-    }
-}
-
-/// Eras come in order: what was reached in an earlier one is not reached again.
-fn take_in(reached_by: &mut BTreeMap<Goal, Reached>, found: Vec<Reached>) {
-    for one in found {
-        reached_by.entry(one.goal).or_insert(one);
-    }
-}
-
-/// Those of areas of `within`, as they stand in this tree.
-fn shown(tree: &Tree, within: &Subtree, reached_by: &BTreeMap<Goal, Reached>) -> Vec<Milestone> {
-    let places = tree.range(within);
-    let shown = reached_by.values().filter_map(|one| {
-        let (kind, area, level) = one.goal;
-        let place = tree.place_of(area).filter(|place| places.contains(place))?;
-        Some(Milestone {
-            kind,
-            area,
-            code: tree.code(place).to_owned(),
-            path: tree.path(place),
-            area_level: tree.level(place)?,
-            level,
-            reached_on: one.day()?,
-            state: MilestoneState::Reached,
-            noted: None,
-            evidence: Evidence::Computed(one.by.clone()),
-        })
-    });
-    shown.collect()
+    Ok(found)
 }

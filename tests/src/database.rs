@@ -158,8 +158,12 @@ fn vacuum_into(path: &Path, copy: &Path) {
         reason = "the harness copies databases, which no store function does"
     )]
     let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy()).expect("the file opens");
-    conn.batch_execute(&format!("VACUUM INTO '{}'", copy.display()))
-        .expect("the copy is written");
+    // Connections of a register that was dropped may still be closing.
+    conn.batch_execute(&format!(
+        "PRAGMA busy_timeout = 5000; VACUUM INTO '{}'",
+        copy.display()
+    ))
+    .expect("the copy is written");
 }
 
 /// Runs one statement on the server, outside any test database.

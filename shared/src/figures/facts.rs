@@ -3,14 +3,15 @@
 use chrono::NaiveDate;
 use diesel::QueryResult;
 
+use super::by_place::{Counted, Counts, Organizations};
 use super::lineage::Lineage;
-use super::rows::{Counted, Counts, Organizations, VersionFacts, number_of};
+use super::rows::{VersionFacts, number_of};
 use super::tree::{Place, Tree, TreeRow};
 use crate::db::AnyConnection;
 use crate::domain::dates::Precision;
 use crate::domain::organization::{FiveHave, PreciseDate};
 use crate::ids::{AreaId, OrganizationId};
-use crate::store::fact_rows::{self, CHUNK, CountRow, Dated, VersionRow};
+use crate::store::fact_rows::{self, CHUNK, CountRow, Dated, SuccessionRow, VersionRow};
 use crate::store::organizations::read_reopenings;
 use crate::store::{Recorded, StoreResult, Subtree};
 
@@ -41,51 +42,89 @@ impl Facts {
         as_of: NaiveDate,
         known: Recorded,
     ) -> StoreResult<Self> {
-        let tree = load_tree(conn, within, as_of, known)?;
-        let mut organizations = Organizations::default();
-        let displaced = load_displaced(conn, &tree, within, known, &mut organizations)?;
-        let mut after = None;
-        loop {
-            let rows = fact_rows::versions_after(conn, within, as_of, known, after)?;
-            let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= CHUNK;
-            // The versions of the last organization of a chunk may go on in the next.
-            let cut = rows.last().filter(|_| more).map(|row| row.0);
-            for versions in rows.chunk_by(|one, next| one.0 == next.0) {
-                match versions.first() {
-                    Some((id, ..)) if Some(*id) != cut => {
-                        if displaced.binary_search(id).is_err() {
-                            organizations.add(*id, &placed(&tree, versions)?);
-                        }
-                        after = Some(*id);
-                    }
-                    _ => {}
-                }
-            }
-            if !more {
-                break;
-            }
-        }
-        organizations.pack();
-        let mut counts = load_counts(conn, &tree, within, as_of, known)?;
-        let lineage = Lineage::load(conn, as_of, known)?;
+        let (mut facts, successions) = Self::load_lives(conn, within, (as_of, known))?;
+        let mut counts = load_counts(conn, &facts.tree, within, as_of, known)?;
+        let lineage = Lineage::of(&successions);
+        let tree = &facts.tree;
         let range = tree.range(within);
         let changed: Vec<AreaId> = lineage
             .areas()
             .filter(|area| tree.place_of(*area).is_some_and(|place| range.contains(&place)))
             .collect();
-        add_counts(&mut counts, &tree, lineage.counts_of(conn, &changed, known)?);
-        Ok(Self {
-            lineage,
+        add_counts(&mut counts, tree, lineage.counts_of(conn, &changed, known)?);
+        facts.counts = counts;
+        facts.lineage = lineage;
+        Ok(facts)
+    }
+
+    /// The same without what was counted: the tree and the organizations alone.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn load_uncounted(
+        conn: &mut AnyConnection,
+        within: &Subtree,
+        as_of: NaiveDate,
+        known: Recorded,
+    ) -> StoreResult<Self> {
+        let (facts, _) = Self::load_lives(conn, within, (as_of, known))?;
+        Ok(facts)
+    }
+
+    /// The tree and the organizations, with the successions up to `as_of`.
+    fn load_lives(
+        conn: &mut AnyConnection,
+        within: &Subtree,
+        (as_of, known): (NaiveDate, Recorded),
+    ) -> StoreResult<(Self, Vec<SuccessionRow>)> {
+        let successions = fact_rows::successions(conn, as_of, known)?;
+        let tree = load_tree(conn, within, (as_of, known), &successions)?;
+        let organizations = load_organizations(conn, &tree, within, (as_of, known))?;
+        let facts = Self {
             tree,
             organizations,
-            counts,
-        })
+            ..Self::default()
+        };
+        Ok((facts, successions))
     }
 
     /// What was counted last in the area of this place, up to a day.
     pub fn counted_on(&self, place: Place, day: NaiveDate) -> Counted {
         self.counts.on(place, number_of(day))
     }
+}
+
+fn load_organizations(
+    conn: &mut AnyConnection,
+    tree: &Tree,
+    within: &Subtree,
+    (as_of, known): (NaiveDate, Recorded),
+) -> StoreResult<Organizations> {
+    let mut organizations = Organizations::default();
+    let displaced = load_displaced(conn, tree, within, known, &mut organizations)?;
+    let mut after = None;
+    loop {
+        let rows = fact_rows::versions_after(conn, within, as_of, known, after)?;
+        let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= CHUNK;
+        // The versions of the last organization of a chunk may go on in the next.
+        let cut = rows.last().filter(|_| more).map(|row| row.0);
+        for versions in rows.chunk_by(|one, next| one.0 == next.0) {
+            match versions.first() {
+                Some((id, ..)) if Some(*id) != cut => {
+                    if displaced.binary_search(id).is_err() {
+                        organizations.add(*id, &placed(tree, versions)?);
+                    }
+                    after = Some(*id);
+                }
+                _ => {}
+            }
+        }
+        if !more {
+            break;
+        }
+    }
+    organizations.pack();
+    Ok(organizations)
 }
 
 /// Loads the organizations that stand or stood in areas that have ended, and whose home is in `within`. Gives their ids, in order.
@@ -163,8 +202,8 @@ pub(super) fn placed(tree: &Tree, versions: &[VersionRow]) -> StoreResult<Vec<(P
 fn load_tree(
     conn: &mut AnyConnection,
     within: &Subtree,
-    as_of: NaiveDate,
-    known: Recorded,
+    (as_of, known): (NaiveDate, Recorded),
+    successions: &[SuccessionRow],
 ) -> QueryResult<Tree> {
     let mut rows = fact_rows::areas_above(conn, within.lower(), as_of, known)?;
     let mut from = within.lower().to_owned();
@@ -185,7 +224,7 @@ fn load_tree(
         level,
         kind,
     }));
-    Ok(tree.with_ended(&fact_rows::ended_areas(conn, as_of, known)?))
+    Ok(tree.with_ended(&fact_rows::ended_areas(conn, as_of, known, successions)?))
 }
 
 fn facts_of(row: &VersionRow) -> StoreResult<VersionFacts> {

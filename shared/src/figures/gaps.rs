@@ -6,8 +6,9 @@ use chrono::NaiveDate;
 
 use super::Question;
 use super::basis::{Basis, left_by};
+use super::by_place::Counted;
 use super::facts::Facts;
-use super::rows::{Counted, DayNumber, day_of, number_of};
+use super::rows::{DayNumber, day_of, number_of};
 use super::taking_part::{Covered, each_area, each_organization};
 use super::tree::Place;
 use crate::domain::area::Level;

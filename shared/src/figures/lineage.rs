@@ -5,14 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
-
 use super::facts::LOOKED_UP;
 use super::rows::{DayNumber, day_of, number_of};
 use crate::db::AnyConnection;
 use crate::ids::AreaId;
-use crate::store::areas::SuccessionKind;
-use crate::store::fact_rows::{self, CountRow};
+use crate::store::areas::{SuccessionKind, first_days};
+use crate::store::fact_rows::{self, CountRow, SuccessionRow};
 use crate::store::{Recorded, StoreResult};
 
 /// Counts that are further apart are not added up: people were born, died and moved in between.
@@ -25,8 +23,6 @@ pub struct Lineage {
     events: BTreeMap<AreaId, BTreeMap<DayNumber, Event>>,
     /// The areas that took each in.
     heirs: BTreeMap<AreaId, Vec<AreaId>>,
-    /// The first day of areas that took others in.
-    began: BTreeMap<AreaId, DayNumber>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -37,8 +33,14 @@ struct Event {
     is_split: bool,
 }
 
-/// What was counted in areas, by day.
-type Counted = BTreeMap<AreaId, BTreeMap<DayNumber, [Option<i32>; 2]>>;
+/// What is known of some areas and of all that were merged into them.
+#[derive(Debug, Default)]
+struct Parts {
+    /// What was counted in each, by day: persons and households.
+    counted: BTreeMap<AreaId, BTreeMap<DayNumber, [Option<i32>; 2]>>,
+    /// The first day of those that others were merged into, or that were split.
+    began: BTreeMap<AreaId, DayNumber>,
+}
 
 /// A number of persons or households, and between which days it was counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,23 +62,13 @@ impl Number {
 }
 
 impl Lineage {
-    /// As known at `known`, up to `as_of`.
-    ///
-    /// # Errors
-    /// The database's.
-    pub(super) fn load(conn: &mut AnyConnection, as_of: NaiveDate, known: Recorded) -> StoreResult<Self> {
+    /// Of these successions.
+    pub(super) fn of(successions: &[SuccessionRow]) -> Self {
         let mut lineage = Self::default();
-        for (predecessor, successor, kind, on) in fact_rows::successions(conn, as_of, known)? {
-            lineage.add(predecessor, successor, kind, number_of(on));
+        for (predecessor, successor, kind, on) in successions {
+            lineage.add(*predecessor, *successor, *kind, number_of(*on));
         }
-        let survivors: Vec<AreaId> = lineage.events.keys().copied().collect();
-        for areas in survivors.chunks(LOOKED_UP) {
-            let began = fact_rows::first_days(conn, areas, known)?;
-            lineage
-                .began
-                .extend(began.into_iter().map(|(area, day)| (area, number_of(day))));
-        }
-        Ok(lineage)
+        lineage
     }
 
     fn add(&mut self, predecessor: AreaId, successor: AreaId, kind: SuccessionKind, on: DayNumber) {
@@ -129,34 +121,47 @@ impl Lineage {
             .copied()
             .filter(|area| self.events.contains_key(area))
             .collect();
-        let mut counted = Counted::new();
-        for parts in self.with_parts(&concerned).chunks(LOOKED_UP) {
-            for (area, on, persons, households) in fact_rows::counts_of(conn, parts, known)? {
-                let of_area = counted.entry(area).or_default();
-                of_area.insert(number_of(on), [persons, households]);
-            }
-        }
-        let derived = concerned.iter().flat_map(|area| self.derived(*area, &counted));
+        let parts = self.read_parts(conn, &self.with_parts(&concerned), known)?;
+        let derived = concerned.iter().flat_map(|area| self.derived(*area, &parts));
         Ok(derived.collect())
     }
 
-    fn derived(&self, area: AreaId, counted: &Counted) -> Vec<CountRow> {
-        let own = counted.get(&area);
+    fn read_parts(&self, conn: &mut AnyConnection, areas: &[AreaId], known: Recorded) -> StoreResult<Parts> {
+        let mut parts = Parts::default();
+        for areas in areas.chunks(LOOKED_UP) {
+            for (area, on, persons, households) in fact_rows::counts_of(conn, areas, known)? {
+                let of_area = parts.counted.entry(area).or_default();
+                of_area.insert(number_of(on), [persons, households]);
+            }
+        }
+        let changed = areas
+            .iter()
+            .copied()
+            .filter(|area| self.events.contains_key(area));
+        for (area, day) in first_days(conn, changed, known)? {
+            parts.began.insert(area, number_of(day));
+        }
+        Ok(parts)
+    }
+
+    fn derived(&self, area: AreaId, parts: &Parts) -> Vec<CountRow> {
+        let own = parts.counted.get(&area);
         let days = self.events.get(&area).into_iter().flat_map(BTreeMap::keys);
         days.filter(|day| own.is_none_or(|own| !own.contains_key(day)))
             .filter_map(|day| {
-                let [persons, households] = [0, 1].map(|which| {
-                    self.known_on(area, *day, which, counted)
-                        .map(|number| number.value)
-                });
+                let [persons, households] =
+                    [0, 1].map(|which| self.known_on(area, *day, which, parts).map(|number| number.value));
                 Some((area, day_of(*day)?, persons, households))
             })
             .collect()
     }
 
     /// One of the numbers of an area on a day: what was counted last, or what follows from what became of it since.
-    fn known_on(&self, area: AreaId, day: DayNumber, which: usize, counted: &Counted) -> Option<Number> {
-        let last = counted.get(&area).and_then(|own| own.range(..=day).next_back());
+    fn known_on(&self, area: AreaId, day: DayNumber, which: usize, parts: &Parts) -> Option<Number> {
+        let last = parts
+            .counted
+            .get(&area)
+            .and_then(|own| own.range(..=day).next_back());
         let event = self
             .events
             .get(&area)
@@ -171,9 +176,9 @@ impl Lineage {
                 })
             }
             (_, Some((since, event))) if !event.is_split => self
-                .merged_on(area, *since)?
+                .merged_on(area, *since, parts)?
                 .into_iter()
-                .map(|part| self.known_on(part, since - 1, which, counted))
+                .map(|part| self.known_on(part, since - 1, which, parts))
                 .reduce(|one, other| one?.plus(other?))
                 .flatten(),
             _ => None,
@@ -182,7 +187,7 @@ impl Lineage {
 
     /// What an area was made of on the day of a merger: itself, where it was there before, and all that was merged into it on that day, by
     /// itself or with what it had just taken in. None where something of it was split on that day.
-    fn merged_on(&self, area: AreaId, day: DayNumber) -> Option<BTreeSet<AreaId>> {
+    fn merged_on(&self, area: AreaId, day: DayNumber, known: &Parts) -> Option<BTreeSet<AreaId>> {
         let mut parts = BTreeSet::new();
         let mut open = vec![area];
         while let Some(part) = open.pop() {
@@ -194,7 +199,7 @@ impl Lineage {
                 open.extend(event.into_iter().flat_map(|event| event.took_in.iter().copied()));
             }
         }
-        parts.retain(|part| self.began.get(part).is_none_or(|began| *began < day));
+        parts.retain(|part| known.began.get(part).is_none_or(|began| *began < day));
         Some(parts)
     }
 }
@@ -223,17 +228,17 @@ mod tests {
         AreaId(Uuid::from_u128(number))
     }
 
-    fn counts(rows: &[(u128, DayNumber, Option<i32>, Option<i32>)]) -> Counted {
-        let mut counted = Counted::new();
+    fn counts(rows: &[(u128, DayNumber, Option<i32>, Option<i32>)]) -> Parts {
+        let mut parts = Parts::default();
         for (id, day, persons, households) in rows {
-            let own = counted.entry(area(*id)).or_default();
+            let own = parts.counted.entry(area(*id)).or_default();
             own.insert(*day, [*persons, *households]);
         }
-        counted
+        parts
     }
 
-    fn numbers(lineage: &Lineage, of: u128, counted: &Counted) -> Vec<(DayNumber, Option<i32>, Option<i32>)> {
-        let rows = lineage.derived(area(of), counted);
+    fn numbers(lineage: &Lineage, of: u128, parts: &Parts) -> Vec<(DayNumber, Option<i32>, Option<i32>)> {
+        let rows = lineage.derived(area(of), parts);
         rows.into_iter()
             .map(|(_, day, persons, households)| (number_of(day), persons, households))
             .collect()
@@ -302,12 +307,12 @@ mod tests {
         lineage.add(area(1), area(2), SuccessionKind::Merge, DAY);
         lineage.add(area(2), area(4), SuccessionKind::Merge, DAY);
         lineage.add(area(5), area(4), SuccessionKind::Merge, DAY + 100);
-        lineage.began.insert(area(4), DAY);
-        let rows = counts(&[
+        let mut rows = counts(&[
             (1, 7_900, Some(1), Some(1)),
             (2, 7_900, Some(2), Some(1)),
             (5, 7_950, Some(5), Some(1)),
         ]);
+        rows.began.insert(area(4), DAY);
         assert_eq!(
             numbers(&lineage, 4, &rows),
             [(DAY, Some(3), Some(2)), (DAY + 100, Some(8), Some(3))]

@@ -1,12 +1,16 @@
 //! Milestones: the first day on which something was there that then never has to be there for the first time again.
 
+mod past;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+pub use past::{After, Changed, PastEra};
+
 use super::basis::{Basis, Nearest};
+use super::by_place::Organizations;
 use super::facts::Facts;
 use super::rows::{DayNumber, day_of, number_of};
 use super::tree::{Place, Tree};
@@ -46,15 +50,20 @@ impl Reached {
 
 /// What the areas of `within` reached in an era, the earliest day of each goal. `facts` are those of the era's last day.
 pub fn reached(facts: &Facts, basis: &Basis, within: &Subtree, era: Era) -> Vec<Reached> {
-    let places = facts.tree.range(within);
-    let spans = spans(facts, basis, within, era);
-    let mut found = firsts(&facts.tree, &places, &spans);
-    found.extend(coverages((&facts.tree, basis), within, &places, &spans));
+    let spans = spans((&facts.tree, &facts.organizations), basis, within, era);
+    reached_by((&facts.tree, basis), within, &spans)
+}
+
+/// The same, where the days on which organizations count are known.
+fn reached_by((tree, basis): (&Tree, &Basis), within: &Subtree, spans: &[Span]) -> Vec<Reached> {
+    let places = tree.range(within);
+    let mut found = firsts(tree, &places, spans);
+    found.extend(coverages((tree, basis), within, &places, spans));
     found
 }
 
 /// Days on which an organization counts in one place.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Span {
     place: Place,
     level: Level,
@@ -68,13 +77,17 @@ struct Span {
     since: DayNumber,
 }
 
-/// The days of the era on which organizations count, by place. Liaison posts are none.
-fn spans(facts: &Facts, basis: &Basis, within: &Subtree, era: Era) -> Vec<Span> {
-    let tree = &facts.tree;
+/// The days of the era on which organizations count, by place, and in one place by organization. Liaison posts are none.
+fn spans(
+    (tree, organizations): (&Tree, &Organizations),
+    basis: &Basis,
+    within: &Subtree,
+    era: Era,
+) -> Vec<Span> {
     let mut cohorts = Nearest::of(tree, within, &basis.cohorts);
     let (first, end) = (number_of(era.from), number_of(era.to).saturating_add(1));
     let mut spans = Vec::new();
-    for (place, id, stretch, breaks) in facts.organizations.within(tree.range(within)) {
+    for (place, id, stretch, breaks) in organizations.within(tree.range(within)) {
         if !stretch.kind.is_organization() || !basis.trusts(stretch) {
             continue;
         }

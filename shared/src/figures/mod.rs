@@ -3,6 +3,7 @@
 
 mod basis;
 mod breakdown;
+mod by_place;
 mod facts;
 mod fold;
 mod gaps;
@@ -23,14 +24,15 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 pub use basis::{Basis, Due};
+pub use by_place::{Counted, Counts, Organizations};
 pub use facts::Facts;
 pub use fold::answer;
 pub use gaps::{Gap, Gaps, Wanted as WantedGaps, gaps};
 pub use lineage::Lineage;
 pub use members::{Member, members};
-pub use milestones::{Era, Goal, Reached, reached};
+pub use milestones::{After, Changed, Era, Goal, PastEra, Reached, reached};
 pub use model::{Held, ReadModel, caught_up};
-pub use rows::{Break, Counted, Counts, Organizations, Stretch, VersionFacts};
+pub use rows::{Break, Stretch, VersionFacts};
 pub use tree::{Place, Tree, TreeRow};
 
 use crate::domain::Violation;

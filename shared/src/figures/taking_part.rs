@@ -1,9 +1,10 @@
 //! What takes part in an answer: the organizations, areas and assignments of a subtree, one after the other in the order of paths.
 
 use super::basis::{Basis, Due, Life, Nearest, covers};
+use super::by_place::Counted;
 use super::facts::Facts;
 use super::groups::Seen;
-use super::rows::{Counted, DayNumber, NEVER, Stretch, number_of};
+use super::rows::{DayNumber, NEVER, Stretch, number_of};
 use super::tree::{Place, Tree};
 use super::{Metric, Part, Question};
 use crate::domain::area::{AreaKind, Level};

@@ -72,7 +72,7 @@ pub fn unnoted(
             Choice::None | Choice::Several => None,
         },
     };
-    let (_, found) = standing(conn, &asked, None)?;
+    let (_, found) = standing(conn, &asked)?;
     let new: Vec<Milestone> = found.into_iter().filter(|one| one.noted.is_none()).collect();
     let evidence = named(conn, &new, known)?;
     let to_note = new

@@ -1,26 +1,27 @@
-//! The rows that figures are folded over, and what of them changed since: areas, what was counted in them, and organizations, each as far
-//! as figures care.
+//! The rows that figures are folded over, and what of them changed since: the tree, what was counted in its areas, and organizations, each as
+//! far as figures care.
+
+mod tree;
 
 use chrono::NaiveDate;
-use diesel::dsl::{max, min};
 use diesel::prelude::*;
+
+pub(crate) use tree::{
+    SuccessionRow, areas_above, areas_from, days_of_tree, ended_areas, successions, tree_changed,
+    tree_changed_last,
+};
 
 use super::{Recorded, Subtree};
 use crate::db::AnyConnection;
 use crate::db::dialect::on_either;
-use crate::db::schema::{area_counts, area_successions, area_versions, organization_versions};
-use crate::domain::area::{AreaKind, Level};
+use crate::db::schema::{area_counts, organization_versions};
 use crate::domain::dates::Precision;
 use crate::domain::organization::{Host, Kind, Status, Verification};
 use crate::ids::{AreaId, OrganizationId};
-use crate::store::areas::SuccessionKind;
-use crate::store::predicates::{area_on, known_at, true_on, within};
+use crate::store::predicates::{area_on, known_at, within};
 
 /// Rows fetched at a time, so that loading a country stays small.
 pub(crate) const CHUNK: i64 = 20_000;
-
-/// An area, its path, and what it is.
-pub(crate) type AreaRow = (AreaId, String, Level, AreaKind);
 
 /// What was counted in an area on a day: persons and households.
 pub(crate) type CountRow = (AreaId, NaiveDate, Option<i32>, Option<i32>);
@@ -65,120 +66,6 @@ macro_rules! count_columns {
     }};
 }
 
-/// The areas above a path in the tree of `as_of`, from the province down.
-///
-/// # Errors
-/// The database's.
-pub(crate) fn areas_above(
-    conn: &mut AnyConnection,
-    path: &str,
-    as_of: NaiveDate,
-    known: Recorded,
-) -> QueryResult<Vec<AreaRow>> {
-    use area_versions as a;
-    a::table
-        .filter(a::path.eq_any(above(path)))
-        .filter(true_on!(a, as_of, known))
-        .order(a::path)
-        .select((a::area_id, a::path, a::level, a::kind))
-        .load(conn)
-}
-
-/// The next areas of `within` in the tree of `as_of`, by path, from `from` on.
-///
-/// # Errors
-/// The database's.
-pub(crate) fn areas_from(
-    conn: &mut AnyConnection,
-    within: &Subtree,
-    from: &str,
-    as_of: NaiveDate,
-    known: Recorded,
-) -> QueryResult<Vec<AreaRow>> {
-    use area_versions as a;
-    on_either!(conn, |conn| a::table
-        .filter(a::path.ge(from).and(a::path.lt(within.upper())))
-        .filter(true_on!(a, as_of, known))
-        .order(a::path)
-        .limit(CHUNK)
-        .select((a::area_id, a::path, a::level, a::kind))
-        .load(conn))
-}
-
-/// The areas that had ended by `as_of`, each with the area to which what stood in it belongs: the one it was merged into, else the one it
-/// belonged to. That one may have ended too.
-///
-/// # Errors
-/// The database's.
-pub(crate) fn ended_areas(
-    conn: &mut AnyConnection,
-    as_of: NaiveDate,
-    known: Recorded,
-) -> QueryResult<Vec<(AreaId, AreaId)>> {
-    use area_successions as s;
-    use area_versions as a;
-    let mut ended: Vec<(AreaId, AreaId)> = a::table
-        .filter(a::ended)
-        .filter(a::valid_to.le(as_of))
-        .filter(known_at!(a, known))
-        .filter(a::parent_id.is_not_null())
-        .order(a::area_id)
-        .select((a::area_id, a::parent_id.assume_not_null()))
-        .load(conn)?;
-    if ended.is_empty() {
-        return Ok(ended);
-    }
-    let merged: Vec<(AreaId, AreaId)> = s::table
-        .filter(s::kind.eq(SuccessionKind::Merge))
-        .filter(s::on_date.le(as_of))
-        .filter(known_at!(s, known))
-        .select((s::predecessor_id, s::successor_id))
-        .load(conn)?;
-    for (area, into) in merged {
-        if let Ok(at) = ended.binary_search_by_key(&area, |(ended, _)| *ended)
-            && let Some((_, heir)) = ended.get_mut(at)
-        {
-            *heir = into;
-        }
-    }
-    Ok(ended)
-}
-
-/// Which areas came out of which up to `as_of`.
-///
-/// # Errors
-/// The database's.
-pub(crate) fn successions(
-    conn: &mut AnyConnection,
-    as_of: NaiveDate,
-    known: Recorded,
-) -> QueryResult<Vec<(AreaId, AreaId, SuccessionKind, NaiveDate)>> {
-    use area_successions as s;
-    s::table
-        .filter(s::on_date.le(as_of))
-        .filter(known_at!(s, known))
-        .select((s::predecessor_id, s::successor_id, s::kind, s::on_date))
-        .load(conn)
-}
-
-/// The first day of each of these areas.
-///
-/// # Errors
-/// The database's.
-pub(crate) fn first_days(
-    conn: &mut AnyConnection,
-    areas: &[AreaId],
-    known: Recorded,
-) -> QueryResult<Vec<(AreaId, NaiveDate)>> {
-    use area_versions as a;
-    a::table
-        .filter(a::area_id.eq_any(areas))
-        .filter(known_at!(a, known))
-        .group_by(a::area_id)
-        .select((a::area_id, min(a::valid_from).assume_not_null()))
-        .load(conn)
-}
-
 /// The organizations that stand or ever stood in these areas.
 ///
 /// # Errors
@@ -196,14 +83,6 @@ pub(crate) fn ever_in(
         .distinct()
         .order(o::organization_id)
         .load(conn)
-}
-
-/// The paths of the areas above one.
-fn above(path: &str) -> Vec<&str> {
-    let ends = path.match_indices('/').map(|(at, _)| at + 1);
-    ends.filter(|end| *end < path.len())
-        .filter_map(|end| path.get(..end))
-        .collect()
 }
 
 /// The next counts in areas of `within`, a path of the tree of `as_of`, by area and day, of areas after `after`.
@@ -261,23 +140,6 @@ pub(crate) fn versions_after(
         .load(conn))
 }
 
-/// The place in the ledger of the last change of the tree, up to a moment.
-///
-/// # Errors
-/// The database's.
-pub(crate) fn tree_changed_last(conn: &mut AnyConnection, known: Recorded) -> QueryResult<i64> {
-    let recorded: Option<i64> = area_versions::table
-        .filter(area_versions::recorded_seq.le(known.seq))
-        .select(max(area_versions::recorded_seq))
-        .first(conn)?;
-    let superseded: Option<i64> = area_versions::table
-        .filter(area_versions::superseded_seq.is_not_null())
-        .filter(area_versions::superseded_seq.le(known.seq))
-        .select(max(area_versions::superseded_seq))
-        .first(conn)?;
-    Ok(recorded.max(superseded).unwrap_or(0))
-}
-
 /// What was recorded or superseded after `seq`, up to a moment. Written so that each half is a range of an index.
 macro_rules! touched {
     ($conn:expr, $table:ident, $column:expr, $seq:expr, $known:expr) => {{
@@ -294,14 +156,6 @@ macro_rules! touched {
             .load($conn)?;
         (recorded, superseded)
     }};
-}
-
-/// Whether the tree changed after `seq`, up to a moment.
-///
-/// # Errors
-/// The database's.
-pub(crate) fn tree_changed(conn: &mut AnyConnection, seq: i64, known: Recorded) -> QueryResult<bool> {
-    Ok(tree_changed_last(conn, known)? > seq)
 }
 
 /// The organizations of which something was recorded or superseded after `seq`, up to a moment.
@@ -387,49 +241,4 @@ pub(crate) fn versions_of(
         .order((o::organization_id, o::valid_from))
         .select(version_columns!())
         .load(conn)
-}
-
-/// From which day until which day the tree is as on `day`, as known now.
-///
-/// # Errors
-/// The database's.
-pub(crate) fn days_of_tree(
-    conn: &mut AnyConnection,
-    day: NaiveDate,
-) -> QueryResult<(NaiveDate, Option<NaiveDate>)> {
-    use area_versions as a;
-    let known = || a::table.filter(a::superseded_seq.is_null());
-    let begun: Option<NaiveDate> = known()
-        .filter(a::valid_from.le(day))
-        .select(max(a::valid_from))
-        .first(conn)?;
-    let ended: Option<NaiveDate> = known()
-        .filter(a::valid_to.is_not_null())
-        .filter(a::valid_to.le(day))
-        .select(max(a::valid_to))
-        .first(conn)?;
-    let begins: Option<NaiveDate> = known()
-        .filter(a::valid_from.gt(day))
-        .select(min(a::valid_from))
-        .first(conn)?;
-    let ends: Option<NaiveDate> = known()
-        .filter(a::valid_to.is_not_null())
-        .filter(a::valid_to.gt(day))
-        .select(min(a::valid_to))
-        .first(conn)?;
-    let from = begun.max(ended).unwrap_or(NaiveDate::MIN);
-    let to = [begins, ends].into_iter().flatten().min();
-    Ok((from, to))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_stands_above_a_path() {
-        assert_eq!(above("340000/340300/340304/"), ["340000/", "340000/340300/"]);
-        assert!(above("340000/").is_empty());
-        assert!(above("").is_empty());
-    }
 }

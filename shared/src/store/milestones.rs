@@ -169,15 +169,14 @@ pub fn noted_of(conn: &mut AnyConnection, areas: &[AreaId], basis: &str) -> Quer
     Ok(rows.iter().map(MilestoneRow::once).collect())
 }
 
-/// The days after the first one and up to `as_of` on which the tree of `within` changed its shape. A name or a code is no shape; what is new and
-/// neither administrative nor anything's former place changes none of what is counted before.
+/// The days after the first one on which the tree of `within` changed its shape, or is to. A name or a code is no shape; what is new and neither
+/// administrative nor anything's former place changes none of what is counted before.
 ///
 /// # Errors
 /// The database's.
 pub fn shape_days(
     conn: &mut AnyConnection,
     within: &Subtree,
-    as_of: NaiveDate,
     known: Recorded,
 ) -> QueryResult<BTreeSet<NaiveDate>> {
     use area_versions as a;
@@ -191,12 +190,12 @@ pub fn shape_days(
     };
     let begun: Vec<(Level, Shape)> = on_either!(conn, |conn| a::table
         .filter(within!(within).and(known_at!(a, known)))
-        .filter(a::valid_from.gt(first).and(a::valid_from.le(as_of)))
+        .filter(a::valid_from.gt(first))
         .select((a::level, (a::area_id, a::parent_id, a::kind, a::valid_from)))
         .load(conn))?;
     let ended: Vec<Shape> = on_either!(conn, |conn| a::table
         .filter(within!(within).and(known_at!(a, known)))
-        .filter(a::valid_to.is_not_null().and(a::valid_to.le(as_of)))
+        .filter(a::valid_to.is_not_null())
         .select((a::area_id, a::parent_id, a::kind, a::valid_to.assume_not_null()))
         .load(conn))?;
     let ended: HashSet<Shape> = ended.into_iter().collect();

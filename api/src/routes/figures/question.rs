@@ -23,7 +23,7 @@ use crate::auth::Principal;
 use crate::problem::ApiError;
 
 /// How often a question is asked again because others brought the read model beyond its snapshot; then it is answered from rows.
-const TRIES: usize = 4;
+pub const TRIES: usize = 4;
 
 /// What the parameters say, before the defaults.
 #[derive(Debug, Clone, Default)]

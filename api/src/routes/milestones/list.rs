@@ -7,21 +7,22 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
 use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::{AnyConnection, snapshot};
+use qiaojian_shared::db::AnyConnection;
 use qiaojian_shared::domain::area::Level;
 use qiaojian_shared::domain::dates::day;
 use qiaojian_shared::domain::milestone::{MilestoneKind, MilestoneState};
 use qiaojian_shared::domain::period::Period;
 use qiaojian_shared::domain::program::Cohort;
-use qiaojian_shared::figures::{CohortChoice, Metric};
+use qiaojian_shared::figures::Metric;
 use qiaojian_shared::ids::{AreaId, ProgramId};
-use qiaojian_shared::milestones::{self, Milestone};
+use qiaojian_shared::milestones::Milestone;
 use qiaojian_shared::store::areas::{self, Stood};
 use qiaojian_shared::store::milestones::Named;
 use qiaojian_shared::store::{Subtree, rules};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::asking::{Asking, Filter};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
@@ -108,9 +109,9 @@ pub struct EvidenceReply {
     pub figure: Option<String>,
 }
 
-type Key = (NaiveDate, String, MilestoneKind, Option<Level>, MilestoneState);
+pub(super) type Key = (NaiveDate, String, MilestoneKind, Option<Level>, MilestoneState);
 
-fn key_of(one: &Milestone) -> Key {
+pub(super) fn key_of(one: &Milestone) -> Key {
     let (on, path, kind, level, state) = one.place();
     (on, path.to_owned(), kind, level, state)
 }
@@ -157,69 +158,36 @@ pub async fn list(
         kinds: params.kind.0,
         levels: params.level.0,
         states: params.state.0,
+        from: params.from,
     };
-    let (caller, today, model) = (caller.principal(), app.today(), Arc::clone(&app.figures));
-    let page = app
-        .read_slow(move |conn| {
-            snapshot(conn, |conn| {
-                let prepared = asked.prepare(conn, &caller, today)?;
-                let question = milestones::Asked {
-                    within: prepared.question.within.clone(),
-                    as_of: prepared.question.as_of,
-                    known: prepared.known,
-                    basis: basis.unwrap_or_else(|| rules::DEFAULT.to_owned()),
-                    program: prepared.program,
-                };
-                let model = prepared.is_present.then_some(&*model);
-                let (_, mut all) = milestones::standing(conn, &question, model)?;
-                all.retain(|one| filter.takes(one, (params.from, &prepared)));
-                let after = window.after.as_ref();
-                let rest = all
-                    .into_iter()
-                    .filter(|one| after.is_none_or(|after| key_of(one) > *after));
-                let most = usize::try_from(window.fetch()).unwrap_or(usize::MAX);
-                let rows: Vec<Milestone> = rest.take(most).collect();
-                let told = Told::of(conn, &prepared, caller.area, &rows)?;
-                let evidence = milestones::named(conn, &rows, prepared.known)?;
-                let rows: Vec<_> = rows.into_iter().zip(evidence).collect();
-                window.page(
-                    rows,
-                    |(one, _)| key_of(one),
-                    |(one, evidence)| told.show(one, evidence, (&prepared, language)),
-                )
-            })
-        })
-        .await?;
+    // Only the newest knowledge, of what the process holds, is answered on the fast lane.
+    let is_slow = asked.known_at.is_some() || asked.period.is_some();
+    let asking = Arc::new(Asking {
+        asked,
+        basis: basis.unwrap_or_else(|| rules::DEFAULT.to_owned()),
+        filter,
+        window,
+        language,
+        caller: caller.principal(),
+        today: app.today(),
+        model: Arc::clone(&app.figures),
+        memory: Arc::clone(&app.milestones),
+    });
+    let held = if is_slow {
+        None
+    } else {
+        let asking = Arc::clone(&asking);
+        app.read(move |conn| asking.page_held(conn)).await?
+    };
+    let page = match held {
+        Some(page) => page,
+        None => app.read_slow(move |conn| asking.page(conn)).await?,
+    };
     Ok(page::reply(&request, &page))
 }
 
-/// Which of them; all where nothing is named.
-struct Filter {
-    kinds: Vec<MilestoneKind>,
-    levels: Vec<Level>,
-    states: Vec<MilestoneState>,
-}
-
-impl Filter {
-    /// Without a first day asked for, what was reached before the programme is told too.
-    fn takes(&self, one: &Milestone, (from, prepared): (Option<NaiveDate>, &Prepared)) -> bool {
-        let question = &prepared.question;
-        let after = from.or(prepared.period.map(|_| question.from));
-        let of_cohort = match question.cohort {
-            CohortChoice::Only(only) => prepared.basis.cohort_of(&one.path) == Some(only),
-            CohortChoice::Each | CohortChoice::All => true,
-        };
-        of_cohort
-            && (self.kinds.is_empty() || self.kinds.contains(&one.kind))
-            && (self.levels.is_empty() || one.level.is_some_and(|level| self.levels.contains(&level)))
-            && (self.states.is_empty() || self.states.contains(&one.state))
-            && after.is_none_or(|after| after < one.reached_on)
-            && one.reached_on <= question.to
-    }
-}
-
 /// What is told of the milestones of a page besides themselves.
-struct Told {
+pub(super) struct Told {
     areas: HashMap<AreaId, String>,
     /// Where the areas of the milestones, and the caller's, stood at any time.
     stood: HashMap<AreaId, Vec<Stood>>,
@@ -229,7 +197,7 @@ struct Told {
 }
 
 impl Told {
-    fn of(
+    pub(super) fn of(
         conn: &mut AnyConnection,
         prepared: &Prepared,
         caller: AreaId,
@@ -268,7 +236,7 @@ impl Told {
         stood.starts_with(own) && nearer.all(|scope| scope.lower().matches('/').count() == 1)
     }
 
-    fn show(
+    pub(super) fn show(
         &self,
         one: Milestone,
         (organizations, organizations_count): (Vec<Named>, i64),

@@ -11,7 +11,7 @@ use crate::db::schema::{area_successions, area_versions};
 use crate::domain::Violation;
 use crate::domain::area::update::{Listed, Origin};
 use crate::ids::AreaId;
-use crate::store::StoreResult;
+use crate::store::{StoreResult, ledger};
 
 /// Codes in one statement; a database takes so many parameters and no more.
 const CHUNK: usize = 500;
@@ -39,10 +39,11 @@ pub(super) fn resolve_predecessors(
         .filter(|row| row.origin != Origin::default())
         .filter_map(|row| Some(by_code.get(row.code.as_str())?.area_id))
         .collect();
+    let known = ledger::known(conn)?;
     let now = Now {
         by_id: registered.iter().map(|area| (area.area_id, area)).collect(),
         came_out_of: came_out_of(conn, &told)?,
-        since: first_days(conn, told)?,
+        since: first_days(conn, told, known)?,
         holders,
         by_code,
     };

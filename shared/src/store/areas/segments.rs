@@ -12,9 +12,9 @@ use crate::db::dialect::on_either;
 use crate::db::schema::area_versions;
 use crate::domain::area::not_there_yet;
 use crate::ids::AreaId;
-use crate::store::StoreResult;
 use crate::store::ledger::Recording;
-use crate::store::predicates::within;
+use crate::store::predicates::{known_at, within};
+use crate::store::{Recorded, StoreError, StoreResult};
 
 /// Rows in one statement; a database takes so many parameters and no more.
 const CHUNK: usize = 500;
@@ -112,34 +112,38 @@ pub fn refuse_days_before(
     if area.valid_from <= day {
         return Ok(());
     }
-    match first_days(recording.conn(), [area.area_id])?.get(&area.area_id) {
+    let known = recording.recorded();
+    match first_days(recording.conn(), [area.area_id], known)?.get(&area.area_id) {
         Some(since) if *since > day => Err(not_there_yet(pointer, *since).into()),
         _ => Ok(()),
     }
 }
 
-/// Since when these areas are there, as is known now.
+/// Since when these areas are there, as known at `known`.
 ///
 /// # Errors
 /// The database's.
 pub fn first_days(
     conn: &mut AnyConnection,
     of: impl IntoIterator<Item = AreaId>,
+    known: Recorded,
 ) -> QueryResult<HashMap<AreaId, NaiveDate>> {
     let of: BTreeSet<AreaId> = of.into_iter().collect();
-    if of.is_empty() {
-        return Ok(HashMap::new());
+    let of: Vec<AreaId> = of.into_iter().collect();
+    let mut days = HashMap::new();
+    for areas in of.chunks(CHUNK) {
+        let rows: Vec<(AreaId, NaiveDate)> = area_versions::table
+            .filter(area_versions::area_id.eq_any(areas))
+            .filter(known_at!(area_versions, known))
+            .group_by(area_versions::area_id)
+            .select((
+                area_versions::area_id,
+                min(area_versions::valid_from).assume_not_null(),
+            ))
+            .load(conn)?;
+        days.extend(rows);
     }
-    let rows: Vec<(AreaId, Option<NaiveDate>)> = area_versions::table
-        .filter(area_versions::area_id.eq_any(of))
-        .filter(area_versions::superseded_seq.is_null())
-        .group_by(area_versions::area_id)
-        .select((area_versions::area_id, min(area_versions::valid_from)))
-        .load(conn)?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|(id, since)| Some((id, since?)))
-        .collect())
+    Ok(days)
 }
 
 /// Marks as superseded what is known of these areas beyond `day`.

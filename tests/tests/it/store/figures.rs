@@ -20,7 +20,7 @@ use qiaojian_tests::fixtures::date;
 
 use super::histories::{Known, acts, perform, some_day};
 use super::lacking::told_and_by_days;
-use super::reached::{milestones_by_days, milestones_told};
+use super::reached::{Process, held_and_rows, milestones_by_days, milestones_told};
 use super::register::{Register, with_register};
 
 pub fn question(as_of: NaiveDate) -> Question {
@@ -176,7 +176,8 @@ fn model_rows_and_reckoning_agree_over_random_histories_and_past_answers_stay() 
     runner
         .run(&acts(), |acts| {
             with_register(async |register| {
-                let model = built(register).await;
+                let process = Process::started(register).await;
+                let model = Arc::clone(&process.model);
                 let mut known = Known::default();
                 let mut told = Vec::new();
                 for act in &acts {
@@ -192,6 +193,8 @@ fn model_rows_and_reckoning_agree_over_random_histories_and_past_answers_stay() 
                         assert_eq!(told_now, by_hand(&known, &asked), "by hand, {act:?}");
                         assert_eq!(there, baseline + added - closed + reopened, "{act:?}");
                         told.push((asked, at, rows));
+                        let (held, rows) = held_and_rows(register, &process, ("340000/", as_of)).await;
+                        assert_eq!(held, Some(rows), "milestones, {acts:?}");
                     }
                 }
                 for check in [Check::AuditTrail, Check::Organizations, Check::Figures] {

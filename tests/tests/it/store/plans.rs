@@ -34,7 +34,7 @@ struct PostgresStep {
 }
 
 /// The statements that `work` sends.
-fn statements(conn: &mut AnyConnection, work: impl FnOnce(&mut AnyConnection)) -> Vec<String> {
+pub fn statements(conn: &mut AnyConnection, work: impl FnOnce(&mut AnyConnection)) -> Vec<String> {
     let sent = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&sent);
     conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {

@@ -1,35 +1,102 @@
 //! Milestones as they are told, and as the figures of every single day show them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{Days, NaiveDate};
-use qiaojian_shared::db::snapshot;
+use qiaojian_shared::db::{AnyConnection, snapshot};
 use qiaojian_shared::domain::area::Level;
 use qiaojian_shared::domain::milestone::MilestoneKind;
-use qiaojian_shared::figures::{self, Answer, Facts, GroupBy, Metric, Question};
-use qiaojian_shared::milestones;
-use qiaojian_shared::store::{StoreError, Subtree, ledger};
+use qiaojian_shared::domain::rule::RuleKind;
+use qiaojian_shared::figures::{self, Answer, Facts, GroupBy, Held, Metric, Question, ReadModel};
+use qiaojian_shared::ids::RuleId;
+use qiaojian_shared::milestones::{self, Memory, Milestone, Present};
+use qiaojian_shared::store::rules::NewRule;
+use qiaojian_shared::store::{StoreError, StoreResult, Subtree, ledger, rules};
+use qiaojian_tests::fixtures::date;
+use uuid::Uuid;
 
-use super::figures::{basis, question};
-use super::histories::some_day;
-use super::register::Register;
+use super::figures::{basis, built, question};
+use super::histories::{Known, perform, some_day};
+use super::plans::statements;
+use super::register::{Register, with_forked_register, with_register};
 
 /// What is reached, by area, kind and level, and the day.
 pub type Reached = BTreeMap<(String, MilestoneKind, Option<Level>), NaiveDate>;
+
+/// What a process holds.
+#[derive(Clone)]
+pub struct Process {
+    pub model: Arc<ReadModel>,
+    pub memory: Arc<Memory>,
+}
+
+impl Process {
+    /// With the read model built, and nothing remembered of milestones.
+    pub async fn started(register: &Register) -> Self {
+        let memory = Arc::default();
+        Self {
+            model: built(register).await,
+            memory,
+        }
+    }
+
+    /// What is told from memory; none where the ledger of this snapshot has not come so far.
+    fn told(
+        &self,
+        conn: &mut AnyConnection,
+        asked: &milestones::Asked,
+        may_load: bool,
+    ) -> StoreResult<Option<Vec<Milestone>>> {
+        let (model, memory) = (&self.model, &self.memory);
+        let present = Present {
+            model,
+            memory,
+            may_load,
+        };
+        Ok(match milestones::standing_now(conn, asked, present)? {
+            Some(Held::Answer((_, found))) => Some(found),
+            Some(Held::Newer(_)) | None => None,
+        })
+    }
+}
+
+fn asked(conn: &mut AnyConnection, within: &str, as_of: NaiveDate) -> StoreResult<milestones::Asked> {
+    Ok(milestones::Asked {
+        within: Subtree::rooted_at(within),
+        as_of,
+        known: ledger::known(conn)?,
+        basis: "default".to_owned(),
+        program: None,
+    })
+}
+
+/// What a process tells of an area on a day, and what the rows say.
+pub async fn held_and_rows(
+    register: &Register,
+    process: &Process,
+    (within, as_of): (&'static str, NaiveDate),
+) -> (Option<Vec<Milestone>>, Vec<Milestone>) {
+    let process = process.clone();
+    register
+        .read(move |conn| {
+            snapshot(conn, |conn| {
+                let asked = asked(conn, within, as_of)?;
+                let held = process.told(conn, &asked, true)?;
+                Ok::<_, StoreError>((held, milestones::standing(conn, &asked)?.1))
+            })
+        })
+        .await
+        .unwrap()
+}
 
 pub async fn milestones_told(register: &Register) -> Reached {
     let today = register.today();
     let found = register
         .read(move |conn| {
             snapshot(conn, |conn| {
-                let asked = milestones::Asked {
-                    within: Subtree::rooted_at("340000/"),
-                    as_of: today,
-                    known: ledger::known(conn)?,
-                    basis: "default".to_owned(),
-                    program: None,
-                };
-                Ok::<_, StoreError>(milestones::standing(conn, &asked, None)?.1)
+                let asked = asked(conn, "340000/", today)?;
+                Ok::<_, StoreError>(milestones::standing(conn, &asked)?.1)
             })
         })
         .await
@@ -106,4 +173,131 @@ fn reached_on_a_day(answer: &Answer) -> Vec<(String, MilestoneKind, Option<Level
         }
     }
     goals
+}
+
+/// Acts of the random histories.
+const ESTABLISH: u8 = 2;
+const CORRECT: u8 = 7;
+const CITY: u8 = 1;
+const COUNTY: u8 = 2;
+const STREET: u8 = 3;
+
+/// From 2022-03-01 on the same is counted by another version of the rule: what comes before is an earlier era.
+async fn an_era_ends(register: &Register) {
+    let province = register.area("340000").await.area_id;
+    let new = NewRule {
+        id: RuleId(Uuid::from_u128(1)),
+        kind: RuleKind::Counting,
+        name: "default".to_owned(),
+        scope_area: province,
+        effective_from: date("2022-03-01"),
+        params: serde_json::json!({"counted_from": "established"}),
+        source: "方案".to_owned(),
+    };
+    register
+        .write(move |recording| rules::create(recording, &new))
+        .await
+        .unwrap();
+}
+
+/// The day on which the county of 禹会 first has a township organization.
+fn first_township(found: &[Milestone]) -> Option<NaiveDate> {
+    let one = found
+        .iter()
+        .find(|one| one.code == "340304" && one.kind == MilestoneKind::FirstAtLevel);
+    one.map(|one| one.reached_on)
+}
+
+const COUNTY_PATH: &str = "340000/340300/340304/";
+
+#[test]
+fn a_correction_in_an_earlier_era_is_seen_by_the_next_answer() {
+    with_register(async |register| {
+        an_era_ends(register).await;
+        let mut known = Known::default();
+        perform(register, &mut known, (ESTABLISH, 1, STREET, 100)).await;
+        let process = Process::started(register).await;
+        let on = (COUNTY_PATH, register.today());
+        let (held, rows) = held_and_rows(register, &process, on).await;
+        assert_eq!(held.as_ref(), Some(&rows));
+        assert_eq!(first_township(&rows), Some(some_day(100)));
+
+        for day in [90, 120, 200] {
+            perform(register, &mut known, (CORRECT, 1, STREET, day)).await;
+            let (held, rows) = held_and_rows(register, &process, on).await;
+            assert_eq!(first_township(&held.unwrap()), Some(some_day(day)));
+            assert_eq!(first_township(&rows), Some(some_day(day)));
+        }
+    });
+}
+
+#[test]
+fn what_is_known_of_earlier_eras_is_not_read_again() {
+    with_register(async |register| {
+        an_era_ends(register).await;
+        let mut known = Known::default();
+        perform(register, &mut known, (ESTABLISH, 1, STREET, 100)).await;
+        let process = Process::started(register).await;
+        let today = register.today();
+        let asker = process.clone();
+        let (unheld, told) = register
+            .read(move |conn| {
+                snapshot(conn, |conn| {
+                    let asked = asked(conn, COUNTY_PATH, today)?;
+                    let unheld = asker.told(conn, &asked, false)?;
+                    Ok::<_, StoreError>((unheld, asker.told(conn, &asked, true)?))
+                })
+            })
+            .await
+            .unwrap();
+        assert_eq!(unheld, None, "it is not held yet");
+
+        let (again, sent) = register
+            .read(move |conn| {
+                let asked = asked(conn, COUNTY_PATH, today)?;
+                let mut again = None;
+                let sent = statements(conn, |conn| again = process.told(conn, &asked, false).unwrap());
+                Ok((again, sent))
+            })
+            .await
+            .unwrap();
+        assert_eq!(again, told);
+        assert!(again.is_some_and(|found| !found.is_empty()));
+        let of_organizations = sent
+            .iter()
+            .filter(|statement| statement.contains("organization_versions"));
+        assert_eq!(of_organizations.count(), 0, "{sent:?}");
+    });
+}
+
+#[test]
+fn remembered_eras_are_dropped_when_the_ledger_went_another_way() {
+    let before = async |register: &Register| {
+        an_era_ends(register).await;
+        perform(register, &mut Known::default(), (ESTABLISH, 1, CITY, 50)).await;
+    };
+    with_forked_register(before, async |lost, kept| {
+        let (behind, even) = (Process::started(lost).await, Process::started(lost).await);
+        let on = ("340000/", lost.today());
+        perform(lost, &mut Known::default(), (ESTABLISH, 2, STREET, 100)).await;
+        for process in [&behind, &even] {
+            let (held, rows) = held_and_rows(lost, process, on).await;
+            assert_eq!(held, Some(rows));
+        }
+
+        let (held, _) = held_and_rows(kept, &behind, on).await;
+        assert_eq!(held, None, "the ledger has not come so far");
+        let here = kept.read(|conn| Ok(ledger::known(conn)?)).await.unwrap();
+        behind.memory.forget_beyond(here.seq);
+        behind.model.forget(kept.today());
+        let (held, rows) = held_and_rows(kept, &behind, on).await;
+        assert_eq!(held, Some(rows));
+
+        // The same number of ticks, then more of them.
+        for (which, place, day) in [(4, COUNTY, 100), (5, STREET, 110)] {
+            perform(kept, &mut Known::default(), (ESTABLISH, which, place, day)).await;
+            let (held, rows) = held_and_rows(kept, &even, on).await;
+            assert_eq!(held, Some(rows), "{which}");
+        }
+    });
 }

@@ -82,7 +82,7 @@ async fn told(office: &Office, known: Option<Recorded>) -> (Recorded, Vec<Milest
                     basis: "default".to_owned(),
                     program,
                 };
-                let (_, found) = milestones::standing(conn, &asked, None)?;
+                let (_, found) = milestones::standing(conn, &asked)?;
                 Ok::<_, StoreError>((known, found))
             })
         })

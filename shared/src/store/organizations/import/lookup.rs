@@ -11,10 +11,10 @@ use crate::db::schema::organizations;
 use crate::domain::organization::Kind;
 use crate::ids::{AreaId, OrganizationId};
 use crate::sheets::register::Record;
-use crate::store::StoreResult;
 use crate::store::areas::{self, AreaVersion, Subtree};
 use crate::store::organizations::lives::taken_places;
 use crate::store::organizations::{OrganizationInArea, by_ids};
+use crate::store::{StoreResult, ledger};
 
 /// What is registered around some rows.
 pub(super) struct Register {
@@ -78,7 +78,8 @@ fn since(
         let area = areas.get(&record.area)?;
         (record.facts.life.first_day(today)? < area.valid_from).then_some(area.area_id)
     });
-    areas::first_days(conn, asked)
+    let known = ledger::known(conn)?;
+    areas::first_days(conn, asked, known)
 }
 
 /// The organizations that rows name as superior and may: of the caller's subtree, or above it.
