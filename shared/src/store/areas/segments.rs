@@ -14,7 +14,7 @@ use crate::domain::area::not_there_yet;
 use crate::ids::AreaId;
 use crate::store::ledger::Recording;
 use crate::store::predicates::{known_at, within};
-use crate::store::{Recorded, StoreError, StoreResult};
+use crate::store::{Recorded, StoreResult};
 
 /// Rows in one statement; a database takes so many parameters and no more.
 const CHUNK: usize = 500;
@@ -101,7 +101,7 @@ pub(super) fn standing_on(
 /// Refuses what is told of an area for days before it was there, which are those before its first version that is known.
 ///
 /// # Errors
-/// [`StoreError::Invalid`] at `pointer`, or the database's.
+/// [`crate::store::StoreError::Invalid`] at `pointer`, or the database's.
 pub fn refuse_days_before(
     recording: &mut Recording<'_, '_>,
     area: &AreaVersion,
