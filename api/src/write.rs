@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_web::dev::Payload;
 use actix_web::http::{Method, StatusCode, header};
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use chrono::TimeDelta;
 use qiaojian_shared::db::{DbError, WriteError as _};
 use qiaojian_shared::digest::sha256_hex;
@@ -19,7 +19,7 @@ use qiaojian_shared::store::{Actor, Recording};
 use serde::Serialize;
 
 use crate::app::App;
-use crate::auth::Principal;
+use crate::auth::caller_of;
 use crate::middleware::request_id;
 use crate::problem::ApiError;
 use crate::query::refuse_undeclared;
@@ -180,11 +180,7 @@ impl FromRequest for Write {
 
 fn read_headers(request: &HttpRequest) -> Result<Write, ApiError> {
     refuse_undeclared(request)?;
-    let token = request
-        .extensions()
-        .get::<Arc<Principal>>()
-        .map(|principal| principal.token);
-    let token = token.ok_or_else(ApiError::token_missing)?;
+    let token = caller_of(request)?.token;
     let text = |name: &str| {
         request
             .headers()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data, block};
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use qiaojian_shared::digest::sha256_hex;
 use qiaojian_shared::sheets::MOST_BYTES;
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::uploads::Upload;
 use super::{read_whole, refuse_encoded};
 use crate::app::App;
-use crate::auth::Principal;
+use crate::auth::caller_of;
 use crate::middleware::share_of;
 use crate::problem::ApiError;
 
@@ -84,18 +84,14 @@ impl FromRequest for TableFile {
         let uploads = request
             .app_data::<Data<App>>()
             .map(|app| Arc::clone(&app.uploads));
-        let caller = request
-            .extensions()
-            .get::<Arc<Principal>>()
-            .map(|caller| share_of(caller));
+        let caller = caller_of(request).map(|caller| share_of(&caller));
         Box::pin(async move {
             plain?;
             if !is_table {
                 return Err(ApiError::not_a_table());
             }
             let uploads = uploads.ok_or_else(|| ApiError::internal(&"a route without its application"))?;
-            let caller = caller.ok_or_else(ApiError::token_missing)?;
-            let place = uploads.take(caller).ok_or_else(ApiError::too_many_tables)?;
+            let place = uploads.take(caller?).ok_or_else(ApiError::too_many_tables)?;
             let arrived = timeout(ARRIVES_WITHIN, read_whole(payload, MOST_BYTES));
             let bytes = arrived.await.map_err(|_| ApiError::too_slow())??.freeze();
             Ok(Self {
