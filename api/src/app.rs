@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use crate::auth::Authority;
 use crate::extract::Uploads;
 use crate::problem::ApiError;
-use crate::write::UnderWay;
+use crate::write::KeyedRequests;
 
 /// How often the clocks are compared.
 const COMPARE_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
@@ -44,7 +44,7 @@ pub struct App {
     /// Holds writes back while the clock is in doubt.
     pub(crate) guard: Arc<Guard>,
     /// The keyed writes of this process.
-    pub(crate) under_way: UnderWay,
+    pub(crate) under_way: Arc<KeyedRequests>,
 }
 
 impl App {
@@ -71,7 +71,7 @@ impl App {
             figures: Arc::default(),
             imports: Arc::new(Semaphore::new(IMPORTS)),
             uploads: Uploads::new(UPLOADS, UPLOADS_PER_CALLER),
-            under_way: UnderWay::default(),
+            under_way: Arc::default(),
         })
     }
 

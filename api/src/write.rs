@@ -1,10 +1,9 @@
 //! The one way a handler writes: actor, `If-Match`, `Idempotency-Key`, ledger tick, audit, effect and remembered answer, all in one
 //! transaction.
 
-use std::collections::HashMap;
 use std::future::{Ready, ready};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::{Method, StatusCode, header};
@@ -23,6 +22,7 @@ use crate::auth::caller_of;
 use crate::middleware::request_id;
 use crate::problem::ApiError;
 use crate::query::refuse_undeclared;
+use crate::under_way::{One, UnderWay};
 
 /// How long an answer is remembered under its `Idempotency-Key`.
 const REMEMBERED: TimeDelta = TimeDelta::days(30);
@@ -243,52 +243,8 @@ fn read_tags(tags: &str) -> Option<i64> {
         .flatten()
 }
 
-/// The keyed requests that this process has under way: how many there are of each client and key.
-#[derive(Debug, Clone, Default)]
-pub struct UnderWay(Arc<Mutex<HashMap<(TokenId, String), usize>>>);
-
-impl UnderWay {
-    fn begin(&self, token: TokenId, key_hash: &str) -> KeyedRequest {
-        let of = (token, key_hash.to_owned());
-        *self.known().entry(of.clone()).or_insert(0) += 1;
-        KeyedRequest {
-            under_way: self.clone(),
-            of,
-        }
-    }
-
-    fn known(&self) -> MutexGuard<'_, HashMap<(TokenId, String), usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One of them, until it is answered or given up.
-struct KeyedRequest {
-    under_way: UnderWay,
-    of: (TokenId, String),
-}
-
-impl KeyedRequest {
-    /// Whether another of the same key is under way.
-    fn has_twin(&self) -> bool {
-        self.under_way
-            .known()
-            .get(&self.of)
-            .is_some_and(|count| *count > 1)
-    }
-}
-
-impl Drop for KeyedRequest {
-    fn drop(&mut self) {
-        let mut known = self.under_way.known();
-        if let Some(count) = known.get_mut(&self.of) {
-            *count -= 1;
-            if *count == 0 {
-                known.remove(&self.of);
-            }
-        }
-    }
-}
+/// The keyed requests that this process has under way, by client and digest of the key.
+pub type KeyedRequests = UnderWay<(TokenId, String)>;
 
 impl Write {
     /// The version named by `If-Match`, if one was.
@@ -327,7 +283,7 @@ impl Write {
         });
         let keyed = memory
             .as_ref()
-            .map(|memory| app.under_way.begin(memory.token, &memory.key_hash));
+            .map(|memory| app.under_way.begin((memory.token, memory.key_hash.clone())));
         let outcome = app
             .db
             .write(move |tx| {
@@ -341,7 +297,7 @@ impl Write {
         match outcome {
             Err(error)
                 if matches!(error.db_error(), Some(DbError::Locked))
-                    && keyed.as_ref().is_some_and(KeyedRequest::has_twin) =>
+                    && keyed.as_ref().is_some_and(One::has_twin) =>
             {
                 Err(ApiError::conflict("request_in_progress"))
             }
@@ -454,20 +410,5 @@ mod tests {
         ] {
             assert_eq!(read_tags(tags), version, "{tags}");
         }
-    }
-
-    #[test]
-    fn a_request_has_a_twin_while_another_of_its_key_is_under_way() {
-        let under_way = UnderWay::default();
-        let token = TokenId(uuid::Uuid::from_u128(1));
-        let one = under_way.begin(token, "a");
-        let other_key = under_way.begin(token, "b");
-        assert!(!one.has_twin() && !other_key.has_twin());
-        let twin = under_way.begin(token, "a");
-        assert!(one.has_twin() && twin.has_twin() && !other_key.has_twin());
-        drop(one);
-        assert!(!twin.has_twin());
-        drop((twin, other_key));
-        assert!(under_way.known().is_empty());
     }
 }

@@ -1,60 +1,37 @@
 //! Places for tables: so many in all, and so few of one caller that it cannot keep out the others.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use qiaojian_shared::db::Share;
+
+use crate::under_way::{One, UnderWay};
 
 /// Who may have the bytes of a table in memory.
 #[derive(Debug)]
 pub struct Uploads {
-    held: Mutex<HashMap<Share, usize>>,
+    held: Arc<UnderWay<Share>>,
     in_all: usize,
     per_caller: usize,
 }
 
+/// A place that is taken.
+pub type Upload = One<Share>;
+
 impl Uploads {
     pub fn new(in_all: usize, per_caller: usize) -> Arc<Self> {
         Arc::new(Self {
-            held: Mutex::default(),
+            held: Arc::default(),
             in_all,
             per_caller,
         })
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<Share, usize>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// A place for a table of this caller, if there is one; it is free again when what is given is dropped.
-    pub fn take(self: &Arc<Self>, caller: Share) -> Option<Upload> {
-        let mut held = self.held();
-        let of_caller = held.get(&caller).copied().unwrap_or(0);
-        if of_caller >= self.per_caller || held.values().sum::<usize>() >= self.in_all {
-            return None;
-        }
-        held.insert(caller, of_caller + 1);
-        Some(Upload {
-            uploads: Arc::clone(self),
-            caller,
+    pub fn take(&self, caller: Share) -> Option<Upload> {
+        self.held.begin_if(caller, |held| {
+            let of_caller = held.get(&caller).copied().unwrap_or(0);
+            of_caller < self.per_caller && held.values().sum::<usize>() < self.in_all
         })
-    }
-}
-
-/// A place that is taken.
-#[derive(Debug)]
-pub struct Upload {
-    uploads: Arc<Uploads>,
-    caller: Share,
-}
-
-impl Drop for Upload {
-    fn drop(&mut self) {
-        let mut held = self.uploads.held();
-        match held.get_mut(&self.caller) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => _ = held.remove(&self.caller),
-        }
     }
 }
 
@@ -73,7 +50,5 @@ mod tests {
         assert!(uploads.take(3).is_none(), "all there are");
         drop(first);
         assert!(uploads.take(3).is_some(), "who is done makes room");
-        drop((second, other));
-        assert!(uploads.held().is_empty());
     }
 }
