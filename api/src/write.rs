@@ -1,21 +1,20 @@
 //! The one way a handler writes: actor, `If-Match`, `Idempotency-Key`, ledger tick, audit, effect and remembered answer, all in one
 //! transaction.
 
+mod memory;
+
 use std::future::{Ready, ready};
 use std::sync::atomic::Ordering;
-use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
-use chrono::TimeDelta;
 use qiaojian_shared::db::{DbError, WriteError as _};
-use qiaojian_shared::digest::sha256_hex;
 use qiaojian_shared::ids::TokenId;
-use qiaojian_shared::secrets::SecretKey;
-use qiaojian_shared::store::idempotency::{self, RememberedReply};
 use qiaojian_shared::store::{Actor, Recording};
 use serde::Serialize;
+
+use memory::Memory;
 
 use crate::app::App;
 use crate::auth::caller_of;
@@ -24,11 +23,8 @@ use crate::problem::ApiError;
 use crate::query::refuse_undeclared;
 use crate::under_way::{One, UnderWay};
 
-/// How long an answer is remembered under its `Idempotency-Key`.
-const REMEMBERED: TimeDelta = TimeDelta::days(30);
 const KEY_HEADER: &str = "idempotency-key";
 const KEY_CHARS: usize = 200;
-const SEAL_PURPOSE: &str = "idempotent reply";
 
 /// An answer to a write, before it is sent.
 #[derive(Debug, Clone)]
@@ -274,16 +270,8 @@ impl Write {
             ..
         } = self;
         app.unless_in_doubt()?;
-        let memory = key.map(|key| Memory {
-            token,
-            key_hash: sha256_hex(&key),
-            fingerprint: app.secrets.keyed_digest(&format!("{address}\n{body_digest}")),
-            secrets: app.secrets.derive(&key),
-            entropy: Arc::clone(&app.entropy),
-        });
-        let keyed = memory
-            .as_ref()
-            .map(|memory| app.under_way.begin((memory.token, memory.key_hash.clone())));
+        let memory = key.map(|key| Memory::of(app, token, &key, &format!("{address}\n{body_digest}")));
+        let keyed = memory.as_ref().map(|memory| app.under_way.begin(memory.key()));
         let outcome = app
             .db
             .write(move |tx| {
@@ -310,85 +298,6 @@ impl Write {
                 Ok(outcome?.send())
             }
         }
-    }
-}
-
-struct Memory {
-    token: TokenId,
-    key_hash: String,
-    fingerprint: String,
-    secrets: SecretKey,
-    entropy: Arc<dyn qiaojian_shared::clock::Entropy>,
-}
-
-/// What is remembered of a reply besides status and body.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct RememberedHeaders {
-    etag: Option<i64>,
-    location: Option<String>,
-}
-
-impl Memory {
-    fn recall_or(
-        &self,
-        recording: &mut Recording<'_, '_>,
-        effect: &mut impl FnMut(&mut Recording<'_, '_>) -> Result<Reply, ApiError>,
-    ) -> Result<Reply, ApiError> {
-        let now = recording.now();
-        if let Some(remembered) = idempotency::find(recording.conn(), self.token, &self.key_hash, now)? {
-            return self.recall(&remembered);
-        }
-        let reply = effect(recording)?;
-        let headers = RememberedHeaders {
-            etag: reply.etag,
-            location: reply.location.clone(),
-        };
-        let body = if reply.secret {
-            self.secrets
-                .seal(SEAL_PURPOSE, reply.body.as_bytes(), self.entropy.as_ref())
-                .map_err(|error| ApiError::internal(&error))?
-        } else {
-            reply.body.clone()
-        };
-        let row = RememberedReply {
-            token_id: self.token,
-            key_hash: self.key_hash.clone(),
-            fingerprint: self.fingerprint.clone(),
-            status: i16::try_from(reply.status.as_u16()).unwrap_or(200),
-            headers: serde_json::to_string(&headers)?,
-            body,
-            sealed: reply.secret,
-            created_at: now,
-            expires_at: now.plus(REMEMBERED),
-        };
-        idempotency::remember(recording.conn(), &row)?;
-        Ok(reply)
-    }
-
-    fn recall(&self, remembered: &RememberedReply) -> Result<Reply, ApiError> {
-        if remembered.fingerprint != self.fingerprint {
-            return Err(ApiError::idempotency_key_reused());
-        }
-        let body = if remembered.sealed {
-            let open = self
-                .secrets
-                .open(SEAL_PURPOSE, &remembered.body)
-                .map_err(|error| ApiError::internal(&error))?;
-            String::from_utf8(open).map_err(|error| ApiError::internal(&error))?
-        } else {
-            remembered.body.clone()
-        };
-        let headers: RememberedHeaders = serde_json::from_str(&remembered.headers)?;
-        let status = u16::try_from(remembered.status)
-            .ok()
-            .and_then(|code| StatusCode::from_u16(code).ok());
-        Ok(Reply {
-            status: status.unwrap_or(StatusCode::OK),
-            etag: headers.etag,
-            location: headers.location,
-            body,
-            secret: remembered.sealed,
-        })
     }
 }
 
