@@ -3,6 +3,7 @@
 
 mod language;
 mod refusals;
+mod service;
 mod texts;
 
 pub use language::Language;
