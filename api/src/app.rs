@@ -148,7 +148,7 @@ impl App {
     pub(crate) async fn read<T, F>(&self, work: F) -> Result<T, ApiError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut qiaojian_shared::db::AnyConnection) -> Result<T, ApiError> + Send + 'static,
+        F: FnMut(&mut qiaojian_shared::db::AnyConnection) -> Result<T, ApiError> + Send + 'static,
     {
         self.db.read(work).await
     }
@@ -157,7 +157,7 @@ impl App {
     pub(crate) async fn read_slow<T, F>(&self, work: F) -> Result<T, ApiError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut qiaojian_shared::db::AnyConnection) -> Result<T, ApiError> + Send + 'static,
+        F: FnMut(&mut qiaojian_shared::db::AnyConnection) -> Result<T, ApiError> + Send + 'static,
     {
         self.db.read_slow(work).await
     }

@@ -125,7 +125,8 @@ impl Db {
         }
     }
 
-    /// Runs a short read on the fast lane. Each statement sees its own snapshot; see [`snapshot`] for several that must agree.
+    /// Runs a short read on the fast lane. Each statement sees its own snapshot; see [`snapshot`] for several that must agree. When the
+    /// connection is lost meanwhile, the closure is run once more on a new one, so it must have no effect of its own.
     ///
     /// # Errors
     /// The closure's own, or [`DbError`] when the lane is overloaded or the database is away.
@@ -133,7 +134,7 @@ impl Db {
     where
         T: Send + 'static,
         E: WriteError,
-        F: FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
+        F: FnMut(&mut AnyConnection) -> Result<T, E> + Send + 'static,
     {
         self.inner.readers.run(work).await
     }
@@ -146,7 +147,7 @@ impl Db {
     where
         T: Send + 'static,
         E: WriteError,
-        F: FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
+        F: FnMut(&mut AnyConnection) -> Result<T, E> + Send + 'static,
     {
         self.inner.slow.run(work).await
     }

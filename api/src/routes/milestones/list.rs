@@ -167,7 +167,7 @@ pub async fn list(
                     within: prepared.question.within.clone(),
                     as_of: prepared.question.as_of,
                     known: prepared.known,
-                    basis: basis.unwrap_or_else(|| rules::DEFAULT.to_owned()),
+                    basis: basis.clone().unwrap_or_else(|| rules::DEFAULT.to_owned()),
                     program: prepared.program,
                 };
                 let model = prepared.is_present.then_some(&*model);
