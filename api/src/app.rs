@@ -23,7 +23,7 @@ const COMPARE_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 const IMPORTS: usize = 2;
 /// Tables that are under way at a time, those that wait or still arrive included; whoever comes then comes again.
 const UPLOADS: usize = 16;
-/// Those of one caller, who would otherwise keep out all others by sending slowly.
+/// Those of one caller, who would otherwise keep out all others.
 const UPLOADS_PER_CALLER: usize = 3;
 
 /// The service's parts. Cheap to clone.

@@ -64,7 +64,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
         let payload = payload.take();
         Box::pin(async move {
             plain?;
-            let bytes = read_whole(payload, BODY_LIMIT).await?;
+            let bytes = read_whole(payload, BODY_LIMIT, |_| ()).await?;
             if !bytes.is_empty() && !is_json {
                 return Err(ApiError::not_json());
             }
@@ -90,8 +90,12 @@ pub(crate) fn refuse_encoded(request: &HttpRequest) -> Result<(), ApiError> {
     }
 }
 
-/// The bytes of a body, at most `limit` of them.
-async fn read_whole(mut payload: Payload, limit: usize) -> Result<BytesMut, ApiError> {
+/// The bytes of a body, at most `limit` of them; `received` is told how many have come each time.
+async fn read_whole(
+    mut payload: Payload,
+    limit: usize,
+    received: impl Fn(usize),
+) -> Result<BytesMut, ApiError> {
     let mut bytes = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| {
@@ -100,6 +104,7 @@ async fn read_whole(mut payload: Payload, limit: usize) -> Result<BytesMut, ApiE
         if bytes.len() + chunk.len() > limit {
             return Err(ApiError::too_large(limit));
         }
+        received(chunk.len());
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)

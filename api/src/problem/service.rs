@@ -250,8 +250,9 @@ impl ApiError {
             "too_slow",
             Text::new("接收超时", "Too slow"),
             Text::new(
-                "文件未能及时传完，未登记任何内容；请在网络良好时重试，或分成几个文件。",
-                "The file did not arrive in time; nothing was recorded. Try again on a better link, or part the file.",
+                "文件未能及时传完，或传输过慢而让位于其他文件，未登记任何内容；请在网络良好时重试，或分成几个文件。",
+                "The file did not arrive in time, or came slowly while others waited for its place; nothing was recorded. Try again on a \
+                 better link, or part the file.",
             ),
         )
     }
