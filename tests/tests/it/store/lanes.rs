@@ -15,18 +15,18 @@ fn what_nobody_waits_for_any_more_is_not_done() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let db = test_db.open(article_clock());
-            let (begun, has_begun) = tokio::sync::oneshot::channel();
+            let (begun, mut has_begun) = tokio::sync::mpsc::channel(1);
             let (release, until_released) = std::sync::mpsc::channel::<()>();
             let busy = db.clone();
             let busy = tokio::spawn(async move {
                 busy.read_slow(move |_| {
-                    begun.send(()).unwrap();
+                    begun.try_send(()).unwrap();
                     until_released.recv().unwrap();
                     Ok::<_, DbError>(())
                 })
                 .await
             });
-            has_begun.await.unwrap();
+            has_begun.recv().await.unwrap();
             // The connection of whoever asked is closed while the question waits.
             let ran = Arc::new(AtomicBool::new(false));
             let runs = Arc::clone(&ran);
