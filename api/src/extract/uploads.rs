@@ -122,8 +122,7 @@ impl Uploads {
         if places(caller) >= self.per_caller {
             return None;
         }
-        let gives_way =
-            |one: &Arrival| places(one.caller) > places(caller) + 1 || one.is_slow(now);
+        let gives_way = |one: &Arrival| places(one.caller) > places(caller) + 1 || one.is_slow(now);
         let slowest = arriving
             .iter()
             .enumerate()
@@ -196,7 +195,10 @@ mod tests {
         let third = uploads.begin(3, now).unwrap();
         assert!(gave_way(&slow) && !gave_way(&fast) && !gave_way(&other));
         assert!(slow.arrived().is_none());
-        assert!(uploads.begin(4, now).is_none(), "each has one, and it is too early to judge");
+        assert!(
+            uploads.begin(4, now).is_none(),
+            "each has one, and it is too early to judge"
+        );
         drop((fast, other, third));
         assert!(uploads.arriving().is_empty());
     }

@@ -278,7 +278,10 @@ fn several_callers_that_send_slowly_keep_nobody_else_out() {
                 arriving.spawn(begin_to_send(address.clone(), slow.token.clone().unwrap()));
             }
             let answered = arriving.join_next().await.unwrap().unwrap();
-            assert!(["HTTP/1.1 503", "HTTP/1.1 408"].contains(&answered.as_str()), "{answered}");
+            assert!(
+                ["HTTP/1.1 503", "HTTP/1.1 408"].contains(&answered.as_str()),
+                "{answered}"
+            );
         }
         let other = api.caller("340304", Role::CountyReporter).await;
         let done = send(&other, "?dry_run=true", SMALL).await.expect(200).json();
