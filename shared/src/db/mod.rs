@@ -84,9 +84,23 @@ impl Db {
     pub fn open(url: DatabaseUrl, lanes: Lanes, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         url.check()?;
         url.refuse_transaction_pooling()?;
+        let writer = Writer::start(&url, clock)?;
+        Self::with_writer(url, lanes, writer)
+    }
+
+    /// Opens what only reads; a write is answered with [`DbError::Stopped`]. An embedded database may be read-only for this user.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub fn open_to_read(url: DatabaseUrl, lanes: Lanes) -> Result<Self, OpenError> {
+        url.validate()?;
+        url.refuse_transaction_pooling()?;
+        Self::with_writer(url, lanes, Writer::none())
+    }
+
+    fn with_writer(url: DatabaseUrl, lanes: Lanes, writer: Writer) -> Result<Self, OpenError> {
         let readers = Lane::start("db-read", &url, lanes.readers, Order::Arrival)?;
         let slow = Lane::start("db-slow", &url, lanes.slow_readers, Order::Turns)?;
-        let writer = Writer::start(&url, clock)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 url,

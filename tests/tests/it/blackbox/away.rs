@@ -17,7 +17,7 @@ use super::{Running, qiaojian, refusal, sign_in};
 const PATIENCE: Duration = Duration::from_secs(60);
 const AREAS: &str = "code,level,parent,name,kind\n340000,province,,安徽省,administrative\n340300,city,340000,蚌埠市,administrative\n";
 
-fn on_postgres(body: impl Fn(TestDb)) {
+pub fn on_postgres(body: impl Fn(TestDb)) {
     both_databases(|test_db| {
         if matches!(test_db.url(), DatabaseUrl::Postgres(_)) {
             body(test_db);
@@ -26,7 +26,7 @@ fn on_postgres(body: impl Fn(TestDb)) {
 }
 
 /// Each request on a connection of its own: none is kept to whoever answered before.
-fn http() -> Client {
+pub fn http() -> Client {
     Client::builder()
         .pool_max_idle_per_host(0)
         .build()
@@ -34,7 +34,7 @@ fn http() -> Client {
 }
 
 /// Where the API says in its log that it listens.
-fn base_in_log(process: &Running) -> String {
+pub fn base_in_log(process: &Running) -> String {
     let line = process.line_with("The API listens");
     let (_, address) = line.split_once("address=").expect("an address");
     format!("http://{}", address.trim())
@@ -49,7 +49,7 @@ fn assert_away(reply: &Response) {
 
 /// Asks again until it is answered so; until then it may only be unavailable.
 #[track_caller]
-fn wait_for(status: StatusCode, request: impl Fn() -> RequestBuilder) {
+pub fn wait_for(status: StatusCode, request: impl Fn() -> RequestBuilder) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let reply = request().send().expect("the API answers");
@@ -66,7 +66,7 @@ fn wait_for(status: StatusCode, request: impl Fn() -> RequestBuilder) {
 }
 
 /// Loads the areas and makes an administrator: its credentials.
-fn admin_of(test_db: &TestDb) -> Value {
+pub fn admin_of(test_db: &TestDb) -> Value {
     let directory = test_db.directory();
     let table = directory.join("areas.csv");
     std::fs::write(&table, AREAS).unwrap();
@@ -249,7 +249,10 @@ fn a_read_whose_connection_is_lost_is_answered_all_the_same() {
         let read = http.get(format!("{base}/v1/areas")).bearer_auth(&token);
         assert_eq!(read.try_clone().unwrap().send().unwrap().status(), StatusCode::OK);
 
-        #[expect(clippy::disallowed_methods, reason = "the test is the database's administrator")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the test is the database's administrator"
+        )]
         let mut admin = PgConnection::establish(&test_db.url_text()).unwrap();
         admin
             .batch_execute("BEGIN; LOCK TABLE areas, area_versions IN ACCESS EXCLUSIVE MODE")
@@ -269,7 +272,10 @@ fn a_read_whose_connection_is_lost_is_answered_all_the_same() {
         admin.batch_execute("COMMIT").unwrap();
         let reply = reading.join().unwrap().unwrap();
         assert_eq!(reply.status(), StatusCode::OK);
-        assert_eq!(reply.json::<Value>().unwrap()["items"].as_array().unwrap().len(), 2);
+        assert_eq!(
+            reply.json::<Value>().unwrap()["items"].as_array().unwrap().len(),
+            2
+        );
         api.signal("TERM");
         assert_eq!(api.code(), Some(0));
     });
