@@ -53,7 +53,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
         let content_type = request
             .headers()
             .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok());
+            .map(|value| value.to_str().unwrap_or_default());
         let is_json = content_type.is_none_or(|value| {
             let mime = value.split(';').next().unwrap_or_default().trim();
             ["application/json", "application/merge-patch+json"]
@@ -163,6 +163,8 @@ fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
         ("unknown_field", in_chinese(&cause))
     } else if cause.starts_with("missing field") {
         ("missing_field", in_chinese(&cause))
+    } else if cause.starts_with("recursion limit exceeded") {
+        ("too_deep", "JSON 的层次过多，最多 127 层。".to_owned())
     } else if error.inner().is_syntax() || error.inner().is_eof() {
         let (line, column) = (error.inner().line(), error.inner().column());
         let zh = format!("不是有效的 JSON（第 {line} 行第 {column} 列）。");

@@ -89,6 +89,11 @@ impl ApiError {
         tracing::error!(request_id, method, path, status = self.0.status.as_u16(), error = %fault, "A request failed.");
     }
 
+    /// The status it is answered with.
+    pub fn status(&self) -> u16 {
+        self.0.status.as_u16()
+    }
+
     /// What is wrong where.
     pub fn into_violations(self) -> Vec<Violation> {
         self.0.errors
@@ -124,14 +129,7 @@ impl ApiError {
         if self.0.status == StatusCode::SERVICE_UNAVAILABLE {
             reply.insert_header((header::RETRY_AFTER, "1"));
         }
-        reply.insert_header((
-            header::CONTENT_LANGUAGE,
-            if language == Language::English {
-                "en"
-            } else {
-                "zh-CN"
-            },
-        ));
+        reply.insert_header((header::CONTENT_LANGUAGE, language.tag()));
         let body = serde_json::to_string(&self.problem(language, request_id)).unwrap_or_default();
         reply.content_type("application/problem+json").body(body)
     }

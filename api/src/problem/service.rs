@@ -108,6 +108,47 @@ impl ApiError {
         error
     }
 
+    /// 400: not even a request.
+    pub fn unreadable() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "unreadable_request",
+            Text::new("请求无法读取", "Unreadable request"),
+            Text::new(
+                "所发内容不符合 HTTP 规范：地址中的汉字等须作百分号转义，地址不得过长；须有且仅有一个 Host 头，Content-Length、\
+                 Transfer-Encoding 和分块的正文须正确。",
+                "This is not HTTP: percent-encode what is not ASCII in the address and keep it short; send one Host header, and a correct \
+                 Content-Length or Transfer-Encoding with correct chunks.",
+            ),
+        )
+    }
+
+    /// 408: the head took too long to arrive.
+    pub fn head_too_slow() -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "head_too_slow",
+            Text::new("接收超时", "Too slow"),
+            Text::new(
+                "请求未能及时发完，未作任何处理；请在网络良好时重试。",
+                "The request did not arrive in time; nothing was done. Try again on a better link.",
+            ),
+        )
+    }
+
+    /// 431: too long a head.
+    pub fn head_too_large() -> Self {
+        Self::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "head_too_large",
+            Text::new("请求头过大", "Head too large"),
+            Text::new(
+                "请求行和请求头合计最多 128 KiB，请求头最多 96 个。",
+                "The request line and the headers may have at most 128 KiB together, and there may be at most 96 headers.",
+            ),
+        )
+    }
+
     /// 400: one parameter is wrong.
     pub fn bad_parameter(
         name: impl Into<Cow<'static, str>>,

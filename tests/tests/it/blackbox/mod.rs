@@ -7,6 +7,7 @@ mod kills;
 mod newcomer;
 mod proxy;
 mod read_only;
+mod refused;
 mod signals;
 mod starts;
 mod unread;
