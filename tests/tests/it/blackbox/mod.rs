@@ -5,6 +5,7 @@ mod commands;
 mod failover;
 mod kills;
 mod newcomer;
+mod pooler;
 mod proxy;
 mod read_only;
 mod refused;
