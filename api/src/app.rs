@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use crate::auth::Authority;
 use crate::extract::Uploads;
 use crate::problem::ApiError;
-use crate::write::UnderWay;
+use crate::write::KeyedRequests;
 
 /// How often the clocks are compared.
 const COMPARE_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
@@ -24,7 +24,7 @@ const COMPARE_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 const IMPORTS: usize = 2;
 /// Tables that are under way at a time, those that wait or still arrive included; whoever comes then comes again.
 const UPLOADS: usize = 16;
-/// Those of one caller, who would otherwise keep out all others by sending slowly.
+/// Those of one caller, who would otherwise keep out all others.
 const UPLOADS_PER_CALLER: usize = 3;
 
 /// The service's parts. Cheap to clone.
@@ -47,7 +47,7 @@ pub struct App {
     /// Holds writes back while the clock is in doubt.
     pub(crate) guard: Arc<Guard>,
     /// The keyed writes of this process.
-    pub(crate) under_way: UnderWay,
+    pub(crate) under_way: Arc<KeyedRequests>,
 }
 
 impl App {
@@ -75,7 +75,7 @@ impl App {
             milestones: Arc::default(),
             imports: Arc::new(Semaphore::new(IMPORTS)),
             uploads: Uploads::new(UPLOADS, UPLOADS_PER_CALLER),
-            under_way: UnderWay::default(),
+            under_way: Arc::default(),
         })
     }
 
@@ -152,7 +152,7 @@ impl App {
     pub(crate) async fn read<T, F>(&self, work: F) -> Result<T, ApiError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut qiaojian_shared::db::AnyConnection) -> Result<T, ApiError> + Send + 'static,
+        F: FnMut(&mut qiaojian_shared::db::AnyConnection) -> Result<T, ApiError> + Send + 'static,
     {
         self.db.read(work).await
     }
@@ -161,7 +161,7 @@ impl App {
     pub(crate) async fn read_slow<T, F>(&self, work: F) -> Result<T, ApiError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut qiaojian_shared::db::AnyConnection) -> Result<T, ApiError> + Send + 'static,
+        F: FnMut(&mut qiaojian_shared::db::AnyConnection) -> Result<T, ApiError> + Send + 'static,
     {
         self.db.read_slow(work).await
     }

@@ -95,7 +95,7 @@ fn read_text(
     let content_type = request
         .headers()
         .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
+        .map(|value| value.to_str().unwrap_or_default());
     let is_json = content_type.is_none_or(|value| {
         let mime = value.split(';').next().unwrap_or_default().trim();
         ["application/json", "application/merge-patch+json"]
@@ -106,7 +106,7 @@ fn read_text(
     let payload = payload.take();
     async move {
         plain?;
-        let bytes = read_whole(payload, BODY_LIMIT).await?;
+        let bytes = read_whole(payload, BODY_LIMIT, |_| ()).await?;
         if bytes.is_empty() {
             return Ok(BytesMut::from("{}"));
         }
@@ -141,8 +141,12 @@ pub(crate) fn refuse_encoded(request: &HttpRequest) -> Result<(), ApiError> {
     }
 }
 
-/// The bytes of a body, at most `limit` of them.
-async fn read_whole(mut payload: Payload, limit: usize) -> Result<BytesMut, ApiError> {
+/// The bytes of a body, at most `limit` of them; `received` is told how many have come each time.
+async fn read_whole(
+    mut payload: Payload,
+    limit: usize,
+    received: impl Fn(usize),
+) -> Result<BytesMut, ApiError> {
     let mut bytes = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| {
@@ -151,6 +155,7 @@ async fn read_whole(mut payload: Payload, limit: usize) -> Result<BytesMut, ApiE
         if bytes.len() + chunk.len() > limit {
             return Err(ApiError::too_large(limit));
         }
+        received(chunk.len());
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
@@ -220,6 +225,8 @@ fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
         ("unknown_field", in_chinese(&cause))
     } else if let Some(name) = missing_name(&cause) {
         return ApiError::bad_request(vec![missing::violation(format!("{pointer}/{name}"), name)]);
+    } else if cause.starts_with("recursion limit exceeded") {
+        ("too_deep", "JSON 的层次过多，最多 127 层。".to_owned())
     } else if error.inner().is_syntax() || error.inner().is_eof() {
         let (line, column) = (error.inner().line(), error.inner().column());
         let zh = format!("不是有效的 JSON（第 {line} 行第 {column} 列）。");

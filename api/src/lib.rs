@@ -14,6 +14,7 @@ mod query;
 mod request_log;
 mod routes;
 mod server;
+mod under_way;
 mod waiting;
 mod wire;
 mod write;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -18,7 +18,7 @@ use crate::problem::{ApiError, Language};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Sent with every reply (OWASP secure headers). Pages bring their own, stricter policy for what they need.
-const SECURITY_HEADERS: &[(HeaderName, &str)] = &[
+pub(crate) const SECURITY_HEADERS: &[(HeaderName, &str)] = &[
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
@@ -60,7 +60,8 @@ pub async fn finish(
         .map(|error| {
             error.log(reply.request().method().as_str(), reply.request().path(), &id);
             error.respond(language, &id)
-        });
+        })
+        .or_else(|| is_silent(&reply).then(|| ApiError::no_such_route().respond(language, &id)));
     log_answer(reply.request(), reply.status(), &id);
     let mut reply = match problem {
         Some(problem) => reply.into_response(problem),
@@ -79,6 +80,15 @@ pub async fn finish(
         headers.insert(REQUEST_ID, value);
     }
     Ok(reply)
+}
+
+/// Whether it says without a word that there is nothing there, as the pages of the docs do.
+fn is_silent(reply: &ServiceResponse<impl MessageBody>) -> bool {
+    let has_no_body = matches!(
+        reply.response().body().size(),
+        BodySize::None | BodySize::Sized(0)
+    );
+    reply.status() == StatusCode::NOT_FOUND && has_no_body
 }
 
 /// One line for each write and each refusal. Reads that went well are not logged, nor is a failure of ours once more (`ApiError::log`).

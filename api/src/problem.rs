@@ -3,6 +3,7 @@
 
 mod language;
 mod refusals;
+mod service;
 mod texts;
 
 pub use language::Language;
@@ -124,6 +125,11 @@ impl ApiError {
         !errors.is_empty() && errors.iter().all(|violation| violation.code == code)
     }
 
+    /// The status it is answered with.
+    pub fn status(&self) -> u16 {
+        self.0.status.as_u16()
+    }
+
     /// What is wrong where.
     pub fn into_violations(self) -> Vec<Violation> {
         self.0.errors
@@ -160,14 +166,7 @@ impl ApiError {
         if self.0.status == StatusCode::SERVICE_UNAVAILABLE {
             reply.insert_header((header::RETRY_AFTER, "1"));
         }
-        reply.insert_header((
-            header::CONTENT_LANGUAGE,
-            if language == Language::English {
-                "en"
-            } else {
-                "zh-CN"
-            },
-        ));
+        reply.insert_header((header::CONTENT_LANGUAGE, language.tag()));
         let body = serde_json::to_string(&self.problem(language, request_id)).unwrap_or_default();
         reply.content_type("application/problem+json").body(body)
     }

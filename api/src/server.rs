@@ -1,15 +1,28 @@
 //! The HTTP server.
 
+mod bare;
+
+use std::future::ready;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Server;
+use actix_http::{HttpService, Request, Response};
+use actix_service::{
+    IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config,
+};
+use actix_web::body::MessageBody;
+use actix_web::dev::{AppConfig, Server};
 use actix_web::middleware::{Compress, from_fn};
+use actix_web::rt::net::TcpStream;
 use actix_web::web::Redirect;
-use actix_web::{App as ActixApp, HttpServer, web};
+use actix_web::{App as ActixApp, web};
+use qiaojian_shared::ids::new_uuid;
 use tracing_actix_web::TracingLogger;
 use utoipa_actix_web::AppExt as _;
 use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use bare::{NewId, Worded};
 
 use crate::app::App;
 use crate::middleware::finish;
@@ -30,6 +43,9 @@ const MIN_CONNECTIONS: u64 = 32;
 const DRAIN_SECONDS: u64 = 25;
 /// How long a client may take to send its request's head.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection may take to close.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// A bound socket, so that a caller knows the port before the server runs.
 pub struct Listening {
@@ -76,7 +92,9 @@ pub fn serve(app: &App, listening: Listening, workers: usize) -> std::io::Result
     let document = web::Data::new(Document::of(
         openapi::document().to_pretty_json().unwrap_or_default(),
     ));
-    let server = HttpServer::new(move || {
+    let (clock, entropy) = (Arc::clone(&app.clock), Arc::clone(&app.entropy));
+    let new_id: NewId = Arc::new(move || new_uuid(clock.as_ref(), entropy.as_ref()).to_string());
+    let service = move || {
         ActixApp::new()
             .into_utoipa_app()
             .app_data(web::Data::new(app.clone()))
@@ -91,16 +109,53 @@ pub fn serve(app: &App, listening: Listening, workers: usize) -> std::io::Result
             .wrap(Compress::default())
             .wrap(from_fn(finish))
             .wrap(TracingLogger::<RequestSpan>::new())
-    })
-    .workers(workers)
-    .max_connections(max_connections(workers))
-    // Whoever hangs up waits for no answer: what was asked is dropped where it waits.
-    .h1_allow_half_closed(false)
-    .client_request_timeout(HEAD_TIMEOUT)
-    .shutdown_timeout(DRAIN_SECONDS)
-    .disable_signals()
-    .listen(listening.listener)?;
-    Ok(server.run())
+    };
+    run(listening, workers, service, new_id)
+}
+
+/// actix-web's own server, but that connections are [`Worded`].
+fn run<F, I, S, B>(listening: Listening, workers: usize, service: F, new_id: NewId) -> std::io::Result<Server>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig, Error = actix_web::Error> + 'static,
+    S::InitError: std::fmt::Debug,
+    S::Response: Into<Response<B>> + 'static,
+    S::Service: 'static,
+    <S::Service as Service<Request>>::Future: 'static,
+    B: MessageBody + 'static,
+{
+    let address = listening.address()?;
+    let builder = Server::build()
+        .workers(workers)
+        .max_concurrent_connections(max_connections(workers))
+        .shutdown_timeout(DRAIN_SECONDS)
+        .disable_signals();
+    let stopping = builder.graceful_shutdown_signal();
+    let builder = builder.listen("http", listening.listener, move || {
+        let (new_id, stopping) = (Arc::clone(&new_id), stopping.clone());
+        let worded = fn_service(move |stream: TcpStream| {
+            let peer = stream.peer_addr().ok();
+            ready(Ok::<_, actix_http::error::DispatchError>((
+                Worded::new(stream, Arc::clone(&new_id)),
+                peer,
+            )))
+        });
+        let service = service().into_factory().map_err(|error| error.error_response());
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .client_request_timeout(HEAD_TIMEOUT)
+            .client_disconnect_timeout(LINGER)
+            // Whoever hangs up waits for no answer: what was asked is dropped where it waits.
+            .h1_allow_half_closed(false)
+            .local_addr(address)
+            .h1(map_config(service, |()| AppConfig::default()));
+        worded.and_then(http)
+    })?;
+    Ok(builder.run())
 }
 
 /// The OpenAPI document, as it is sent: all answers share its bytes.

@@ -1,35 +1,32 @@
 //! The one way a handler writes: actor, `If-Match`, `Idempotency-Key`, ledger tick, audit, effect and remembered answer, all in one
 //! transaction.
 
-use std::collections::HashMap;
+mod memory;
+
 use std::future::{Ready, ready};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_web::dev::Payload;
 use actix_web::http::{Method, StatusCode, header};
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
-use chrono::TimeDelta;
+use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use qiaojian_shared::db::{DbError, WriteError as _};
-use qiaojian_shared::digest::sha256_hex;
 use qiaojian_shared::domain::Conflict;
 use qiaojian_shared::ids::TokenId;
-use qiaojian_shared::secrets::SecretKey;
-use qiaojian_shared::store::idempotency::{self, RememberedReply};
 use qiaojian_shared::store::{Actor, Recording, organizations};
 use serde::Serialize;
 
+use memory::Memory;
+
 use crate::app::App;
-use crate::auth::Principal;
+use crate::auth::{Principal, caller_of};
 use crate::middleware::request_id;
 use crate::problem::{ApiError, Existing};
 use crate::query::refuse_undeclared;
+use crate::under_way::{One, UnderWay};
 
-/// How long an answer is remembered under its `Idempotency-Key`.
-const REMEMBERED: TimeDelta = TimeDelta::days(30);
 const KEY_HEADER: &str = "idempotency-key";
 const KEY_CHARS: usize = 200;
-const SEAL_PURPOSE: &str = "idempotent reply";
 
 /// An answer to a write, before it is sent.
 #[derive(Debug, Clone)]
@@ -181,8 +178,7 @@ impl FromRequest for Write {
 
 fn read_headers(request: &HttpRequest) -> Result<Write, ApiError> {
     refuse_undeclared(request)?;
-    let caller = request.extensions().get::<Arc<Principal>>().cloned();
-    let caller = caller.ok_or_else(ApiError::token_missing)?;
+    let caller = caller_of(request)?;
     let text = |name: &str| {
         request
             .headers()
@@ -245,52 +241,8 @@ fn read_tags(tags: &str) -> Option<i64> {
         .flatten()
 }
 
-/// The keyed requests that this process has under way: how many there are of each client and key.
-#[derive(Debug, Clone, Default)]
-pub struct UnderWay(Arc<Mutex<HashMap<(TokenId, String), usize>>>);
-
-impl UnderWay {
-    fn begin(&self, token: TokenId, key_hash: &str) -> KeyedRequest {
-        let of = (token, key_hash.to_owned());
-        *self.known().entry(of.clone()).or_insert(0) += 1;
-        KeyedRequest {
-            under_way: self.clone(),
-            of,
-        }
-    }
-
-    fn known(&self) -> MutexGuard<'_, HashMap<(TokenId, String), usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One of them, until it is answered or given up.
-struct KeyedRequest {
-    under_way: UnderWay,
-    of: (TokenId, String),
-}
-
-impl KeyedRequest {
-    /// Whether another of the same key is under way.
-    fn has_twin(&self) -> bool {
-        self.under_way
-            .known()
-            .get(&self.of)
-            .is_some_and(|count| *count > 1)
-    }
-}
-
-impl Drop for KeyedRequest {
-    fn drop(&mut self) {
-        let mut known = self.under_way.known();
-        if let Some(count) = known.get_mut(&self.of) {
-            *count -= 1;
-            if *count == 0 {
-                known.remove(&self.of);
-            }
-        }
-    }
-}
+/// The keyed requests that this process has under way, by client and digest of the key.
+pub type KeyedRequests = UnderWay<(TokenId, String)>;
 
 impl Write {
     /// The version named by `If-Match`, if one was.
@@ -320,16 +272,9 @@ impl Write {
             ..
         } = self;
         app.unless_in_doubt()?;
-        let memory = key.map(|key| Memory {
-            token: caller.token,
-            key_hash: sha256_hex(&key),
-            fingerprint: app.secrets.keyed_digest(&format!("{address}\n{body_digest}")),
-            secrets: app.secrets.derive(&key),
-            entropy: Arc::clone(&app.entropy),
-        });
-        let keyed = memory
-            .as_ref()
-            .map(|memory| app.under_way.begin(memory.token, &memory.key_hash));
+        let memory =
+            key.map(|key| Memory::of(app, caller.token, &key, &format!("{address}\n{body_digest}")));
+        let keyed = memory.as_ref().map(|memory| app.under_way.begin(memory.key()));
         let outcome = app
             .db
             .write(move |tx| {
@@ -343,7 +288,7 @@ impl Write {
         match outcome {
             Err(error)
                 if matches!(error.db_error(), Some(DbError::Locked))
-                    && keyed.as_ref().is_some_and(KeyedRequest::has_twin) =>
+                    && keyed.as_ref().is_some_and(One::has_twin) =>
             {
                 Err(ApiError::conflict(Conflict::RequestInProgress))
             }
@@ -376,85 +321,6 @@ async fn name_existing(app: &App, caller: Arc<Principal>, error: ApiError) -> Ap
     }
 }
 
-struct Memory {
-    token: TokenId,
-    key_hash: String,
-    fingerprint: String,
-    secrets: SecretKey,
-    entropy: Arc<dyn qiaojian_shared::clock::Entropy>,
-}
-
-/// What is remembered of a reply besides status and body.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct RememberedHeaders {
-    etag: Option<i64>,
-    location: Option<String>,
-}
-
-impl Memory {
-    fn recall_or(
-        &self,
-        recording: &mut Recording<'_, '_>,
-        effect: &mut impl FnMut(&mut Recording<'_, '_>) -> Result<Reply, ApiError>,
-    ) -> Result<Reply, ApiError> {
-        let now = recording.now();
-        if let Some(remembered) = idempotency::find(recording.conn(), self.token, &self.key_hash, now)? {
-            return self.recall(&remembered);
-        }
-        let reply = effect(recording)?;
-        let headers = RememberedHeaders {
-            etag: reply.etag,
-            location: reply.location.clone(),
-        };
-        let body = if reply.secret {
-            self.secrets
-                .seal(SEAL_PURPOSE, reply.body.as_bytes(), self.entropy.as_ref())
-                .map_err(|error| ApiError::internal(&error))?
-        } else {
-            reply.body.clone()
-        };
-        let row = RememberedReply {
-            token_id: self.token,
-            key_hash: self.key_hash.clone(),
-            fingerprint: self.fingerprint.clone(),
-            status: i16::try_from(reply.status.as_u16()).unwrap_or(200),
-            headers: serde_json::to_string(&headers)?,
-            body,
-            sealed: reply.secret,
-            created_at: now,
-            expires_at: now.plus(REMEMBERED),
-        };
-        idempotency::remember(recording.conn(), &row)?;
-        Ok(reply)
-    }
-
-    fn recall(&self, remembered: &RememberedReply) -> Result<Reply, ApiError> {
-        if remembered.fingerprint != self.fingerprint {
-            return Err(ApiError::idempotency_key_reused());
-        }
-        let body = if remembered.sealed {
-            let open = self
-                .secrets
-                .open(SEAL_PURPOSE, &remembered.body)
-                .map_err(|error| ApiError::internal(&error))?;
-            String::from_utf8(open).map_err(|error| ApiError::internal(&error))?
-        } else {
-            remembered.body.clone()
-        };
-        let headers: RememberedHeaders = serde_json::from_str(&remembered.headers)?;
-        let status = u16::try_from(remembered.status)
-            .ok()
-            .and_then(|code| StatusCode::from_u16(code).ok());
-        Ok(Reply {
-            status: status.unwrap_or(StatusCode::OK),
-            etag: headers.etag,
-            location: headers.location,
-            body,
-            secret: remembered.sealed,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -473,20 +339,5 @@ mod tests {
         ] {
             assert_eq!(read_tags(tags), version, "{tags}");
         }
-    }
-
-    #[test]
-    fn a_request_has_a_twin_while_another_of_its_key_is_under_way() {
-        let under_way = UnderWay::default();
-        let token = TokenId(uuid::Uuid::from_u128(1));
-        let one = under_way.begin(token, "a");
-        let other_key = under_way.begin(token, "b");
-        assert!(!one.has_twin() && !other_key.has_twin());
-        let twin = under_way.begin(token, "a");
-        assert!(one.has_twin() && twin.has_twin() && !other_key.has_twin());
-        drop(one);
-        assert!(!twin.has_twin());
-        drop((twin, other_key));
-        assert!(under_way.known().is_empty());
     }
 }

@@ -13,7 +13,7 @@ use qiaojian_shared::db::{
     DatabaseUrl, Db, DbError, Lanes, NEWER_SCHEMA, OpenError, SchemaStand, run_migrations, schema_stand,
 };
 use qiaojian_shared::domain::doubt::Limits;
-use qiaojian_shared::guard::Comparing;
+use qiaojian_shared::guard::{Comparing, check_mark};
 use qiaojian_shared::secrets::SecretKey;
 use qiaojian_worker::{MailConfig, WorkerConfig};
 
@@ -113,7 +113,7 @@ impl Settings {
         if schema == Schema::Migrated {
             self.refuse_lost_database()?;
         }
-        let parts = self.open(schema == Schema::Migrated).await?;
+        let parts = self.open(Some(schema)).await?;
         match stand_of(&parts.db).await? {
             Stand::Newer => bail!(NEWER_SCHEMA),
             Stand::Missing | Stand::Older if schema == Schema::Present => bail!(NEEDS_MIGRATION),
@@ -174,14 +174,28 @@ impl Settings {
         }
     }
 
-    /// The database as it is, to look at; `None` where there is none yet, or one without a schema. None is made.
+    /// Refuses a data directory that this user may not write, for those who note there where the ledger stands. With PostgreSQL it may be
+    /// read-only but for that file.
+    pub fn refuse_read_only(&self) -> anyhow::Result<()> {
+        self.database()?.check_writable()?;
+        let mark = self.comparing().mark.unwrap_or_default();
+        check_mark(&mark).with_context(|| {
+            format!(
+                "this user may not write {}, where a worker notes how far the database is; make that file or its directory writable for \
+                 the user of the service, or name another directory with --data-dir",
+                mark.display()
+            )
+        })
+    }
+
+    /// The database as it is, to look at; `None` where there is none yet, or one without a schema. None is made. It may be read-only.
     pub async fn parts_if_there(&self) -> anyhow::Result<Option<Parts>> {
         if let DatabaseUrl::Sqlite(path) = self.database()?
             && fs::metadata(path).map_or(0, |file| file.len()) == 0
         {
             return Ok(None);
         }
-        let parts = self.open(false).await?;
+        let parts = self.open(None).await?;
         match stand_of(&parts.db).await? {
             Stand::Current => Ok(Some(parts)),
             Stand::Older => bail!(NEEDS_MIGRATION),
@@ -190,17 +204,21 @@ impl Settings {
         }
     }
 
-    /// On the blocking pool: a database that is away takes its time to say so, and a signal must not wait for it.
-    async fn open(&self, migrate: bool) -> anyhow::Result<Parts> {
+    /// Opens it to read alone, unless something is asked of its schema. On the blocking pool: a database that is away takes its time to say
+    /// so, and a signal must not wait for it.
+    async fn open(&self, schema: Option<Schema>) -> anyhow::Result<Parts> {
         let url = self.database()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let for_writer = Arc::clone(&clock);
         let opened = tokio::task::spawn_blocking(move || {
-            if migrate {
+            if schema == Some(Schema::Migrated) {
                 run_migrations(&url)?;
             }
             let lanes = Lanes::for_database(&url);
-            Db::open(url, lanes, for_writer)
+            match schema {
+                Some(_) => Db::open(url, lanes, for_writer),
+                None => Db::open_to_read(url, lanes),
+            }
         });
         Ok(Parts {
             db: opened.await.context("opening the database was cut short")??,
@@ -215,16 +233,22 @@ impl Settings {
             return Ok(secret_key(text)?);
         }
         let path = self.data_dir.join("secret.key");
+        // Looked for first: where it is, the directory may be read-only.
+        if !is_missing(&path) {
+            return read_key(&path);
+        }
         self.make_data_dir()?;
         let fresh = SecretKey::generate(&OsEntropy);
         match write_private(&path, &fresh.to_text(), Replace::No) {
             Ok(()) => Ok(fresh),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                let text =
-                    fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-                SecretKey::from_text(&text).with_context(|| format!("{} is damaged", path.display()))
-            }
-            Err(error) => Err(error).with_context(|| format!("cannot write {}", path.display())),
+            // Another process has made one at the same moment.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => read_key(&path),
+            Err(error) => Err(error).with_context(|| {
+                format!(
+                    "cannot write the key file {}; make its directory writable for the user of the service, or set QIAOJIAN_SECRET_KEY",
+                    path.display()
+                )
+            }),
         }
     }
 
@@ -300,6 +324,11 @@ async fn stand_of(db: &Db) -> Result<Stand, DbError> {
 /// Whether there is no such file; one that cannot be looked at is told by whoever opens it.
 fn is_missing(path: &std::path::Path) -> bool {
     fs::metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
+fn read_key(path: &std::path::Path) -> anyhow::Result<SecretKey> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    SecretKey::from_text(&text).with_context(|| format!("{} is damaged", path.display()))
 }
 
 fn secret_key(text: &str) -> Result<SecretKey, SettingsError> {

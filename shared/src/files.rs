@@ -1,4 +1,4 @@
-//! Directories that only their owner may enter.
+//! Directories that only their owner may enter, and what may be written.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -17,4 +17,25 @@ pub fn create_private_directory(directory: &Path) -> std::io::Result<()> {
         ErrorKind::AlreadyExists => ErrorKind::NotADirectory.into(),
         _ => error,
     })
+}
+
+/// Whether this user may write the file, or make files in the directory. Nothing is written, and what is not there is no refusal. Asked on
+/// Linux only.
+///
+/// # Errors
+/// The system's, where it is read-only or another's.
+pub fn check_writable(path: &Path) -> std::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::fs::access(path, rustix::fs::Access::WRITE_OK) {
+        let error = std::io::Error::from(error);
+        if matches!(
+            error.kind(),
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+        ) {
+            return Err(error);
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = path;
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Holds a process back while its clock or its ledger is in doubt ([`Doubt`]), until that is over or a person lets it go on.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{Clock, UtcTime};
 use crate::db::{AnyConnection, Db, snapshot};
 use crate::domain::doubt::{Doubt, Ledger, Limits, Readings};
+use crate::files::check_writable;
 use crate::store::ledger::Position;
 use crate::store::{Actor, Recording, StoreError, StoreResult, audit, deliveries, ledger};
 
@@ -298,14 +299,36 @@ fn read_mark(path: &Path) -> Option<Mark> {
         .ok()
 }
 
-/// Written beside and moved into place, so that it is whole after a crash.
+/// Where a position of the ledger can be noted: in a directory that may be written, or in a file that is there and may be, in a directory
+/// that may not.
+///
+/// # Errors
+/// The system's, where it cannot.
+pub fn check_mark(mark: &Path) -> std::io::Result<()> {
+    let directory = mark.parent().unwrap_or(Path::new("."));
+    match check_writable(directory) {
+        Err(_) if mark.is_file() => check_writable(mark),
+        outcome => outcome,
+    }
+}
+
+/// Written beside and moved into place, so that it is whole after a crash; in its place where nothing may be written beside it. One that is
+/// damaged is as none.
 fn write_mark(path: &Path, mark: &Mark) {
     let beside = path.with_extension("new");
     let written = serde_json::to_string(mark)
         .map_err(std::io::Error::other)
-        .and_then(|text| std::fs::write(&beside, text))
-        .and_then(|()| std::fs::rename(&beside, path));
+        .and_then(|text| match path.parent().map(check_writable) {
+            Some(Err(_)) => write_in_place(path, &text),
+            _ => std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path)),
+        });
     if let Err(error) = written {
         tracing::warn!(path = %path.display(), %error, "Where the database stands could not be noted.");
     }
+}
+
+fn write_in_place(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().write(true).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.set_len(u64::try_from(text.len()).unwrap_or(u64::MAX))
 }

@@ -12,6 +12,18 @@ use qiaojian_shared::domain::access::Scope;
 use super::Principal;
 use crate::problem::ApiError;
 
+/// Who was let in: the gate of `/v1` has put it there, or has answered 401.
+///
+/// # Errors
+/// 401 where the route has no gate.
+pub fn caller_of(request: &HttpRequest) -> Result<Arc<Principal>, ApiError> {
+    request
+        .extensions()
+        .get::<Arc<Principal>>()
+        .cloned()
+        .ok_or_else(ApiError::token_missing)
+}
+
 /// Any verified caller, whatever it may do: for what a client may always know of itself.
 pub struct AnyCaller(pub Arc<Principal>);
 
@@ -20,8 +32,7 @@ impl FromRequest for AnyCaller {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let principal = request.extensions().get::<Arc<Principal>>().cloned();
-        ready(principal.map(Self).ok_or_else(ApiError::token_missing))
+        ready(caller_of(request).map(Self))
     }
 }
 
@@ -75,15 +86,15 @@ impl<S: Needs> FromRequest for Caller<S> {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        // The middleware has put the principal there, or has answered 401.
-        let principal = request.extensions().get::<Arc<Principal>>().cloned();
-        ready(match principal {
-            None => Err(ApiError::token_missing()),
-            Some(principal) if principal.scopes.contains(&S::SCOPE) => Ok(Self {
-                principal,
-                scope: PhantomData,
-            }),
-            Some(_) => Err(ApiError::scope_missing(S::SCOPE)),
-        })
+        ready(caller_of(request).and_then(|principal| {
+            if principal.scopes.contains(&S::SCOPE) {
+                Ok(Self {
+                    principal,
+                    scope: PhantomData,
+                })
+            } else {
+                Err(ApiError::scope_missing(S::SCOPE))
+            }
+        }))
     }
 }

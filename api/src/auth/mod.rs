@@ -5,7 +5,7 @@ mod caller;
 mod keys;
 mod verified;
 
-pub use caller::{AnyCaller, Caller, needs};
+pub use caller::{AnyCaller, Caller, caller_of, needs};
 pub use verified::Authority;
 
 use qiaojian_shared::clock::UtcTime;

@@ -1,22 +1,22 @@
 //! A file as the whole body of a request.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data, block};
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use qiaojian_shared::digest::sha256_hex;
 use qiaojian_shared::sheets::MOST_BYTES;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use super::uploads::Upload;
+use super::uploads::{ARRIVES_WITHIN, Upload};
 use super::{read_whole, refuse_encoded};
 use crate::app::App;
-use crate::auth::Principal;
+use crate::auth::caller_of;
 use crate::middleware::share_of;
 use crate::problem::ApiError;
 
@@ -54,9 +54,6 @@ impl TableFile {
     }
 }
 
-/// How long a table may take to arrive: at 8 MiB, half a megabit a second.
-const ARRIVES_WITHIN: Duration = Duration::from_secs(120);
-
 /// What a client may call a table.
 const MEDIA_TYPES: [&str; 5] = [
     "text/csv",
@@ -84,20 +81,23 @@ impl FromRequest for TableFile {
         let uploads = request
             .app_data::<Data<App>>()
             .map(|app| Arc::clone(&app.uploads));
-        let caller = request
-            .extensions()
-            .get::<Arc<Principal>>()
-            .map(|caller| share_of(caller));
+        let caller = caller_of(request).map(|caller| share_of(&caller));
         Box::pin(async move {
             plain?;
             if !is_table {
                 return Err(ApiError::not_a_table());
             }
             let uploads = uploads.ok_or_else(|| ApiError::internal(&"a route without its application"))?;
-            let caller = caller.ok_or_else(ApiError::token_missing)?;
-            let place = uploads.take(caller).ok_or_else(ApiError::too_many_tables)?;
-            let arrived = timeout(ARRIVES_WITHIN, read_whole(payload, MOST_BYTES));
-            let bytes = arrived.await.map_err(|_| ApiError::too_slow())??.freeze();
+            let arriving = uploads.begin(caller?, Instant::now());
+            let arriving = arriving.ok_or_else(ApiError::too_many_tables)?;
+            let bytes = tokio::select! {
+                () = arriving.gave_way() => Err(ApiError::too_slow()),
+                read = timeout(ARRIVES_WITHIN, read_whole(payload, MOST_BYTES, |count| arriving.received(count))) => {
+                    read.unwrap_or_else(|_| Err(ApiError::too_slow()))
+                }
+            }?;
+            let place = arriving.arrived().ok_or_else(ApiError::too_slow)?;
+            let bytes = bytes.freeze();
             Ok(Self {
                 digest: sha256_hex(&bytes),
                 bytes,

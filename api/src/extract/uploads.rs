@@ -1,60 +1,167 @@
-//! Places for tables: so many in all, and so few of one caller that it cannot keep out the others.
+//! Places for tables: so many in all, and so few of one caller. Where there is none, a table that still arrives and comes slowly gives way,
+//! so that nobody keeps out the others by sending slowly.
 
-use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use qiaojian_shared::db::Share;
+use qiaojian_shared::sheets::MOST_BYTES;
+use tokio_util::sync::CancellationToken;
+
+use crate::under_way::{Counts, One, UnderWay};
+
+/// How long a table may take to arrive: at 8 MiB, half a megabit a second.
+pub const ARRIVES_WITHIN: Duration = Duration::from_secs(120);
+/// After this long it is known how fast a table arrives.
+const JUDGED_AFTER: Duration = Duration::from_secs(10);
 
 /// Who may have the bytes of a table in memory.
 #[derive(Debug)]
 pub struct Uploads {
-    held: Mutex<HashMap<Share, usize>>,
+    held: Arc<UnderWay<Share>>,
+    arriving: Mutex<Vec<Arc<Arrival>>>,
     in_all: usize,
     per_caller: usize,
+}
+
+/// A place that is taken.
+pub type Upload = One<Share>;
+
+/// How far a table has come.
+#[derive(Debug)]
+struct Arrival {
+    caller: Share,
+    begun: Instant,
+    bytes: AtomicUsize,
+    /// None once it gave way.
+    place: Mutex<Option<Upload>>,
+    gave_way: CancellationToken,
+}
+
+impl Arrival {
+    /// Bytes a second.
+    fn rate(&self, now: Instant) -> u128 {
+        let bytes = u128::try_from(self.bytes.load(Ordering::Relaxed)).unwrap_or(u128::MAX);
+        let millis = now.saturating_duration_since(self.begun).as_millis().max(1);
+        bytes.saturating_mul(1000) / millis
+    }
+
+    /// Whether it comes so slowly that a table of the largest size would not arrive in time.
+    fn is_slow(&self, now: Instant) -> bool {
+        let slowest = u128::try_from(MOST_BYTES).unwrap_or(u128::MAX) / u128::from(ARRIVES_WITHIN.as_secs());
+        now.saturating_duration_since(self.begun) >= JUDGED_AFTER && self.rate(now) < slowest
+    }
+
+    fn place(&self) -> MutexGuard<'_, Option<Upload>> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Uploads {
     pub fn new(in_all: usize, per_caller: usize) -> Arc<Self> {
         Arc::new(Self {
-            held: Mutex::default(),
+            held: Arc::default(),
+            arriving: Mutex::default(),
             in_all,
             per_caller,
         })
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<Share, usize>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn arriving(&self) -> MutexGuard<'_, Vec<Arc<Arrival>>> {
+        self.arriving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a table of this caller, if there is one; it is free again when what is given is dropped.
-    pub fn take(self: &Arc<Self>, caller: Share) -> Option<Upload> {
-        let mut held = self.held();
-        let of_caller = held.get(&caller).copied().unwrap_or(0);
-        if of_caller >= self.per_caller || held.values().sum::<usize>() >= self.in_all {
-            return None;
-        }
-        held.insert(caller, of_caller + 1);
-        Some(Upload {
-            uploads: Arc::clone(self),
+    /// A place for a table of this caller that begins to arrive, if there is one or another has to give way.
+    pub fn begin(self: &Arc<Self>, caller: Share, now: Instant) -> Option<Arriving> {
+        let mut arriving = self.arriving();
+        let mut counts = Counts::new();
+        let place = self
+            .held
+            .begin_if(caller, |held| {
+                let fits = self.fits(held, caller);
+                counts.clone_from(held);
+                fits
+            })
+            .or_else(|| {
+                let index = self.which_gives_way(&arriving, &counts, caller, now)?;
+                let slowest = arriving.swap_remove(index);
+                slowest.place().take();
+                slowest.gave_way.cancel();
+                self.held.begin_if(caller, |held| self.fits(held, caller))
+            })?;
+        let arrival = Arc::new(Arrival {
             caller,
+            begun: now,
+            bytes: AtomicUsize::new(0),
+            place: Mutex::new(Some(place)),
+            gave_way: CancellationToken::new(),
+        });
+        arriving.push(Arc::clone(&arrival));
+        Some(Arriving {
+            uploads: Arc::clone(self),
+            arrival,
         })
     }
-}
 
-/// A place that is taken.
-#[derive(Debug)]
-pub struct Upload {
-    uploads: Arc<Uploads>,
-    caller: Share,
-}
+    fn fits(&self, held: &Counts<Share>, caller: Share) -> bool {
+        let of_caller = held.get(&caller).copied().unwrap_or(0);
+        of_caller < self.per_caller && held.values().sum::<usize>() < self.in_all
+    }
 
-impl Drop for Upload {
-    fn drop(&mut self) {
-        let mut held = self.uploads.held();
-        match held.get_mut(&self.caller) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => _ = held.remove(&self.caller),
+    /// The slowest of those that have to give way to a table of `caller`: of callers who would still have as many places as it, and of those
+    /// that come too slowly.
+    fn which_gives_way(
+        &self,
+        arriving: &[Arc<Arrival>],
+        held: &Counts<Share>,
+        caller: Share,
+        now: Instant,
+    ) -> Option<usize> {
+        let places = |caller: Share| held.get(&caller).copied().unwrap_or(0);
+        if places(caller) >= self.per_caller {
+            return None;
         }
+        let gives_way = |one: &Arrival| places(one.caller) > places(caller) + 1 || one.is_slow(now);
+        let slowest = arriving
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| gives_way(one))
+            .min_by_key(|(_, one)| one.rate(now));
+        slowest.map(|(index, _)| index)
+    }
+}
+
+/// A table that arrives.
+#[derive(Debug)]
+pub struct Arriving {
+    uploads: Arc<Uploads>,
+    arrival: Arc<Arrival>,
+}
+
+impl Arriving {
+    /// So many more bytes have come.
+    pub fn received(&self, bytes: usize) {
+        self.arrival.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Waits until it has to give way to another.
+    pub async fn gave_way(&self) {
+        self.arrival.gave_way.cancelled().await;
+    }
+
+    /// It is there, and keeps its place until what is given is dropped; none if it has just given way.
+    pub fn arrived(self) -> Option<Upload> {
+        let _arriving = self.uploads.arriving();
+        self.arrival.place().take()
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        self.uploads
+            .arriving()
+            .retain(|one| !Arc::ptr_eq(one, &self.arrival));
     }
 }
 
@@ -62,18 +169,52 @@ impl Drop for Upload {
 mod tests {
     use super::*;
 
+    fn gave_way(arriving: &Arriving) -> bool {
+        arriving.arrival.gave_way.is_cancelled()
+    }
+
     #[test]
     fn one_caller_leaves_places_for_others() {
-        let uploads = Uploads::new(3, 2);
-        let (first, second) = (uploads.take(1), uploads.take(1));
+        let (uploads, now) = (Uploads::new(3, 2), Instant::now());
+        let (first, second) = (uploads.begin(1, now), uploads.begin(1, now));
         assert!(first.is_some() && second.is_some());
-        assert!(uploads.take(1).is_none(), "its share");
-        let other = uploads.take(2);
+        assert!(uploads.begin(1, now).is_none(), "its share");
+        let other = uploads.begin(2, now);
         assert!(other.is_some());
-        assert!(uploads.take(3).is_none(), "all there are");
+        assert!(uploads.begin(2, now).is_none(), "all there are");
         drop(first);
-        assert!(uploads.take(3).is_some(), "who is done makes room");
-        drop((second, other));
-        assert!(uploads.held().is_empty());
+        assert!(uploads.begin(2, now).is_some(), "who is done makes room");
+    }
+
+    #[test]
+    fn who_has_most_gives_way_to_who_has_none() {
+        let (uploads, now) = (Uploads::new(3, 2), Instant::now());
+        let (fast, slow) = (uploads.begin(1, now).unwrap(), uploads.begin(1, now).unwrap());
+        let other = uploads.begin(2, now).unwrap();
+        fast.received(10);
+        let third = uploads.begin(3, now).unwrap();
+        assert!(gave_way(&slow) && !gave_way(&fast) && !gave_way(&other));
+        assert!(slow.arrived().is_none());
+        assert!(
+            uploads.begin(4, now).is_none(),
+            "each has one, and it is too early to judge"
+        );
+        drop((fast, other, third));
+        assert!(uploads.arriving().is_empty());
+    }
+
+    #[test]
+    fn what_comes_too_slowly_gives_way_but_not_what_is_there() {
+        let (uploads, begun) = (Uploads::new(2, 1), Instant::now());
+        let (one, other) = (uploads.begin(1, begun).unwrap(), uploads.begin(2, begun).unwrap());
+        other.received(MOST_BYTES);
+        let later = begun + JUDGED_AFTER;
+        let third = uploads.begin(3, later).unwrap();
+        assert!(gave_way(&one) && !gave_way(&other));
+        let (there, also) = (other.arrived(), third.arrived());
+        assert!(there.is_some() && also.is_some());
+        assert!(uploads.begin(4, later + ARRIVES_WITHIN).is_none());
+        drop(there);
+        assert!(uploads.begin(4, later).is_some());
     }
 }

@@ -40,6 +40,14 @@ impl Language {
         }
     }
 
+    /// As `Content-Language` names it.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::Chinese => "zh-CN",
+            Self::English => "en",
+        }
+    }
+
     /// What is wrong, in this language.
     pub fn sentence(self, violation: &Violation) -> &str {
         match self {

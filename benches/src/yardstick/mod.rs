@@ -132,7 +132,7 @@ impl Source {
         &self,
         on_sqlite: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>,
         on_postgres: impl FnOnce(&mut PgConnection) -> QueryResult<T> + Send + 'static,
-        on_any: impl FnOnce(&mut AnyConnection) -> Result<T, Failed> + Send + 'static,
+        mut on_any: impl FnMut(&mut AnyConnection) -> Result<T, Failed> + Send + 'static,
     ) -> actix_web::Result<T> {
         let outcome = match self {
             Self::Plain(conn) => on_sqlite(&mut conn.borrow_mut()).map_err(Failed::from),

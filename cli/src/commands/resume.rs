@@ -8,8 +8,10 @@ use crate::terminal::say;
 
 /// Records that a person has looked, and notes where the database stands now.
 pub async fn run(settings: &Settings, resume: &Resume) -> anyhow::Result<()> {
-    let parts = settings.parts(Schema::Present).await?;
+    settings.refuse_missing_database()?;
     settings.make_data_dir()?;
+    settings.refuse_read_only()?;
+    let parts = settings.parts(Schema::Present).await?;
     let mark = settings.comparing().mark.unwrap_or_default();
     guard::resume(&parts.db, &mark, &resume.reason).await?;
     say("Everything goes on; processes that run see it within seconds.");

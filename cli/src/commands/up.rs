@@ -28,6 +28,7 @@ pub async fn run(settings: &Settings, up: &Up, stop: CancellationToken) -> anyho
     settings.refuse_lost_database()?;
     // Also with PostgreSQL: the admin's credentials and the notices of the `file` channel are here.
     settings.make_data_dir()?;
+    settings.refuse_read_only()?;
     settings.begin_database()?;
     let secrets = settings.secrets()?;
     let config = settings.worker()?;

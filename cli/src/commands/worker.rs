@@ -13,6 +13,7 @@ pub async fn run(settings: &Settings, stop: CancellationToken) -> anyhow::Result
     let config = settings.worker()?;
     settings.refuse_missing_database()?;
     settings.make_data_dir()?;
+    settings.refuse_read_only()?;
     let database = settings.database()?;
     let ready = waiting::ready(&database, None, &stop, async || {
         settings.parts(Schema::Present).await

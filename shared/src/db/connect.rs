@@ -68,6 +68,17 @@ pub enum OpenError {
         /// What SQLite said.
         why: String,
     },
+    /// The database file or its directory is read-only for this user; the source says why.
+    #[error(
+        "this user may not write {path}; the embedded database needs its file and its directory writable for the user of the service \
+         (another place: --data-dir, or DATABASE_URL=sqlite:PATH)"
+    )]
+    ReadOnly {
+        /// Which file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// PostgreSQL does not answer. It may do so later: trying again is right.
     #[error("cannot reach PostgreSQL: {0}; check DATABASE_URL and that the server runs")]
     Away(String),
@@ -141,16 +152,34 @@ impl DatabaseUrl {
         }
     }
 
-    /// The same, and makes the directory of the embedded database.
+    /// The same, makes the directory of the embedded database, and refuses one that this user may not write.
     pub(super) fn check(&self) -> Result<(), OpenError> {
         self.validate()?;
-        let Some(directory) = self.directory() else {
+        if let Some(directory) = self.directory() {
+            crate::files::create_private_directory(directory).map_err(|source| OpenError::Path {
+                path: directory.to_owned(),
+                source,
+            })?;
+        }
+        self.check_writable()
+    }
+
+    /// Refuses an embedded database that this user may not write: a write-ahead log needs its file and its directory.
+    ///
+    /// # Errors
+    /// [`OpenError::ReadOnly`].
+    pub fn check_writable(&self) -> Result<(), OpenError> {
+        let Self::Sqlite(file) = self else {
             return Ok(());
         };
-        crate::files::create_private_directory(directory).map_err(|source| OpenError::Path {
-            path: directory.to_owned(),
-            source,
-        })
+        let directory = self.directory().unwrap_or(Path::new("."));
+        for path in [directory, file] {
+            crate::files::check_writable(path).map_err(|source| OpenError::ReadOnly {
+                path: path.to_owned(),
+                source,
+            })?;
+        }
+        Ok(())
     }
 
     /// Refuses a pooler that lends a server connection for one transaction (PgBouncer, `pool_mode = transaction`): settings, locks and
@@ -182,9 +211,14 @@ impl DatabaseUrl {
         }
     }
 
-    /// A connection that cannot write.
+    /// A connection that cannot write. An embedded database that this user may not write can be read all the same.
     pub(super) fn connect_read_only(&self) -> Result<AnyConnection, OpenError> {
-        let mut conn = self.connect()?;
+        let mut conn = match self {
+            Self::Sqlite(path) if self.check_writable().is_err() => {
+                establish_sqlite_to_read(path).map(AnyConnection::Sqlite)?
+            }
+            _ => self.connect()?,
+        };
         let setting = match &conn {
             AnyConnection::Postgres(_) => "SET default_transaction_read_only = on",
             AnyConnection::Sqlite(_) => "PRAGMA query_only = ON",
@@ -195,22 +229,36 @@ impl DatabaseUrl {
     }
 }
 
+fn establish_sqlite(path: &Path) -> Result<SqliteConnection, OpenError> {
+    // `synchronous=FULL`: a notice marked as sent must still be marked after a power cut, or it goes out again.
+    let settings = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 67108864";
+    establish_sqlite_by(&path.to_string_lossy(), path, settings)
+}
+
+/// Opens a file that this user may not write. Where there is no write-ahead log nobody has it open, so the file is taken as it is; else
+/// SQLite needs the log and its index beside it.
+fn establish_sqlite_to_read(path: &Path) -> Result<SqliteConnection, OpenError> {
+    let text = path.to_string_lossy();
+    let log = PathBuf::from(format!("{text}-wal"));
+    let has_log = std::fs::metadata(log).is_ok_and(|log| log.len() > 0);
+    let escaped = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let as_it_is = if has_log { "" } else { "&immutable=1" };
+    let settings = "PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000";
+    establish_sqlite_by(&format!("file:{escaped}?mode=ro{as_it_is}"), path, settings)
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place that connects, and sets what every connection needs"
 )]
-fn establish_sqlite(path: &Path) -> Result<SqliteConnection, OpenError> {
+fn establish_sqlite_by(name: &str, path: &Path, settings: &str) -> Result<SqliteConnection, OpenError> {
     let unusable = |why: &dyn std::fmt::Display| OpenError::File {
         path: path.to_owned(),
         why: why.to_string(),
     };
-    let mut conn = SqliteConnection::establish(&path.to_string_lossy()).map_err(|error| unusable(&error))?;
-    // `synchronous=FULL`: a notice marked as sent must still be marked after a power cut, or it goes out again.
-    conn.batch_execute(
-        "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 67108864",
-    )
-    .map_err(|error| unusable(&error))?;
+    let mut conn = SqliteConnection::establish(name).map_err(|error| unusable(&error))?;
+    conn.batch_execute(settings).map_err(|error| unusable(&error))?;
     let version: String = diesel::select(diesel::dsl::sql::<Text>("sqlite_version()"))
         .get_result(&mut conn)
         .map_err(|error| unusable(&error))?;

@@ -22,8 +22,70 @@ const QUEUE: usize = 1024;
 /// Closures of one caller that may wait for the slow lane.
 const QUEUE_PER_SHARE: usize = 128;
 
-/// Runs on the lane's connection, or hears why there is none; says whether the connection is still good.
-type Job = Box<dyn FnOnce(Result<&mut AnyConnection, DbError>) -> bool + Send>;
+/// What one run left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ran {
+    /// The caller has its answer; the connection is good.
+    Answered,
+    /// The caller has its answer; the connection is of no use any more.
+    Spoiled,
+    /// The connection was lost, and the caller has no answer yet.
+    Lost,
+}
+
+/// A read that waits for its turn. It may be run more than once, and answers once.
+trait Job: Send {
+    /// Whether nobody waits for the answer any more.
+    fn is_given_up(&self) -> bool;
+    /// Runs. When the connection is lost meanwhile and `may_repeat`, it does not answer: it is to be run again on another one.
+    fn run(&mut self, conn: &mut AnyConnection, may_repeat: bool) -> Ran;
+    /// Answers that there is no connection.
+    fn refuse(&mut self, error: DbError);
+}
+
+struct Read<T, E, F> {
+    work: F,
+    reply: Option<oneshot::Sender<Result<T, E>>>,
+}
+
+impl<T, E, F> Read<T, E, F> {
+    fn answer(&mut self, outcome: Result<T, E>) {
+        if let Some(reply) = self.reply.take() {
+            let _ = reply.send(outcome);
+        }
+    }
+}
+
+impl<T, E, F> Job for Read<T, E, F>
+where
+    T: Send + 'static,
+    E: WriteError,
+    F: FnMut(&mut AnyConnection) -> Result<T, E> + Send + 'static,
+{
+    fn is_given_up(&self) -> bool {
+        self.reply.as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+
+    fn run(&mut self, conn: &mut AnyConnection, may_repeat: bool) -> Ran {
+        let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| (self.work)(conn))) else {
+            self.answer(Err(DbError::Panicked.into()));
+            return Ran::Spoiled; // a snapshot may have been left open
+        };
+        let failure = outcome.as_ref().err().and_then(WriteError::db_error);
+        let is_lost = failure.is_some_and(DbError::broke_connection);
+        if is_lost && may_repeat {
+            return Ran::Lost;
+        }
+        self.answer(outcome);
+        if is_lost { Ran::Spoiled } else { Ran::Answered }
+    }
+
+    fn refuse(&mut self, error: DbError) {
+        self.answer(Err(error.into()));
+    }
+}
+
+type Waited = Box<dyn Job>;
 
 /// In what order closures are run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,12 +102,12 @@ pub(super) struct Lane {
 
 /// Where closures are put. Dropped with its lane, whose threads then end.
 enum Waiting {
-    Arrival(Sender<Job>),
-    Turns(Arc<FairQueue<Job>>),
+    Arrival(Sender<Waited>),
+    Turns(Arc<FairQueue<Waited>>),
 }
 
 impl Waiting {
-    fn put(&self, job: Job) -> Result<(), DbError> {
+    fn put(&self, job: Waited) -> Result<(), DbError> {
         match self {
             Self::Arrival(sender) => sender.try_send(job).map_err(|error| match error {
                 TrySendError::Full(_) => DbError::Overloaded,
@@ -69,12 +131,12 @@ impl Drop for Waiting {
 /// Where a thread takes closures from.
 #[derive(Clone)]
 enum Source {
-    Arrival(Receiver<Job>),
-    Turns(Arc<FairQueue<Job>>),
+    Arrival(Receiver<Waited>),
+    Turns(Arc<FairQueue<Waited>>),
 }
 
 impl Source {
-    fn next(&self) -> Option<Job> {
+    fn next(&self) -> Option<Waited> {
         match self {
             Self::Arrival(receiver) => receiver.recv().ok(),
             Self::Turns(queue) => queue.take(),
@@ -123,29 +185,13 @@ impl Lane {
     where
         T: Send + 'static,
         E: WriteError,
-        F: FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
+        F: FnMut(&mut AnyConnection) -> Result<T, E> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel::<Result<T, E>>();
-        let job: Job = Box::new(move |conn| {
-            if reply.is_closed() {
-                return true; // the caller has gone; nobody wants the answer
-            }
-            let (outcome, healthy) = match conn {
-                Err(error) => (Err(error.into()), true),
-                Ok(conn) => match catch_unwind(AssertUnwindSafe(|| work(conn))) {
-                    Ok(outcome) => {
-                        let failure = outcome.as_ref().err().and_then(WriteError::db_error);
-                        let healthy = !failure.is_some_and(DbError::broke_connection);
-                        (outcome, healthy)
-                    }
-                    // A snapshot may have been left open.
-                    Err(_) => (Err(DbError::Panicked.into()), false),
-                },
-            };
-            let _ = reply.send(outcome);
-            healthy
-        });
-        self.jobs.put(job)?;
+        let (reply, answer) = oneshot::channel();
+        self.jobs.put(Box::new(Read {
+            work,
+            reply: Some(reply),
+        }))?;
         answer.await.unwrap_or_else(|_| Err(DbError::Stopped.into()))
     }
 }
@@ -154,32 +200,65 @@ impl Lane {
 /// and the job would be refused though a new one could be had. A busy one is not asked.
 const DOUBTFUL_AFTER: Duration = Duration::from_millis(50);
 
-/// A lost connection is made anew for the next job; while that cannot be had, jobs are answered at once and not run. Where one thread of the
-/// lane has lost its connection, the others ask theirs as well.
+/// A thread of a lane, with its connection.
+struct Reader<'a> {
+    url: &'a DatabaseUrl,
+    good: Option<AnyConnection>,
+    used: Instant,
+    /// How many connections the threads of the lane have lost, and how many of them this one knows of.
+    lost: &'a AtomicU64,
+    lost_seen: u64,
+}
+
+/// Serves until the lane is dropped. A read whose connection is lost is run once more on a new one; while none can be had, reads are
+/// answered at once and not run.
 fn serve(source: &Source, url: &DatabaseUrl, lost: &AtomicU64, conn: AnyConnection) {
-    let mut good = Some(conn);
-    let mut used = Instant::now();
-    let mut lost_seen = lost.load(Ordering::Acquire);
-    while let Some(job) = source.next() {
-        let lost_now = lost.load(Ordering::Acquire);
-        let is_doubtful = used.elapsed() > DOUBTFUL_AFTER || lost_now != lost_seen;
-        lost_seen = lost_now;
-        let kept = good.take().and_then(|mut conn| {
-            (!is_broken(&mut conn) && (!is_doubtful || lives(&mut conn))).then_some(conn)
-        });
-        let mut conn = match kept.map_or_else(|| url.connect_read_only(), Ok) {
+    let mut reader = Reader {
+        url,
+        good: Some(conn),
+        used: Instant::now(),
+        lost,
+        lost_seen: lost.load(Ordering::Acquire),
+    };
+    while let Some(mut job) = source.next() {
+        if job.is_given_up() {
+            continue; // the caller has gone; nobody wants the answer
+        }
+        if reader.run(job.as_mut(), true) == Ran::Lost {
+            reader.run(job.as_mut(), false);
+        }
+    }
+}
+
+impl Reader<'_> {
+    fn run(&mut self, job: &mut dyn Job, may_repeat: bool) -> Ran {
+        let mut conn = match self.connection() {
             Ok(conn) => conn,
             Err(error) => {
-                job(Err(error.into()));
-                continue;
+                job.refuse(error.into());
+                return Ran::Spoiled;
             }
         };
-        if job(Ok(&mut conn)) {
-            good = Some(conn);
+        let ran = job.run(&mut conn, may_repeat);
+        if ran == Ran::Answered {
+            self.good = Some(conn);
         } else {
-            lost.fetch_add(1, Ordering::AcqRel);
+            self.lost.fetch_add(1, Ordering::AcqRel);
         }
-        used = Instant::now();
+        self.used = Instant::now();
+        ran
+    }
+
+    /// The connection of before, or a new one where that was lost. Where another thread of the lane has lost its own, this one asks first
+    /// whether it lives.
+    fn connection(&mut self) -> Result<AnyConnection, OpenError> {
+        let lost = self.lost.load(Ordering::Acquire);
+        let is_doubtful = self.used.elapsed() > DOUBTFUL_AFTER || lost != self.lost_seen;
+        self.lost_seen = lost;
+        let kept = self.good.take().and_then(|mut conn| {
+            (!is_broken(&mut conn) && (!is_doubtful || lives(&mut conn))).then_some(conn)
+        });
+        kept.map_or_else(|| self.url.connect_read_only(), Ok)
     }
 }
 

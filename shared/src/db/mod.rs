@@ -85,9 +85,23 @@ impl Db {
     pub fn open(url: DatabaseUrl, lanes: Lanes, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         url.check()?;
         url.refuse_transaction_pooling()?;
+        let writer = Writer::start(&url, clock)?;
+        Self::with_writer(url, lanes, writer)
+    }
+
+    /// Opens what only reads; a write is answered with [`DbError::Stopped`]. An embedded database may be read-only for this user.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub fn open_to_read(url: DatabaseUrl, lanes: Lanes) -> Result<Self, OpenError> {
+        url.validate()?;
+        url.refuse_transaction_pooling()?;
+        Self::with_writer(url, lanes, Writer::none())
+    }
+
+    fn with_writer(url: DatabaseUrl, lanes: Lanes, writer: Writer) -> Result<Self, OpenError> {
         let readers = Lane::start("db-read", &url, lanes.readers, Order::Arrival)?;
         let slow = Lane::start("db-slow", &url, lanes.slow_readers, Order::Turns)?;
-        let writer = Writer::start(&url, clock)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 url,
@@ -126,7 +140,8 @@ impl Db {
         }
     }
 
-    /// Runs a short read on the fast lane. Each statement sees its own snapshot; see [`snapshot`] for several that must agree.
+    /// Runs a short read on the fast lane. Each statement sees its own snapshot; see [`snapshot`] for several that must agree. When the
+    /// connection is lost meanwhile, the closure is run once more on a new one, so it must have no effect of its own.
     ///
     /// # Errors
     /// The closure's own, or [`DbError`] when the lane is overloaded or the database is away.
@@ -134,7 +149,7 @@ impl Db {
     where
         T: Send + 'static,
         E: WriteError,
-        F: FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
+        F: FnMut(&mut AnyConnection) -> Result<T, E> + Send + 'static,
     {
         self.inner.readers.run(work).await
     }
@@ -147,7 +162,7 @@ impl Db {
     where
         T: Send + 'static,
         E: WriteError,
-        F: FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
+        F: FnMut(&mut AnyConnection) -> Result<T, E> + Send + 'static,
     {
         self.inner.slow.run(work).await
     }

@@ -123,6 +123,12 @@ impl Writer {
         Ok(Self { jobs })
     }
 
+    /// One that writes nothing: every write is answered with [`DbError::Stopped`].
+    pub(super) fn none() -> Self {
+        let (jobs, _) = bounded(0);
+        Self { jobs }
+    }
+
     pub(super) async fn run<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,

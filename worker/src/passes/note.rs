@@ -77,11 +77,11 @@ impl Worker {
                 let here = ledger::position(conn)?;
                 // A date that is not known to the day counts from its last day on: a new day is a new look. So is a ledger that went
                 // back, in which the same number means something else.
-                let since = match before {
-                    Some((position, day)) if day == today && position.is_current(conn)? => Some(position),
+                let since = match &before {
+                    Some((position, day)) if *day == today && position.is_current(conn)? => Some(position),
                     _ => None,
                 };
-                if since.as_ref() == Some(&here) {
+                if since == Some(&here) {
                     return Ok::<_, StoreError>((here, Vec::new()));
                 }
                 let known = ledger::known(conn)?;

@@ -134,13 +134,13 @@ pub async fn list(
     let caller = caller.principal();
     let told = app
         .read(move |conn| {
-            snapshot(conn, |conn| match since {
+            snapshot(conn, |conn| match &since {
                 None => Ok(Changes {
                     items: Vec::new(),
                     read: changes::present(conn)?,
                     more: false,
                 }),
-                Some(since) => changes::since(conn, &reader(&caller), &since, limit)?.ok_or_else(stale),
+                Some(since) => changes::since(conn, &reader(&caller), since, limit)?.ok_or_else(stale),
             })
         })
         .await?;

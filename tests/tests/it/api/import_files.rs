@@ -265,3 +265,27 @@ fn one_caller_that_sends_slowly_keeps_nobody_else_out() {
         assert!(timeout(Duration::from_secs(30), taken).await.is_ok());
     });
 }
+
+#[test]
+fn several_callers_that_send_slowly_keep_nobody_else_out() {
+    with_api(async |api| {
+        let address = api.base.trim_start_matches("http://").to_owned();
+        let mut arriving = JoinSet::new();
+        // Five take three places each, and the sixth takes what is left: the answers say when they have them.
+        for _ in 0..6 {
+            let slow = api.caller("340304", Role::CountyReporter).await;
+            for _ in 0..4 {
+                arriving.spawn(begin_to_send(address.clone(), slow.token.clone().unwrap()));
+            }
+            let answered = arriving.join_next().await.unwrap().unwrap();
+            assert!(
+                ["HTTP/1.1 503", "HTTP/1.1 408"].contains(&answered.as_str()),
+                "{answered}"
+            );
+        }
+        let other = api.caller("340304", Role::CountyReporter).await;
+        let done = send(&other, "?dry_run=true", SMALL).await.expect(200).json();
+        assert_eq!(counts(&done), [1, 1, 0, 0]);
+        arriving.shutdown().await;
+    });
+}

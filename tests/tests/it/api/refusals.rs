@@ -112,6 +112,11 @@ fn headers_are_read_as_http_means_them() {
         let refused = county.send(zipped).await.expect(415).json();
         assert_eq!(refused["type"], "/problems/encoded_body");
         county.send(post("text/plain")).await.expect(415);
+        let odd = reqwest::header::HeaderValue::from_bytes(b"\xe4").unwrap();
+        let odd = county
+            .request(Method::POST, "/v1/organizations")
+            .header("Content-Type", odd);
+        county.send(odd.body(text.clone())).await.expect(415);
         let made = county
             .send(post("Application/JSON; charset=utf-8"))
             .await

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, PgConnection, RunQueryDsl as _};
 use qiaojian_shared::db::DatabaseUrl;
 use qiaojian_tests::{TestDb, both_databases};
 use reqwest::StatusCode;
@@ -15,7 +17,7 @@ use super::{Running, qiaojian, refusal, sign_in};
 const PATIENCE: Duration = Duration::from_secs(60);
 const AREAS: &str = "code,level,parent,name,kind\n340000,province,,安徽省,administrative\n340300,city,340000,蚌埠市,administrative\n";
 
-fn on_postgres(body: impl Fn(TestDb)) {
+pub fn on_postgres(body: impl Fn(TestDb)) {
     both_databases(|test_db| {
         if matches!(test_db.url(), DatabaseUrl::Postgres(_)) {
             body(test_db);
@@ -24,7 +26,7 @@ fn on_postgres(body: impl Fn(TestDb)) {
 }
 
 /// Each request on a connection of its own: none is kept to whoever answered before.
-fn http() -> Client {
+pub fn http() -> Client {
     Client::builder()
         .pool_max_idle_per_host(0)
         .build()
@@ -32,7 +34,7 @@ fn http() -> Client {
 }
 
 /// Where the API says in its log that it listens.
-fn base_in_log(process: &Running) -> String {
+pub fn base_in_log(process: &Running) -> String {
     let line = process.line_with("The API listens");
     let (_, address) = line.split_once("address=").expect("an address");
     format!("http://{}", address.trim())
@@ -47,7 +49,7 @@ fn assert_away(reply: &Response) {
 
 /// Asks again until it is answered so; until then it may only be unavailable.
 #[track_caller]
-fn wait_for(status: StatusCode, request: impl Fn() -> RequestBuilder) {
+pub fn wait_for(status: StatusCode, request: impl Fn() -> RequestBuilder) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let reply = request().send().expect("the API answers");
@@ -61,6 +63,35 @@ fn wait_for(status: StatusCode, request: impl Fn() -> RequestBuilder) {
             reply.url()
         );
     }
+}
+
+/// Loads the areas and makes an administrator: its credentials.
+pub fn admin_of(test_db: &TestDb) -> Value {
+    let directory = test_db.directory();
+    let table = directory.join("areas.csv");
+    std::fs::write(&table, AREAS).unwrap();
+    let direct = |arguments: &[&str]| {
+        let output = qiaojian(&directory)
+            .env("DATABASE_URL", test_db.url_text())
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", super::text(&output.stderr));
+        output.stdout
+    };
+    direct(&["import", "areas", table.to_str().unwrap()]);
+    let credentials = direct(&[
+        "token",
+        "create",
+        "--area",
+        "340000",
+        "--role",
+        "province_admin",
+        "--label",
+        "x",
+        "--json",
+    ]);
+    serde_json::from_slice(&credentials).unwrap()
 }
 
 #[test]
@@ -166,32 +197,7 @@ fn what_does_not_pass_by_itself_is_not_waited_for() {
 #[test]
 fn a_database_that_goes_away_during_work_is_503_and_comes_back_by_itself() {
     on_postgres(|test_db| {
-        let directory = test_db.directory();
-        let table = directory.join("areas.csv");
-        std::fs::write(&table, AREAS).unwrap();
-        let direct = |arguments: &[&str]| {
-            let output = qiaojian(&directory)
-                .env("DATABASE_URL", test_db.url_text())
-                .args(arguments)
-                .output()
-                .unwrap();
-            assert!(output.status.success(), "{}", super::text(&output.stderr));
-            output.stdout
-        };
-        direct(&["import", "areas", table.to_str().unwrap()]);
-        let credentials = direct(&[
-            "token",
-            "create",
-            "--area",
-            "340000",
-            "--role",
-            "province_admin",
-            "--label",
-            "x",
-            "--json",
-        ]);
-        let credentials: Value = serde_json::from_slice(&credentials).unwrap();
-
+        let (directory, credentials) = (test_db.directory(), admin_of(&test_db));
         let proxy = Proxy::before(&test_db.url_text());
         proxy.open();
         let mut command = qiaojian(&directory);
@@ -227,4 +233,56 @@ fn a_database_that_goes_away_during_work_is_503_and_comes_back_by_itself() {
         api.signal("TERM");
         assert_eq!(api.code(), Some(0));
     });
+}
+
+#[test]
+fn a_read_whose_connection_is_lost_is_answered_all_the_same() {
+    on_postgres(|test_db| {
+        let credentials = admin_of(&test_db);
+        let mut command = qiaojian(&test_db.directory());
+        command.env("DATABASE_URL", test_db.url_text()).arg("api");
+        let mut api = Running::start_and_hear_its_log(command);
+        let base = base_in_log(&api);
+        let http = http();
+        wait_for(StatusCode::OK, || http.get(format!("{base}/readyz")));
+        let token = sign_in(&base, &credentials);
+        let read = http.get(format!("{base}/v1/areas")).bearer_auth(&token);
+        assert_eq!(read.try_clone().unwrap().send().unwrap().status(), StatusCode::OK);
+
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the test is the database's administrator"
+        )]
+        let mut admin = PgConnection::establish(&test_db.url_text()).unwrap();
+        admin
+            .batch_execute("BEGIN; LOCK TABLE areas, area_versions IN ACCESS EXCLUSIVE MODE")
+            .unwrap();
+        let reading = std::thread::spawn(move || read.send());
+        let deadline = Instant::now() + PATIENCE;
+        let end_who_waits = "SELECT count(pg_terminate_backend(pid)) AS ended FROM pg_stat_activity \
+             WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while diesel::sql_query(end_who_waits)
+            .get_result::<Ended>(&mut admin)
+            .unwrap()
+            .ended
+            == 0
+        {
+            assert!(Instant::now() < deadline, "nobody reads the table");
+        }
+        admin.batch_execute("COMMIT").unwrap();
+        let reply = reading.join().unwrap().unwrap();
+        assert_eq!(reply.status(), StatusCode::OK);
+        assert_eq!(
+            reply.json::<Value>().unwrap()["items"].as_array().unwrap().len(),
+            2
+        );
+        api.signal("TERM");
+        assert_eq!(api.code(), Some(0));
+    });
+}
+
+#[derive(diesel::QueryableByName)]
+struct Ended {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    ended: i64,
 }

@@ -5,7 +5,10 @@ mod commands;
 mod failover;
 mod kills;
 mod newcomer;
+mod pooler;
 mod proxy;
+mod read_only;
+mod refused;
 mod signals;
 mod starts;
 mod unread;
@@ -27,6 +30,15 @@ pub fn qiaojian(data_dir: &Path) -> Command {
         .env("QIAOJIAN_LONGEST_SILENCE_DAYS", "3650")
         .env("QIAOJIAN_LOG", "warn");
     command
+}
+
+/// The user who owns nothing.
+pub const NOBODY: u32 = 65_534;
+
+/// Whether the tests are run by root, whom no mode of a file stops.
+pub fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
 /// What a process has written.

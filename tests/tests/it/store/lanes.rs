@@ -1,10 +1,11 @@
 //! Who waits for what on the lanes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use diesel::RunQueryDsl as _;
 use futures_util::poll;
-use qiaojian_shared::db::DbError;
+use qiaojian_shared::db::{AnyConnection, DatabaseUrl, DbError};
 use qiaojian_tests::both_databases;
 use qiaojian_tests::fixtures::article_clock;
 
@@ -14,18 +15,18 @@ fn what_nobody_waits_for_any_more_is_not_done() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let db = test_db.open(article_clock());
-            let (begun, has_begun) = tokio::sync::oneshot::channel();
+            let (begun, mut has_begun) = tokio::sync::mpsc::channel(1);
             let (release, until_released) = std::sync::mpsc::channel::<()>();
             let busy = db.clone();
             let busy = tokio::spawn(async move {
                 busy.read_slow(move |_| {
-                    begun.send(()).unwrap();
+                    begun.try_send(()).unwrap();
                     until_released.recv().unwrap();
                     Ok::<_, DbError>(())
                 })
                 .await
             });
-            has_begun.await.unwrap();
+            has_begun.recv().await.unwrap();
             // The connection of whoever asked is closed while the question waits.
             let ran = Arc::new(AtomicBool::new(false));
             let runs = Arc::clone(&ran);
@@ -42,6 +43,43 @@ fn what_nobody_waits_for_any_more_is_not_done() {
             // Behind it in the one lane there is.
             db.read_slow(|_| Ok::<_, DbError>(())).await.unwrap();
             assert!(!ran.load(Ordering::SeqCst));
+        });
+    });
+}
+
+/// Ends the server's side of this connection.
+fn end(conn: &mut AnyConnection) -> Result<(), DbError> {
+    let ended = diesel::sql_query("SELECT pg_terminate_backend(pg_backend_pid())").execute(conn);
+    assert!(ended.is_err());
+    ended.map(drop).map_err(DbError::from)
+}
+
+#[test]
+fn a_read_whose_connection_is_lost_is_run_once_more() {
+    both_databases(|test_db| {
+        if matches!(test_db.url(), DatabaseUrl::Sqlite(_)) {
+            return; // a file does not go away
+        }
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let db = test_db.open(article_clock());
+            for (losses, succeeds, expected) in [(0, true, 1), (1, true, 2), (2, false, 2)] {
+                let runs = Arc::new(AtomicUsize::new(0));
+                let counted = Arc::clone(&runs);
+                let work = move |conn: &mut AnyConnection| {
+                    if counted.fetch_add(1, Ordering::SeqCst) < losses {
+                        end(conn)?;
+                    }
+                    diesel::sql_query("SELECT 1").execute(conn)?;
+                    Ok::<_, DbError>(())
+                };
+                let fast = db.read(work.clone()).await;
+                let ran = runs.swap(0, Ordering::SeqCst);
+                assert_eq!((fast.is_ok(), ran), (succeeds, expected), "{losses}: {fast:?}");
+                let slow = db.read_slow(work).await;
+                let ran = runs.load(Ordering::SeqCst);
+                assert_eq!((slow.is_ok(), ran), (succeeds, expected), "{losses}: {slow:?}");
+            }
         });
     });
 }

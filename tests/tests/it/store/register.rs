@@ -69,7 +69,7 @@ impl Register {
     /// One read.
     pub async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut AnyConnection) -> StoreResult<T> + Send + 'static,
+        work: impl FnMut(&mut AnyConnection) -> StoreResult<T> + Send + 'static,
     ) -> StoreResult<T> {
         self.db.read(work).await
     }

@@ -232,10 +232,10 @@ impl Office {
 
     pub async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut AnyConnection) -> QueryResult<T> + Send + 'static,
+        mut work: impl FnMut(&mut AnyConnection) -> QueryResult<T> + Send + 'static,
     ) -> T {
         self.db
-            .read(|conn| work(conn).map_err(DbError::from))
+            .read(move |conn| work(conn).map_err(DbError::from))
             .await
             .unwrap()
     }

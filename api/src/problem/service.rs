@@ -1,0 +1,315 @@
+//! Problems with how something was asked, whatever it is about, and with the service itself.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use qiaojian_shared::db::DbError;
+use qiaojian_shared::domain::Violation;
+use qiaojian_shared::domain::access::Scope;
+use qiaojian_shared::domain::doubt::Doubt;
+
+use super::ApiError;
+use super::language::Text;
+
+impl ApiError {
+    fn unauthorized(code: &'static str, detail: Text) -> Self {
+        let title = Text::new("未通过身份验证", "Not authenticated");
+        let mut error = Self::new(StatusCode::UNAUTHORIZED, code, title, detail);
+        error.0.challenge = Some(match code {
+            "token_missing" => "Bearer",
+            _ => "Bearer error=\"invalid_token\"",
+        });
+        error
+    }
+
+    /// 401: no token at all.
+    pub fn token_missing() -> Self {
+        Self::unauthorized(
+            "token_missing",
+            Text::new(
+                "请在 Authorization 头中携带 Bearer 令牌；令牌由 POST /oauth/token 获取。",
+                "Send a Bearer token in the Authorization header; POST /oauth/token gives one.",
+            ),
+        )
+    }
+
+    /// 401: not a token of ours.
+    pub fn token_unknown() -> Self {
+        Self::unauthorized(
+            "token_unknown",
+            Text::new(
+                "令牌无法识别，请重新获取。",
+                "The token is not one of ours. Get a new one.",
+            ),
+        )
+    }
+
+    /// 401: its time is over.
+    pub fn token_expired() -> Self {
+        Self::unauthorized(
+            "token_expired",
+            Text::new(
+                "令牌已过期，请重新获取。",
+                "The token has expired. Get a new one.",
+            ),
+        )
+    }
+
+    /// 401: withdrawn for good; retrying is no use.
+    pub fn token_revoked() -> Self {
+        Self::unauthorized(
+            "token_revoked",
+            Text::new(
+                "令牌已被撤销，请勿重试，请联系管理员重新发放。",
+                "The token has been revoked. Do not retry; ask an administrator for a new one.",
+            ),
+        )
+    }
+
+    /// 403: the token does not hold the scope.
+    pub fn scope_missing(scope: Scope) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "scope_missing",
+            Text::new("权限不足", "Not allowed"),
+            Text::new(
+                format!("此操作需要权限 {scope}，当前令牌没有。"),
+                format!("This needs the scope {scope}, which the token does not hold."),
+            ),
+        )
+    }
+
+    /// 404: no such address.
+    pub fn no_such_route() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "no_such_route",
+            Text::new("未找到", "Not found"),
+            Text::new(
+                "没有这个地址，请查阅 /docs。",
+                "There is no such address. See /docs.",
+            ),
+        )
+    }
+
+    /// 400: the request itself is malformed.
+    pub fn bad_request(violations: Vec<Violation>) -> Self {
+        let mut error = Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad_request",
+            Text::new("请求有误", "Bad request"),
+            Text::new(
+                "请求无法理解，详见 errors。",
+                "The request cannot be understood; see errors.",
+            ),
+        );
+        error.0.errors = violations;
+        error
+    }
+
+    /// 400: not even a request.
+    pub fn unreadable() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "unreadable_request",
+            Text::new("请求无法读取", "Unreadable request"),
+            Text::new(
+                "所发内容不符合 HTTP 规范：地址中的汉字等须作百分号转义，地址不得过长；须有且仅有一个 Host 头，Content-Length、\
+                 Transfer-Encoding 和分块的正文须正确。",
+                "This is not HTTP: percent-encode what is not ASCII in the address and keep it short; send one Host header, and a correct \
+                 Content-Length or Transfer-Encoding with correct chunks.",
+            ),
+        )
+    }
+
+    /// 408: the head took too long to arrive.
+    pub fn head_too_slow() -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "head_too_slow",
+            Text::new("接收超时", "Too slow"),
+            Text::new(
+                "请求未能及时发完，未作任何处理；请在网络良好时重试。",
+                "The request did not arrive in time; nothing was done. Try again on a better link.",
+            ),
+        )
+    }
+
+    /// 431: too long a head.
+    pub fn head_too_large() -> Self {
+        Self::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "head_too_large",
+            Text::new("请求头过大", "Head too large"),
+            Text::new(
+                "请求行和请求头合计最多 128 KiB，请求头最多 96 个。",
+                "The request line and the headers may have at most 128 KiB together, and there may be at most 96 headers.",
+            ),
+        )
+    }
+
+    /// 400: one parameter is wrong.
+    pub fn bad_parameter(
+        name: impl Into<Cow<'static, str>>,
+        zh: impl Into<Cow<'static, str>>,
+        en: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::bad_request(vec![Violation::new(name, "bad_parameter", zh, en)])
+    }
+
+    /// 413: too long a body.
+    pub fn too_large(limit: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            Text::new("内容过大", "Too large"),
+            Text::new(
+                format!("正文最多 {limit} 字节。"),
+                format!("The body may have at most {limit} bytes."),
+            ),
+        )
+    }
+
+    /// 415: not JSON.
+    pub fn not_json() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not_json",
+            Text::new("内容类型不支持", "Unsupported media type"),
+            Text::new(
+                "请以 application/json 发送正文。",
+                "Send the body as application/json.",
+            ),
+        )
+    }
+
+    /// 503: the clock or the database is in doubt, and a person has to look.
+    pub fn clock_in_doubt(doubt: Doubt) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "clock_in_doubt",
+            Text::new("时钟或数据库存疑", "Clock or database in doubt"),
+            Text::new(
+                format!("暂停写入：{}", doubt.chinese()),
+                format!("Nothing is written: {}", doubt.english()),
+            ),
+        )
+    }
+
+    /// 415: a compressed body.
+    pub fn encoded_body() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "encoded_body",
+            Text::new("不支持压缩的正文", "Compressed body"),
+            Text::new(
+                "请直接发送正文，不要压缩，也不要带 Content-Encoding。",
+                "Send the body as it is, without Content-Encoding.",
+            ),
+        )
+    }
+
+    /// 415: no table.
+    pub fn not_a_table() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not_a_table",
+            Text::new("内容类型不支持", "Unsupported media type"),
+            Text::new(
+                "请把 CSV 或 XLSX 文件本身作为正文发送（text/csv 或 XLSX 的类型），不用表单。",
+                "Send the CSV or XLSX file itself as the body (text/csv or the type of XLSX), not a form.",
+            ),
+        )
+    }
+
+    /// 428: a change without saying which version it changes.
+    pub fn if_match_required() -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_REQUIRED,
+            "if_match_required",
+            Text::new("缺少 If-Match", "If-Match required"),
+            Text::new(
+                "请先读取该对象，并在 If-Match 头中带上其 ETag。",
+                "Read the row first and send its ETag in the If-Match header.",
+            ),
+        )
+    }
+
+    /// 422: the same `Idempotency-Key` with another request.
+    pub fn idempotency_key_reused() -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reused",
+            Text::new("Idempotency-Key 已用于其他请求", "Idempotency-Key reused"),
+            Text::new(
+                "同一 Idempotency-Key 只能用于完全相同的请求；请换一个新的。",
+                "An Idempotency-Key belongs to one request. Use a new one for another.",
+            ),
+        )
+    }
+
+    /// 503: the database cannot serve now; the caller may try again.
+    pub fn unavailable(cause: DbError) -> Self {
+        let detail = match &cause {
+            DbError::CommitUnknown => Text::new(
+                "连接中断，是否已生效未知；请用同一 Idempotency-Key（或同一 id）重试。",
+                "The link broke; whether it took effect is unknown. Retry with the same Idempotency-Key or id.",
+            ),
+            DbError::Full => Text::new(
+                "数据库磁盘已满，本次未写入任何内容；请管理员清理磁盘后重试。",
+                "The database's disk is full, and nothing of this was written. Have an administrator make room, then try again.",
+            ),
+            _ => Text::new(
+                "服务暂时繁忙，请稍后重试。",
+                "The service is busy or its database is away. Try again shortly.",
+            ),
+        };
+        let title = Text::new("暂时不可用", "Unavailable");
+        let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", title, detail);
+        error.0.cause = Some(cause);
+        error
+    }
+
+    /// 503: as many tables as may be are under way.
+    pub fn too_many_tables() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too_many_tables",
+            Text::new("导入繁忙", "Too many tables"),
+            Text::new(
+                "正在导入的文件过多（每个令牌同时最多 3 个），请等前面的文件导入完毕后重试。",
+                "As many files as may be are being imported, three at most of one token. Try again when they are done.",
+            ),
+        )
+    }
+
+    /// 408: the body took too long to arrive.
+    pub fn too_slow() -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "too_slow",
+            Text::new("接收超时", "Too slow"),
+            Text::new(
+                "文件未能及时传完，或传输过慢而让位于其他文件，未登记任何内容；请在网络良好时重试，或分成几个文件。",
+                "The file did not arrive in time, or came slowly while others waited for its place; nothing was recorded. Try again on a \
+                 better link, or part the file.",
+            ),
+        )
+    }
+
+    /// 500: a bug of ours. `what` goes to the log.
+    pub fn internal(what: &dyn fmt::Display) -> Self {
+        let mut error = Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            Text::new("内部错误", "Internal error"),
+            Text::new(
+                "服务内部错误，已记录；请凭请求编号反馈。",
+                "An error of ours; it was logged under the request's id.",
+            ),
+        );
+        error.0.fault = Some(what.to_string());
+        error
+    }
+}
