@@ -43,6 +43,7 @@ pub struct Body<T> {
 /// The body of a verb that needs nothing said.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({}))]
 pub struct NoInput {}
 
 impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
