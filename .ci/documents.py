@@ -1,7 +1,10 @@
 """Checks of the documents: what a reader copies is the same in both languages, what is linked is there, and every
-setting that the binary knows is described (and no other)."""
+setting that the binary knows is described (and no other). The table of routes in docs/API.md is made of
+docs/openapi.json, and no two types of the API have one name there."""
 
 import argparse
+import collections
+import json
 import re
 import subprocess
 import sys
@@ -14,6 +17,13 @@ FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*(\S*).*?\n(.*?)^ {0,3}\1[ \t]*$",
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 HEADING = re.compile(r"^#{1,6}[ \t]+(.+?)[ \t]*#*$", re.MULTILINE)
 SETTING = re.compile(r"\bQIAOJIAN_[A-Z_]+\b")
+ROUTES = re.compile(r"(?<=<!-- routes: \.ci/documents\.py --write-routes -->\n).*?(?=<!-- end of routes -->)", re.DOTALL)
+SENTENCE = re.compile(r"\.\s+(?=[A-Z`\u4e00-\u9fff])|\.$")
+DERIVED = re.compile(
+    r"derive\([^)]*\bToSchema\b[^)]*\)\]((?:\s*#\[[^\n]*\]|\s*//[^\n]*)*)\s*(?:pub(?:\([a-z]+\))? )?(?:struct|enum) (\w+)"
+)
+WORDS = re.compile(r"^text_enum! \{.*?\benum (\w+)", re.DOTALL | re.MULTILINE)
+RENAMED = re.compile(r"schema\([^)]*\bas = (\w+)")
 COMMANDS = re.compile(r"^Commands:\n((?:[ \t]+.*\n?|\n(?=[ \t]))+)", re.MULTILINE)
 COMMAND = re.compile(r"^ {2}([a-z][a-z-]*)(?:\s|$)", re.MULTILINE)
 
@@ -63,6 +73,52 @@ def broken_links(document):
             yield f"{name}: {target}: no such heading"
 
 
+def route_rows(document):
+    """One row for each operation: call, scope, what it does, and the query parameters besides those of every list."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            scopes = [scope for way in operation["security"] for scope in way.get("oauth", [])]
+            asked = [p["name"] for p in operation.get("parameters", []) if p["in"] == "query"]
+            names = ", ".join(f"`{name}`" for name in asked if name not in ("limit", "cursor"))
+            does = " ".join(SENTENCE.split(operation["summary"], maxsplit=1)[0].split()).replace("|", "\\|")
+            scope = ", ".join(f"`{scope}`" for scope in scopes) or "—"
+            yield f"| `{method.upper()} {path}` | {scope} | {does}{f' ({names})' if names else ''} |"
+
+
+def routes_table():
+    document = json.loads((ROOT / "docs/openapi.json").read_text())
+    head = ["| call | scope | what it does |", "|---|---|---|"]
+    return "\n".join([*head, *route_rows(document)]) + "\n"
+
+
+def route_problems():
+    written = ROUTES.search((ROOT / "docs/API.md").read_text())
+    if not written or written.group() != routes_table():
+        yield "docs/API.md: the routes are not those of docs/openapi.json: python3 .ci/documents.py --write-routes"
+
+
+def write_routes():
+    path = ROOT / "docs/API.md"
+    path.write_text(ROUTES.sub(lambda _: routes_table(), path.read_text(), count=1))
+
+
+def schema_name_problems():
+    """Two types of one name: one of them would stand for both in the document. The words of a list that no answer holds
+    and no body takes are not in it, so only what is in it counts."""
+    known = json.loads((ROOT / "docs/openapi.json").read_text())["components"]["schemas"]
+    found = collections.defaultdict(list)
+    for source in sorted([*ROOT.glob("api/src/**/*.rs"), *ROOT.glob("shared/src/**/*.rs")]):
+        text = source.read_text()
+        for attributes, name in DERIVED.findall(text):
+            renamed = RENAMED.search(attributes)
+            found[renamed.group(1) if renamed else name].append(source.relative_to(ROOT))
+        for name in WORDS.findall(text):
+            found[name].append(source.relative_to(ROOT))
+    for name, sources in found.items():
+        if name in known and len(sources) > 1:
+            yield f"the schema {name} is declared in {', '.join(map(str, sources))}: name one by #[schema(as = …)]"
+
+
 def settings_of(binary, *command):
     """The variables that the help of a command names, and that of every command below it."""
     shown = subprocess.run([binary, *command, "--help"], capture_output=True, text=True, check=True).stdout
@@ -92,12 +148,19 @@ def document_problems():
         yield from compare_readmes(ROOT / "README.md", ROOT / "README.zh-CN.md")
     for document in documents:
         yield from broken_links(document)
+    yield from route_problems()
+    yield from schema_name_problems()
 
 
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--settings-of", metavar="BINARY", help="check the described settings instead")
-    binary = options.parse_args().settings_of
+    options.add_argument("--write-routes", action="store_true", help="write the table of routes in docs/API.md anew")
+    asked = options.parse_args()
+    if asked.write_routes:
+        write_routes()
+        return
+    binary = asked.settings_of
     problems = list(settings_problems(binary) if binary else document_problems())
     for problem in problems:
         print(problem)

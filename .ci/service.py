@@ -1,4 +1,4 @@
-"""Starts the real binary, talks to it over HTTP, and stops it: what demo.py and stack.py share."""
+"""Starts the real binary, talks to it over HTTP, and stops it: what demo.py, stack.py, fuzz.py and clients.py share."""
 
 import json
 import os
@@ -112,6 +112,9 @@ class Api:
     def text(self, path):
         return self._open(path).decode()
 
+    def post(self, path, body):
+        return self._open(path, data=json.dumps(body).encode(), content_type="application/json").decode()
+
     def items(self, path):
         """All rows of a list, page after page."""
         rows, cursor = [], None
@@ -123,8 +126,10 @@ class Api:
             if not cursor:
                 return rows
 
-    def _open(self, path, data=None):
+    def _open(self, path, data=None, content_type=None):
         request = urllib.request.Request(self.base_url + path, data=data)
+        if content_type:
+            request.add_header("Content-Type", content_type)
         if self.token:
             request.add_header("Authorization", f"Bearer {self.token}")
         try:

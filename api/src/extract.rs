@@ -45,6 +45,7 @@ pub struct Body<T> {
 /// The body of a verb that needs nothing said.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({}))]
 pub struct NoInput {}
 
 impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Body<T> {

@@ -5,6 +5,7 @@ mod app;
 mod attachment;
 mod auth;
 mod extract;
+mod headers;
 mod middleware;
 mod moment;
 mod openapi;

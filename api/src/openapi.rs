@@ -1,12 +1,25 @@
-//! The OpenAPI document, made from the handlers; the committed `docs/openapi.json` is compared with it.
+//! The OpenAPI document, made from the handlers and completed by what holds for all of them; the committed `docs/openapi.json` is compared
+//! with it.
+
+mod answers;
+mod bodies;
+mod derived;
+mod names;
+mod parameters;
+#[cfg(test)]
+mod tests;
 
 use actix_web::App;
 use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{
     ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityScheme,
 };
 use utoipa::{Modify, OpenApi};
 use utoipa_actix_web::AppExt as _;
+
+pub(crate) use derived::derived_schema;
+pub use derived::{merge_patch_of, shown_of, with_text};
 
 use crate::routes;
 
@@ -16,6 +29,7 @@ use crate::routes;
         title = "Qiaojian 侨建",
         description = "The register of grassroots organizations, their figures, tasks and bulletins. 基层侨联组织建设：台账、数据、任务与通报。"
     ),
+    servers((url = "/", description = "The service that serves this document")),
     modifiers(&Security),
     components(schemas(crate::problem::Problem, crate::problem::FieldProblem))
 )]
@@ -40,10 +54,49 @@ impl Modify for Security {
 
 /// The whole document.
 pub fn document() -> Document {
-    let (_, document) = App::new()
+    let (_, mut document) = App::new()
         .into_utoipa_app()
         .openapi(Base::openapi())
         .configure(routes::configure)
         .split_for_parts();
+    let components = document.components.get_or_insert_default();
+    answers::declare(components);
+    names::give_names(document.paths.paths.iter_mut());
+    for (path, item) in &mut document.paths.paths {
+        for operation in operations(item) {
+            shorten(operation);
+            parameters::complete(operation);
+            bodies::complete(operation, components);
+            answers::complete(path, operation);
+        }
+    }
     document
+}
+
+/// Makes the summary one sentence on one line; what follows it in its paragraph begins the description.
+fn shorten(operation: &mut Operation) {
+    let Some(summary) = &operation.summary else { return };
+    let line = summary.split_whitespace().collect::<Vec<_>>().join(" ");
+    let Some((first, rest)) = line.split_once(". ") else {
+        operation.summary = Some(line);
+        return;
+    };
+    let description = match &operation.description {
+        None => rest.to_owned(),
+        Some(more) => format!("{rest}\n\n{more}"),
+    };
+    operation.summary = Some(format!("{first}."));
+    operation.description = Some(description);
+}
+
+/// The operations of a path.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem {
+        get,
+        post,
+        patch,
+        delete,
+        ..
+    } = item;
+    [get, post, patch, delete].into_iter().filter_map(Option::as_mut)
 }

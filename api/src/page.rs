@@ -11,8 +11,10 @@ use utoipa::ToSchema;
 use crate::extract::read_json;
 use crate::problem::ApiError;
 
-const DEFAULT: i64 = 50;
-const MOST: i64 = 200;
+/// How many rows are given when nothing is asked for.
+pub const DEFAULT: i64 = 50;
+/// How many rows may be asked for at once.
+pub const MOST: i64 = 200;
 /// How much of its list's digest a cursor carries, in hexadecimal digits. It guards against mistakes, not against forgery: what
 /// a caller sees does not depend on the cursor.
 const LIST_DIGITS: usize = 16;

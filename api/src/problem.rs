@@ -23,6 +23,9 @@ use qiaojian_shared::store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// What a problem is sent as.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
 /// What a handler answers instead of a reply.
 #[derive(Debug)]
 pub struct ApiError(Box<Inner>);
@@ -168,7 +171,7 @@ impl ApiError {
         }
         reply.insert_header((header::CONTENT_LANGUAGE, language.tag()));
         let body = serde_json::to_string(&self.problem(language, request_id)).unwrap_or_default();
-        reply.content_type("application/problem+json").body(body)
+        reply.content_type(MEDIA_TYPE).body(body)
     }
 }
 

@@ -272,8 +272,7 @@ impl Write {
             ..
         } = self;
         app.unless_in_doubt()?;
-        let memory =
-            key.map(|key| Memory::of(app, caller.token, &key, &format!("{address}\n{body_digest}")));
+        let memory = key.map(|key| Memory::of(app, caller.token, &key, &format!("{address}\n{body_digest}")));
         let keyed = memory.as_ref().map(|memory| app.under_way.begin(memory.key()));
         let outcome = app
             .db

@@ -17,6 +17,7 @@ use qiaojian_shared::store::{Actor, Recording, StoreError, areas, tokens};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
+use crate::declared::assert_declared;
 use crate::fixtures::{article_clock, load_areas};
 use crate::{TestDb, both_databases};
 
@@ -274,9 +275,15 @@ impl Client {
         }
     }
 
-    /// Sends a request.
+    /// Sends a request. Whatever is answered has to be declared in the OpenAPI document.
     pub async fn send(&self, request: RequestBuilder) -> Reply {
-        Reply::of(request.send().await.expect("the API answers")).await
+        let (http, request) = request.build_split();
+        let request = request.expect("a request");
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let reply = Reply::of(http.execute(request).await.expect("the API answers")).await;
+        let content_type = reply.header("content-type");
+        assert_declared(&method, &path, reply.status, content_type, &reply.text);
+        reply
     }
 
     /// `GET`.

@@ -8,6 +8,7 @@
 )]
 
 mod database;
+mod declared;
 
 pub use database::{Backend, TestDb, both_databases};
 

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::auth::AnyCaller;
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 
 /// A client, as it is known here.
 #[derive(Debug, Serialize, ToSchema)]
@@ -36,7 +36,7 @@ pub struct Me {
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = [])),
-    responses((status = 200, description = "The caller", body = Me), (status = 401, description = "No access token, or one that has ended", body = Problem))
+    responses((status = 200, description = "The caller", body = Me))
 )]
 #[get("/me")]
 pub async fn me(app: web::Data<App>, caller: AnyCaller) -> Result<HttpResponse, ApiError> {

@@ -41,7 +41,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
                 .service(figures::answer::answer)
                 .service(figures::members::members)
                 .service(gaps::list::list)
-                .service(gaps::tasks::issue_to_gaps)
+                .service(gaps::tasks::create_tasks)
                 .service(milestones::list::list)
                 .service(changes::list::list)
                 .service(me::me)

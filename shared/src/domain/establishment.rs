@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::area::Level;
 
@@ -20,7 +21,7 @@ text_enum! {
 }
 
 /// From which number on a village should have an organization; either is enough.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Threshold {
     /// 涉侨人员
@@ -30,7 +31,7 @@ pub struct Threshold {
 }
 
 /// The parameters of an establishment rule.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EstablishmentParams {
     /// Every area of these levels should have an organization (应建尽建).

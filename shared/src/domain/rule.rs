@@ -2,6 +2,7 @@
 
 use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Violation;
 use super::period::Period;
@@ -43,7 +44,7 @@ text_enum! {
 }
 
 /// The parameters of a counting rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CountingParams {
     /// From which date an organization counts.
@@ -68,7 +69,7 @@ impl Default for CountingParams {
 }
 
 /// The parameters of a reporting rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReportingParams {
     /// The cut-off (截止) is the end of the day so many days after the period's last one, in Asia/Shanghai.

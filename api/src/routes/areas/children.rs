@@ -16,7 +16,7 @@ use crate::auth::{Caller, needs};
 use crate::extract::{List, Params, Segment};
 use crate::moment::Times;
 use crate::page::{self, Page, Window};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 
 /// Which children to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -43,8 +43,7 @@ pub struct ChildrenParams {
     security(("oauth" = ["area:read"])),
     params(("code" = String, Path, description = "The area's code"), ChildrenParams),
     responses(
-        (status = 200, description = "Part of the list", body = Page<Area>),
-        (status = 404, description = "None, or outside the caller's area", body = Problem)
+        (status = 200, description = "Part of the list", body = Page<Area>)
     )
 )]
 #[get("/areas/{code}/children")]

@@ -16,7 +16,7 @@ use crate::auth::{Caller, needs};
 use crate::extract::Params;
 use crate::moment::Times;
 use crate::page::{self, Page, Window};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 
 /// Between which days.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -75,7 +75,7 @@ impl CorrespondingAreas {
     params(CorrespondenceParams),
     responses(
         (status = 200, description = "Part of the list", body = Page<CorrespondingAreas>),
-        (status = 400, description = "A day to come, or days that do not follow each other", body = Problem)
+        (status = 400, description = "A day to come, or days that do not follow each other")
     )
 )]
 #[get("/areas/correspondence")]

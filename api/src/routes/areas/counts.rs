@@ -14,14 +14,16 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::{Body, Params, Segment};
+use crate::headers::IdempotencyKey;
 use crate::page::{self, Page, Window};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 use crate::wire::id_or_new;
 use crate::write::{Reply, Write};
 
 /// What a client says of a count.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"persons": 12, "households": 4, "counted_on": "2022-06-01", "source": "2022年侨情普查"}))]
 pub struct CountInput {
     /// Made by the client; the same count under it is recorded once.
     #[serde(default)]
@@ -104,8 +106,7 @@ pub struct ListParams {
     params(("code" = String, Path, description = "The area's code"), ListParams),
     responses(
         (status = 200, description = "Part of the counts", body = Page<Count>),
-        (status = 403, description = "The caller stands above county level", body = Problem),
-        (status = 404, description = "None, or outside the caller's area", body = Problem)
+        (status = 403, description = "The caller stands above county level")
     )
 )]
 #[get("/areas/{code}/counts")]
@@ -148,16 +149,14 @@ pub async fn list(
     security(("oauth" = ["counts:write"])),
     params(
         ("code" = String, Path, description = "The area's code"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IdempotencyKey
     ),
     request_body = CountInput,
     responses(
         (status = 201, description = "Recorded", body = Count),
         (status = 200, description = "It was recorded before by the same request", body = Count),
-        (status = 403, description = "The caller stands above county level", body = Problem),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "The id is taken", body = Problem),
-        (status = 422, description = "Breaks a rule", body = Problem)
+        (status = 403, description = "The caller stands above county level"),
+        (status = 409, description = "The id is taken")
     )
 )]
 #[post("/areas/{code}/counts")]

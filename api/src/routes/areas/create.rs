@@ -14,13 +14,15 @@ use super::wire::Area;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Body;
-use crate::problem::{ApiError, Problem};
+use crate::headers::IdempotencyKey;
+use crate::problem::ApiError;
 use crate::wire::area_in_body;
 use crate::write::{Reply, Write};
 
 /// What a client says of a new area. The code tells the level.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"code": "340304-P02", "name": "禹会高新产业园", "parent": "340304", "valid_from": "2022-06-01"}))]
 pub struct AreaInput {
     /// Six digits to county, nine a township, twelve a village. A park: `<county or city code>-P01`. A unit that has no official code yet:
     /// `<code of the area above>-L01`; it is renamed to its official code later.
@@ -43,12 +45,12 @@ pub struct AreaInput {
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:write"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
+    params(IdempotencyKey),
     request_body = AreaInput,
     responses(
         (status = 201, description = "Added", body = Area),
-        (status = 409, description = "The code is in use", body = Problem),
-        (status = 422, description = "Breaks a rule, or the area above is none of the caller's", body = Problem)
+        (status = 409, description = "The code is in use"),
+        (status = 422, description = "Breaks a rule, or the area above is none of the caller's")
     )
 )]
 #[post("/areas")]

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Params, Segment};
 use crate::moment::MomentParams;
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 use crate::write::show;
 
 /// One area of the caller's subtree, or one that stands above it, with the names of those above; with `as_of` or `known_at` as it was then,
@@ -20,12 +20,11 @@ use crate::write::show;
     params(("code" = String, Path, description = "The area's code"), MomentParams),
     responses(
         (status = 200, description = "The area", body = Area),
-        (status = 400, description = "A day to come", body = Problem),
+        (status = 400, description = "A day to come"),
         (
             status = 404,
             description = "None, not then, or outside the caller's area; of a code that an area of the caller's had before, `errors` names \
-                today's code",
-            body = Problem
+                today's code"
         )
     )
 )]

@@ -24,7 +24,8 @@ use crate::app::App;
 use crate::attachment::Workbook;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::{Params, Place, TableFile};
-use crate::problem::{ApiError, Language, Problem, why_refused};
+use crate::headers::IdempotencyKey;
+use crate::problem::{ApiError, Language, why_refused};
 use crate::write::{Reply, Write};
 
 /// Steps at most: they are taken in one transaction, and others wait for its end.
@@ -56,17 +57,15 @@ pub struct AreaImportParams {
     security(("oauth" = ["area:write"])),
     params(
         AreaImportParams,
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and file: same answer for 30 days")
+        IdempotencyKey
     ),
     request_body(description = "The file as it is, at most 8 MiB", content(
-        (String = "text/csv"),
+        (String = "text/csv", example = json!("code,level,parent,name,kind\n340304001,township,340304,大庆街道,administrative\n")),
         (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     )),
     responses(
         (status = 200, description = "The steps that were taken, or would be", body = AreaImportReply),
-        (status = 408, description = "The file did not arrive within two minutes", body = Problem),
-        (status = 413, description = "The file is too large", body = Problem),
-        (status = 422, description = "The file cannot be read, a row is wrong, or a step cannot be taken; nothing was changed", body = Problem)
+        (status = 422, description = "The file cannot be read, a row is wrong, or a step cannot be taken; nothing was changed")
     )
 )]
 #[post("/areas/import")]

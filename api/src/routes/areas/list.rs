@@ -16,7 +16,7 @@ use crate::auth::{Caller, needs};
 use crate::extract::{List, Params, check_search};
 use crate::moment::Times;
 use crate::page::{self, Page, Window};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 
 /// Which areas to list. List-valued parameters are comma-separated.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -51,7 +51,7 @@ pub struct ListParams {
     params(ListParams),
     responses(
         (status = 200, description = "Part of the list", body = Page<Area>),
-        (status = 404, description = "The parent is none, or outside the caller's area", body = Problem)
+        (status = 404, description = "The parent is none, or outside the caller's area")
     )
 )]
 #[get("/areas")]

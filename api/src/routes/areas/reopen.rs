@@ -9,12 +9,14 @@ use super::wire::Area;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Body, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::{IdempotencyKey, IfMatch};
+use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
 /// Why it stands again.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "误并，依原批复恢复"}))]
 pub struct ReopenAreaInput {
     /// The document or the reason; kept for ever.
     #[schema(max_length = 2000, example = "误并，依原批复恢复")]
@@ -28,16 +30,14 @@ pub struct ReopenAreaInput {
     security(("oauth" = ["area:write"])),
     params(
         ("code" = String, Path, description = "The code it had when it ended; of several areas the one that ended last"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
     request_body = ReopenAreaInput,
     responses(
         (status = 200, description = "It stands again", body = Area),
-        (status = 404, description = "No area of this code has ended, or outside the caller's area", body = Problem),
-        (status = 409, description = "Its code is in use, or the area above it is no more: the code says which", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 422, description = "Breaks a rule", body = Problem)
+        (status = 404, description = "No area of this code has ended, or outside the caller's area"),
+        (status = 409, description = "Its code is in use, or the area above it is no more: the code says which")
     )
 )]
 #[post("/areas/{code}/reopen")]

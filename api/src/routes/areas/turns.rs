@@ -16,13 +16,15 @@ use super::wire::Area;
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::{Body, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::{IdempotencyKey, IfMatch};
+use crate::problem::ApiError;
 use crate::wire::area_in_body;
 use crate::write::{Reply, Write};
 
 /// Another name, another code, or both.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "湾沚区", "on": "2022-06-01", "reason": "区划调整批复"}))]
 pub struct RenameInput {
     #[serde(default)]
     #[schema(max_length = 100)]
@@ -41,6 +43,7 @@ pub struct RenameInput {
 /// Where it goes.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"parent": "341800", "on": "2022-06-01", "reason": "区划调整批复"}))]
 pub struct MoveAreaInput {
     /// The code of the area it stands under from then on.
     parent: String,
@@ -57,6 +60,7 @@ pub struct MoveAreaInput {
 /// What its row stands for.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"kind": "statistical", "on": "2022-06-01", "reason": "统计用区划"}))]
 pub struct RekindAreaInput {
     kind: AreaKind,
     /// From this day on; not after today (Asia/Shanghai).
@@ -69,6 +73,7 @@ pub struct RekindAreaInput {
 /// When it closes, and why.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"on": "2022-06-01", "reason": "区划调整批复"}))]
 pub struct CloseAreaInput {
     /// The first day on which it is no more; not after today (Asia/Shanghai).
     #[serde(deserialize_with = "day::read")]
@@ -80,6 +85,7 @@ pub struct CloseAreaInput {
 /// What it goes into.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"into": "341802", "on": "2022-06-01", "reason": "区划调整批复"}))]
 pub struct MergeAreaInput {
     /// The code of the area that takes it in: one of its level and province.
     into: String,
@@ -106,6 +112,7 @@ pub struct PartInput {
 /// What comes out of it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"into": [{"code": "340305", "name": "新设区"}], "on": "2022-06-01", "reason": "区划调整批复"}))]
 pub struct SplitAreaInput {
     /// The new areas beside it. What is given to none of them stays.
     #[schema(min_items = 1, max_items = 50)]
@@ -150,16 +157,13 @@ async fn turn_round(
     security(("oauth" = ["area:write"])),
     params(
         ("code" = String, Path, description = "The area's code"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
     request_body = RenameInput,
     responses(
         (status = 200, description = "Renamed", body = Area),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "The code is in use", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 422, description = "Breaks a rule", body = Problem)
+        (status = 409, description = "The code is in use")
     )
 )]
 #[post("/areas/{code}/rename")]
@@ -197,15 +201,12 @@ pub async fn rename(
     security(("oauth" = ["area:write"])),
     params(
         ("code" = String, Path, description = "The area's code"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
     request_body = RekindAreaInput,
     responses(
-        (status = 200, description = "It is so", body = Area),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 422, description = "Breaks a rule", body = Problem)
+        (status = 200, description = "It is so", body = Area)
     )
 )]
 #[post("/areas/{code}/rekind")]
@@ -235,16 +236,14 @@ pub async fn rekind(
     security(("oauth" = ["area:write"])),
     params(
         ("code" = String, Path, description = "The area's code"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
     request_body = MoveAreaInput,
     responses(
         (status = 200, description = "Moved", body = Area),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "The code is in use", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 422, description = "Breaks a rule: a cycle, a level that does not fit, an area above that is none of the caller's", body = Problem)
+        (status = 409, description = "The code is in use"),
+        (status = 422, description = "Breaks a rule: a cycle, a level that does not fit, an area above that is none of the caller's")
     )
 )]
 #[post("/areas/{code}/move")]
@@ -279,16 +278,13 @@ pub async fn move_(
     security(("oauth" = ["area:write"])),
     params(
         ("code" = String, Path, description = "The area's code"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
     request_body = CloseAreaInput,
     responses(
         (status = 200, description = "Closed", body = Area),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "It still has areas, organizations, tasks, tokens, endpoints or schedules: the code says which", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 422, description = "Breaks a rule", body = Problem)
+        (status = 409, description = "It still has areas, organizations, tasks, tokens, endpoints or schedules: the code says which")
     )
 )]
 #[post("/areas/{code}/close")]
@@ -319,16 +315,14 @@ pub async fn close(
     security(("oauth" = ["area:write"])),
     params(
         ("code" = String, Path, description = "The code of the area that is no more"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
     request_body = MergeAreaInput,
     responses(
         (status = 200, description = "Merged: the area as it last was, with its successor", body = Area),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "Both have an active organization of a kind, or it is still at work: the code says which", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 422, description = "Breaks a rule: another level, another province", body = Problem)
+        (status = 409, description = "Both have an active organization of a kind, or it is still at work: the code says which"),
+        (status = 422, description = "Breaks a rule: another level, another province")
     )
 )]
 #[post("/areas/{code}/merge")]
@@ -362,16 +356,13 @@ pub async fn merge(
     security(("oauth" = ["area:write"])),
     params(
         ("code" = String, Path, description = "The code of the area that is divided"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
     request_body = SplitAreaInput,
     responses(
         (status = 200, description = "Divided: the area, with its successors", body = Area),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "A code is in use", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 422, description = "Breaks a rule", body = Problem)
+        (status = 409, description = "A code is in use")
     )
 )]
 #[post("/areas/{code}/split")]

@@ -17,13 +17,15 @@ use super::wire::Assignment;
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::{Body, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::{IdempotencyKey, IfMatch};
+use crate::problem::ApiError;
 use crate::wire::id_or_new;
 use crate::write::{Reply, Write};
 
 /// When it was done.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"on": "2022-06-01"}))]
 pub struct DatedInput {
     /// Not after today (Asia/Shanghai), not before the step before it; today when left out.
     #[serde(default)]
@@ -34,6 +36,7 @@ pub struct DatedInput {
 /// What is reported.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"content": "已完成过半，剩余事项正在逐项推进。"}))]
 pub struct ReportInput {
     /// As in the other steps.
     #[serde(default)]
@@ -49,6 +52,7 @@ pub struct ReportInput {
 /// When, and why.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "佐证材料不全，请补充后重新报送。"}))]
 pub struct ReasonedInput {
     /// As in the other steps.
     #[serde(default)]
@@ -110,17 +114,14 @@ macro_rules! acts {
             security(("oauth" = [$scope])),
             params(
                 ("id" = uuid::Uuid, Path, description = "The assignment"),
-                ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-                ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+                IfMatch,
+                IdempotencyKey
             ),
             request_body = $input,
             responses(
                 (status = 200, description = "Done", body = Assignment),
-                (status = 403, description = "The caller is not the party that may do it", body = Problem),
-                (status = 404, description = "None, or outside the caller's area", body = Problem),
-                (status = 409, description = "Not in this state", body = Problem),
-                (status = 412, description = "Changed meanwhile", body = Problem),
-                (status = 422, description = "Breaks a rule", body = Problem)
+                (status = 403, description = "The caller is not the party that may do it"),
+                (status = 409, description = "Not in this state")
             )
         )]
         #[post($path)]

@@ -8,7 +8,7 @@ use super::wire::Assignment;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Segment;
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 use crate::write::show;
 
 /// One assignment of the caller's subtree, with its reports.
@@ -16,7 +16,7 @@ use crate::write::show;
     tag = "assignments",
     security(("oauth" = ["task:read"])),
     params(("id" = uuid::Uuid, Path, description = "The assignment")),
-    responses((status = 200, description = "The assignment", body = Assignment), (status = 404, description = "None, or outside the caller's area", body = Problem))
+    responses((status = 200, description = "The assignment", body = Assignment))
 )]
 #[get("/assignments/{id}")]
 pub async fn get(

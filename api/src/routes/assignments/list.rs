@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
 use crate::page::{self, Page, Window};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 
 /// Which assignments to list. List-valued parameters are comma-separated.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -43,7 +43,7 @@ pub struct ListParams {
     params(ListParams),
     responses(
         (status = 200, description = "Part of the list", body = Page<Assignment>),
-        (status = 404, description = "The area is none, or outside the caller's area", body = Problem)
+        (status = 404, description = "The area is none, or outside the caller's area")
     )
 )]
 #[get("/assignments")]

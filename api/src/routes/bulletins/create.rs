@@ -17,7 +17,8 @@ use super::wire::{Bulletin, BulletinInput, no_document};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Body;
-use crate::problem::{ApiError, Problem};
+use crate::headers::IdempotencyKey;
+use crate::problem::ApiError;
 use crate::routes::programs::meant;
 use crate::write::{Reply, Write};
 
@@ -34,13 +35,13 @@ const RECIPIENTS: Recipients = Recipients {
 #[utoipa::path(
     tag = "bulletins",
     security(("oauth" = ["bulletin:publish"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
+    params(IdempotencyKey),
     request_body = BulletinInput,
     responses(
         (status = 201, description = "Composed", body = Bulletin),
         (status = 200, description = "There was one: computed anew if it was a draft or withdrawn", body = Bulletin),
-        (status = 409, description = "No city is in the cohort", body = Problem),
-        (status = 422, description = "Another area's programme, a kind without a document, or a period to come", body = Problem)
+        (status = 409, description = "No city is in the cohort"),
+        (status = 422, description = "Another area's programme, a kind without a document, or a period to come")
     )
 )]
 #[post("/bulletins")]

@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::{Params, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 use crate::routes::notices::document::{html_page, plain_text};
 use crate::routes::notices::wire::Notice;
 use crate::write::show;
@@ -78,7 +78,7 @@ macro_rules! documents {
             params(("id" = uuid::Uuid, Path, description = "The bulletin"), DocumentParams),
             responses(
                 $($response)+,
-                (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree", body = Problem)
+                (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree")
             )
         )]
         #[get($path)]

@@ -8,7 +8,7 @@ use super::wire::Bulletin;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Segment;
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 use crate::write::show;
 
 /// One bulletin with its common figures: of an issuer in the caller's subtree, or out and addressed to it.
@@ -18,7 +18,7 @@ use crate::write::show;
     params(("id" = uuid::Uuid, Path, description = "The bulletin")),
     responses(
         (status = 200, description = "The bulletin", body = Bulletin),
-        (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree", body = Problem)
+        (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree")
     )
 )]
 #[get("/bulletins/{id}")]

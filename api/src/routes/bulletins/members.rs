@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Params, Segment};
 use crate::page::{self, Page, Window};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 use crate::routes::figures::members::{MemberReply, page_of};
 
 /// Which number to open.
@@ -51,8 +51,8 @@ pub struct BulletinMembers {
     params(("id" = uuid::Uuid, Path, description = "The bulletin"), MembersParams),
     responses(
         (status = 200, description = "Part of the rows", body = BulletinMembers),
-        (status = 400, description = "No number with rows behind it stands there", body = Problem),
-        (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree", body = Problem)
+        (status = 400, description = "No number with rows behind it stands there"),
+        (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree")
     )
 )]
 #[get("/bulletins/{id}/members")]

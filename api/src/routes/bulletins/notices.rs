@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Params, Segment};
 use crate::page::{self, Page, Window};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 use crate::routes::notices::wire::NoticeSummary;
 use crate::wire::PageParams;
 
@@ -19,7 +19,7 @@ use crate::wire::PageParams;
     params(("id" = uuid::Uuid, Path, description = "The bulletin"), PageParams),
     responses(
         (status = 200, description = "Part of the list", body = Page<NoticeSummary>),
-        (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree", body = Problem)
+        (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree")
     )
 )]
 #[get("/bulletins/{id}/notices")]

@@ -17,12 +17,14 @@ use super::wire::Bulletin;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Body, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::{IdempotencyKey, IfMatch};
+use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
 /// What the caller knows of who will not be reached.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"unreachable": 0}))]
 pub struct PublishInput {
     /// How many addressees have nowhere to receive it, as the refusal said: publish all the same. 0 when left out.
     #[serde(default)]
@@ -42,16 +44,15 @@ pub struct PublishInput {
     security(("oauth" = ["bulletin:publish"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The bulletin"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
-    request_body(content = Option<PublishInput>, description = "May be left out"),
+    request_body = PublishInput,
     responses(
         (status = 200, description = "Done", body = Bulletin),
-        (status = 403, description = "Another area's bulletin", body = Problem),
-        (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree", body = Problem),
-        (status = 409, description = "Not in this state, one of an earlier period waits, or some addressees have nowhere to receive it", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem)
+        (status = 403, description = "Another area's bulletin"),
+        (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree"),
+        (status = 409, description = "Not in this state, one of an earlier period waits, or some addressees have nowhere to receive it")
     )
 )]
 #[post("/bulletins/{id}/publish")]

@@ -10,7 +10,8 @@ use super::wire::Bulletin;
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::{Body, NoInput, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::{IdempotencyKey, IfMatch};
+use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
 /// The bulletin of the caller's own area, if it has the version the caller read.
@@ -63,16 +64,15 @@ macro_rules! steps {
             security(("oauth" = ["bulletin:publish"])),
             params(
                 ("id" = uuid::Uuid, Path, description = "The bulletin"),
-                ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-                ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+                IfMatch,
+                IdempotencyKey
             ),
-            request_body(content = Option<NoInput>, description = "May be left out"),
+            request_body = NoInput,
             responses(
                 (status = 200, description = "Done", body = Bulletin),
-                (status = 403, description = "Another area's bulletin", body = Problem),
-                (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree", body = Problem),
-                (status = 409, description = "Not in this state", body = Problem),
-                (status = 412, description = "Changed meanwhile", body = Problem)
+                (status = 403, description = "Another area's bulletin"),
+                (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree"),
+                (status = 409, description = "Not in this state")
             )
         )]
         #[post($path)]

@@ -20,6 +20,7 @@ use crate::wire::AreaRef;
 /// Which bulletin to compose.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"program": "0190a000-0000-7000-8000-000000000000", "kind": "progress", "period": "2022-05"}))]
 pub struct BulletinInput {
     /// A programme of the caller's own area; the one that is current today when left out.
     #[serde(default)]

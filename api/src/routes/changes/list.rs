@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::Params;
 use crate::page;
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 
 /// Which changes.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -41,6 +41,7 @@ pub struct ChangeFeed {
 
 /// One change. It says what to read anew, not what it is now.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LedgerChange)]
 pub struct Change {
     /// Its place in the ledger; what was written together has one.
     pub seq: i64,
@@ -115,7 +116,7 @@ fn reader(caller: &Principal) -> Reader {
     params(ChangesParams),
     responses(
         (status = 200, description = "Part of the changes", body = ChangeFeed),
-        (status = 400, description = "Not a cursor of this ledger: load everything again", body = Problem)
+        (status = 400, description = "Not a cursor of this ledger: load everything again")
     )
 )]
 #[get("/changes")]

@@ -8,7 +8,7 @@ use super::wire::Delivery;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Segment;
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 use crate::write::show;
 
 /// One delivery to an area of the caller's subtree, with what was tried. Its `ETag` changes with every step a worker takes.
@@ -17,8 +17,7 @@ use crate::write::show;
     security(("oauth" = ["delivery:manage"])),
     params(("id" = uuid::Uuid, Path, description = "The delivery")),
     responses(
-        (status = 200, description = "The delivery", body = Delivery),
-        (status = 404, description = "None, or outside the caller's area", body = Problem)
+        (status = 200, description = "The delivery", body = Delivery)
     )
 )]
 #[get("/deliveries/{id}")]

@@ -14,12 +14,14 @@ use super::wire::Delivery;
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::{Body, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::{IdempotencyKey, IfMatch};
+use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
 /// Why.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "对方来电称未收到，邮箱已恢复。"}))]
 pub struct DeliveryStepInput {
     #[schema(example = "对方来电称未收到，邮箱已恢复。", max_length = 2000)]
     reason: String,
@@ -61,16 +63,14 @@ async fn step(
     security(("oauth" = ["delivery:manage"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The delivery"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
     request_body = DeliveryStepInput,
     responses(
         (status = 200, description = "Queued", body = Delivery),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "Its state does not allow it (what was sent is never sent again), or its endpoint was given up and has no other in its place", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 422, description = "No reason, or too long a one", body = Problem)
+        (status = 409, description = "Its state does not allow it (what was sent is never sent again), or its endpoint was given up and has no other in its place"),
+        (status = 422, description = "No reason, or too long a one")
     )
 )]
 #[post("/deliveries/{id}/redeliver")]
@@ -98,16 +98,14 @@ pub async fn redeliver(
     security(("oauth" = ["delivery:manage"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The delivery"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
     request_body = DeliveryStepInput,
     responses(
         (status = 200, description = "Cancelled", body = Delivery),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "Its state does not allow it", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 422, description = "No reason, or too long a one", body = Problem)
+        (status = 409, description = "Its state does not allow it"),
+        (status = 422, description = "No reason, or too long a one")
     )
 )]
 #[post("/deliveries/{id}/cancel")]

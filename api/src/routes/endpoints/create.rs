@@ -10,7 +10,8 @@ use super::wire::{Endpoint, EndpointInput};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Body;
-use crate::problem::{ApiError, Problem};
+use crate::headers::IdempotencyKey;
+use crate::problem::ApiError;
 use crate::wire::{area_in_body, id_or_new};
 use crate::write::{Reply, Write};
 
@@ -23,13 +24,13 @@ use crate::write::{Reply, Write};
 #[utoipa::path(
     tag = "endpoints",
     security(("oauth" = ["endpoint:write"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
+    params(IdempotencyKey),
     request_body = EndpointInput,
     responses(
         (status = 201, description = "Recorded", body = Endpoint),
         (status = 200, description = "It was recorded before by the same request", body = Endpoint),
-        (status = 409, description = "The id is taken, or the post has an endpoint in use at this address", body = Problem),
-        (status = 422, description = "No such area in the caller's subtree, a channel that is not served, or an address that does not fit", body = Problem)
+        (status = 409, description = "The id is taken, or the post has an endpoint in use at this address"),
+        (status = 422, description = "No such area in the caller's subtree, a channel that is not served, or an address that does not fit")
     )
 )]
 #[post("/endpoints")]

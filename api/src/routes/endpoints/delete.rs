@@ -9,7 +9,8 @@ use super::steps::set_status;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Params, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::IfMatchRequired;
+use crate::problem::ApiError;
 use crate::wire::ReasonParams;
 use crate::write::{Reply, Write};
 
@@ -17,12 +18,9 @@ use crate::write::{Reply, Write};
 #[utoipa::path(
     tag = "endpoints",
     security(("oauth" = ["endpoint:write"])),
-    params(("id" = uuid::Uuid, Path, description = "The endpoint"), ("If-Match" = String, Header, description = "Its ETag as read"), ReasonParams),
+    params(("id" = uuid::Uuid, Path, description = "The endpoint"), IfMatchRequired, ReasonParams),
     responses(
-        (status = 204, description = "Given up"),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 428, description = "Without If-Match", body = Problem)
+        (status = 204, description = "Given up")
     )
 )]
 #[delete("/endpoints/{id}")]

@@ -8,7 +8,7 @@ use super::wire::Endpoint;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Segment;
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 use crate::write::show;
 
 /// One endpoint of the caller's subtree.
@@ -17,8 +17,7 @@ use crate::write::show;
     security(("oauth" = ["endpoint:write"])),
     params(("id" = uuid::Uuid, Path, description = "The endpoint")),
     responses(
-        (status = 200, description = "The endpoint", body = Endpoint),
-        (status = 404, description = "None, or outside the caller's area", body = Problem)
+        (status = 200, description = "The endpoint", body = Endpoint)
     )
 )]
 #[get("/endpoints/{id}")]

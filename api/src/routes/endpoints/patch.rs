@@ -13,12 +13,14 @@ use super::wire::Endpoint;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Body, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::IfMatchRequired;
+use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
 /// What is different from now on; what is left out stays. Area, post and channel stay: for others, record another endpoint.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"on_uncertain": "resend"}))]
 pub struct EndpointPatch {
     #[serde(default)]
     #[schema(example = "qiaolian@example.org", max_length = 254)]
@@ -35,15 +37,12 @@ pub struct EndpointPatch {
 #[utoipa::path(
     tag = "endpoints",
     security(("oauth" = ["endpoint:write"])),
-    params(("id" = uuid::Uuid, Path, description = "The endpoint"), ("If-Match" = String, Header, description = "Its ETag as read")),
+    params(("id" = uuid::Uuid, Path, description = "The endpoint"), IfMatchRequired),
     request_body(content = EndpointPatch, content_type = "application/merge-patch+json"),
     responses(
         (status = 200, description = "Corrected", body = Endpoint),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "Another endpoint of the post is in use at this address", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 422, description = "An address that does not fit", body = Problem),
-        (status = 428, description = "Without If-Match", body = Problem)
+        (status = 409, description = "Another endpoint of the post is in use at this address"),
+        (status = 422, description = "An address that does not fit")
     )
 )]
 #[patch("/endpoints/{id}")]

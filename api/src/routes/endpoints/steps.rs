@@ -15,12 +15,14 @@ use super::wire::Endpoint;
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::{Body, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::{IdempotencyKey, IfMatch};
+use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
 /// Why.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "邮箱迁移中"}))]
 pub struct PauseInput {
     #[serde(default)]
     #[schema(example = "邮箱迁移中", max_length = 2000)]
@@ -30,6 +32,7 @@ pub struct PauseInput {
 /// What becomes of what did not reach the post meanwhile.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"deliver": false}))]
 pub struct EndpointResumeInput {
     /// `true`: what has not reached the post, as counted in `undelivered`, is queued for this endpoint.
     #[serde(default)]
@@ -86,14 +89,12 @@ async fn step(
     security(("oauth" = ["endpoint:write"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The endpoint"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
-    request_body(content = Option<PauseInput>, description = "May be left out"),
+    request_body = PauseInput,
     responses(
-        (status = 200, description = "Stopped", body = Endpoint),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem)
+        (status = 200, description = "Stopped", body = Endpoint)
     )
 )]
 #[post("/endpoints/{id}/pause")]
@@ -123,15 +124,13 @@ pub async fn pause(
     security(("oauth" = ["endpoint:write"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The endpoint"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
-    request_body(content = Option<EndpointResumeInput>, description = "May be left out"),
+    request_body = EndpointResumeInput,
     responses(
         (status = 200, description = "In use", body = Endpoint),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "Another endpoint of the post is in use at this address", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem)
+        (status = 409, description = "Another endpoint of the post is in use at this address")
     )
 )]
 #[post("/endpoints/{id}/resume")]

@@ -19,6 +19,7 @@ use crate::problem::ApiError;
 /// What a client says of an endpoint.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"area": "340300", "post": "federation", "channel": "inbox"}))]
 pub struct EndpointInput {
     /// The client's own id; makes the call idempotent for ever.
     #[serde(default)]

@@ -18,7 +18,7 @@ use super::question::{Asked, Prepared};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 
 /// Bases that are told side by side at most.
 const MOST_BASES: usize = 5;
@@ -159,8 +159,8 @@ impl FigureReply {
     params(FiguresParams),
     responses(
         (status = 200, description = "The figures", body = FiguresReply),
-        (status = 400, description = "An unknown metric, group, rule or program, or dates in the wrong order", body = Problem),
-        (status = 404, description = "The area is outside the caller's", body = Problem)
+        (status = 400, description = "An unknown metric, group, rule or program, or dates in the wrong order"),
+        (status = 404, description = "The area is outside the caller's")
     )
 )]
 #[get("/figures")]

@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
 use crate::page::{self, Page, Window};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 
 /// Which number to open: the parameters of a figure's `members` link.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -31,6 +31,7 @@ use crate::problem::{ApiError, Problem};
 pub struct MembersParams {
     metric: Metric,
     /// `numerator` when left out.
+    #[param(inline)]
     part: Option<Part>,
     area: Option<String>,
     program: Option<ProgramId>,
@@ -70,7 +71,7 @@ impl std::str::FromStr for GroupValue {
 
 /// One row behind a figure, as it was on the figure's date.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(untagged)]
+#[serde(tag = "type", rename_all = "snake_case")]
 pub enum MemberReply {
     /// An organization.
     Organization {
@@ -109,8 +110,8 @@ pub enum MemberReply {
     params(MembersParams),
     responses(
         (status = 200, description = "Part of the rows", body = Page<MemberReply>),
-        (status = 400, description = "As for the figure", body = Problem),
-        (status = 404, description = "The area is outside the caller's", body = Problem)
+        (status = 400, description = "As for the figure"),
+        (status = 404, description = "The area is outside the caller's")
     )
 )]
 #[get("/figures/members")]

@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
 use crate::page::{self, Page, Window};
-use crate::problem::{ApiError, Language, Problem};
+use crate::problem::{ApiError, Language};
 use crate::routes::figures::question::{Asked, Prepared};
 
 /// Which gaps are meant; all of them where nothing is named.
@@ -169,8 +169,8 @@ fn reason(gap: &Gap, language: Language) -> String {
     params(ListParams),
     responses(
         (status = 200, description = "Part of the gaps", body = GapsReply),
-        (status = 400, description = "As for figures", body = Problem),
-        (status = 404, description = "The area is outside the caller's", body = Problem)
+        (status = 400, description = "As for figures"),
+        (status = 404, description = "The area is outside the caller's")
     )
 )]
 #[get("/gaps")]

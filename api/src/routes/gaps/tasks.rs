@@ -20,7 +20,8 @@ use super::list::Selection;
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::Body;
-use crate::problem::{ApiError, Problem};
+use crate::headers::IdempotencyKey;
+use crate::problem::ApiError;
 use crate::routes::figures::question::Asked;
 use crate::routes::tasks::create::issue;
 use crate::routes::tasks::wire::{AssigneeInput, Task, TaskInput, post_default};
@@ -29,6 +30,7 @@ use crate::write::Write;
 /// A task, and the gaps it is given to.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"program": "0190a000-0000-7000-8000-000000000000", "no": 2, "theme": "lead_politics", "content": "按建立标准建立侨联组织。", "lead_post": "federation", "due_on": "2022-12-01", "gaps": {"area": "340304"}}))]
 pub struct GapTaskInput {
     /// The client's own id; makes the call idempotent for ever.
     #[serde(default)]
@@ -114,18 +116,18 @@ impl GapTaskInput {
 #[utoipa::path(
     tag = "figures",
     security(("oauth" = ["task:issue"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
+    params(IdempotencyKey),
     request_body = GapTaskInput,
     responses(
         (status = 201, description = "Issued", body = Task),
         (status = 200, description = "It was issued before by the same request", body = Task),
-        (status = 404, description = "The area of the selection is outside the caller's", body = Problem),
-        (status = 409, description = "The number or the id is taken", body = Problem),
-        (status = 422, description = "Breaks a rule; a named area has no gap; the selection finds none, or more than 200", body = Problem)
+        (status = 404, description = "The area of the selection is outside the caller's"),
+        (status = 409, description = "The number or the id is taken"),
+        (status = 422, description = "Breaks a rule; a named area has no gap; the selection finds none, or more than 200")
     )
 )]
 #[post("/gaps/tasks")]
-pub async fn issue_to_gaps(
+pub async fn create_tasks(
     app: web::Data<App>,
     caller: Caller<needs::TaskIssue>,
     write: Write,

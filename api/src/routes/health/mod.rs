@@ -21,7 +21,7 @@ pub async fn healthz() -> HttpResponse {
 /// says why a worker holds back, while one does.
 #[utoipa::path(tag = "service", security(()), responses(
     (status = 200, description = "It can serve", body = String),
-    (status = 503, description = "It cannot", body = crate::problem::Problem)
+    (status = 503, description = "It cannot")
 ))]
 #[get("/readyz")]
 pub async fn readyz(app: web::Data<App>) -> Result<HttpResponse, ApiError> {

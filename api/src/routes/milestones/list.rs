@@ -27,7 +27,7 @@ use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
 use crate::page::{self, Page, Window};
-use crate::problem::{ApiError, Language, Problem};
+use crate::problem::{ApiError, Language};
 use crate::routes::figures::question::{Asked, Prepared, encoded};
 
 /// Which milestones to list. List-valued parameters are comma-separated.
@@ -126,8 +126,8 @@ pub(super) fn key_of(one: &Milestone) -> Key {
     params(ListParams),
     responses(
         (status = 200, description = "Part of the milestones", body = Page<MilestoneReply>),
-        (status = 400, description = "As for figures", body = Problem),
-        (status = 404, description = "The area is outside the caller's", body = Problem)
+        (status = 400, description = "As for figures"),
+        (status = 404, description = "The area is outside the caller's")
     )
 )]
 #[get("/milestones")]

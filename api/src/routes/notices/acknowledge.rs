@@ -8,7 +8,8 @@ use super::wire::Notice;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Body, NoInput, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::{IdempotencyKey, IfMatch};
+use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
 /// Says that a notice was read. Only the area and post it is addressed to may; saying so again changes nothing.
@@ -17,15 +18,14 @@ use crate::write::{Reply, Write};
     security(("oauth" = ["bulletin:read"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The notice"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
-    request_body(content = Option<NoInput>, description = "May be left out"),
+    request_body = NoInput,
     responses(
         (status = 200, description = "Acknowledged, now or before", body = Notice),
-        (status = 403, description = "Addressed to another area or post", body = Problem),
-        (status = 404, description = "None, or not addressed to the caller's subtree", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem)
+        (status = 403, description = "Addressed to another area or post"),
+        (status = 404, description = "None, or not addressed to the caller's subtree")
     )
 )]
 #[post("/notices/{id}/acknowledge")]

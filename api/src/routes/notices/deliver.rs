@@ -11,7 +11,8 @@ use super::wire::Notice;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Body, NoInput, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::{IdempotencyKey, IfMatch};
+use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
 /// Queues a notice that is out for the endpoints of its addressee that it is not on its way to: for those that were recorded since it was
@@ -21,15 +22,14 @@ use crate::write::{Reply, Write};
     security(("oauth" = ["delivery:manage"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The notice"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
-    request_body(content = Option<NoInput>, description = "May be left out"),
+    request_body = NoInput,
     responses(
         (status = 200, description = "Queued, or on its way already: see /v1/deliveries", body = Notice),
-        (status = 404, description = "None, or not addressed to the caller's subtree", body = Problem),
-        (status = 409, description = "The addressee has no endpoint in use", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem)
+        (status = 404, description = "None, or not addressed to the caller's subtree"),
+        (status = 409, description = "The addressee has no endpoint in use")
     )
 )]
 #[post("/notices/{id}/deliver")]

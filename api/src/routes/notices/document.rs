@@ -13,7 +13,7 @@ use super::wire::Notice;
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::Segment;
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 use crate::write::show;
 
 /// A page brings its one style element and loads nothing.
@@ -57,7 +57,7 @@ macro_rules! documents {
             params(("id" = uuid::Uuid, Path, description = "The notice")),
             responses(
                 $($response)+,
-                (status = 404, description = "None, or not addressed to the caller's subtree", body = Problem)
+                (status = 404, description = "None, or not addressed to the caller's subtree")
             )
         )]
         #[get($path)]

@@ -8,7 +8,7 @@ use super::wire::Notice;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Segment;
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 use crate::write::show;
 
 /// One notice that is out, to an area of the caller's subtree, with what it says.
@@ -18,7 +18,7 @@ use crate::write::show;
     params(("id" = uuid::Uuid, Path, description = "The notice")),
     responses(
         (status = 200, description = "The notice", body = Notice),
-        (status = 404, description = "None, or not addressed to the caller's subtree", body = Problem)
+        (status = 404, description = "None, or not addressed to the caller's subtree")
     )
 )]
 #[get("/notices/{id}")]

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Params;
 use crate::page::{self, Page, Window};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 
 /// Which notices to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -46,7 +46,7 @@ pub struct ListParams {
     params(ListParams),
     responses(
         (status = 200, description = "Part of the list", body = Page<NoticeSummary>),
-        (status = 404, description = "The area is none, or outside the caller's area", body = Problem)
+        (status = 404, description = "The area is none, or outside the caller's area")
     )
 )]
 #[get("/notices")]

@@ -11,9 +11,21 @@ use qiaojian_shared::domain::token::TokenStatus;
 use qiaojian_shared::ids::TokenId;
 use qiaojian_shared::secrets::secret_matches;
 use qiaojian_shared::store::tokens::{self, TokenInArea};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::problem::ApiError;
+
+/// An error (RFC 6749 §5.2).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OAuthError {
+    /// Stable, for programs.
+    #[schema(example = "invalid_client")]
+    error: &'static str,
+    /// In English, for people.
+    error_description: &'static str,
+}
 
 /// An error of RFC 6749 §5.2.
 fn refuse(error: &'static str, description: &'static str) -> HttpResponse {
@@ -24,7 +36,10 @@ fn refuse(error: &'static str, description: &'static str) -> HttpResponse {
     if error == "invalid_client" {
         reply.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"qiaojian\""));
     }
-    reply.json(serde_json::json!({ "error": error, "error_description": description }))
+    reply.json(OAuthError {
+        error,
+        error_description: description,
+    })
 }
 
 /// Why a request is refused: the error of RFC 6749 §5.2, and a description.

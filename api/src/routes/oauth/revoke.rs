@@ -5,13 +5,14 @@ use qiaojian_shared::store::{Actor, Recording, Subtree, tokens};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{credentials, holder, refuse};
+use super::{OAuthError, credentials, holder, refuse};
 use crate::app::App;
 use crate::middleware::request_id;
 use crate::problem::ApiError;
 
 /// A revocation request (RFC 7009 §2.1).
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"token": "…", "client_id": "0190a000-0000-7000-8000-000000000000", "client_secret": "…"}))]
 pub struct RevokeRequest {
     /// An access token of the client: it alone ends. Or the client's secret: then the client is revoked, with all its access tokens.
     token: Option<String>,
@@ -28,8 +29,8 @@ pub struct RevokeRequest {
     request_body(content = RevokeRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "Revoked"),
-        (status = 400, description = "RFC 6749 §5.2"),
-        (status = 401, description = "RFC 6749 §5.2")
+        (status = 400, description = "The request is malformed, or asks for what the client does not hold", body = OAuthError),
+        (status = 401, description = "The credentials are missing, wrong, expired or revoked", body = OAuthError)
     )
 )]
 #[post("/oauth/revoke")]

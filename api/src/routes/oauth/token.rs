@@ -8,13 +8,14 @@ use qiaojian_shared::store::tokens;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{credentials, holder, refuse};
+use super::{OAuthError, credentials, holder, refuse};
 use crate::app::App;
 use crate::auth::ACCESS_TOKEN_SECONDS;
 use crate::problem::ApiError;
 
 /// A token request (RFC 6749 §4.4.2).
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"grant_type": "client_credentials", "client_id": "0190a000-0000-7000-8000-000000000000", "client_secret": "…"}))]
 pub struct TokenRequest {
     /// `client_credentials`.
     grant_type: Option<String>,
@@ -41,7 +42,11 @@ pub struct TokenReply {
     tag = "oauth",
     security(("client" = []), ()),
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, description = "An access token", body = TokenReply), (status = 400, description = "RFC 6749 §5.2"), (status = 401, description = "RFC 6749 §5.2"))
+    responses(
+        (status = 200, description = "An access token", body = TokenReply),
+        (status = 400, description = "The request is malformed, or asks for what the client does not hold", body = OAuthError),
+        (status = 401, description = "The credentials are missing, wrong, expired or revoked", body = OAuthError)
+    )
 )]
 #[post("/oauth/token")]
 pub async fn token(

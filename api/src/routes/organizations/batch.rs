@@ -17,7 +17,8 @@ use super::wire::{Organization, OrganizationInput};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Body, fit_input};
-use crate::problem::{ApiError, Problem};
+use crate::headers::IdempotencyKey;
+use crate::problem::ApiError;
 use crate::wire::{id_or_new, unknown_area};
 use crate::write::{Reply, Write};
 
@@ -27,6 +28,7 @@ const MOST: usize = 200;
 /// What is to be recorded.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"items": [{"area": "340304", "kind": "federation", "name": "禹会区侨联"}]}))]
 pub struct BatchInput {
     /// 1 to 200, each as `POST /v1/organizations` takes it.
     #[schema(value_type = Vec<OrganizationInput>, min_items = 1, max_items = 200)]
@@ -55,11 +57,11 @@ pub(super) struct Wanted {
     tag = "organizations",
     security(("oauth" = ["org:write"])),
     request_body = BatchInput,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
+    params(IdempotencyKey),
     responses(
         (status = 201, description = "Recorded", body = BatchReply),
         (status = 200, description = "All were recorded before by the same items", body = BatchReply),
-        (status = 422, description = "One breaks a rule, is there already or stands there twice; none was recorded", body = Problem)
+        (status = 422, description = "One breaks a rule, is there already or stands there twice; none was recorded")
     )
 )]
 #[post("/organizations/batch")]

@@ -10,7 +10,8 @@ use super::wire::{Organization, OrganizationInput};
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::Body;
-use crate::problem::{ApiError, Problem};
+use crate::headers::IdempotencyKey;
+use crate::problem::ApiError;
 use crate::wire::{area_in_body, id_or_new};
 use crate::write::{Reply, Write};
 
@@ -21,12 +22,11 @@ use crate::write::{Reply, Write};
     tag = "organizations",
     security(("oauth" = ["org:write"])),
     request_body = OrganizationInput,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
+    params(IdempotencyKey),
     responses(
         (status = 201, description = "Recorded", body = Organization),
         (status = 200, description = "It was recorded before by the same request", body = Organization),
-        (status = 409, description = "The area has an active one of this kind, or the id is taken", body = Problem),
-        (status = 422, description = "Breaks a rule", body = Problem)
+        (status = 409, description = "The area has an active one of this kind, or the id is taken")
     )
 )]
 #[post("/organizations")]

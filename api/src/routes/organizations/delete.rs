@@ -11,7 +11,8 @@ use super::wire::Organization;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Params, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::IfMatchRequired;
+use crate::problem::ApiError;
 use crate::wire::ReasonParams;
 use crate::write::{Reply, Write};
 
@@ -23,14 +24,11 @@ use crate::write::{Reply, Write};
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:write"])),
-    params(("id" = uuid::Uuid, Path, description = "The organization"), ("If-Match" = String, Header, description = "Its ETag as read"), ReasonParams),
+    params(("id" = uuid::Uuid, Path, description = "The organization"), IfMatchRequired, ReasonParams),
     responses(
         (status = 204, description = "Voided"),
         (status = 202, description = "The area above is asked", body = Organization),
-        (status = 409, description = "It is asked already", body = Problem),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 428, description = "Without If-Match", body = Problem)
+        (status = 409, description = "It is asked already")
     )
 )]
 #[delete("/organizations/{id}")]

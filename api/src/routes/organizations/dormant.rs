@@ -17,7 +17,7 @@ use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
 use crate::moment::{Times, subtree_asked_for};
 use crate::page::{self, Page, Window};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 
 /// How long nothing has happened.
 const SILENT: Months = Months::new(12);
@@ -64,8 +64,8 @@ pub struct Dormant {
     params(DormantParams),
     responses(
         (status = 200, description = "Part of the list", body = Page<Dormant>),
-        (status = 400, description = "A parameter is wrong, as an `as_of` after today", body = Problem),
-        (status = 404, description = "The area is none, or outside the caller's", body = Problem)
+        (status = 400, description = "A parameter is wrong, as an `as_of` after today"),
+        (status = 404, description = "The area is none, or outside the caller's")
     )
 )]
 #[get("/organizations/dormant")]

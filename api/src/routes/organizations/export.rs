@@ -26,7 +26,7 @@ use crate::auth::{Caller, needs};
 use crate::extract::{List, Params, check_search};
 use crate::middleware::share_of;
 use crate::moment::{Times, View};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 
 /// Rows read at a time: what is in memory of a register, however large.
 const PAGE: i64 = 1000;
@@ -44,6 +44,7 @@ fn last_day() -> NaiveDate {
 #[into_params(parameter_in = Query)]
 pub struct ExportParams {
     /// `csv` when left out.
+    #[param(inline)]
     format: Option<Format>,
     /// Only this area and all below it; the caller's own when left out.
     area: Option<String>,
@@ -83,8 +84,8 @@ pub struct ExportParams {
             (String = "text/csv"),
             (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
         )),
-        (status = 400, description = "A parameter is wrong, or the workbook would be too large", body = Problem),
-        (status = 404, description = "The area is none, or outside the caller's", body = Problem)
+        (status = 400, description = "A parameter is wrong, or the workbook would be too large"),
+        (status = 404, description = "The area is none, or outside the caller's")
     )
 )]
 #[get("/organizations/export")]

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Params, Segment};
 use crate::moment::{MomentParams, subtree_asked_for};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 use crate::write::show_text;
 
 /// One organization of the caller's subtree, as it is known last; with `as_of` or `known_at` as it was then, in the tree of that day.
@@ -21,8 +21,8 @@ use crate::write::show_text;
     params(("id" = uuid::Uuid, Path, description = "The organization"), MomentParams),
     responses(
         (status = 200, description = "The organization", body = Organization),
-        (status = 400, description = "A day to come", body = Problem),
-        (status = 404, description = "None, not then, or outside the caller's area", body = Problem)
+        (status = 400, description = "A day to come"),
+        (status = 404, description = "None, not then, or outside the caller's area")
     )
 )]
 #[get("/organizations/{id}")]

@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Params, Segment};
 use crate::page::{self, Page, Window};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 use crate::wire::{PageParams, PostRef};
 
 /// One recording.
@@ -77,6 +77,7 @@ pub struct OrganizationRef {
 
 /// A field that is otherwise now.
 #[derive(Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = FieldChange)]
 pub struct Change {
     #[schema(example = "established_on")]
     pub field: String,
@@ -93,8 +94,7 @@ pub struct Change {
     security(("oauth" = ["org:read"])),
     params(("id" = uuid::Uuid, Path, description = "The organization"), PageParams),
     responses(
-        (status = 200, description = "Part of the history", body = Page<HistoryEvent>),
-        (status = 404, description = "None, or outside the caller's area", body = Problem)
+        (status = 200, description = "Part of the history", body = Page<HistoryEvent>)
     )
 )]
 #[get("/organizations/{id}/history")]

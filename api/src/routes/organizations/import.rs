@@ -20,7 +20,8 @@ use crate::app::App;
 use crate::attachment::Workbook;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::{Params, Place, TableFile};
-use crate::problem::{ApiError, Language, Problem};
+use crate::headers::IdempotencyKey;
+use crate::problem::{ApiError, Language};
 use crate::wire::id_or_new;
 use crate::write::{Reply, Write};
 
@@ -40,6 +41,7 @@ pub struct ImportParams {
     partial: bool,
     /// `file`, with `dry_run` only: the same file with a column that says what is wrong.
     #[serde(default)]
+    #[param(inline)]
     reply: ReplyAs,
 }
 
@@ -52,17 +54,19 @@ pub struct ImportParams {
     security(("oauth" = ["org:write"])),
     params(
         ImportParams,
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and file: same answer for 30 days")
+        IdempotencyKey
     ),
     request_body(description = "The file as it is, at most 8 MiB and 20,000 rows", content(
-        (String = "text/csv"),
+        (String = "text/csv", example = json!("area,kind,name\n340304,federation,禹会区侨联\n")),
         (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     )),
     responses(
-        (status = 200, description = "What became of the rows, or would", body = ImportReply),
-        (status = 408, description = "The file did not arrive within two minutes", body = Problem),
-        (status = 413, description = "The file is too large", body = Problem),
-        (status = 422, description = "The file cannot be read, or a row is wrong; nothing was recorded", body = Problem)
+        (status = 200, description = "What became of the rows, or would; with `reply=file` the file with a column more", content(
+            (ImportReply = "application/json"),
+            (String = "text/csv"),
+            (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        )),
+        (status = 422, description = "The file cannot be read, or a row is wrong; nothing was recorded")
     )
 )]
 #[post("/organizations/import")]

@@ -19,7 +19,7 @@ use crate::auth::{Caller, needs};
 use crate::extract::{List, Params, check_search};
 use crate::moment::{Times, subtree_asked_for};
 use crate::page::{self, Page, Window};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 
 /// Which organizations to list. List-valued parameters are comma-separated.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -61,8 +61,8 @@ pub struct ListParams {
     params(ListParams),
     responses(
         (status = 200, description = "Part of the list", body = Page<Organization>),
-        (status = 400, description = "A parameter is wrong, as an `as_of` after today", body = Problem),
-        (status = 404, description = "The area is none, or outside the caller's", body = Problem)
+        (status = 400, description = "A parameter is wrong, as an `as_of` after today"),
+        (status = 404, description = "The area is none, or outside the caller's")
     )
 )]
 #[get("/organizations")]

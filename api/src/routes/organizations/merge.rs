@@ -15,12 +15,14 @@ use super::wire::Organization;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Body, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::{IdempotencyKey, IfMatch};
+use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
 /// What it is merged into, when, and why.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"into": "0190a000-0000-7000-8000-000000000000", "on": "2022-06-01", "reason": "两会合并"}))]
 pub struct MergeInput {
     /// An active organization of the same kind, in the caller's subtree and the same province. It goes on as it is.
     into: OrganizationId,
@@ -48,16 +50,14 @@ pub struct MergeInput {
     security(("oauth" = ["org:write"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The organization that ends"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
     request_body = MergeInput,
     responses(
         (status = 200, description = "Merged", body = Organization),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "Not established", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 422, description = "Breaks a rule, or the other is not one it can be merged into", body = Problem)
+        (status = 409, description = "Not established"),
+        (status = 422, description = "Breaks a rule, or the other is not one it can be merged into")
     )
 )]
 #[post("/organizations/{id}/merge")]

@@ -3,15 +3,27 @@
 use actix_web::{HttpResponse, patch, web};
 use qiaojian_shared::ids::OrganizationId;
 use qiaojian_shared::store::organizations::{self, Correction};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::wire::{Organization, OrganizationInput};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{MergePatch, Segment, fit, fit_input};
-use crate::problem::{ApiError, Problem};
+use crate::headers::IfMatchRequired;
+use crate::openapi::{derived_schema, merge_patch_of, with_text};
+use crate::problem::ApiError;
 use crate::wire::{area_in_body, merge_patch};
 use crate::write::{Reply, Write};
+
+derived_schema! {
+    /// What is corrected of an organization.
+    OrganizationPatch of OrganizationInput = with_text(
+        merge_patch_of::<OrganizationInput>("What was never so; what is left out stays, and `null` takes away.", |name| name != "id"),
+        "reason",
+        "Needed to correct a date, or the area, parent, host, kind or status.",
+        json!({"name": "禹会区侨联", "reason": "名称录入有误"}),
+    )
+}
 
 /// Corrects an organization by a JSON merge patch (RFC 7396) of what a client may send, plus `reason`.
 ///
@@ -20,14 +32,11 @@ use crate::write::{Reply, Write};
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:write"])),
-    params(("id" = uuid::Uuid, Path, description = "The organization"), ("If-Match" = String, Header, description = "Its ETag as read")),
-    request_body(content = serde_json::Value, content_type = "application/merge-patch+json"),
+    params(("id" = uuid::Uuid, Path, description = "The organization"), IfMatchRequired),
+    request_body(content = OrganizationPatch, content_type = "application/merge-patch+json"),
     responses(
         (status = 200, description = "Corrected", body = Organization),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 422, description = "Breaks a rule, or needs a reason", body = Problem),
-        (status = 428, description = "Without If-Match", body = Problem)
+        (status = 422, description = "Breaks a rule, or needs a reason")
     )
 )]
 #[patch("/organizations/{id}")]

@@ -16,7 +16,7 @@ use crate::auth::{Caller, needs};
 use crate::extract::Params;
 use crate::moment::{Times, View};
 use crate::page::{self, Page, Window};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 
 /// A renewal is announced half a year ahead.
 const AHEAD: u64 = 180;
@@ -58,8 +58,7 @@ pub struct Renewal {
     params(RenewalParams),
     responses(
         (status = 200, description = "Part of the list", body = Page<Renewal>),
-        (status = 400, description = "A parameter is wrong", body = Problem),
-        (status = 404, description = "The area is none, or outside the caller's", body = Problem)
+        (status = 404, description = "The area is none, or outside the caller's")
     )
 )]
 #[get("/organizations/renewals")]

@@ -19,7 +19,8 @@ use super::wire::{Organization, OrganizationInput};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Body, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::{IdempotencyKey, IfMatch};
+use crate::problem::ApiError;
 use crate::wire::unknown_area;
 use crate::write::{Reply, Write};
 
@@ -38,6 +39,7 @@ const GIVEN_BY_THE_SPLIT: [&str; 8] = [
 /// What comes out of it, when, and why.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"on": "2022-06-01", "reason": "分设", "into": [{"area": "340322", "kind": "federation", "name": "五河县侨联"}]}))]
 pub struct SplitInput {
     /// When it happened (Asia/Shanghai); not after today. What comes out of it is established on that day.
     #[serde(deserialize_with = "day::read")]
@@ -74,17 +76,15 @@ pub struct SplitReply {
     security(("oauth" = ["org:write"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The organization that goes on"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
     request_body = SplitInput,
     responses(
         (status = 201, description = "Split", body = SplitReply),
         (status = 200, description = "All were split off before by the same items", body = SplitReply),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "Not established", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 422, description = "Breaks a rule, or a new one does; none was established", body = Problem)
+        (status = 409, description = "Not established"),
+        (status = 422, description = "Breaks a rule, or a new one does; none was established")
     )
 )]
 #[post("/organizations/{id}/split")]

@@ -15,12 +15,14 @@ use super::wire::Organization;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Body, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::{IdempotencyKey, IfMatch};
+use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
 /// When, and by which document or for what reason.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"on": "2022-06-01", "reason": "县侨联常委会研究决定"}))]
 pub struct StepInput {
     /// When it happened (Asia/Shanghai); not after today.
     #[serde(deserialize_with = "day::read")]
@@ -84,16 +86,13 @@ macro_rules! steps {
             security(("oauth" = ["org:write"])),
             params(
                 ("id" = uuid::Uuid, Path, description = "The organization"),
-                ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-                ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+                IfMatch,
+                IdempotencyKey
             ),
             request_body = StepInput,
             responses(
                 (status = 200, description = "Changed", body = Organization),
-                (status = 404, description = "None, or outside the caller's area", body = Problem),
-                (status = 409, description = "Not in this state", body = Problem),
-                (status = 412, description = "Changed meanwhile", body = Problem),
-                (status = 422, description = "Breaks a rule", body = Problem)
+                (status = 409, description = "Not in this state")
             )
         )]
         #[post($path)]

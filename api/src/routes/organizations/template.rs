@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 use crate::attachment::{Workbook, attachment, written};
 use crate::auth::{Caller, needs};
 use crate::extract::Params;
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 
 /// How the template is written.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -17,6 +17,7 @@ use crate::problem::{ApiError, Problem};
 #[into_params(parameter_in = Query)]
 pub struct TemplateParams {
     /// `xlsx` when left out.
+    #[param(inline)]
     format: Option<Format>,
 }
 
@@ -29,8 +30,7 @@ pub struct TemplateParams {
         (status = 200, description = "The file", content(
             (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
             (String = "text/csv"),
-        )),
-        (status = 400, description = "A parameter is wrong", body = Problem)
+        ))
     )
 )]
 #[get("/organizations/template")]

@@ -18,13 +18,16 @@ use super::wire::{Organization, OrganizationInput};
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::{Body, Segment, fit_input};
-use crate::problem::{ApiError, Problem};
+use crate::headers::{IdempotencyKey, IfMatch};
+use crate::openapi::{derived_schema, merge_patch_of};
+use crate::problem::ApiError;
 use crate::wire::{area_in_body, merge_patch};
 use crate::write::{Reply, Write};
 
 /// Where it moves, and when.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"area": "340322", "on": "2022-06-01", "reason": "区划调整"}))]
 pub struct MoveInput {
     /// The code of the area it stands in from then on, in the caller's subtree.
     #[schema(example = "340304002")]
@@ -43,6 +46,7 @@ pub struct MoveInput {
 /// What it becomes, and when.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"kind": "federation", "on": "2022-06-01", "reason": "由工作站改设侨联"}))]
 pub struct RekindInput {
     kind: Kind,
     /// Its name from then on; as before when left out.
@@ -63,10 +67,11 @@ pub struct RekindInput {
 /// What is otherwise, and since when.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"set": {"name": "湾沚区侨联"}, "on": "2022-06-01", "reason": "更名"}))]
 pub struct ChangeInput {
     /// Some of `name`, `quota_posts`, `posts_filled`, `five_have`, `standing_rules`, `affiliation`, `has_office`, as a merge patch: what
     /// is left out stays, `null` clears. `{"five_have": {"venue": {"have": false}}}` says that the venue was lost.
-    #[schema(value_type = Object, example = json!({"name": "湾沚区侨联"}))]
+    #[schema(value_type = OrganizationChange)]
     set: serde_json::Map<String, serde_json::Value>,
     /// As in a move.
     #[serde(deserialize_with = "day::read")]
@@ -77,6 +82,14 @@ pub struct ChangeInput {
     #[serde(default)]
     #[schema(max_length = 2000)]
     reason: Option<String>,
+}
+
+derived_schema! {
+    /// What may change of an organization on a day.
+    OrganizationChange of OrganizationInput = merge_patch_of::<OrganizationInput>(
+        "What is otherwise from then on; what is left out stays, and `null` takes away.",
+        |name| CHANGEABLE.contains(&name),
+    )
 }
 
 /// What may change on a day without a step of the organization's life.
@@ -156,16 +169,14 @@ async fn turn_round(
     security(("oauth" = ["org:write"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The organization"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
     request_body = MoveInput,
     responses(
         (status = 200, description = "Moved", body = Organization),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "Not active, or the area has one of this kind", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 422, description = "Breaks a rule, or the area is none of the caller's", body = Problem)
+        (status = 409, description = "Not active, or the area has one of this kind"),
+        (status = 422, description = "Breaks a rule, or the area is none of the caller's")
     )
 )]
 #[post("/organizations/{id}/move")]
@@ -199,16 +210,13 @@ pub async fn move_(
     security(("oauth" = ["org:write"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The organization"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
     request_body = RekindInput,
     responses(
         (status = 200, description = "Changed", body = Organization),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "Not active, or the area has one of this kind", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 422, description = "Breaks a rule", body = Problem)
+        (status = 409, description = "Not active, or the area has one of this kind")
     )
 )]
 #[post("/organizations/{id}/rekind")]
@@ -245,16 +253,13 @@ pub async fn rekind(
     security(("oauth" = ["org:write"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The organization"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
     request_body = ChangeInput,
     responses(
         (status = 200, description = "Changed", body = Organization),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "Not active", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 422, description = "Breaks a rule", body = Problem)
+        (status = 409, description = "Not active")
     )
 )]
 #[post("/organizations/{id}/change")]

@@ -19,7 +19,7 @@ use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
 use crate::moment::{Times, View};
 use crate::page::{self, Page, Window};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 
 /// Which to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -67,8 +67,7 @@ pub struct UnveilingCheck {
     params(UnveilingParams),
     responses(
         (status = 200, description = "Part of the list", body = Page<UnveilingCheck>),
-        (status = 400, description = "A parameter is wrong", body = Problem),
-        (status = 404, description = "The area is none, or outside the caller's", body = Problem)
+        (status = 404, description = "The area is none, or outside the caller's")
     )
 )]
 #[get("/organizations/unveilings")]

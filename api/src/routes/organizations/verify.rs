@@ -11,12 +11,14 @@ use super::wire::Organization;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Body, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::{IdempotencyKey, IfMatch};
+use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
 /// What is said about a report.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "批复文号缺失，请补充。"}))]
 pub struct JudgementInput {
     /// Needed to reject; kept with the organization.
     #[serde(default)]
@@ -60,18 +62,16 @@ macro_rules! judgements {
             security(("oauth" = ["org:verify"])),
             params(
                 ("id" = uuid::Uuid, Path, description = "The organization"),
-                ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-                ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+                IfMatch,
+                IdempotencyKey
             ),
             request_body = JudgementInput,
             responses(
                 (status = 200, description = "Judged", body = Organization),
                 (status = 204, description = "It was asked to be voided, and is"),
-                (status = 403, description = "The caller's own report", body = Problem),
-                (status = 404, description = "None, or outside the caller's area", body = Problem),
-                (status = 409, description = "It stands so already", body = Problem),
-                (status = 412, description = "Changed meanwhile", body = Problem),
-                (status = 422, description = "Rejected without a reason", body = Problem)
+                (status = 403, description = "The caller's own report"),
+                (status = 409, description = "It stands so already"),
+                (status = 422, description = "Rejected without a reason")
             )
         )]
         #[post($path)]

@@ -15,12 +15,14 @@ use qiaojian_shared::store::{Moment, Recorded, Subtree, ledger};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::openapi::{derived_schema, shown_of};
 use crate::problem::ApiError;
 use crate::wire::precise;
 
 /// The approval (批复).
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = OrganizationApproval)]
 pub struct Approval {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<Post>,
@@ -36,6 +38,7 @@ pub struct Approval {
 /// What a client says of an organization. A date's precision is `day` unless another is given.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"area": "340304", "kind": "federation", "name": "禹会区侨联"}))]
 pub struct OrganizationInput {
     /// The client's own id; makes the call idempotent for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -190,6 +193,15 @@ impl OrganizationInput {
     }
 }
 
+derived_schema! {
+    /// What is recorded of an organization, as it is shown.
+    pub(super) OrganizationFacts of OrganizationInput = shown_of::<OrganizationInput>(
+        "What is recorded of an organization. What is not known is left out.",
+        &["id"],
+        &["host", "status", "basis", "has_office", "five_have", "standing_rules"],
+    )
+}
+
 /// An organization.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Organization {
@@ -199,6 +211,7 @@ pub struct Organization {
     /// The level of its area.
     pub level: Level,
     #[serde(flatten)]
+    #[schema(value_type = OrganizationFacts)]
     pub input: OrganizationInput,
     pub verification: Verification,
     #[serde(skip_serializing_if = "Option::is_none")]

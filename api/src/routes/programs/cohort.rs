@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Params, Segment};
 use crate::page::{self, Page, Window};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 
 /// The cohorts of which day.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -39,7 +39,7 @@ pub struct CohortParams {
     params(("id" = uuid::Uuid, Path, description = "The programme"), CohortParams),
     responses(
         (status = 200, description = "Part of the list", body = Page<CohortMember>),
-        (status = 404, description = "No such programme", body = Problem)
+        (status = 404, description = "No such programme")
     )
 )]
 #[get("/programs/{id}/cohort")]

@@ -9,7 +9,8 @@ use super::wire::{Program, ProgramInput};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Body;
-use crate::problem::{ApiError, Problem};
+use crate::headers::IdempotencyKey;
+use crate::problem::ApiError;
 use crate::wire::{area_in_body, id_or_new};
 use crate::write::{Reply, Write};
 
@@ -19,13 +20,12 @@ use crate::write::{Reply, Write};
 #[utoipa::path(
     tag = "programs",
     security(("oauth" = ["program:write"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
+    params(IdempotencyKey),
     request_body = ProgramInput,
     responses(
         (status = 201, description = "Recorded", body = Program),
         (status = 200, description = "It was recorded before by the same request", body = Program),
-        (status = 409, description = "The code or the id is taken", body = Problem),
-        (status = 422, description = "Breaks a rule", body = Problem)
+        (status = 409, description = "The code or the id is taken")
     )
 )]
 #[post("/programs")]

@@ -11,7 +11,7 @@ use super::wire::Program;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Params, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 use crate::write::show;
 
 /// As of which moment.
@@ -28,7 +28,7 @@ pub struct GetParams {
     tag = "programs",
     security(("oauth" = ["area:read"])),
     params(("id" = uuid::Uuid, Path, description = "The programme"), GetParams),
-    responses((status = 200, description = "The programme", body = Program), (status = 404, description = "None", body = Problem))
+    responses((status = 200, description = "The programme", body = Program))
 )]
 #[get("/programs/{id}")]
 pub async fn get(

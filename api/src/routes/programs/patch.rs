@@ -4,15 +4,29 @@ use actix_web::{HttpResponse, patch, web};
 use qiaojian_shared::domain::Violation;
 use qiaojian_shared::ids::ProgramId;
 use qiaojian_shared::store::programs;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::wire::{Program, ProgramInput};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{MergePatch, Segment, fit, fit_input};
-use crate::problem::{ApiError, Problem};
+use crate::headers::IfMatchRequired;
+use crate::openapi::{derived_schema, merge_patch_of, with_text};
+use crate::problem::ApiError;
 use crate::wire::merge_patch;
 use crate::write::{Reply, Write};
+
+derived_schema! {
+    /// What is corrected of a programme.
+    ProgramPatch of ProgramInput = with_text(
+        merge_patch_of::<ProgramInput>("What was never so; what is left out stays, and `null` takes away.", |name| {
+            !["id", "issuer"].contains(&name)
+        }),
+        "reason",
+        "Needed; kept for ever.",
+        json!({"title": "党建带侨建、侨建促党建", "reason": "标题录入有误"}),
+    )
+}
 
 /// Corrects a programme by a JSON merge patch (RFC 7396) of what a client may send, plus `reason`, which is required.
 ///
@@ -21,16 +35,14 @@ use crate::write::{Reply, Write};
 #[utoipa::path(
     tag = "programs",
     security(("oauth" = ["program:write"])),
-    params(("id" = uuid::Uuid, Path, description = "The programme"), ("If-Match" = String, Header, description = "Its ETag as read")),
-    request_body(content = serde_json::Value, content_type = "application/merge-patch+json"),
+    params(("id" = uuid::Uuid, Path, description = "The programme"), IfMatchRequired),
+    request_body(content = ProgramPatch, content_type = "application/merge-patch+json"),
     responses(
         (status = 200, description = "Corrected", body = Program),
-        (status = 403, description = "Another area's programme", body = Problem),
-        (status = 404, description = "No such programme", body = Problem),
-        (status = 409, description = "The code is taken", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 422, description = "Breaks a rule, or has no reason", body = Problem),
-        (status = 428, description = "Without If-Match", body = Problem)
+        (status = 403, description = "Another area's programme"),
+        (status = 404, description = "No such programme"),
+        (status = 409, description = "The code is taken"),
+        (status = 422, description = "Breaks a rule, or has no reason")
     )
 )]
 #[patch("/programs/{id}")]

@@ -8,7 +8,8 @@ use super::wire::{CohortInput, CohortMember};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Body, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::IdempotencyKey;
+use crate::problem::ApiError;
 use crate::wire::area_in_body;
 use crate::write::{Reply, Write};
 
@@ -18,15 +19,15 @@ use crate::write::{Reply, Write};
     security(("oauth" = ["program:write"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The programme"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IdempotencyKey
     ),
     request_body = CohortInput,
     responses(
         (status = 200, description = "Recorded", body = CohortMember),
-        (status = 403, description = "Another area's programme", body = Problem),
-        (status = 404, description = "No such programme", body = Problem),
-        (status = 409, description = "A later change is recorded", body = Problem),
-        (status = 422, description = "No such area in the caller's subtree", body = Problem)
+        (status = 403, description = "Another area's programme"),
+        (status = 404, description = "No such programme"),
+        (status = 409, description = "A later change is recorded"),
+        (status = 422, description = "No such area in the caller's subtree")
     )
 )]
 #[post("/programs/{id}/cohort")]

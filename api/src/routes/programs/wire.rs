@@ -16,6 +16,7 @@ use crate::problem::ApiError;
 /// What a client says of a programme.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"code": "ah-qiaojian-2022", "title": "党建带侨建、侨建促党建", "baseline_on": "2021-10-31", "starts_on": "2021-11-01", "target_on": "2022-12-31"}))]
 pub struct ProgramInput {
     /// The client's own id; makes the call idempotent for ever.
     #[serde(default)]
@@ -137,6 +138,7 @@ impl Program {
 /// Puts an area in a cohort.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"area": "340300", "cohort": "pilot", "from": "2021-10-31"}))]
 pub struct CohortInput {
     /// The area's code.
     pub area: String,

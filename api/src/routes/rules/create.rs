@@ -17,13 +17,25 @@ use super::list::Rule;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Body, fit};
-use crate::problem::{ApiError, Problem};
+use crate::headers::IdempotencyKey;
+use crate::problem::ApiError;
 use crate::wire::{area_in_body, id_or_new};
 use crate::write::{Reply, Write};
+
+/// The parameters of a rule: those of its `kind`.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "for the contract only")]
+enum RuleParams {
+    Counting(CountingParams),
+    Establishment(EstablishmentParams),
+    Reporting(ReportingParams),
+}
 
 /// What a client says of a rule.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"kind": "counting", "name": "unveiled_only", "scope_area": "340300", "effective_from": "2022-01-01", "params": {"counted_from": "unveiled"}, "source": "皖侨〔2022〕9号"}))]
 pub struct RuleInput {
     /// Made by the client; the same rule under it is recorded once.
     #[serde(default)]
@@ -42,7 +54,7 @@ pub struct RuleInput {
     /// `counting`: `counted_from` {approved, established, unveiled}, `cohorts`, `verified_only`. `establishment`: `levels` at which every
     /// area should have an organization, and `village` {`persons`, `households`}: from either number on an organization, below both a
     /// liaison post. `reporting`: `cut_off_days` after a period's last day, up to whose end reports are taken into `period` figures.
-    #[schema(value_type = Object, example = json!({"counted_from": "established", "verified_only": true}))]
+    #[schema(value_type = RuleParams)]
     params: serde_json::Map<String, serde_json::Value>,
     /// Where it is written down.
     #[schema(example = "皖侨〔2022〕9号", max_length = 2000)]
@@ -107,14 +119,14 @@ impl RuleInput {
 #[utoipa::path(
     tag = "rules",
     security(("oauth" = ["rule:write"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
+    params(IdempotencyKey),
     request_body = RuleInput,
     responses(
         (status = 201, description = "Recorded", body = Rule),
         (status = 200, description = "It was recorded before by the same request", body = Rule),
-        (status = 400, description = "Parameters that are none of the kind's", body = Problem),
-        (status = 409, description = "The id is taken, or the area's establishment rule has a new version today already", body = Problem),
-        (status = 422, description = "Breaks a rule, or the area is none of the caller's", body = Problem)
+        (status = 400, description = "Parameters that are none of the kind's"),
+        (status = 409, description = "The id is taken, or the area's establishment rule has a new version today already"),
+        (status = 422, description = "Breaks a rule, or the area is none of the caller's")
     )
 )]
 #[post("/rules")]

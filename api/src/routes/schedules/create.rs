@@ -9,7 +9,8 @@ use super::wire::{Schedule, ScheduleInput};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Body;
-use crate::problem::{ApiError, Problem};
+use crate::headers::IdempotencyKey;
+use crate::problem::ApiError;
 use crate::routes::bulletins::wire::no_document;
 use crate::routes::programs::meant;
 use crate::wire::id_or_new;
@@ -22,13 +23,13 @@ use crate::write::{Reply, Write};
 #[utoipa::path(
     tag = "schedules",
     security(("oauth" = ["schedule:write"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
+    params(IdempotencyKey),
     request_body = ScheduleInput,
     responses(
         (status = 201, description = "Recorded", body = Schedule),
         (status = 200, description = "It was recorded before by the same request", body = Schedule),
-        (status = 409, description = "The id is taken, or there is a schedule for these periods", body = Problem),
-        (status = 422, description = "Another area's programme, or a timing that cannot be", body = Problem)
+        (status = 409, description = "The id is taken, or there is a schedule for these periods"),
+        (status = 422, description = "Another area's programme, or a timing that cannot be")
     )
 )]
 #[post("/schedules")]

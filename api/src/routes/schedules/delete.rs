@@ -7,7 +7,8 @@ use qiaojian_shared::store::schedules;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Segment;
-use crate::problem::{ApiError, Problem};
+use crate::headers::IfMatchRequired;
+use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
 /// Deletes a schedule that nothing was composed by, with what it has left out or missed. One by which bulletins were composed is ended
@@ -15,13 +16,10 @@ use crate::write::{Reply, Write};
 #[utoipa::path(
     tag = "schedules",
     security(("oauth" = ["schedule:write"])),
-    params(("id" = uuid::Uuid, Path, description = "The schedule"), ("If-Match" = String, Header, description = "Its ETag as read")),
+    params(("id" = uuid::Uuid, Path, description = "The schedule"), IfMatchRequired),
     responses(
         (status = 204, description = "Deleted"),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "Bulletins were composed by it", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 428, description = "Without If-Match", body = Problem)
+        (status = 409, description = "Bulletins were composed by it")
     )
 )]
 #[delete("/schedules/{id}")]

@@ -8,7 +8,7 @@ use super::wire::Schedule;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Segment;
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 use crate::write::show;
 
 /// One schedule of an issuer in the caller's subtree.
@@ -17,8 +17,7 @@ use crate::write::show;
     security(("oauth" = ["bulletin:read"])),
     params(("id" = uuid::Uuid, Path, description = "The schedule")),
     responses(
-        (status = 200, description = "The schedule", body = Schedule),
-        (status = 404, description = "None, or outside the caller's area", body = Problem)
+        (status = 200, description = "The schedule", body = Schedule)
     )
 )]
 #[get("/schedules/{id}")]

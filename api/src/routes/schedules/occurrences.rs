@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Params, Segment};
 use crate::page::{self, Page, Window};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 use crate::wire::PageParams;
 
 /// The periods of a schedule that have come due, oldest first: composed, left out or missed, each with its reason.
@@ -19,8 +19,7 @@ use crate::wire::PageParams;
     security(("oauth" = ["bulletin:read"])),
     params(("id" = uuid::Uuid, Path, description = "The schedule"), PageParams),
     responses(
-        (status = 200, description = "Part of the list", body = Page<Occurrence>),
-        (status = 404, description = "None, or outside the caller's area", body = Problem)
+        (status = 200, description = "Part of the list", body = Page<Occurrence>)
     )
 )]
 #[get("/schedules/{id}/occurrences")]

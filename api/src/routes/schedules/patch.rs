@@ -6,15 +6,34 @@ use actix_web::{HttpResponse, patch, web};
 use qiaojian_shared::domain::period::Period;
 use qiaojian_shared::ids::ScheduleId;
 use qiaojian_shared::store::schedules::{self, Change};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::wire::{Schedule, ScheduleInput};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{MergePatch, Segment, fit, fit_input};
-use crate::problem::{ApiError, Problem};
+use crate::headers::IfMatchRequired;
+use crate::openapi::{derived_schema, merge_patch_of, with_text};
+use crate::problem::ApiError;
 use crate::wire::merge_patch;
 use crate::write::{Reply, Write};
+
+derived_schema! {
+    /// What becomes of a schedule.
+    SchedulePatch of ScheduleInput = {
+        let fixed = ["id", "program", "kind"];
+        let changes = merge_patch_of::<ScheduleInput>("What is otherwise from now on; what is left out stays.", |name| {
+            !fixed.contains(&name)
+        });
+        let changes = with_text(changes, "next_period", "The period that is issued next.", json!("2022-06"));
+        with_text(
+            changes,
+            "reason",
+            "Needed with `next_period`; kept for ever.",
+            json!({"ends_period": "2022-12", "reason": "试点结束"}),
+        )
+    }
+}
 
 /// Changes a schedule by a JSON merge patch (RFC 7396) of what a client may send, except `program`, `kind` and `period.unit`.
 ///
@@ -24,15 +43,12 @@ use crate::write::{Reply, Write};
 #[utoipa::path(
     tag = "schedules",
     security(("oauth" = ["schedule:write"])),
-    params(("id" = uuid::Uuid, Path, description = "The schedule"), ("If-Match" = String, Header, description = "Its ETag as read")),
-    request_body(content = serde_json::Value, content_type = "application/merge-patch+json"),
+    params(("id" = uuid::Uuid, Path, description = "The schedule"), IfMatchRequired),
+    request_body(content = SchedulePatch, content_type = "application/merge-patch+json"),
     responses(
         (status = 200, description = "Changed", body = Schedule),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "There is another schedule for these periods", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 422, description = "A timing that cannot be, or no reason", body = Problem),
-        (status = 428, description = "Without If-Match", body = Problem)
+        (status = 409, description = "There is another schedule for these periods"),
+        (status = 422, description = "A timing that cannot be, or no reason")
     )
 )]
 #[patch("/schedules/{id}")]

@@ -10,7 +10,7 @@ use super::wire::Upcoming;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Params, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 
 const DEFAULT: usize = 12;
 const MOST: usize = 100;
@@ -21,6 +21,7 @@ const MOST: usize = 100;
 #[into_params(parameter_in = Query)]
 pub struct PreviewParams {
     /// How many periods: 1 to 100; 12 when left out.
+    #[param(minimum = 1, maximum = 100)]
     count: Option<usize>,
 }
 
@@ -36,8 +37,7 @@ pub struct Preview {
     security(("oauth" = ["bulletin:read"])),
     params(("id" = uuid::Uuid, Path, description = "The schedule"), PreviewParams),
     responses(
-        (status = 200, description = "What comes due next", body = Preview),
-        (status = 404, description = "None, or outside the caller's area", body = Problem)
+        (status = 200, description = "What comes due next", body = Preview)
     )
 )]
 #[get("/schedules/{id}/preview")]

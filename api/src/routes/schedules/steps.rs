@@ -12,12 +12,14 @@ use super::wire::Schedule;
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::{Body, NoInput, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::{IdempotencyKey, IfMatch};
+use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
 /// What becomes of the periods that came due in between.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"skip_missed": false}))]
 pub struct ResumeInput {
     /// `true`: they are listed as missed, and so is what was waiting to be composed. Otherwise they are caught up by the schedule's policy.
     #[serde(default)]
@@ -41,14 +43,12 @@ fn check(
     security(("oauth" = ["schedule:write"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The schedule"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
-    request_body(content = Option<NoInput>, description = "May be left out"),
+    request_body = NoInput,
     responses(
-        (status = 200, description = "Stopped", body = Schedule),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem)
+        (status = 200, description = "Stopped", body = Schedule)
     )
 )]
 #[post("/schedules/{id}/pause")]
@@ -75,14 +75,12 @@ pub async fn pause(
     security(("oauth" = ["schedule:write"])),
     params(
         ("id" = uuid::Uuid, Path, description = "The schedule"),
-        ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")
+        IfMatch,
+        IdempotencyKey
     ),
-    request_body(content = Option<ResumeInput>, description = "May be left out"),
+    request_body = ResumeInput,
     responses(
-        (status = 200, description = "Running", body = Schedule),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem)
+        (status = 200, description = "Running", body = Schedule)
     )
 )]
 #[post("/schedules/{id}/resume")]

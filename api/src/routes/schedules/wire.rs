@@ -26,6 +26,7 @@ use crate::wire::PostRef;
 /// What a client says of a schedule.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"program": "0190a000-0000-7000-8000-000000000000", "kind": "progress", "recipients": {"cohort": "pilot", "post": "federation"}, "spec": "0 0 9 1 * *", "time_zone": "Asia/Shanghai", "period": {"unit": "month", "offset": -1}, "starts_period": "2022-05"}))]
 pub struct ScheduleInput {
     /// The client's own id; makes the call idempotent for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Params, Segment};
 use crate::page::{self, Page, Window};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 use crate::routes::assignments::wire::Assignment;
 use crate::wire::PageParams;
 
@@ -20,7 +20,7 @@ use crate::wire::PageParams;
     params(("id" = uuid::Uuid, Path, description = "The task"), PageParams),
     responses(
         (status = 200, description = "Part of the list", body = Page<Assignment>),
-        (status = 404, description = "None, or neither issued nor received in the caller's area", body = Problem)
+        (status = 404, description = "None, or neither issued nor received in the caller's area")
     )
 )]
 #[get("/tasks/{id}/assignments")]

@@ -16,7 +16,8 @@ use super::wire::{Task, TaskInput};
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::Body;
-use crate::problem::{ApiError, Problem};
+use crate::headers::IdempotencyKey;
+use crate::problem::ApiError;
 use crate::routes::programs::meant;
 use crate::wire::{id_or_new, missing_as, unknown_area};
 use crate::write::{Reply, Write};
@@ -27,13 +28,13 @@ use crate::write::{Reply, Write};
 #[utoipa::path(
     tag = "tasks",
     security(("oauth" = ["task:issue"])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
+    params(IdempotencyKey),
     request_body = TaskInput,
     responses(
         (status = 201, description = "Issued", body = Task),
         (status = 200, description = "It was issued before by the same request", body = Task),
-        (status = 409, description = "The number or the id is taken", body = Problem),
-        (status = 422, description = "Breaks a rule, or names an area that is not below the caller's own", body = Problem)
+        (status = 409, description = "The number or the id is taken"),
+        (status = 422, description = "Breaks a rule, or names an area that is not below the caller's own")
     )
 )]
 #[post("/tasks")]

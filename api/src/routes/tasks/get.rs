@@ -8,7 +8,7 @@ use super::wire::Task;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Segment;
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 use crate::write::show;
 
 /// One task that an area of the caller's subtree issued or was given.
@@ -16,7 +16,7 @@ use crate::write::show;
     tag = "tasks",
     security(("oauth" = ["task:read"])),
     params(("id" = uuid::Uuid, Path, description = "The task")),
-    responses((status = 200, description = "The task", body = Task), (status = 404, description = "None, or neither issued nor received in the caller's area", body = Problem))
+    responses((status = 200, description = "The task", body = Task), (status = 404, description = "None, or neither issued nor received in the caller's area"))
 )]
 #[get("/tasks/{id}")]
 pub async fn get(

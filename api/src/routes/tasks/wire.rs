@@ -16,6 +16,7 @@ use crate::wire::PostRef;
 /// What a client says of a task.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"program": "0190a000-0000-7000-8000-000000000000", "no": 1, "theme": "lead_politics", "content": "推动有侨界服务需求的乡镇（街道）年内建立侨联（工作站）。", "lead_post": "federation", "due_on": "2022-12-01", "assign_to": [{"area": "340304"}]}))]
 pub struct TaskInput {
     /// The client's own id; makes the call idempotent for ever.
     #[serde(default)]

@@ -15,7 +15,8 @@ use super::wire::{Token, TokenInput, TokenWithSecret};
 use crate::app::App;
 use crate::auth::{Caller, Principal, needs};
 use crate::extract::Body;
-use crate::problem::{ApiError, Problem};
+use crate::headers::IdempotencyKey;
+use crate::problem::ApiError;
 use crate::wire::area_in_body;
 use crate::write::{Reply, Write};
 
@@ -29,10 +30,10 @@ pub const SECRET_PREFIX: &str = "qjs_";
     tag = "tokens",
     security(("oauth" = ["token:admin"])),
     request_body = TokenInput,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
+    params(IdempotencyKey),
     responses(
         (status = 201, description = "Issued", body = TokenWithSecret),
-        (status = 422, description = "Breaks a rule, or the area is none of the caller's", body = Problem)
+        (status = 422, description = "Breaks a rule, or the area is none of the caller's")
     )
 )]
 #[post("/tokens")]

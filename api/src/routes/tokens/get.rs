@@ -8,7 +8,7 @@ use super::wire::Token;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Segment;
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 use crate::write::show;
 
 /// One token of the caller's subtree, without its secret.
@@ -16,7 +16,7 @@ use crate::write::show;
     tag = "tokens",
     security(("oauth" = ["token:admin"])),
     params(("id" = uuid::Uuid, Path, description = "The token")),
-    responses((status = 200, description = "The token", body = Token), (status = 404, description = "None, or outside the caller's area", body = Problem))
+    responses((status = 200, description = "The token", body = Token))
 )]
 #[get("/tokens/{id}")]
 pub async fn get(

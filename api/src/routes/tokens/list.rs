@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::Params;
 use crate::page::{self, Page, Window};
-use crate::problem::{ApiError, Problem};
+use crate::problem::ApiError;
 
 /// Which tokens to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -22,6 +22,7 @@ pub struct ListParams {
     /// Only this area and all below it.
     area: Option<String>,
     /// `active` (also the expired ones) or `revoked`.
+    #[param(inline)]
     status: Option<TokenStatus>,
     /// Only those that this token issued.
     created_by: Option<TokenId>,
@@ -36,7 +37,7 @@ pub struct ListParams {
     params(ListParams),
     responses(
         (status = 200, description = "Part of the list", body = Page<Token>),
-        (status = 404, description = "The area is none, or outside the caller's", body = Problem)
+        (status = 404, description = "The area is none, or outside the caller's")
     )
 )]
 #[get("/tokens")]

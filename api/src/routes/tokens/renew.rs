@@ -11,12 +11,14 @@ use super::wire::Token;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Body, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::{IdempotencyKey, IfMatch};
+use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
 /// How long it is to live.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"expires_in_days": 30}))]
 pub struct RenewInput {
     /// From now on; 90 days when left out, or the caller's own life where that is shorter; 1 to 730, and no longer than the caller lives.
     #[serde(default)]
@@ -27,14 +29,12 @@ pub struct RenewInput {
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = ["token:admin"])),
-    params(("id" = uuid::Uuid, Path, description = "The token"), ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"), ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
-    request_body(content = Option<RenewInput>, description = "May be left out"),
+    params(("id" = uuid::Uuid, Path, description = "The token"), IfMatch, IdempotencyKey),
+    request_body = RenewInput,
     responses(
         (status = 200, description = "Renewed", body = Token),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "It is revoked, or may do more than the caller", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem),
-        (status = 422, description = "Longer than allowed", body = Problem)
+        (status = 409, description = "It is revoked, or may do more than the caller"),
+        (status = 422, description = "Longer than allowed")
     )
 )]
 #[post("/tokens/{id}/renew")]

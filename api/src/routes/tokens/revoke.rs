@@ -10,7 +10,8 @@ use super::wire::Token;
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Body, NoInput, Params, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::{IdempotencyKey, IfMatch};
+use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
 /// Which others go with it.
@@ -37,13 +38,11 @@ pub struct Revoked {
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = ["token:admin"])),
-    params(RevokeParams, ("id" = uuid::Uuid, Path, description = "The token"), ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"), ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
-    request_body(content = Option<NoInput>, description = "May be left out"),
+    params(RevokeParams, ("id" = uuid::Uuid, Path, description = "The token"), IfMatch, IdempotencyKey),
+    request_body = NoInput,
     responses(
         (status = 200, description = "Revoked", body = Revoked),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "It may do more than the caller", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem)
+        (status = 409, description = "It may do more than the caller")
     )
 )]
 #[post("/tokens/{id}/revoke")]

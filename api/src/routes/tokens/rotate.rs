@@ -10,7 +10,8 @@ use super::wire::{Token, TokenWithSecret};
 use crate::app::App;
 use crate::auth::{Caller, needs};
 use crate::extract::{Body, NoInput, Segment};
-use crate::problem::{ApiError, Problem};
+use crate::headers::{IdempotencyKey, IfMatch};
+use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
 /// Gives a token another secret, shown only in this reply. The old secret gets no access token any more, and those given before are
@@ -18,13 +19,11 @@ use crate::write::{Reply, Write};
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = ["token:admin"])),
-    params(("id" = uuid::Uuid, Path, description = "The token"), ("If-Match" = Option<String>, Header, description = "Its ETag as read; honoured when given"), ("Idempotency-Key" = Option<String>, Header, description = "Same key and body: same answer for 30 days")),
-    request_body(content = Option<NoInput>, description = "May be left out"),
+    params(("id" = uuid::Uuid, Path, description = "The token"), IfMatch, IdempotencyKey),
+    request_body = NoInput,
     responses(
         (status = 200, description = "The new secret", body = TokenWithSecret),
-        (status = 404, description = "None, or outside the caller's area", body = Problem),
-        (status = 409, description = "It is revoked, or may do more than the caller", body = Problem),
-        (status = 412, description = "Changed meanwhile", body = Problem)
+        (status = 409, description = "It is revoked, or may do more than the caller")
     )
 )]
 #[post("/tokens/{id}/rotate")]

@@ -58,6 +58,7 @@ pub struct TokenWithSecret {
 /// A token to be issued.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"label": "禹会区侨联", "area": "340304", "role": "reader"}))]
 pub struct TokenInput {
     /// What it is for. Never a person's name.
     #[schema(example = "禹会区侨联 1 号手机", max_length = 100)]

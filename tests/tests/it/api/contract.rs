@@ -1,6 +1,6 @@
 //! What every route promises, read off the OpenAPI document: a declared scope, and no answer for an anonymous caller, a caller
-//! without that scope, or a row outside the caller's area. A route that is added is checked without being named here; one with a
-//! body or a new kind of id has to say how to call it.
+//! without that scope, or a row outside the caller's area. A route that is added is checked without being named here, with the example of its
+//! body; one with a new kind of id has to say how to call it.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +14,8 @@ struct Operation {
     method: Method,
     path: String,
     scope: Scope,
+    /// The example of its body.
+    example: Option<Value>,
 }
 
 impl Operation {
@@ -40,9 +42,12 @@ impl Operation {
         }
         path.push_str(query);
         let mut request = caller.request(self.method.clone(), &path);
-        if [Method::POST, Method::PATCH].contains(&self.method) {
-            request = request.json(&body(&self.name()));
-        }
+        // A body that can be read, so that the answer is about the caller and not about the body.
+        request = match &self.example {
+            None => request,
+            Some(Value::String(table)) => request.header("Content-Type", "text/csv").body(table.clone()),
+            Some(example) => request.json(example),
+        };
         if [Method::PATCH, Method::DELETE].contains(&self.method) {
             request = request.header("If-Match", "\"1\"");
         }
@@ -63,61 +68,36 @@ fn query(name: &str) -> &'static str {
     }
 }
 
-/// A body that can be read, so that the answer is about the caller and not about the body.
-fn body(name: &str) -> Value {
-    let id = "0190a000-0000-7000-8000-000000000000";
-    match name {
-        "POST /v1/organizations" => json!({"area": "340304", "kind": "federation", "name": "x"}),
-        "POST /v1/organizations/batch" => {
-            json!({"items": [{"area": "340304", "kind": "federation", "name": "x"}]})
-        }
-        "POST /v1/programs" => {
-            json!({"code": "x", "title": "x", "baseline_on": "2021-10-31", "starts_on": "2021-11-01", "target_on": "2022-12-31"})
-        }
-        "POST /v1/programs/{id}/cohort" => json!({"area": "340300", "cohort": "pilot", "from": "2021-10-31"}),
-        "POST /v1/tasks" => {
-            json!({"program": id, "no": 1, "theme": "lead_politics", "content": "x", "lead_post": "federation",
-            "due_on": "2022-12-01", "assign_to": [{"area": "340304"}]})
-        }
-        "POST /v1/assignments/{id}/reports" => json!({"content": "x"}),
-        "POST /v1/areas/{code}/reopen"
-        | "POST /v1/assignments/{id}/return"
-        | "POST /v1/assignments/{id}/cancel"
-        | "POST /v1/deliveries/{id}/redeliver"
-        | "POST /v1/deliveries/{id}/cancel" => json!({"reason": "x"}),
-        "POST /v1/bulletins" => json!({"program": id, "kind": "progress", "period": "2022-05"}),
-        "POST /v1/endpoints" => json!({"area": "340300", "post": "federation", "channel": "inbox"}),
-        "POST /v1/areas/{code}/counts" => json!({"persons": 1, "counted_on": "2022-06-01", "source": "x"}),
-        "POST /v1/areas/{code}/rekind" => json!({"kind": "statistical", "on": "2022-06-01", "reason": "x"}),
-        "POST /v1/areas/{code}/rename" => json!({"name": "x", "on": "2022-06-01", "reason": "x"}),
-        "POST /v1/areas/{code}/move" => json!({"parent": "341800", "on": "2022-06-01", "reason": "x"}),
-        "POST /v1/areas/{code}/close" => json!({"on": "2022-06-01", "reason": "x"}),
-        "POST /v1/areas/{code}/merge" => json!({"into": "341802", "on": "2022-06-01", "reason": "x"}),
-        "POST /v1/areas/{code}/split" => {
-            json!({"into": [{"code": "340305", "name": "x"}], "on": "2022-06-01", "reason": "x"})
-        }
-        "POST /v1/rules" => {
-            json!({"kind": "counting", "name": "x", "scope_area": "340300", "effective_from": "2022-01-01",
-            "params": {"counted_from": "unveiled"}, "source": "x"})
-        }
-        "POST /v1/organizations/{id}/move" => json!({"area": "340322", "on": "2022-06-01"}),
-        "POST /v1/organizations/{id}/merge" => json!({"into": id, "on": "2022-06-01", "reason": "x"}),
-        "POST /v1/organizations/{id}/split" => {
-            json!({"on": "2022-06-01", "reason": "x", "into": [{"area": "340322", "kind": "federation", "name": "x"}]})
-        }
-        "POST /v1/organizations/{id}/rekind" => json!({"kind": "federation", "on": "2022-06-01"}),
-        "POST /v1/organizations/{id}/verify" | "POST /v1/organizations/{id}/reject" => json!({"reason": "x"}),
-        "POST /v1/schedules" => schedule(id),
-        "POST /v1/tokens" => json!({"label": "x", "area": "340304", "role": "reader"}),
-        "POST /v1/organizations/{id}/change" => json!({"on": "2022-06-01", "set": {"name": "x"}}),
-        _ if name.starts_with("POST /v1/organizations/{id}/") => json!({"on": "2022-06-01", "reason": "x"}),
-        _ => json!({}),
+/// The examples of all bodies, by operation.
+struct Examples(BTreeMap<String, Value>);
+
+impl Examples {
+    fn of(operations: &[Operation]) -> Self {
+        let with_body = |one: &Operation| Some((one.name(), one.example.clone()?));
+        Self(operations.iter().filter_map(with_body).collect())
+    }
+
+    fn body(&self, name: &str) -> Value {
+        self.0
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} has no example"))
+            .clone()
+    }
+
+    /// The same of a programme.
+    fn body_of(&self, name: &str, program: &str) -> Value {
+        let mut body = self.body(name);
+        body["program"] = json!(program);
+        body
     }
 }
 
-fn schedule(program: &str) -> Value {
-    json!({"program": program, "kind": "progress", "recipients": {"cohort": "pilot", "post": "federation"}, "spec": "0 0 9 1 * *",
-        "time_zone": "Asia/Shanghai", "period": {"unit": "month", "offset": -1}, "starts_period": "2022-05"})
+/// The example of an operation's body: of a table, that in CSV.
+fn example(operation: &Value) -> Option<Value> {
+    let content = operation["requestBody"]["content"].as_object()?;
+    let example = |kind: &str| Some(content.get(kind)?.get("example")?.clone());
+    let kinds = ["application/json", "application/merge-patch+json", "text/csv"];
+    kinds.into_iter().find_map(example)
 }
 
 async fn operations(api: &TestApi) -> Vec<Operation> {
@@ -145,6 +125,7 @@ async fn operations(api: &TestApi) -> Vec<Operation> {
                 method: method.to_uppercase().parse().unwrap(),
                 path: path.clone(),
                 scope: scopes[0].as_str().unwrap().parse().unwrap(),
+                example: example(operation),
             });
         }
     }
@@ -164,12 +145,17 @@ fn id_of(reply: &Reply) -> String {
 
 /// One row of every kind that the callers of 341802 have nothing to do with.
 async fn foreign_rows(api: &TestApi) -> BTreeMap<&'static str, String> {
+    let examples = Examples::of(&operations(api).await);
     let admin = api.caller("340000", Role::ProvinceAdmin).await;
-    let program = id_of(&admin.post("/v1/programs", &body("POST /v1/programs")).await);
+    let program = id_of(
+        &admin
+            .post("/v1/programs", &examples.body("POST /v1/programs"))
+            .await,
+    );
     admin
         .post(
             &format!("/v1/programs/{program}/cohort"),
-            &body("POST /v1/programs/{id}/cohort"),
+            &examples.body("POST /v1/programs/{id}/cohort"),
         )
         .await;
     let mut rows = BTreeMap::from([("areas", "340304".to_owned())]);
@@ -177,12 +163,11 @@ async fn foreign_rows(api: &TestApi) -> BTreeMap<&'static str, String> {
         "organizations",
         id_of(
             &admin
-                .post("/v1/organizations", &body("POST /v1/organizations"))
+                .post("/v1/organizations", &examples.body("POST /v1/organizations"))
                 .await,
         ),
     );
-    let mut task = body("POST /v1/tasks");
-    task["program"] = json!(program);
+    let task = examples.body_of("POST /v1/tasks", &program);
     let task = id_of(&admin.post("/v1/tasks", &task).await);
     let assignments = admin
         .get(&format!("/v1/tasks/{task}/assignments"))
@@ -196,17 +181,25 @@ async fn foreign_rows(api: &TestApi) -> BTreeMap<&'static str, String> {
     rows.insert("tasks", task);
     rows.insert(
         "tokens",
-        id_of(&admin.post("/v1/tokens", &body("POST /v1/tokens")).await),
+        id_of(&admin.post("/v1/tokens", &examples.body("POST /v1/tokens")).await),
     );
     rows.insert(
         "endpoints",
-        id_of(&admin.post("/v1/endpoints", &body("POST /v1/endpoints")).await),
+        id_of(
+            &admin
+                .post("/v1/endpoints", &examples.body("POST /v1/endpoints"))
+                .await,
+        ),
     );
     rows.insert(
         "schedules",
-        id_of(&admin.post("/v1/schedules", &schedule(&program)).await),
+        id_of(
+            &admin
+                .post("/v1/schedules", &examples.body_of("POST /v1/schedules", &program))
+                .await,
+        ),
     );
-    let bulletin = json!({"program": program, "kind": "progress", "period": "2022-05"});
+    let bulletin = examples.body_of("POST /v1/bulletins", &program);
     let bulletin = id_of(&admin.post("/v1/bulletins", &bulletin).await);
     admin
         .post(&format!("/v1/bulletins/{bulletin}/approve"), &json!({}))

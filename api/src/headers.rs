@@ -1,0 +1,76 @@
+//! The headers that writes take, for the contract. `Write` reads them.
+
+use utoipa::IntoParams;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+
+/// `Idempotency-Key` of a `POST`.
+pub struct IdempotencyKey;
+/// `If-Match` of a verb, which honours it.
+pub struct IfMatch;
+/// `If-Match` of a `PATCH` or `DELETE`, which needs it.
+pub struct IfMatchRequired;
+
+/// The name that `Idempotency-Key` has in the contract.
+pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+/// The name that `If-Match` has in the contract.
+pub const IF_MATCH: &str = "If-Match";
+
+fn header(name: &str, schema: ObjectBuilder, required: Required, description: &str) -> Vec<Parameter> {
+    vec![
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Header)
+            .required(required)
+            .description(Some(description))
+            .schema(Some(schema))
+            .build(),
+    ]
+}
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let schema = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(200))
+            .pattern(Some("^[!-~]+$"));
+        header(
+            IDEMPOTENCY_KEY,
+            schema,
+            Required::False,
+            "A UUID, say. For 30 days the same key with the same request gets the same answer, and nothing is done twice.",
+        )
+    }
+}
+
+/// The text of an `ETag`: a version in quotation marks.
+fn version() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some("^\"[0-9]{1,18}\"$"))
+        .examples([serde_json::json!("\"3\"")])
+}
+
+impl IntoParams for IfMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        header(
+            IF_MATCH,
+            version(),
+            Required::False,
+            "The `ETag` of the row as read; honoured when given.",
+        )
+    }
+}
+
+impl IntoParams for IfMatchRequired {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        header(
+            IF_MATCH,
+            version(),
+            Required::True,
+            "The `ETag` of the row as read.",
+        )
+    }
+}

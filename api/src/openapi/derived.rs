@@ -1,0 +1,100 @@
+//! Schemas that follow from those of other types: what a merge patch may say, and what is shown of what a client sent.
+
+use qiaojian_shared::domain::violation::TEXT_CHARS;
+use serde_json::Value;
+use utoipa::PartialSchema;
+use utoipa::openapi::schema::{Object, OneOfBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::{ObjectBuilder, RefOr};
+
+/// Declares a type that exists for the contract only, with the schema `$schema`, which is made of that of `$source`.
+macro_rules! derived_schema {
+    ($(#[$doc:meta])* $vis:vis $name:ident of $source:ty = $schema:expr) => {
+        $(#[$doc])*
+        $vis struct $name;
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::schema::Schema::Object($schema).into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {
+            fn schemas(
+                schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>)>,
+            ) {
+                <$source as utoipa::ToSchema>::schemas(schemas);
+            }
+        }
+    };
+}
+pub(crate) use derived_schema;
+
+/// The schema of an object; of anything else, that of an empty one.
+fn object_of<T: PartialSchema>() -> Object {
+    match T::schema() {
+        RefOr::T(Schema::Object(object)) => object,
+        _ => Object::new(),
+    }
+}
+
+/// A JSON merge patch (RFC 7396) of `T`: of its fields those that `may_change`, each of which may be left out; `null` takes away one that
+/// `T` does not need.
+pub fn merge_patch_of<T: PartialSchema>(description: &str, may_change: impl Fn(&str) -> bool) -> Object {
+    let mut object = object_of::<T>();
+    object.description = Some(description.to_owned());
+    object.properties.retain(|name, _| may_change(name));
+    for (name, schema) in &mut object.properties {
+        if !object.required.contains(name) {
+            let not_null = std::mem::replace(schema, Object::new().into());
+            *schema = or_null(not_null);
+        }
+    }
+    object.required.clear();
+    object.example = None;
+    object
+}
+
+/// With one more field that holds a text, and with an example of the whole.
+pub fn with_text(mut object: Object, name: &str, description: &str, example: Value) -> Object {
+    let text = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(description))
+        .max_length(Some(TEXT_CHARS));
+    object.properties.insert(name.to_owned(), text.into());
+    object.example = Some(example);
+    object
+}
+
+fn or_null(schema: RefOr<Schema>) -> RefOr<Schema> {
+    match schema {
+        RefOr::T(Schema::Object(mut object)) if object.enum_values.is_none() => {
+            object.schema_type = match object.schema_type {
+                SchemaType::Type(one) => SchemaType::Array(vec![one, Type::Null]),
+                other => other,
+            };
+            object.default = None;
+            RefOr::T(Schema::Object(object))
+        }
+        // It is so already.
+        other @ RefOr::T(Schema::OneOf(_)) => other,
+        other => OneOfBuilder::new()
+            .item(other)
+            .item(ObjectBuilder::new().schema_type(Type::Null))
+            .into(),
+    }
+}
+
+/// What is shown of a `T` that a client sent: without `hidden`, with `always` in every answer, and open for fields that are added later.
+pub fn shown_of<T: PartialSchema>(description: &str, hidden: &[&str], always: &[&str]) -> Object {
+    let mut object = object_of::<T>();
+    object.description = Some(description.to_owned());
+    object
+        .properties
+        .retain(|name, _| !hidden.contains(&name.as_str()));
+    object
+        .required
+        .extend(always.iter().map(|name| (*name).to_owned()));
+    object.additional_properties = None;
+    object.example = None;
+    object
+}

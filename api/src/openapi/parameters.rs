@@ -1,0 +1,31 @@
+//! What the parameters of every list say.
+
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+
+use crate::page;
+
+/// Says of `limit` how many rows it may ask for, and of `cursor` where it is from.
+pub fn complete(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        let RefOr::T(parameter) = parameter else { continue };
+        let description = match (&parameter.parameter_in, parameter.name.as_str()) {
+            (ParameterIn::Query, "limit") => {
+                let schema = ObjectBuilder::new()
+                    .schema_type(Type::Integer)
+                    .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+                    .minimum(Some(1))
+                    .maximum(Some(page::MOST))
+                    .default(Some(page::DEFAULT.into()));
+                parameter.schema = Some(schema.into());
+                "How many rows at most."
+            }
+            (ParameterIn::Query, "cursor") => {
+                "`next_cursor` of the part before, with the same filters; the first part when left out."
+            }
+            _ => continue,
+        };
+        parameter.description = Some(description.to_owned());
+    }
+}
