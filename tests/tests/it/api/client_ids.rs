@@ -133,7 +133,7 @@ fn a_bulletin_and_a_task_mean_the_current_programme_where_none_is_named() {
             (&composed["program"], &composed["kind"]),
             (&json!(program), &json!("progress"))
         );
-        let task = json!({"no": 7, "theme": "organization", "content": "建立侨联。", "lead_post": "federation",
+        let task = json!({"no": 7, "theme": "lead_organization", "content": "建立侨联。", "lead_post": "federation",
             "due_on": "2022-12-31", "assign_to": [{"area": "340300"}]});
         let issued = office.post("/v1/tasks", &task).await.expect(201).json();
         assert_eq!(issued["program"], json!(program));
@@ -162,7 +162,7 @@ fn every_missing_field_of_a_body_is_told_at_once() {
         );
         assert_eq!(
             missing("/v1/schedules", json!({"period": {"unit": "month"}})).await,
-            ["/spec", "/period/offset", "/starts_period"]
+            ["/spec", "/starts_period", "/period/offset"]
         );
         assert_eq!(
             missing(
