@@ -37,6 +37,9 @@ struct Event {
     is_split: bool,
 }
 
+/// Which area came out of which, how, and on which day.
+type Succession = (AreaId, AreaId, SuccessionKind, NaiveDate);
+
 /// What was counted in areas, by day.
 type Counted = BTreeMap<AreaId, BTreeMap<DayNumber, [Option<i32>; 2]>>;
 
@@ -65,10 +68,7 @@ impl Lineage {
     /// # Errors
     /// The database's.
     pub(super) fn load(conn: &mut AnyConnection, as_of: NaiveDate, known: Recorded) -> StoreResult<Self> {
-        let mut lineage = Self::default();
-        for (predecessor, successor, kind, on) in fact_rows::successions(conn, as_of, known)? {
-            lineage.add(predecessor, successor, kind, number_of(on));
-        }
+        let mut lineage = Self::of(&fact_rows::successions(conn, as_of, known)?);
         let survivors: Vec<AreaId> = lineage.events.keys().copied().collect();
         for areas in survivors.chunks(LOOKED_UP) {
             let began = fact_rows::first_days(conn, areas, known)?;
@@ -77,6 +77,24 @@ impl Lineage {
                 .extend(began.into_iter().map(|(area, day)| (area, number_of(day))));
         }
         Ok(lineage)
+    }
+
+    /// Of what is known of mergers and divisions, in any order.
+    fn of(successions: &[Succession]) -> Self {
+        let merged = successions
+            .iter()
+            .filter(|(_, _, kind, _)| *kind == SuccessionKind::Merge)
+            .map(|(predecessor, successor, _, on)| (*predecessor, (*successor, *on)))
+            .collect();
+        let mut lineage = Self::default();
+        for (predecessor, successor, kind, on) in successions {
+            let [predecessor, successor] = match kind {
+                SuccessionKind::Merge => [*predecessor, present(&merged, *successor, *on)],
+                SuccessionKind::Split => [*predecessor, *successor].map(|area| present(&merged, area, *on)),
+            };
+            lineage.add(predecessor, successor, *kind, number_of(*on));
+        }
+        lineage
     }
 
     fn add(&mut self, predecessor: AreaId, successor: AreaId, kind: SuccessionKind, on: DayNumber) {
@@ -197,6 +215,19 @@ impl Lineage {
         parts.retain(|part| self.began.get(part).is_none_or(|began| *began < day));
         Some(parts)
     }
+}
+
+/// What an area was on a day: itself, or what it had gone into before it. A merger may be told after another of a later day.
+fn present(merged: &BTreeMap<AreaId, (AreaId, NaiveDate)>, area: AreaId, on: NaiveDate) -> AreaId {
+    let mut at = area;
+    // A chain cannot be longer than there are mergers.
+    for _ in merged {
+        match merged.get(&at) {
+            Some((into, day)) if *day < on => at = *into,
+            _ => break,
+        }
+    }
+    at
 }
 
 /// Some areas and all that can be reached from them, in order.
@@ -331,5 +362,29 @@ mod tests {
             numbers(&lineage, 1, &again),
             [(DAY, None, None), (DAY + 10, Some(8), Some(3))]
         );
+    }
+
+    /// 1 went into 2 on a day; later it was told that 2 had gone into 3 before that day, or that it was 3 that was divided then.
+    #[test]
+    fn what_was_told_of_an_area_that_had_gone_is_told_of_the_one_it_went_into() {
+        let on = |day| day_of(day).unwrap();
+        let gone = (area(2), area(3), SuccessionKind::Merge, on(DAY - 10));
+        let rows = counts(&[
+            (1, 7_900, Some(4), None),
+            (2, 7_900, Some(1), Some(1)),
+            (3, 7_900, Some(5), Some(1)),
+        ]);
+        let merged = Lineage::of(&[(area(1), area(2), SuccessionKind::Merge, on(DAY)), gone]);
+        assert_eq!(
+            numbers(&merged, 3, &rows),
+            [(DAY - 10, Some(6), Some(2)), (DAY, Some(10), None)]
+        );
+        assert_eq!(merged.with_heirs(&[area(1)]), [area(1), area(3)]);
+        let divided = Lineage::of(&[(area(2), area(4), SuccessionKind::Split, on(DAY)), gone]);
+        assert_eq!(
+            numbers(&divided, 3, &rows),
+            [(DAY - 10, Some(6), Some(2)), (DAY, None, None)]
+        );
+        assert_eq!(numbers(&divided, 4, &rows), [(DAY, None, None)]);
     }
 }
