@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
+
 use super::facts::LOOKED_UP;
 use super::rows::{DayNumber, day_of, number_of};
 use crate::db::AnyConnection;
@@ -62,11 +64,20 @@ impl Number {
 }
 
 impl Lineage {
-    /// Of these successions.
+    /// Of what is known of mergers and divisions, in any order.
     pub(super) fn of(successions: &[SuccessionRow]) -> Self {
+        let merged = successions
+            .iter()
+            .filter(|(_, _, kind, _)| *kind == SuccessionKind::Merge)
+            .map(|(predecessor, successor, _, on)| (*predecessor, (*successor, *on)))
+            .collect();
         let mut lineage = Self::default();
         for (predecessor, successor, kind, on) in successions {
-            lineage.add(*predecessor, *successor, *kind, number_of(*on));
+            let [predecessor, successor] = match kind {
+                SuccessionKind::Merge => [*predecessor, present(&merged, *successor, *on)],
+                SuccessionKind::Split => [*predecessor, *successor].map(|area| present(&merged, area, *on)),
+            };
+            lineage.add(predecessor, successor, *kind, number_of(*on));
         }
         lineage
     }
@@ -204,6 +215,19 @@ impl Lineage {
     }
 }
 
+/// What an area was on a day: itself, or what it had gone into before it. A merger may be told after another of a later day.
+fn present(merged: &BTreeMap<AreaId, (AreaId, NaiveDate)>, area: AreaId, on: NaiveDate) -> AreaId {
+    let mut at = area;
+    // A chain cannot be longer than there are mergers.
+    for _ in merged {
+        match merged.get(&at) {
+            Some((into, day)) if *day < on => at = *into,
+            _ => break,
+        }
+    }
+    at
+}
+
 /// Some areas and all that can be reached from them, in order.
 fn spread<I: Iterator<Item = AreaId>>(areas: &[AreaId], next: impl Fn(AreaId) -> I) -> Vec<AreaId> {
     let mut seen = BTreeSet::new();
@@ -336,5 +360,29 @@ mod tests {
             numbers(&lineage, 1, &again),
             [(DAY, None, None), (DAY + 10, Some(8), Some(3))]
         );
+    }
+
+    /// 1 went into 2 on a day; later it was told that 2 had gone into 3 before that day, or that it was 3 that was divided then.
+    #[test]
+    fn what_was_told_of_an_area_that_had_gone_is_told_of_the_one_it_went_into() {
+        let on = |day| day_of(day).unwrap();
+        let gone = (area(2), area(3), SuccessionKind::Merge, on(DAY - 10));
+        let rows = counts(&[
+            (1, 7_900, Some(4), None),
+            (2, 7_900, Some(1), Some(1)),
+            (3, 7_900, Some(5), Some(1)),
+        ]);
+        let merged = Lineage::of(&[(area(1), area(2), SuccessionKind::Merge, on(DAY)), gone]);
+        assert_eq!(
+            numbers(&merged, 3, &rows),
+            [(DAY - 10, Some(6), Some(2)), (DAY, Some(10), None)]
+        );
+        assert_eq!(merged.with_heirs(&[area(1)]), [area(1), area(3)]);
+        let divided = Lineage::of(&[(area(2), area(4), SuccessionKind::Split, on(DAY)), gone]);
+        assert_eq!(
+            numbers(&divided, 3, &rows),
+            [(DAY - 10, Some(6), Some(2)), (DAY, None, None)]
+        );
+        assert_eq!(numbers(&divided, 4, &rows), [(DAY, None, None)]);
     }
 }

@@ -1,112 +1,60 @@
 //! The read model beside the rows, beside a reckoning by hand, over random histories.
 
-use qiaojian_shared::domain::Conflict;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use chrono::{Days, NaiveDate};
-use proptest::test_runner::{Config, TestRunner};
 use qiaojian_shared::check::{self, Check};
 use qiaojian_shared::db::{AnyConnection, snapshot};
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::establishment::{Asking, EstablishmentParams, Threshold};
-use qiaojian_shared::domain::organization::PreciseDate;
+use qiaojian_shared::domain::Conflict;
+use qiaojian_shared::domain::organization::Verification;
 use qiaojian_shared::domain::program::Cohort;
-use qiaojian_shared::domain::rule::CountedFrom;
 use qiaojian_shared::figures::{
-    self, Answer, Basis, CohortChoice, Facts, GroupBy, Held, Metric, Part, Question, ReadModel,
+    self, Answer, Basis, CohortChoice, Facts, GroupBy, Held, Metric, Part, Question, ReadModel, WantedGaps,
 };
-use qiaojian_shared::store::{Moment, Recorded, StoreError, StoreResult, Subtree, ledger};
+use qiaojian_shared::store::organizations::{self, NewOrganization};
+use qiaojian_shared::store::{Moment, Recorded, StoreError, StoreResult, Subtree, areas, ledger};
 use qiaojian_tests::fixtures::date;
 
-use super::histories::{Known, acts, perform, some_day};
+use super::histories::{
+    Act, Lacking, Outcome, Tally, World, begin, histories, numbers_of, perform, runner, some_day, sums,
+    totals_of,
+};
 use super::lacking::told_and_by_days;
+use super::organizations::{established_on, id};
 use super::reached::{Process, held_and_rows, milestones_by_days, milestones_told};
 use super::register::{Register, with_register};
 
+const METRICS: &[Metric] = &[
+    Metric::Organizations,
+    Metric::Added,
+    Metric::Closed,
+    Metric::Reopened,
+    Metric::Growth,
+    Metric::OrganizationCoverage,
+    Metric::WorkCoverage,
+    Metric::Fulfilment,
+];
+
 pub fn question(as_of: NaiveDate) -> Question {
     Question {
-        metrics: vec![
-            Metric::Organizations,
-            Metric::Added,
-            Metric::Closed,
-            Metric::Reopened,
-            Metric::Growth,
-            Metric::OrganizationCoverage,
-            Metric::Fulfilment,
-        ],
+        metrics: METRICS.to_vec(),
         within: Subtree::everything(),
         from: date("2021-10-31").min(as_of),
         to: as_of,
         as_of,
         baseline_on: Some(date("2021-10-31").min(as_of)),
         cohort: CohortChoice::All,
-        group_by: vec![GroupBy::City, GroupBy::Level],
+        group_by: vec![GroupBy::City, GroupBy::County, GroupBy::Level],
     }
 }
 
-/// By the rules that bind the province and its first city on a day, as known at a moment.
+/// By the rules that bind the province and what is below it on a day, as known at a moment.
 pub fn basis(conn: &mut AnyConnection, as_of: NaiveDate, known: Recorded) -> StoreResult<Basis> {
-    let provinces = EstablishmentParams {
-        levels: vec![Level::County, Level::Township],
-        village: None,
-    };
-    let citys = EstablishmentParams {
-        levels: Vec::new(),
-        village: Some(Threshold {
-            persons: 10,
-            households: 3,
-        }),
-    };
-    let province = Asking::default().with(&provinces, date("2021-10-31"));
-    let (_, basis) = Basis::load(conn, ("340000/", "default"), None, Moment { as_of, known })?;
-    Ok(Basis {
-        cohorts: vec![(Subtree::rooted_at("340000/340300/"), Cohort::Pilot)],
-        establishment: vec![
-            (Subtree::rooted_at("340000/"), province.clone()),
-            (
-                Subtree::rooted_at("340000/340300/"),
-                province.with(&citys, date("2022-01-01")),
-            ),
-        ],
-        ..basis
-    })
-}
-
-/// Numerators of `organizations`, `added`, `closed` and `reopened` and the baseline, reckoned by hand, day by day.
-fn by_hand(known: &Known, question: &Question) -> [i64; 5] {
-    let mut counts = [0; 5];
-    let counted_from = known.counted_from(question.as_of);
-    for (_, facts) in known.organizations.values() {
-        let day = |date: Option<PreciseDate>| date.map(PreciseDate::counts_from);
-        let life = &facts.life;
-        let began = match counted_from {
-            CountedFrom::Approved => life.approved.or(life.established),
-            CountedFrom::Established => life.established,
-            CountedFrom::Unveiled => life.unveiled,
-        };
-        let Some(began) = day(began) else {
-            continue;
-        };
-        let ended = day(facts.life.closed);
-        let was_closed = |on: NaiveDate| {
-            let mut times = facts.life.reopenings.iter();
-            times.any(|time| time.closed().counts_from() <= on && on < time.reopened().counts_from())
-        };
-        let counted = |on: NaiveDate| began <= on && ended.is_none_or(|day| on < day) && !was_closed(on);
-        let days = question.from.iter_days().skip(1);
-        let days = || days.clone().take_while(|on| *on <= question.to);
-        let (before, after) = (counted(question.from), counted(question.to));
-        let added = question.from < began && began <= question.to;
-        let ceased = days().any(|on| counted(on - Days::new(1)) && !counted(on));
-        let resumed = days().any(|on| on != began && !counted(on - Days::new(1)) && counted(on));
-        let was_there = before || added;
-        counts[0] += i64::from(counted(question.as_of));
-        counts[1] += i64::from(added);
-        counts[2] += i64::from(ceased && (was_there || !after));
-        counts[3] += i64::from(resumed && (after || !was_there));
-        counts[4] += i64::from(before);
-    }
-    counts
+    let (_, mut basis) = Basis::load(conn, ("340000/", "default"), None, Moment { as_of, known })?;
+    basis.load_for(conn, &question(as_of), None, known)?;
+    basis.cohorts = vec![(Subtree::rooted_at("340000/340300/"), Cohort::Pilot)];
+    Ok(basis)
 }
 
 /// The answer of the read model and that of the rows, in one snapshot.
@@ -141,12 +89,16 @@ async fn both(register: &Register, model: &Arc<ReadModel>, asked: Question) -> (
         .unwrap()
 }
 
-async fn replay(register: &Register, asked: Question, known: Recorded) -> Answer {
+/// The answer by the rows, as known at a moment, or now.
+async fn answered(register: &Register, asked: Question, known: Option<Recorded>) -> Answer {
     register
         .read(move |conn| {
-            let rows = Facts::load(conn, &asked.within, asked.as_of, known)?;
-            let basis = basis(conn, asked.as_of, known)?;
-            Ok(figures::answer(&asked, &basis, &rows))
+            snapshot(conn, |conn| {
+                let known = known.map_or_else(|| ledger::known(conn), Ok)?;
+                let rows = Facts::load(conn, &asked.within, asked.as_of, known)?;
+                let basis = basis(conn, asked.as_of, known)?;
+                Ok::<_, StoreError>(figures::answer(&asked, &basis, &rows))
+            })
         })
         .await
         .unwrap()
@@ -155,74 +107,263 @@ async fn replay(register: &Register, asked: Question, known: Recorded) -> Answer
 /// A model with the present tree's window built.
 pub async fn built(register: &Register) -> Arc<ReadModel> {
     let model = Arc::new(ReadModel::default());
-    let (keeper, db) = (Arc::clone(&model), register.db.clone());
+    hold(register, &model).await;
+    model
+}
+
+/// Builds the window of the present tree, where the model holds none.
+async fn hold(register: &Register, model: &Arc<ReadModel>) {
+    if model.size().1 > 0 {
+        return;
+    }
+    let (keeper, db) = (Arc::clone(model), register.db.clone());
     let task = tokio::spawn(async move { keeper.keep(&db).await });
     model.want(register.today());
     while model.size().1 == 0 {
         tokio::task::yield_now().await;
     }
     task.abort();
-    model
+}
+
+/// Records a federation that was established on a day.
+pub async fn establish(register: &Register, number: u128, code: &'static str, on: NaiveDate) {
+    let (area, today) = (register.area(code).await, register.today());
+    let new = NewOrganization {
+        id: id(number),
+        digest: number.to_string(),
+        area,
+        parent: None,
+        facts: established_on(on),
+        verification: Verification::Unverified,
+    };
+    register
+        .write(move |recording| {
+            organizations::create(recording, &Subtree::everything(), &new, today).map(drop)
+        })
+        .await
+        .unwrap();
+}
+
+/// What lacks what it should have on a day, as known at a moment.
+async fn lacking(register: &Register, as_of: NaiveDate, known: Option<Recorded>) -> Lacking {
+    let gaps = register.read(move |conn| {
+        snapshot(conn, |conn| {
+            let known = known.map_or_else(|| ledger::known(conn), Ok)?;
+            let asked = question(as_of);
+            let facts = Facts::load(conn, &asked.within, as_of, known)?;
+            let basis = basis(conn, as_of, known)?;
+            let asked_since = basis
+                .establishment
+                .iter()
+                .filter_map(|(_, asking)| asking.since())
+                .min();
+            let since = asked_since.unwrap_or(as_of);
+            let newer = areas::newer_than(conn, &asked.within, since, known)?;
+            let all = (None, usize::MAX);
+            Ok::<_, StoreError>(
+                figures::gaps(&asked, &basis, &facts, &WantedGaps::default(), &newer, all).found,
+            )
+        })
+    });
+    let gaps = gaps.await.unwrap().into_iter();
+    gaps.map(|gap| (gap.area, gap.required, gap.since)).collect()
+}
+
+/// Compares what is told of a day now: by the model, by the rows, and by hand. Gives the answer, and the moment.
+async fn compared(
+    register: &Register,
+    model: &Arc<ReadModel>,
+    world: &World,
+    as_of: NaiveDate,
+) -> (Question, Recorded, Answer) {
+    let asked = question(as_of);
+    let (held, rows, at) = both(register, model, asked.clone()).await;
+    assert_eq!(held, rows, "the model and the rows on {as_of}");
+    by_hand(world, &asked, &rows);
+    let [there, added, closed, reopened] = [0, 1, 2, 3].map(|index| rows.totals[index].numerator);
+    let baseline = rows.totals[4].denominator.unwrap();
+    assert_eq!(there, baseline + added - closed + reopened, "the sum on {as_of}");
+    (asked, at, rows)
+}
+
+/// Compares an answer with what is reckoned by hand.
+fn by_hand(world: &World, asked: &Question, answer: &Answer) {
+    let reckoned = world.figures(asked);
+    let told = numbers_of(answer);
+    for group in reckoned.keys().chain(told.keys()) {
+        let (told, reckoned) = (told.get(group), reckoned.get(group));
+        assert_eq!(
+            told, reckoned,
+            "told, and reckoned by hand: {group:?} on {}",
+            asked.as_of
+        );
+    }
+    assert_eq!(
+        totals_of(answer),
+        sums(&reckoned, METRICS),
+        "the sums on {}",
+        asked.as_of
+    );
+}
+
+/// What a history has come to.
+#[derive(Default)]
+struct History {
+    world: World,
+    outcomes: Vec<Outcome>,
+    /// What was answered at some moments.
+    told: Vec<(Question, Recorded, Answer)>,
+    /// What was known at some moments.
+    moments: Vec<(Recorded, World)>,
+}
+
+impl History {
+    /// Tells the next act, and compares what follows from it.
+    async fn tell(
+        &mut self,
+        register: &Register,
+        model: &Arc<ReadModel>,
+        act: &Act,
+        tally: Option<&RefCell<Tally>>,
+    ) {
+        let place = self.outcomes.len();
+        hold(register, model).await;
+        let day_before = act.day().map(|day| day - Days::new(1));
+        let before = match day_before {
+            Some(day) => Some(answered(register, question(day), None).await),
+            None => None,
+        };
+        let foreseen = self.world.foresees(act, register.today());
+        let outcome = perform(register, &self.world, place, act).await;
+        let today = register.today();
+        if let Some(refused) = foreseen.filter(|_| outcome != Outcome::NotTold) {
+            let is_refused = matches!(outcome, Outcome::Refused(_));
+            assert_eq!(is_refused, refused, "{act:?}: {outcome:?}");
+        }
+        let world = match outcome {
+            Outcome::TookEffect => self.world.clone().after(act, place, today),
+            _ => self.world.clone(),
+        };
+        if let Some(tally) = tally {
+            tally.borrow_mut().note(act, &outcome, &self.world, &world);
+        }
+        self.world = world;
+        let mut days = vec![today];
+        if outcome == Outcome::TookEffect {
+            days.push(act.about(today).max(some_day(0)));
+        }
+        for day in days {
+            self.told.push(compared(register, model, &self.world, day).await);
+        }
+        if let (Some(day), Some(before)) = (day_before, before) {
+            let after = answered(register, question(day), None).await;
+            assert_eq!(after, before, "{act:?} changes nothing of {day}");
+            by_hand(&self.world, &question(day), &after);
+        }
+        if place % 4 == 0 {
+            let about = act.about(today).max(some_day(0));
+            let told = lacking(register, about, None).await;
+            assert_eq!(told, self.world.lacking(about), "gaps on {about}");
+            let (_, at, _) = self.told.last().unwrap();
+            self.moments.push((*at, self.world.clone()));
+        }
+        self.outcomes.push(outcome);
+    }
+
+    /// What was answered is answered again for ever, and what was known then can be asked for any day.
+    async fn compare_the_past(self, register: &Register) {
+        for (asked, at, before) in self.told {
+            let again = answered(register, asked, Some(at)).await;
+            assert_eq!(again, before, "what was known at {at:?}");
+        }
+        for (at, world) in self.moments {
+            for day in [some_day(70), some_day(160), some_day(259)] {
+                let asked = question(day);
+                by_hand(&world, &asked, &answered(register, asked.clone(), Some(at)).await);
+            }
+            let day = some_day(200);
+            assert_eq!(
+                lacking(register, day, Some(at)).await,
+                world.lacking(day),
+                "gaps as known at {at:?}"
+            );
+        }
+    }
+}
+
+async fn assert_clean(register: &Register) {
+    for check in [
+        Check::AuditTrail,
+        Check::Areas,
+        Check::Organizations,
+        Check::Figures,
+    ] {
+        let today = register.today();
+        let checked = register
+            .read(move |conn| snapshot(conn, |conn| check::run(conn, check, today)))
+            .await
+            .unwrap();
+        assert!(checked.is_clean(), "{checked:?}");
+    }
 }
 
 #[test]
 fn model_rows_and_reckoning_agree_over_random_histories_and_past_answers_stay() {
+    let tally = RefCell::new(Tally::default());
     // Each case has databases of its own, so a few long ones.
-    let mut runner = TestRunner::new(Config {
-        cases: 8,
-        failure_persistence: None,
-        ..Config::default()
+    let told = runner(8).run(&histories(true, 14..26), |acts| {
+        let first: RefCell<Option<Vec<Outcome>>> = RefCell::default();
+        with_register(async |register| {
+            let mut history = History {
+                world: begin(register).await,
+                ..History::default()
+            };
+            let process = Process::started(register).await;
+            let model = Arc::clone(&process.model);
+            // What is refused by one database is refused by the other.
+            let tally = first.borrow().is_none().then_some(&tally);
+            for act in &acts {
+                history.tell(register, &model, act, tally).await;
+                let (held, rows) = held_and_rows(register, &process, ("340000/", register.today())).await;
+                assert_eq!(held, Some(rows), "milestones, {act:?}");
+            }
+            let outcomes = history.outcomes.clone();
+            history.compare_the_past(register).await;
+            assert_clean(register).await;
+            let other = first.replace(Some(outcomes.clone()));
+            assert_eq!(
+                other.unwrap_or_else(|| outcomes.clone()),
+                outcomes,
+                "on both databases"
+            );
+        });
+        Ok(())
     });
-    runner
-        .run(&acts(), |acts| {
-            with_register(async |register| {
-                let process = Process::started(register).await;
-                let model = Arc::clone(&process.model);
-                let mut known = Known::default();
-                let mut told = Vec::new();
-                for act in &acts {
-                    perform(register, &mut known, *act).await;
-                    for as_of in [some_day(act.3), register.today()] {
-                        let asked = question(as_of);
-                        let (held, rows, at) = both(register, &model, asked.clone()).await;
-                        assert_eq!(held, rows, "the model and the rows, {act:?}");
-                        let [there, added, closed, reopened] =
-                            [0, 1, 2, 3].map(|index| rows.totals[index].numerator);
-                        let baseline = rows.totals[4].denominator.unwrap();
-                        let told_now = [there, added, closed, reopened, baseline];
-                        assert_eq!(told_now, by_hand(&known, &asked), "by hand, {act:?}");
-                        assert_eq!(there, baseline + added - closed + reopened, "{act:?}");
-                        told.push((asked, at, rows));
-                        let (held, rows) = held_and_rows(register, &process, ("340000/", as_of)).await;
-                        assert_eq!(held, Some(rows), "milestones, {acts:?}");
-                    }
+    told.unwrap();
+    tally.into_inner().assert_enough();
+}
+
+#[test]
+fn milestones_and_gaps_are_as_each_single_day_shows_them() {
+    // What is told by an area's code is told by the one it has now.
+    let told = runner(3).run(&histories(false, 12..20), |acts| {
+        with_register(async |register| {
+            let mut world = begin(register).await;
+            for (place, act) in acts.iter().enumerate() {
+                if perform(register, &world, place, act).await == Outcome::TookEffect {
+                    world = world.after(act, place, register.today());
                 }
-                for check in [Check::AuditTrail, Check::Organizations, Check::Figures] {
-                    let today = register.today();
-                    let checked = register
-                        .read(move |conn| snapshot(conn, |conn| check::run(conn, check, today)))
-                        .await
-                        .unwrap();
-                    assert!(checked.is_clean(), "{checked:?}");
-                }
-                assert_eq!(
-                    milestones_told(register).await,
-                    milestones_by_days(register).await,
-                    "{acts:?}"
-                );
-                let (since, by_days) = told_and_by_days(register).await;
-                assert_eq!(since, by_days, "gaps, {acts:?}");
-                for (asked, at, before) in told {
-                    assert_eq!(
-                        replay(register, asked, at).await,
-                        before,
-                        "what was known at {at:?}"
-                    );
-                }
-            });
-            Ok(())
-        })
-        .unwrap();
+            }
+            assert_eq!(
+                milestones_told(register).await,
+                milestones_by_days(register).await
+            );
+            let (since, by_days) = told_and_by_days(register).await;
+            assert_eq!(since, by_days, "gaps");
+        });
+        Ok(())
+    });
+    told.unwrap();
 }
 
 #[test]
@@ -230,8 +371,7 @@ fn a_reader_behind_the_model_is_told_to_look_again() {
     with_register(async |register| {
         let model = built(register).await;
         let before = register.read(|conn| Ok(ledger::known(conn)?)).await.unwrap();
-        let mut known = Known::default();
-        perform(register, &mut known, (2, 0, 3, 100)).await;
+        establish(register, 1, "340304001", some_day(100)).await;
         let asked = question(register.today());
         let (held, rows, _) = both(register, &model, asked.clone()).await;
         assert_eq!(held, rows);

@@ -8,27 +8,33 @@ use diesel::prelude::*;
 use qiaojian_shared::db::schema::organization_versions;
 use qiaojian_shared::db::snapshot;
 use qiaojian_shared::domain::change::Noun;
-use qiaojian_shared::domain::organization::Status;
+use qiaojian_shared::domain::organization::Verb;
 use qiaojian_shared::figures::{self, Answer, Facts, Held, ReadModel};
 use qiaojian_shared::store::changes::{self, Reader};
-use qiaojian_shared::store::{StoreError, Subtree, ledger};
+use qiaojian_shared::store::{StoreError, Subtree, ledger, organizations};
 
 use super::figures::{basis, built, question};
-use super::histories::{Known, perform};
-use super::organizations::{id, preparing};
+use super::histories::some_day;
+use super::organizations::{id, step};
 use super::register::{Register, with_forked_register, with_register};
 
-/// Acts of the random histories.
-const ESTABLISH: u8 = 2;
-const CLOSE: u8 = 6;
-const CITY: u8 = 1;
-const COUNTY: u8 = 2;
-const STREET: u8 = 3;
+const CITY: &str = "340300";
+const COUNTY: &str = "340304";
+const STREET: &str = "340304001";
 
-async fn establish(register: &Register, which: u8, place: u8) {
-    let mut known = Known::default();
-    perform(register, &mut known, (ESTABLISH, which, place, 100)).await;
-    assert_eq!(known.organizations.len(), 1, "it was recorded");
+async fn establish(register: &Register, number: u128, code: &'static str) {
+    super::figures::establish(register, number, code, some_day(100)).await;
+}
+
+async fn close(register: &Register, number: u128) {
+    let (step, today) = (step(Verb::Close, &some_day(200).to_string()), register.today());
+    register
+        .write(move |recording| {
+            let everything = Subtree::everything();
+            organizations::transition(recording, &everything, id(number), None, &step, today).map(drop)
+        })
+        .await
+        .unwrap();
 }
 
 /// What the model answers, if it answers, and what the rows say.
@@ -129,17 +135,13 @@ fn a_change_that_cannot_be_read_whole_is_not_taken_in_by_half() {
         establish(register, 2, STREET).await;
         let model = built(register).await;
         let before = register.read(|conn| Ok(ledger::known(conn)?)).await.unwrap();
-        for which in [1, 2] {
-            let mut known = Known::default();
-            let mut facts = preparing();
-            facts.life.status = Status::Established;
-            known.organizations.insert(which, ("340304", facts));
-            perform(register, &mut known, (CLOSE, which, 0, 200)).await;
+        for number in [1, 2] {
+            close(register, number).await;
         }
         register
             .write(|recording| {
                 use organization_versions as o;
-                let second = o::organization_id.eq(id(3)).and(o::superseded_seq.is_null());
+                let second = o::organization_id.eq(id(2)).and(o::superseded_seq.is_null());
                 let set = o::five_have.eq("not JSON");
                 Ok(diesel::update(o::table.filter(second))
                     .set(set)

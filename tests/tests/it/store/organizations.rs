@@ -1,5 +1,6 @@
 //! The register of organizations: two times, one active of a kind, steps and corrections.
 
+use chrono::NaiveDate;
 use diesel::prelude::*;
 use qiaojian_shared::clock::{OsEntropy, SystemClock};
 use qiaojian_shared::db::DbError;
@@ -53,6 +54,16 @@ pub fn preparing() -> Facts {
         term_ends_on: None,
         note: None,
     }
+}
+
+/// Founded on a day.
+pub fn established_on(day: NaiveDate) -> Facts {
+    let life = Life {
+        status: Status::Established,
+        established: Some(PreciseDate::day(day)),
+        ..preparing().life
+    };
+    Facts { life, ..preparing() }
 }
 
 /// Approved on 2022-02-20, founded in the last third of March.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use qiaojian_shared::clock::{Clock, ManualClock};
 use qiaojian_shared::db::{AnyConnection, Db};
 use qiaojian_shared::store::areas::{self, AreaVersion};
@@ -51,6 +51,11 @@ impl Register {
     /// Today in Shanghai: 2022-06-24.
     pub fn today(&self) -> NaiveDate {
         self.clock.today()
+    }
+
+    /// It is the next day.
+    pub fn pass_a_day(&self) {
+        self.clock.advance(TimeDelta::days(1));
     }
 
     /// One write of facts.
