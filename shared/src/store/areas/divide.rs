@@ -63,7 +63,7 @@ pub fn split(
         };
         let made = set_up(recording, &new, turn.today).map_err(|error| within_part(number, error))?;
         for (place, code) in part.children.iter().enumerate() {
-            let child = find(recording.conn(), &was.subtree(), code)
+            let child = find(recording.conn(), &head.subtree(), code)
                 .ok()
                 .filter(|child| child.parent_id == Some(was.area_id))
                 .ok_or_else(|| no_child(number, place))?;

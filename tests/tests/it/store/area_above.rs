@@ -199,6 +199,40 @@ fn a_merger_above_is_no_change_of_a_village_and_lasts_beyond_a_late_move() {
 }
 
 #[test]
+fn a_township_is_divided_on_a_day_before_its_county_went_to_another_city() {
+    with_register(async |register| {
+        let village = register.area("340304001001").await.area_id;
+        act(register, "340304", Act::Move("341800"), "2022-05-01")
+            .await
+            .unwrap();
+        let turn = turn(register, date("2022-03-01"));
+        register
+            .write(move |recording| {
+                let part = areas::NewPart {
+                    id: AreaId(Uuid::from_u128(1)),
+                    code: "340304003".to_owned(),
+                    name: "燕山街道".to_owned(),
+                    children: vec!["340304001001".to_owned()],
+                };
+                areas::split(recording, &Subtree::everything(), "340304001", &[part], &turn).map(drop)
+            })
+            .await
+            .unwrap();
+        for (day, path) in [
+            ("2022-02-28", "340000/340300/340304/340304001/340304001001/"),
+            ("2022-03-01", "340000/340300/340304/340304003/340304001001/"),
+            ("2022-05-01", "340000/341800/340304/340304003/340304001001/"),
+        ] {
+            assert_eq!(
+                path_on(register, village, day).await.as_deref(),
+                Some(path),
+                "{day}"
+            );
+        }
+    });
+}
+
+#[test]
 fn what_is_told_late_stands_where_the_area_above_stood_on_each_day() {
     with_register(async |register| {
         act(register, "340304", Act::Recode("340305"), "2022-05-01")
