@@ -311,7 +311,7 @@ async fn assert_clean(register: &Register) {
 fn model_rows_and_reckoning_agree_over_random_histories_and_past_answers_stay() {
     let tally = RefCell::new(Tally::default());
     // Each case has databases of its own, so a few long ones.
-    let told = runner(8).run(&histories(true, 14..26), |acts| {
+    let told = runner(6).run(&histories(true), |acts| {
         let first: RefCell<Option<Vec<Outcome>>> = RefCell::default();
         with_register(async |register| {
             let mut history = History {
@@ -346,7 +346,7 @@ fn model_rows_and_reckoning_agree_over_random_histories_and_past_answers_stay() 
 #[test]
 fn milestones_and_gaps_are_as_each_single_day_shows_them() {
     // What is told by an area's code is told by the one it has now.
-    let told = runner(3).run(&histories(false, 12..20), |acts| {
+    let told = runner(2).run(&histories(false), |acts| {
         with_register(async |register| {
             let mut world = begin(register).await;
             for (place, act) in acts.iter().enumerate() {

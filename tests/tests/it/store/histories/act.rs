@@ -13,6 +13,9 @@ pub const MORE_VILLAGES: &[(&str, &str)] = &[
     ("340304001003", "新村社区居委会"),
     ("340304002001", "张公山社区居委会"),
     ("340322100001", "城南村委会"),
+    ("340304001004", "长青社区居委会"),
+    ("340304002002", "龙湖社区居委会"),
+    ("341802001002", "锦城社区居委会"),
 ];
 
 /// An area, whatever its code is on a day: by its number in [`AREAS`], then [`MORE_VILLAGES`], then those that acts set up.

@@ -5,7 +5,7 @@ use qiaojian_shared::domain::area::Level;
 use qiaojian_shared::domain::organization::{Kind, Status, Verb};
 
 use super::act::{Act, Area, Number};
-use super::perform::{new_id, params};
+use super::perform::{can_be_told, new_id, params};
 use super::world::{Asked, Organization, World};
 
 impl World {
@@ -141,6 +141,9 @@ impl World {
 
     /// Whether an act that can be told will be refused, where that is easily said.
     pub fn foresees(&self, act: &Act, today: NaiveDate) -> Option<bool> {
+        if !can_be_told(self, act, today) {
+            return None;
+        }
         match act {
             Act::Record {
                 status,

@@ -24,13 +24,17 @@ pub fn runner(cases: u32) -> TestRunner {
     let more: Option<u32> = std::env::var("HISTORIES_CASES")
         .ok()
         .map(|cases| cases.parse().unwrap());
+    let asked = Config::default();
     let config = Config {
         cases: more.unwrap_or(cases),
         failure_persistence: None,
         // Each trial takes seconds, and a test that hangs is ended.
-        max_shrink_time: 90_000,
-        max_shrink_iters: 500,
-        ..Config::default()
+        max_shrink_time: match asked.max_shrink_time {
+            0 => 90_000,
+            asked => asked,
+        },
+        max_shrink_iters: asked.max_shrink_iters.min(1_000),
+        ..asked
     };
     match more {
         None => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),

@@ -91,7 +91,7 @@ fn reason(error: StoreError) -> String {
 }
 
 /// Whether the areas it is told of go on: whoever wants to say something of one that has ended finds none under its code, or another.
-fn can_be_told(world: &World, act: &Act, today: NaiveDate) -> bool {
+pub fn can_be_told(world: &World, act: &Act, today: NaiveDate) -> bool {
     let stand = |areas: &[Area]| areas.iter().all(|area| world.goes_on(*area));
     let were_there = |areas: &[Area], on: NaiveDate| {
         stand(areas)

@@ -4,7 +4,6 @@
 use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::strategy::Union;
 use qiaojian_shared::domain::area::Level;
 use qiaojian_shared::domain::organization::{Kind, Status, Verb};
 use qiaojian_shared::domain::rule::CountedFrom;
@@ -17,13 +16,16 @@ const PROVINCE: Area = Area(0);
 const CITIES: [Area; 2] = [Area(1), Area(10)];
 const COUNTIES: [Area; 3] = [Area(2), Area(8), Area(11)];
 const STREETS: [Area; 6] = [Area(3), Area(6), Area(9), Area(12), Area(NEW), Area(NEW + 1)];
-const VILLAGES: [Area; 8] = [
+const VILLAGES: [Area; 11] = [
     Area(4),
     Area(5),
     Area(13),
     Area(14),
     Area(15),
     Area(16),
+    Area(17),
+    Area(18),
+    Area(19),
     Area(NEW),
     Area(NEW + 1),
 ];
@@ -51,12 +53,6 @@ fn days<const N: usize>() -> impl Strategy<Value = [NaiveDate; N]> {
         days.sort_unstable();
         days.try_into().unwrap()
     })
-}
-
-/// A day on which something may have been counted: mostly before the mergers, and sometimes too long before the others.
-fn counted_day() -> impl Strategy<Value = NaiveDate> {
-    let since = |day, length: u64| (0..length).prop_map(move |number| date(day) + Days::new(number));
-    prop_oneof![3 => since("2021-03-01", 210), 1 => since("2020-05-01", 300), 1 => day()]
 }
 
 fn any_area() -> impl Strategy<Value = Area> {
@@ -92,37 +88,68 @@ fn step(verb: Verb, on: NaiveDate) -> Act {
 
 type Story = BoxedStrategy<Vec<Act>>;
 
-/// A life from a day on, as far as it goes.
-fn a_life() -> Story {
-    let lives = select(vec![
+/// What is prepared is established, as far as it goes.
+fn a_preparation() -> Story {
+    a_life(vec![
         (
             Status::Preparing,
             vec![Verb::Approve, Verb::Establish, Verb::Unveil],
         ),
         (Status::Approved, vec![Verb::Establish, Verb::Close, Verb::Reopen]),
-        (Status::Established, vec![Verb::Unveil, Verb::Close, Verb::Reopen]),
+        (Status::Preparing, vec![Verb::Approve]),
+    ])
+}
+
+/// What is established is closed, and perhaps established again.
+fn a_coming_and_going() -> Story {
+    a_life(vec![
         (Status::Established, vec![Verb::Close, Verb::Reopen, Verb::Close]),
+        (Status::Established, vec![Verb::Unveil, Verb::Close, Verb::Reopen]),
+        (Status::Established, vec![Verb::Close, Verb::Reopen]),
         (Status::Established, vec![Verb::Unveil]),
         (Status::Established, vec![]),
-    ]);
-    (
-        lives,
-        any_kind(),
-        any_area(),
-        days::<4>(),
-        select(vec![1, 2, 3, 3]),
-    )
-        .prop_map(|((status, verbs), kind, area, [first, later @ ..], far)| {
-            let begun = std::iter::once(recorded(status, kind, area, first));
-            let steps = verbs.into_iter().zip(later).take(far);
-            begun.chain(steps.map(|(verb, on)| step(verb, on))).collect()
-        })
+    ])
+}
+
+/// One of these lives from a day on, as far as it goes; perhaps it moves, or becomes one of another kind, at its end.
+fn a_life(lives: Vec<(Status, Vec<Verb>)>) -> Story {
+    let far = select(vec![1, 2, 3, 3]);
+    let turn = prop::option::weighted(0.7, (any_area(), any_kind(), any::<bool>()));
+    (select(lives), any_kind(), any_area(), days::<5>(), far, turn)
+        .prop_map(
+            |((status, verbs), kind, area, [first, later @ .., last], far, turn)| {
+                let begun = std::iter::once(recorded(status, kind, area, first));
+                let steps = verbs.into_iter().zip(later).take(far);
+                let turned = turn.map(|(to, kind, moves)| turned(to, kind, moves, last));
+                begun
+                    .chain(steps.map(|(verb, on)| step(verb, on)))
+                    .chain(turned)
+                    .collect()
+            },
+        )
         .boxed()
 }
 
-/// A step, a correction or a turn of an organization that may be there.
-fn one_act() -> Story {
-    let which = || 0..6_u8;
+fn turned(to: Area, kind: Kind, moves: bool, on: NaiveDate) -> Act {
+    let organization = LATEST;
+    if moves {
+        Act::Move { organization, to, on }
+    } else {
+        Act::Rekind {
+            organization,
+            kind,
+            on,
+        }
+    }
+}
+
+fn one(act: impl Strategy<Value = Act> + 'static) -> Story {
+    act.prop_map(|act| vec![act]).boxed()
+}
+
+/// An act of each kind on an organization that may be there.
+fn acts_on_one() -> [Story; 6] {
+    let which = || prop_oneof![1 => Just(LATEST), 2 => 0..6_u8];
     let verbs = select(vec![
         Verb::Approve,
         Verb::Establish,
@@ -130,16 +157,34 @@ fn one_act() -> Story {
         Verb::Close,
         Verb::Reopen,
     ]);
-    prop_oneof![
-        3 => (which(), verbs, day()).prop_map(|(organization, verb, on)| Act::Step { organization, verb, on }),
-        1 => (which(), day()).prop_map(|(organization, established)| Act::Correct { organization, established }),
-        2 => (which(), any_area(), day()).prop_map(|(organization, to, on)| Act::Move { organization, to, on }),
-        2 => (which(), any_kind(), day()).prop_map(|(organization, kind, on)| Act::Rekind { organization, kind, on }),
-        1 => (which(), which(), day()).prop_map(|(organization, into, on)| Act::Merge { organization, into, on }),
-        1 => which().prop_map(|organization| Act::Void { organization }),
+    let step = (which(), verbs, day());
+    let correction = (which(), day());
+    let turn = || (which(), any_area(), any_kind(), day());
+    [
+        one(step.prop_map(|(organization, verb, on)| Act::Step {
+            organization,
+            verb,
+            on,
+        })),
+        one(correction.prop_map(|(organization, established)| Act::Correct {
+            organization,
+            established,
+        })),
+        one(turn().prop_map(|(organization, to, _, on)| Act::Move { organization, to, on })),
+        one(turn().prop_map(|(organization, _, kind, on)| Act::Rekind {
+            organization,
+            kind,
+            on,
+        })),
+        one(
+            (which(), which(), day()).prop_map(|(organization, into, on)| Act::Merge {
+                organization,
+                into,
+                on,
+            }),
+        ),
+        one(which().prop_map(|organization| Act::Void { organization })),
     ]
-    .prop_map(|act| vec![act])
-    .boxed()
 }
 
 /// Two organizations of a kind, one of which goes into the other, or part of it out of it.
@@ -166,44 +211,66 @@ fn one_of_two() -> Story {
         .boxed()
 }
 
-fn counted(area: Area) -> impl Strategy<Value = Act> {
-    // 10 persons and 3 households are the thresholds of the rules, mostly.
+/// What may be counted. 10 persons and 3 households are the thresholds of the rules, mostly.
+fn numbers() -> impl Strategy<Value = (Option<i32>, Option<i32>)> {
     let persons = prop::option::weighted(0.9, 0..16_i32);
     let households = prop::option::weighted(0.9, 0..6_i32);
-    (persons, households, counted_day()).prop_map(move |(persons, households, on)| Act::Count {
-        area,
-        persons: persons.or(households.is_none().then_some(4)),
-        households,
-        on,
+    (persons, households).prop_map(|(persons, households)| {
+        let least = households.is_none().then_some(4);
+        (persons.or(least), households)
     })
 }
 
-fn a_count() -> Story {
-    select(VILLAGES.to_vec())
-        .prop_flat_map(|village| counted(village).prop_map(|count| vec![count]))
-        .boxed()
+fn counted(area: Area, (persons, households): (Option<i32>, Option<i32>), on: NaiveDate) -> Act {
+    Act::Count {
+        area,
+        persons,
+        households,
+        on,
+    }
 }
 
-/// Villages that are counted go into one, and perhaps that one into the next; sometimes it is counted anew.
+fn a_count() -> Story {
+    one((select(VILLAGES.to_vec()), numbers(), day())
+        .prop_map(|(village, numbers, on)| counted(village, numbers, on)))
+}
+
+/// Villages that were counted, perhaps about a year apart, go into one, and perhaps that one into the next; sometimes it is counted anew.
 fn a_counted_merger() -> Story {
     let order = Just(VILLAGES.to_vec()).prop_shuffle();
-    (order, days::<2>(), select(vec![1, 2, 3, 3]), any::<bool>())
-        .prop_flat_map(|(villages, [first, last], counts, again)| {
-            let counts: Vec<_> = villages
-                .iter()
-                .take(counts)
-                .map(|village| counted(*village))
-                .collect();
-            let anew: Vec<_> = again.then(|| counted(villages[1])).into_iter().collect();
-            let merger = |from: usize, on| Act::MergeAreas {
+    let counts = select(vec![
+        vec![0, 1, 2],
+        vec![0, 1, 2],
+        vec![0, 1],
+        vec![0, 1],
+        vec![0, 2_usize],
+    ]);
+    let apart = prop_oneof![0..60_u64, 364..370_u64, 380..400_u64];
+    let before = (0..30_u64, apart).prop_map(|(first, apart)| {
+        let first = date("2020-08-25") + Days::new(first);
+        [first, first + Days::new(apart), first]
+    });
+    let mergers = (days::<2>(), 1..=2_usize);
+    let anew = prop::option::weighted(0.3, (numbers(), day()));
+    (
+        order,
+        counts,
+        prop::collection::vec(numbers(), 3),
+        before,
+        mergers,
+        anew,
+    )
+        .prop_map(|(villages, counts, numbers, before, (on, mergers), anew)| {
+            let counts = counts.into_iter();
+            let counts = counts.map(|which| counted(villages[which], numbers[which], before[which]));
+            let merger = |from: usize| Act::MergeAreas {
                 from: villages[from],
                 into: villages[from + 1],
-                on,
+                on: on[from],
             };
-            let mergers = vec![merger(0, first), merger(1, last)];
-            (counts, prop::sample::subsequence(mergers, 1..=2), anew)
+            let anew = anew.map(|(numbers, on)| counted(villages[mergers], numbers, on));
+            counts.chain((0..mergers).map(merger)).chain(anew).collect()
         })
-        .prop_map(|(counts, mergers, anew)| [counts, mergers, anew].concat())
         .boxed()
 }
 
@@ -213,23 +280,21 @@ fn a_merger_of_streets() -> Story {
         .boxed()
 }
 
-/// An area is divided, and counted anew perhaps.
+/// An area that was counted is divided, and counted anew perhaps.
 fn a_division() -> Story {
     let area = prop_oneof![3 => select(VILLAGES.to_vec()), 1 => select(STREETS.to_vec())];
-    (area, day(), prop::option::of((any::<bool>(), 0..16_i32, day())))
-        .prop_map(|(area, on, anew)| {
-            let division = Act::SplitArea {
-                area,
-                part: Area(NEW),
-                on,
-            };
-            let anew = anew.map(|(part, persons, on)| Act::Count {
-                area: if part { Area(NEW) } else { area },
-                persons: Some(persons),
-                households: Some(0),
-                on,
-            });
-            [Some(division), anew].into_iter().flatten().collect()
+    let anew = prop::option::of((any::<bool>(), numbers(), day()));
+    (area, numbers(), day(), anew)
+        .prop_map(|(area, numbers, on, anew)| {
+            let before = counted(area, numbers, date("2021-07-01"));
+            let part = Area(NEW);
+            let anew =
+                anew.map(|(of_part, numbers, on)| counted(if of_part { part } else { area }, numbers, on));
+            let division = Act::SplitArea { area, part, on };
+            [Some(before), Some(division), anew]
+                .into_iter()
+                .flatten()
+                .collect()
         })
         .boxed()
 }
@@ -259,76 +324,84 @@ fn a_move_of_an_area() -> Story {
     .boxed()
 }
 
-/// Codes go from one area to another: to and fro, or along, and what has become free to a new one.
-fn an_edition() -> Story {
-    let exchange = (select(SIBLINGS.to_vec()), day())
-        .prop_map(|((one, other), on)| vec![Act::ExchangeCodes { one, other, on }]);
-    let chain = (select(SIBLINGS.to_vec()), days::<2>()).prop_map(|((one, other), [on, later])| {
-        let again = Act::ReuseCode {
-            area: Area(NEW),
-            code_of: one,
-            on: later,
-        };
-        vec![Act::PassCode { one, other, on }, again]
-    });
-    prop_oneof![exchange, chain].boxed()
+/// Codes go to and fro between two areas.
+fn an_exchange() -> Story {
+    let exchange = (select(SIBLINGS.to_vec()), day());
+    one(exchange.prop_map(|((one, other), on)| Act::ExchangeCodes { one, other, on }))
 }
 
-fn a_rule() -> Story {
-    let dates = [
-        CountedFrom::Approved,
-        CountedFrom::Established,
-        CountedFrom::Unveiled,
-    ];
-    let counting = (select(dates.to_vec()), day()).prop_map(|(date, on)| Act::CountFrom { date, on });
-    let levels = prop::sample::subsequence(vec![Level::County, Level::Township], 1..=2);
-    let least = || select(vec![(10, 3), (10, 3), (5, 2), (14, 4)]);
-    let provinces =
-        (levels, prop::option::weighted(0.3, least()), day()).prop_map(|(levels, villages, on)| Act::Ask {
-            scope: PROVINCE,
-            levels,
-            villages,
-            on,
-        });
-    let citys =
-        (select(CITIES.to_vec()), least(), any::<bool>(), day()).prop_map(|(scope, least, streets, on)| {
-            Act::Ask {
-                scope,
-                levels: if streets {
-                    vec![Level::Township]
-                } else {
-                    Vec::new()
-                },
-                villages: Some(least),
-                on,
-            }
-        });
-    prop_oneof![1 => counting, 1 => provinces, 2 => citys]
-        .prop_map(|act| vec![act])
+/// Codes go along, and what has become free goes to a new area.
+fn a_chain() -> Story {
+    (select(SIBLINGS.to_vec()), days::<2>())
+        .prop_map(|((one, other), [on, later])| {
+            let again = Act::ReuseCode {
+                area: Area(NEW),
+                code_of: one,
+                on: later,
+            };
+            vec![Act::PassCode { one, other, on }, again]
+        })
         .boxed()
 }
 
-fn stories(with_codes: bool) -> Story {
-    let mut stories = vec![
-        (6, a_life()),
-        (5, one_act()),
-        (2, one_of_two()),
-        (2, a_count()),
-        (4, a_counted_merger()),
+fn rules() -> [(usize, Story); 3] {
+    let dates = select(vec![
+        CountedFrom::Approved,
+        CountedFrom::Established,
+        CountedFrom::Unveiled,
+    ]);
+    let levels = prop::sample::subsequence(vec![Level::County, Level::Township], 1..=2);
+    let least = || select(vec![(10, 3), (10, 3), (5, 2), (14, 4)]);
+    let provinces = (levels, prop::option::weighted(0.3, least()), day());
+    let citys = (select(CITIES.to_vec()), least(), any::<bool>(), day());
+    [
+        (
+            3,
+            one((dates, day()).prop_map(|(date, on)| Act::CountFrom { date, on })),
+        ),
+        (
+            1,
+            one(provinces.prop_map(|(levels, villages, on)| Act::Ask {
+                scope: PROVINCE,
+                levels,
+                villages,
+                on,
+            })),
+        ),
+        (
+            2,
+            one(citys.prop_map(|(scope, least, streets, on)| Act::Ask {
+                scope,
+                levels: streets.then_some(Level::Township).into_iter().collect(),
+                villages: Some(least),
+                on,
+            })),
+        ),
+    ]
+}
+
+/// Some of each of the stories, in any order. Without codes, each area keeps the one it has.
+pub fn histories(with_codes: bool) -> impl Strategy<Value = Vec<Act>> {
+    let mut of_each = vec![
+        (3, a_preparation()),
+        (4, a_coming_and_going()),
+        (4, one_of_two()),
+        (1, a_count()),
+        (5, a_counted_merger()),
         (1, a_merger_of_streets()),
         (2, a_division()),
         (2, an_end()),
         (2, a_move_of_an_area()),
-        (3, a_rule()),
     ];
     if with_codes {
-        stories.push((3, an_edition()));
+        of_each.extend([(2, an_exchange()), (2, a_chain())]);
     }
-    Union::new_weighted(stories).boxed()
-}
-
-/// Histories of so many stories. Without codes, each area keeps the one it has.
-pub fn histories(with_codes: bool, stories_told: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Act>> {
+    of_each.extend(acts_on_one().map(|story| (1, story)));
+    of_each.extend(rules());
+    let each = of_each
+        .into_iter()
+        .flat_map(|(often, story)| std::iter::repeat_n(story, often));
+    let told: Vec<_> = each.map(|story| prop::option::weighted(0.7, story)).collect();
     // A rule at the beginning, so that most days have one.
     let first = Act::Ask {
         scope: CITIES[0],
@@ -336,6 +409,8 @@ pub fn histories(with_codes: bool, stories_told: std::ops::Range<usize>) -> impl
         villages: Some((10, 3)),
         on: date("2021-11-01"),
     };
-    let told = prop::collection::vec(stories(with_codes), stories_told);
-    told.prop_map(move |stories| numbered([vec![vec![first.clone()]], stories].concat().concat()))
+    told.prop_shuffle().prop_map(move |stories| {
+        let stories = stories.into_iter().flatten().flatten();
+        numbered(std::iter::once(first.clone()).chain(stories).collect())
+    })
 }
