@@ -23,7 +23,7 @@ pub(super) fn all<T: ToSchema>(value: &Value) -> Vec<Violation> {
     T::schemas(&mut named);
     let schemas = Schemas(named.into_iter().collect());
     let mut found = Vec::new();
-    schemas.look(&T::schema(), value, String::new(), &mut found);
+    schemas.look(&T::schema(), value, "", &mut found);
     found
 }
 
@@ -31,7 +31,7 @@ pub(super) fn all<T: ToSchema>(value: &Value) -> Vec<Violation> {
 struct Schemas(BTreeMap<String, RefOr<Schema>>);
 
 impl Schemas {
-    fn look(&self, schema: &RefOr<Schema>, value: &Value, place: String, found: &mut Vec<Violation>) {
+    fn look(&self, schema: &RefOr<Schema>, value: &Value, place: &str, found: &mut Vec<Violation>) {
         let schema = match schema {
             RefOr::T(schema) => schema,
             RefOr::Ref(Ref { ref_location, .. }) => {
@@ -49,20 +49,20 @@ impl Schemas {
                 }
                 for (name, schema) in &object.properties {
                     if let Some(value) = fields.get(name) {
-                        self.look(schema, value, format!("{place}/{name}"), found);
+                        self.look(schema, value, &format!("{place}/{name}"), found);
                     }
                 }
             }
             (Schema::Array(array), Value::Array(items)) => {
                 if let utoipa::openapi::schema::ArrayItems::RefOrSchema(schema) = &array.items {
                     for (index, item) in items.iter().enumerate() {
-                        self.look(schema, item, format!("{place}/{index}"), found);
+                        self.look(schema, item, &format!("{place}/{index}"), found);
                     }
                 }
             }
             (Schema::AllOf(all), value) => {
                 for schema in &all.items {
-                    self.look(schema, value, place.clone(), found);
+                    self.look(schema, value, place, found);
                 }
             }
             _ => {}

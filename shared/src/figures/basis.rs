@@ -197,9 +197,10 @@ impl Life<'_> {
         self.began <= day && day < self.ended && !self.breaks.iter().any(is_in)
     }
 
-    /// Whether it began to count after `from`, up to `to`. One that is reopened does not begin anew.
+    /// Whether it began to count after `from`, up to `to`. One that is reopened does not begin anew, and one that was closed on the very day
+    /// does not begin.
     pub(super) fn began_in(self, from: DayNumber, to: DayNumber) -> bool {
-        from < self.began && self.began <= to
+        from < self.began && self.began <= to && self.counts_on(self.began)
     }
 
     /// The days on which it ceased to count, after `from` and up to `to`, in order. One that never counted ceases to on none.

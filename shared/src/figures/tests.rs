@@ -351,6 +351,39 @@ fn the_members_of_every_figure_are_as_many_as_it_says() {
 }
 
 #[test]
+fn what_is_closed_on_the_day_of_its_founding_is_not_added_and_the_sum_holds() {
+    use crate::domain::organization::Reopening;
+    let numbers = |facts: &Facts| {
+        let metrics = [
+            Metric::Organizations,
+            Metric::Added,
+            Metric::Closed,
+            Metric::Reopened,
+        ];
+        let answer = answer(&question(&metrics, CohortChoice::All, &[]), &basis(), facts);
+        [0, 1, 2, 3].map(|index: usize| answer.totals[index].numerator)
+    };
+    let mut facts = facts();
+    let [there, added, closed, reopened] = numbers(&facts);
+    let place = facts.tree.range(&Subtree::rooted_at("340000/341800/")).start;
+    let id = OrganizationId(Uuid::from_u128(99));
+    let day = "2022-04-10";
+    let gone = version(Kind::WorkStation, Host::Area, Some(day), Some(day));
+    facts.organizations.add(id, &[(place, gone.clone())]);
+    assert_eq!(numbers(&facts), [there, added, closed, reopened]);
+    facts.organizations.remove(id, [place]);
+    let on = |text: &str| PreciseDate::day(date(text));
+    let back = VersionFacts {
+        status: Status::Established,
+        closed: None,
+        reopenings: vec![Reopening::between(on(day), on("2022-05-01"))],
+        ..gone
+    };
+    facts.organizations.add(id, &[(place, back)]);
+    assert_eq!(numbers(&facts), [there + 1, added, closed, reopened + 1]);
+}
+
+#[test]
 fn what_was_rejected_counts_by_no_rule_and_what_was_not_verified_by_some() {
     let mut facts = facts();
     let judge = |facts: &mut Facts, path: &str, number: u128, verification| {

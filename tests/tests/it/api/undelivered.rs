@@ -291,10 +291,10 @@ fn an_endpoint_is_corrected_and_its_trouble_is_seen() {
         }
         let elsewhere = api.caller("341800", Role::CityReporter).await;
         elsewhere
-            .patch(&location, Some("\"3\""), &right)
+            .patch(&location, Some("\"2\""), &right)
             .await
             .expect(404);
-        city.delete(&format!("{location}?reason=x"), Some("\"3\""))
+        city.delete(&format!("{location}?reason=x"), Some("\"2\""))
             .await
             .expect(204);
         let gone = city.get("/v1/endpoints?status=disabled").await.expect(200).json();

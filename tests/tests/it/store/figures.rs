@@ -260,7 +260,7 @@ impl History {
             assert_eq!(after, before, "{act:?} changes nothing of {day}");
             by_hand(&self.world, &question(day), &after);
         }
-        if place % 4 == 0 {
+        if place.is_multiple_of(4) {
             let about = act.about(today).max(some_day(0));
             let told = lacking(register, about, None).await;
             assert_eq!(told, self.world.lacking(about), "gaps on {about}");

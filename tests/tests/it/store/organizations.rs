@@ -92,7 +92,7 @@ pub fn step(verb: Verb, on: &str) -> Step {
 }
 
 impl Register {
-    async fn create(&self, number: u128, area: &'static str, facts: Facts) -> StoreResult<Created> {
+    pub async fn create(&self, number: u128, area: &'static str, facts: Facts) -> StoreResult<Created> {
         self.create_by(number, area, facts, "the request").await
     }
 
@@ -124,7 +124,7 @@ impl Register {
         .await
     }
 
-    async fn correct(
+    pub async fn correct(
         &self,
         number: u128,
         facts: Facts,

@@ -17,7 +17,8 @@ use qiaojian_tests::fixtures::date;
 use uuid::Uuid;
 
 use super::figures::{basis, built, question};
-use super::histories::{Known, perform, some_day};
+use super::histories::some_day;
+use super::organizations::established_on;
 use super::plans::statements;
 use super::register::{Register, with_forked_register, with_register};
 
@@ -176,11 +177,15 @@ fn reached_on_a_day(answer: &Answer) -> Vec<(String, MilestoneKind, Option<Level
 }
 
 /// Acts of the random histories.
-const ESTABLISH: u8 = 2;
-const CORRECT: u8 = 7;
-const CITY: u8 = 1;
-const COUNTY: u8 = 2;
-const STREET: u8 = 3;
+const CITY: &str = "340300";
+const COUNTY: &str = "340304";
+const STREET: &str = "340304001";
+
+/// Records an organization that was established on a day.
+async fn establish(register: &Register, number: u128, area: &'static str, on: u16) {
+    let facts = established_on(some_day(on));
+    register.create(number, area, facts).await.unwrap();
+}
 
 /// From 2022-03-01 on the same is counted by another version of the rule: what comes before is an earlier era.
 async fn an_era_ends(register: &Register) {
@@ -214,8 +219,7 @@ const COUNTY_PATH: &str = "340000/340300/340304/";
 fn a_correction_in_an_earlier_era_is_seen_by_the_next_answer() {
     with_register(async |register| {
         an_era_ends(register).await;
-        let mut known = Known::default();
-        perform(register, &mut known, (ESTABLISH, 1, STREET, 100)).await;
+        establish(register, 1, STREET, 100).await;
         let process = Process::started(register).await;
         let on = (COUNTY_PATH, register.today());
         let (held, rows) = held_and_rows(register, &process, on).await;
@@ -223,7 +227,8 @@ fn a_correction_in_an_earlier_era_is_seen_by_the_next_answer() {
         assert_eq!(first_township(&rows), Some(some_day(100)));
 
         for day in [90, 120, 200] {
-            perform(register, &mut known, (CORRECT, 1, STREET, day)).await;
+            let facts = established_on(some_day(day));
+            register.correct(1, facts, Some("更正")).await.unwrap();
             let (held, rows) = held_and_rows(register, &process, on).await;
             assert_eq!(first_township(&held.unwrap()), Some(some_day(day)));
             assert_eq!(first_township(&rows), Some(some_day(day)));
@@ -235,8 +240,7 @@ fn a_correction_in_an_earlier_era_is_seen_by_the_next_answer() {
 fn what_is_known_of_earlier_eras_is_not_read_again() {
     with_register(async |register| {
         an_era_ends(register).await;
-        let mut known = Known::default();
-        perform(register, &mut known, (ESTABLISH, 1, STREET, 100)).await;
+        establish(register, 1, STREET, 100).await;
         let process = Process::started(register).await;
         let today = register.today();
         let asker = process.clone();
@@ -274,12 +278,12 @@ fn what_is_known_of_earlier_eras_is_not_read_again() {
 fn remembered_eras_are_dropped_when_the_ledger_went_another_way() {
     let before = async |register: &Register| {
         an_era_ends(register).await;
-        perform(register, &mut Known::default(), (ESTABLISH, 1, CITY, 50)).await;
+        establish(register, 1, CITY, 50).await;
     };
     with_forked_register(before, async |lost, kept| {
         let (behind, even) = (Process::started(lost).await, Process::started(lost).await);
         let on = ("340000/", lost.today());
-        perform(lost, &mut Known::default(), (ESTABLISH, 2, STREET, 100)).await;
+        establish(lost, 2, STREET, 100).await;
         for process in [&behind, &even] {
             let (held, rows) = held_and_rows(lost, process, on).await;
             assert_eq!(held, Some(rows));
@@ -295,7 +299,7 @@ fn remembered_eras_are_dropped_when_the_ledger_went_another_way() {
 
         // The same number of ticks, then more of them.
         for (which, place, day) in [(4, COUNTY, 100), (5, STREET, 110)] {
-            perform(kept, &mut Known::default(), (ESTABLISH, which, place, day)).await;
+            establish(kept, which, place, day).await;
             let (held, rows) = held_and_rows(kept, &even, on).await;
             assert_eq!(held, Some(rows), "{which}");
         }

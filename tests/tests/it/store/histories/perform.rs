@@ -1,6 +1,7 @@
 //! Acts as they are told to the register, and what became of them.
 
 use chrono::{Days, NaiveDate};
+use qiaojian_shared::domain::Conflict;
 use qiaojian_shared::domain::area::{AreaKind, Level};
 use qiaojian_shared::domain::establishment::{EstablishmentParams, Threshold};
 use qiaojian_shared::domain::organization::{self as domain, Kind, PreciseDate, Status, Verification};
@@ -84,7 +85,8 @@ fn reason(error: StoreError) -> String {
     match error {
         StoreError::NotFound(what) => format!("no {what}"),
         StoreError::Refused(refused) => format!("it is {}", refused.state),
-        StoreError::Conflict(code) => code.to_owned(),
+        StoreError::Conflict(conflict) => conflict.code().to_owned(),
+        StoreError::OrganizationExists { .. } => Conflict::OrganizationExists.code().to_owned(),
         StoreError::Invalid(violations) => violations[0].code.to_owned(),
         other => panic!("{other}"),
     }
@@ -154,7 +156,7 @@ impl Told {
                 on,
             } => {
                 let facts = facts_of(*organization, *status, *kind, *on);
-                let new = self.new(recording, *organization, *area, facts)?;
+                let new = self.recorded(recording, *organization, *area, facts)?;
                 let made = organizations::create(recording, &Subtree::everything(), &new, self.today)?;
                 assert!(matches!(made, Created::New(_)), "each is recorded once");
                 Ok(())
@@ -287,7 +289,7 @@ impl Told {
                 on,
             } => {
                 let facts = facts_of(*part, Status::Established, Kind::Federation, *on);
-                let new = self.new(recording, *part, *area, facts)?;
+                let new = self.recorded(recording, *part, *area, facts)?;
                 let splitting = Splitting {
                     change: ChangeId(Uuid::from_u128(self.place)),
                     on: PreciseDate::day(*on),
@@ -365,7 +367,7 @@ impl Told {
         Ok(found)
     }
 
-    fn new(
+    fn recorded(
         &self,
         recording: &mut Recording<'_, '_>,
         number: Number,

@@ -142,7 +142,7 @@ impl World {
         let ceased = days.iter().any(|day| turned(false, day));
         let resumed = days.iter().any(|day| turned(true, day) && Some(*day) != began);
         let (was, is) = (counts(asked.from), counts(asked.to));
-        let added = began.is_some_and(|began| asked.from < began && began <= asked.to);
+        let added = began.is_some_and(|began| asked.from < began && began <= asked.to && counts(began));
         Changes {
             was,
             is,

@@ -33,7 +33,7 @@ const VILLAGES: [Area; 11] = [
 const SIBLINGS: [(Area, Area); 5] = [
     (Area(4), Area(5)),
     (Area(4), Area(14)),
-    (Area(14), Area(5)),
+    (Area(4), Area(5)),
     (Area(3), Area(6)),
     (Area(2), Area(8)),
 ];
@@ -394,7 +394,7 @@ pub fn histories(with_codes: bool) -> impl Strategy<Value = Vec<Act>> {
         (2, a_move_of_an_area()),
     ];
     if with_codes {
-        of_each.extend([(2, an_exchange()), (2, a_chain())]);
+        of_each.extend([(4, an_exchange()), (2, a_chain())]);
     }
     of_each.extend(acts_on_one().map(|story| (1, story)));
     of_each.extend(rules());
