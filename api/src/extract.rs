@@ -114,6 +114,15 @@ fn read_text(
         if !is_json {
             return Err(ApiError::not_json());
         }
+        // A parser would take the values of an array for fields, in their order.
+        if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+            return Err(ApiError::bad_request(vec![Violation::new(
+                "",
+                "wrong_value",
+                "正文应为 JSON 对象（{…}），不能是数组。",
+                "The body must be a JSON object, not an array.",
+            )]));
+        }
         Ok(bytes)
     }
 }

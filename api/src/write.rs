@@ -12,6 +12,7 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use qiaojian_shared::db::{DbError, WriteError as _};
 use qiaojian_shared::domain::Conflict;
+use qiaojian_shared::domain::access::Scope;
 use qiaojian_shared::ids::TokenId;
 use qiaojian_shared::store::{Actor, Recording, organizations};
 use serde::Serialize;
@@ -308,7 +309,7 @@ impl Write {
 
 /// The same error; where an organization is in the way that the caller may see, with its id and name.
 async fn name_existing(app: &App, caller: Arc<Principal>, error: ApiError) -> ApiError {
-    let Some((area, kind)) = error.place() else {
+    let Some((area, kind)) = error.place().filter(|_| caller.scopes.contains(&Scope::OrgRead)) else {
         return error;
     };
     let found = app

@@ -3,7 +3,6 @@
 mod opening;
 mod parts;
 
-use crate::domain::Conflict;
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
@@ -17,6 +16,7 @@ use crate::documents::progress::{
     Added, AddedGroup, AreaName, CityFigures, CohortFigures, Common, CountyGap, Coverage, FORMAT, Own,
     RuleUsed, Tasks, Totals, title,
 };
+use crate::domain::Conflict;
 use crate::domain::area::{AreaKind, Level};
 use crate::domain::assignment::{AssignmentStatus, Light, light};
 use crate::domain::period::Period;

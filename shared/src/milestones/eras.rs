@@ -13,7 +13,7 @@ use crate::figures::{Basis, Era, Facts, Goal, PastEra, Place, Reached, reached};
 use crate::ids::{AreaId, ProgramId};
 use crate::store::areas::AreaVersion;
 use crate::store::rules::{self, RuleRef};
-use crate::store::{Moment, StoreError, StoreResult, Subtree, areas, milestones, programs};
+use crate::store::{Moment, StoreError, StoreResult, Subtree, areas, ledger, milestones, programs};
 
 /// What was reached in an era; none where nothing counted in it.
 pub(super) type Past = Option<Arc<PastEra>>;
@@ -62,7 +62,14 @@ impl<'a> Question<'a> {
     pub fn find(conn: &mut AnyConnection, asked: &'a Asked) -> StoreResult<Self> {
         let Asked { as_of, known, .. } = *asked;
         let moment = Moment { as_of, known };
-        let province = province_of(conn, &asked.within, moment)?;
+        let province = match province_of(conn, &asked.within, moment) {
+            // Nothing was recorded yet: nothing was reached in the province that is known today.
+            Err(StoreError::NotFound(_)) => {
+                let known = ledger::known(conn)?;
+                province_of(conn, &asked.within, Moment { as_of, known })?
+            }
+            found => found?,
+        };
         let by = (province.path.as_str(), asked.basis.as_str());
         let versions = rules::counting_versions(conn, by, as_of, known)?;
         let limits = |(_, params): &(NaiveDate, CountingParams)| params.cohorts.is_some();

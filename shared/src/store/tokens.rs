@@ -1,6 +1,5 @@
 //! What callers hold. The secret itself is never stored, only its hash.
 
-use crate::domain::Conflict;
 use std::collections::{BTreeSet, HashSet};
 
 use diesel::prelude::*;
@@ -14,6 +13,7 @@ use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, revoked_access_tokens, tokens};
 use crate::digest::digest_of;
+use crate::domain::Conflict;
 use crate::domain::access::{Post, Role, Scope, read_scopes, write_scopes};
 use crate::domain::token::TokenStatus;
 use crate::ids::{AccessTokenId, AreaId, TokenId};

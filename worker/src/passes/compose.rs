@@ -1,10 +1,10 @@
 //! From an open occurrence to a bulletin: computed on the slow lane, written in one transaction.
 
-use qiaojian_shared::domain::Conflict;
 use std::sync::Arc;
 
 use qiaojian_shared::clock::UtcTime;
 use qiaojian_shared::db::snapshot;
+use qiaojian_shared::domain::Conflict;
 use qiaojian_shared::domain::bulletin::BulletinState;
 use qiaojian_shared::domain::delivery::back_off;
 use qiaojian_shared::store::areas::Subtree;

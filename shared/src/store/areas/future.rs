@@ -1,13 +1,13 @@
 //! What areas are from a day on. An area says of itself its name, its code, its kind and what it stands under; its path follows from where
 //! the areas above it stand on each day, and is made here. Nothing is overwritten: the rows that are replaced stay, superseded.
 
-use crate::domain::Conflict;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 
 use super::AreaVersion;
 use super::segments::{below, code_holders, insert, known_of, supersede};
+use crate::domain::Conflict;
 use crate::domain::area::{not_there_yet, path_under};
 use crate::ids::AreaId;
 use crate::store::ledger::Recording;

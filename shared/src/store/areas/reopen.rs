@@ -1,6 +1,5 @@
 //! An area that was closed or merged by mistake stands again as if it had not been: under its id, with what belongs to it.
 
-use crate::domain::Conflict;
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
@@ -13,6 +12,7 @@ use super::successions::{self, SuccessionKind};
 use super::{AreaVersion, Subtree};
 use crate::db::AnyConnection;
 use crate::db::schema::area_versions;
+use crate::domain::Conflict;
 use crate::domain::Violation;
 use crate::domain::violation::{TEXT_CHARS, check_text};
 use crate::ids::AreaId;

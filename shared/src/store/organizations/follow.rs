@@ -1,6 +1,5 @@
 //! Organizations whose area goes into another one go with it.
 
-use crate::domain::Conflict;
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
@@ -9,6 +8,7 @@ use diesel::prelude::*;
 use super::OrganizationVersion;
 use super::lives::{audit, insert, known_segments, supersede, taken_places};
 use crate::db::schema::organization_versions;
+use crate::domain::Conflict;
 use crate::domain::organization::Kind;
 use crate::ids::{AreaId, OrganizationId};
 use crate::store::ledger::Recording;

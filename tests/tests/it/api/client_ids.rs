@@ -141,6 +141,17 @@ fn a_bulletin_and_a_task_mean_the_current_programme_where_none_is_named() {
 }
 
 #[test]
+fn the_values_of_an_array_are_not_taken_for_fields() {
+    with_api(async |api| {
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let path = "/v1/areas/340304001001/counts";
+        let array = json!([null, 12, 4, "2022-03-01", "侨情普查"]);
+        let refused = county.post(path, &array).await.expect(400).json();
+        assert_eq!(refused["errors"][0]["code"], "wrong_value");
+    });
+}
+
+#[test]
 fn every_missing_field_of_a_body_is_told_at_once() {
     with_api(async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;

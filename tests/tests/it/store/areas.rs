@@ -1,11 +1,11 @@
 //! Areas in time: the tree of any day is what was told of that day, and what was known before stays.
 
-use qiaojian_shared::domain::Conflict;
 use std::collections::BTreeMap;
 
 use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use qiaojian_shared::domain::Conflict;
 use qiaojian_shared::domain::area::{AreaKind, Level, Wanted};
 use qiaojian_shared::store::areas::{self, AreaVersion, Filter, Turn};
 use qiaojian_shared::store::{Moment, Recorded, StoreError, Subtree, ledger};

@@ -322,10 +322,12 @@ fn model_rows_and_reckoning_agree_over_random_histories_and_past_answers_stay() 
             let model = Arc::clone(&process.model);
             // What is refused by one database is refused by the other.
             let tally = first.borrow().is_none().then_some(&tally);
-            for act in &acts {
+            for (place, act) in acts.iter().enumerate() {
                 history.tell(register, &model, act, tally).await;
-                let (held, rows) = held_and_rows(register, &process, ("340000/", register.today())).await;
-                assert_eq!(held, Some(rows), "milestones, {act:?}");
+                if place.is_multiple_of(4) {
+                    let (held, rows) = held_and_rows(register, &process, ("340000/", register.today())).await;
+                    assert_eq!(held, Some(rows), "milestones, {act:?}");
+                }
             }
             let outcomes = history.outcomes.clone();
             history.compare_the_past(register).await;

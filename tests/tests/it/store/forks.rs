@@ -1,12 +1,12 @@
 //! Two ledgers that share their beginning, as a failover that lost commits leaves them, or a backup that was restored: the same number
 //! means something else in each, and whoever remembered one of them notices.
 
-use qiaojian_shared::domain::Conflict;
 use std::sync::Arc;
 
 use diesel::prelude::*;
 use qiaojian_shared::db::schema::organization_versions;
 use qiaojian_shared::db::snapshot;
+use qiaojian_shared::domain::Conflict;
 use qiaojian_shared::domain::change::Noun;
 use qiaojian_shared::domain::organization::Verb;
 use qiaojian_shared::figures::{self, Answer, Facts, Held, ReadModel};

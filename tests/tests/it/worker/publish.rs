@@ -1,11 +1,11 @@
 //! From a schedule to notices in the inbox and files on the disk.
 
-use qiaojian_shared::domain::Conflict;
 use std::fs;
 
 use chrono::TimeDelta;
 use qiaojian_shared::clock::{Clock as _, OsEntropy};
 use qiaojian_shared::db::AnyConnection;
+use qiaojian_shared::domain::Conflict;
 use qiaojian_shared::domain::bulletin::BulletinState;
 use qiaojian_shared::domain::delivery::{Channel, DeliveryState, OccurrenceState, OnUncertain};
 use qiaojian_shared::domain::period::PeriodUnit;
