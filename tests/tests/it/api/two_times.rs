@@ -248,7 +248,7 @@ fn before_the_register_began_every_list_is_empty_and_every_figure_is_of_nothing(
         for area in ["", "&area=340304"] {
             let figures = county
                 .get(&format!(
-                    "/v1/figures?metric=organizations,coverage&cohort=all&{then}{area}"
+                    "/v1/figures?metric=organizations,organization_coverage&cohort=all&{then}{area}"
                 ))
                 .await
                 .expect(200)
