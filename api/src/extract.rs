@@ -2,7 +2,7 @@
 
 mod causes;
 mod file;
-mod missing;
+mod shape;
 mod uploads;
 
 use std::collections::HashSet;
@@ -57,8 +57,9 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Body<T> {
         Box::pin(async move {
             let text = text.await?;
             Ok(Self {
-                value: read_json(&text)
-                    .map_err(|error| with_all_missing::<T>(error, || serde_json::from_slice(&text).ok()))?,
+                value: well_shaped(read_json(&text), text.contains(&b'['), || {
+                    serde_json::from_slice(&text).ok()
+                })?,
                 digest: sha256_hex(&text),
             })
         })
@@ -103,10 +104,10 @@ fn read_text(
             .iter()
             .any(|json| mime.eq_ignore_ascii_case(json))
     });
-    let plain = refuse_encoded(request);
+    let fits = refuse_encoded(request).and_then(|()| refuse_longer(request, BODY_LIMIT));
     let payload = payload.take();
     async move {
-        plain?;
+        fits?;
         let bytes = read_whole(payload, BODY_LIMIT, |_| ()).await?;
         if bytes.is_empty() {
             return Ok(BytesMut::from("{}"));
@@ -114,27 +115,27 @@ fn read_text(
         if !is_json {
             return Err(ApiError::not_json());
         }
-        // A parser would take the values of an array for fields, in their order.
-        if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
-            return Err(ApiError::bad_request(vec![Violation::new(
-                "",
-                "wrong_value",
-                "正文应为 JSON 对象（{…}），不能是数组。",
-                "The body must be a JSON object, not an array.",
-            )]));
-        }
         Ok(bytes)
     }
 }
 
-/// The same error, but where a field is missing with all of them: the parser stops at the first.
-fn with_all_missing<T: ToSchema>(error: ApiError, value: impl FnOnce() -> Option<Value>) -> ApiError {
-    if !error.is_about(missing::CODE) {
-        return error;
-    }
-    match value().map(|value| missing::all::<T>(&value)) {
-        Some(all) if !all.is_empty() => ApiError::bad_request(all),
-        _ => error,
+/// What was read, or all that is wrong with its shape. Looked for where the parser missed a field, and where what it took may have arrays.
+fn well_shaped<T: ToSchema>(
+    read: Result<T, ApiError>,
+    has_arrays: bool,
+    value: impl FnOnce() -> Option<Value>,
+) -> Result<T, ApiError> {
+    let is_wrong: fn(&Violation) -> bool = match &read {
+        Ok(_) if has_arrays => |violation| violation.code == shape::ARRAY,
+        Err(error) if error.is_about(shape::MISSING) => |_| true,
+        _ => return read,
+    };
+    let mut wrong = value().map_or_else(Vec::new, |value| shape::violations::<T>(&value));
+    wrong.retain(is_wrong);
+    if wrong.is_empty() {
+        read
+    } else {
+        Err(ApiError::bad_request(wrong))
     }
 }
 
@@ -148,6 +149,18 @@ pub(crate) fn refuse_encoded(request: &HttpRequest) -> Result<(), ApiError> {
         Err(ApiError::encoded_body())
     } else {
         Ok(())
+    }
+}
+
+/// A body that says it is longer than `limit` is not waited for.
+pub(crate) fn refuse_longer(request: &HttpRequest, limit: usize) -> Result<(), ApiError> {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length: Option<u64> = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    match length {
+        Some(length) if usize::try_from(length).unwrap_or(usize::MAX) > limit => {
+            Err(ApiError::too_large(limit))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -219,8 +232,17 @@ pub fn fit<T: DeserializeOwned>(value: Value) -> Result<T, ApiError> {
 /// # Errors
 /// 400 that says where, and names every field that is missing.
 pub fn fit_input<T: DeserializeOwned + ToSchema>(value: Value) -> Result<T, ApiError> {
-    serde_path_to_error::deserialize(&value)
-        .map_err(|error| with_all_missing::<T>(misfit(&error), || Some(value)))
+    let read = serde_path_to_error::deserialize(&value).map_err(|error| misfit(&error));
+    let has_arrays = has_array(&value);
+    well_shaped(read, has_arrays, || Some(value))
+}
+
+fn has_array(value: &Value) -> bool {
+    match value {
+        Value::Array(_) => true,
+        Value::Object(fields) => fields.values().any(has_array),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
 }
 
 fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
@@ -234,7 +256,7 @@ fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
     let (code, zh) = if cause.starts_with("unknown field") {
         ("unknown_field", in_chinese(&cause))
     } else if let Some(name) = missing_name(&cause) {
-        return ApiError::bad_request(vec![missing::violation(format!("{pointer}/{name}"), name)]);
+        return ApiError::bad_request(vec![shape::missing(format!("{pointer}/{name}"), name)]);
     } else if cause.starts_with("recursion limit exceeded") {
         ("too_deep", "JSON 的层次过多，最多 127 层。".to_owned())
     } else if error.inner().is_syntax() || error.inner().is_eof() {

@@ -14,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::uploads::{ARRIVES_WITHIN, Upload};
-use super::{read_whole, refuse_encoded};
+use super::{read_whole, refuse_encoded, refuse_longer};
 use crate::app::App;
 use crate::auth::caller_of;
 use crate::middleware::share_of;
@@ -76,14 +76,14 @@ impl FromRequest for TableFile {
             let mime = value.split(';').next().unwrap_or_default().trim();
             MEDIA_TYPES.iter().any(|known| mime.eq_ignore_ascii_case(known))
         });
-        let plain = refuse_encoded(request);
+        let fits = refuse_encoded(request).and_then(|()| refuse_longer(request, MOST_BYTES));
         let payload = payload.take();
         let uploads = request
             .app_data::<Data<App>>()
             .map(|app| Arc::clone(&app.uploads));
         let caller = caller_of(request).map(|caller| share_of(&caller));
         Box::pin(async move {
-            plain?;
+            fits?;
             if !is_table {
                 return Err(ApiError::not_a_table());
             }

@@ -10,13 +10,14 @@ use qiaojian_shared::domain::violation::{NAME_CHARS, TEXT_CHARS, check_line, che
 use qiaojian_shared::ids::RuleId;
 use qiaojian_shared::store::rules::{self, NewRule};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::list::Rule;
 use crate::app::App;
 use crate::auth::{Caller, needs};
-use crate::extract::{Body, fit};
+use crate::extract::{Body, fit_input};
 use crate::headers::IdempotencyKey;
 use crate::problem::ApiError;
 use crate::wire::{area_in_body, id_or_new};
@@ -100,14 +101,22 @@ impl RuleInput {
         // What cannot be read now could not be counted by later.
         let params = serde_json::Value::Object(self.params.clone());
         match self.kind {
-            RuleKind::Establishment => fit::<EstablishmentParams>(params).map(drop),
-            RuleKind::Reporting => match fit::<ReportingParams>(params)?.violations() {
+            RuleKind::Establishment => read_params::<EstablishmentParams>(params).map(drop),
+            RuleKind::Reporting => match read_params::<ReportingParams>(params)?.violations() {
                 wrong if wrong.is_empty() => Ok(()),
                 wrong => Err(ApiError::invalid(wrong)),
             },
-            _ => fit::<CountingParams>(params).map(drop),
+            _ => read_params::<CountingParams>(params).map(drop),
         }
     }
+}
+
+/// The parameters of a rule, which stand at `/params`.
+fn read_params<T: DeserializeOwned + ToSchema>(params: serde_json::Value) -> Result<T, ApiError> {
+    fit_input(params).map_err(|error| {
+        let wrong = error.into_violations().into_iter();
+        ApiError::bad_request(wrong.map(|violation| violation.under("/params")).collect())
+    })
 }
 
 /// Records the next version of a rule. None is ever edited: answers as known before, and for an `as_of` before it is in force, stay.
