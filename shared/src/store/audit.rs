@@ -124,6 +124,14 @@ fn chained(place: &Place<'_>, actor: &Actor, entry: &Entry<'_>) -> AuditEntry {
     row
 }
 
+/// Whether the trail tells of a row, whatever has become of it.
+pub(super) fn tells_of(conn: &mut AnyConnection, resource: &str, id: &str) -> QueryResult<bool> {
+    let of_row = audit_entries::table
+        .filter(audit_entries::resource.eq(resource))
+        .filter(audit_entries::resource_id.eq(id));
+    diesel::select(diesel::dsl::exists(of_row)).get_result(conn)
+}
+
 /// Appends entries, and gives the hash of the last.
 pub(super) fn append(
     conn: &mut AnyConnection,

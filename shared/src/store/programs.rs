@@ -17,6 +17,7 @@ use crate::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, program_versions, programs};
 use crate::digest::{canonical, digest_of};
+use crate::domain::Conflict;
 use crate::domain::dates::Precision;
 use crate::domain::organization::PreciseDate;
 use crate::domain::program::{Candidate, Choice, Facts, choose};
@@ -213,7 +214,12 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewProgram) -> StoreResul
         .first(recording.conn())
         .optional()?;
     if same_request::made_before(known, |digest| *digest == new.digest)?.is_some() {
-        return find(recording.conn(), new.id);
+        let before = find(recording.conn(), new.id)?;
+        return if before.issuer_area_id == new.issuer {
+            Ok(before)
+        } else {
+            Err(StoreError::Conflict(Conflict::IdTaken))
+        };
     }
     let facts = &new.facts;
     let violations = facts.violations();

@@ -12,7 +12,7 @@ use tick::calendar;
 pub use tick::{Ticked, WorkCalendar, anything_due, tick};
 
 use super::areas::Subtree;
-use super::audit::Entry;
+use super::audit::{Entry, tells_of};
 use super::bulletins::BulletinKey;
 use super::ledger::Recording;
 use super::{StoreError, StoreResult, same_request};
@@ -132,21 +132,27 @@ impl ScheduleRow {
     }
 }
 
-/// The schedule that the same request has recorded before, as it is now.
+/// The schedule that the same request of the same issuer has recorded before, as it is now. The id of one that was deleted is used up.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `id_taken` when another request has taken the id, or the database's.
+/// [`StoreError::Conflict`] `id_taken` when another request or issuer has taken the id, or the database's.
 pub fn made_before(
     conn: &mut AnyConnection,
     id: ScheduleId,
     digest: &str,
+    issuer: (AreaId, Post),
 ) -> StoreResult<Option<ScheduleRow>> {
     let known: Option<ScheduleRow> = schedules::table
         .find(id)
         .select(ScheduleRow::as_select())
         .first(conn)
         .optional()?;
-    same_request::made_before(known, |row| row.created_digest == digest)
+    if known.is_none() && tells_of(conn, "schedule", &id.to_string())? {
+        return Err(StoreError::Conflict(Conflict::IdTaken));
+    }
+    same_request::made_before(known, |row| {
+        row.created_digest == digest && (row.issuer_area_id, row.issuer_post) == issuer
+    })
 }
 
 /// Records a schedule. Ask [`made_before`] first.

@@ -153,22 +153,25 @@ fn with_issuers(conn: &mut AnyConnection, rows: Vec<TaskRow>) -> QueryResult<Vec
         .collect())
 }
 
-/// The task that the same request has made before, as it is now.
+/// The task that the same request of the same issuer has made before, as it is now.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `id_taken` when another request has taken the id, or the database's.
+/// [`StoreError::Conflict`] `id_taken` when another request or issuer has taken the id, or the database's.
 pub fn made_before(
     conn: &mut AnyConnection,
     visible: &Subtree,
     id: TaskId,
     digest: &str,
+    issuer: (AreaId, Post),
 ) -> StoreResult<Option<IssuedTask>> {
-    let known: Option<String> = tasks::table
+    let known: Option<(String, AreaId, Post)> = tasks::table
         .find(id)
-        .select(tasks::created_digest)
+        .select((tasks::created_digest, tasks::issuer_area_id, tasks::issuer_post))
         .first(conn)
         .optional()?;
-    match same_request::made_before(known, |known| known == digest)? {
+    match same_request::made_before(known, |(known, area, post)| {
+        known == digest && (*area, *post) == issuer
+    })? {
         None => Ok(None),
         Some(_) => find(conn, visible, id).map(Some),
     }

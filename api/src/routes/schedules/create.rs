@@ -47,7 +47,8 @@ pub async fn create(
     let (caller, request_digest, today) = (caller.principal(), digest.clone(), app.today());
     write
         .run(&app, &digest, move |recording| {
-            if let Some(before) = schedules::made_before(recording.conn(), id, &request_digest)? {
+            let issuer = (caller.area, caller.post);
+            if let Some(before) = schedules::made_before(recording.conn(), id, &request_digest, issuer)? {
                 return Ok(reply(recording, before)?.made_before());
             }
             let program = meant::find_own(recording.conn(), input.program, &caller, today)?;

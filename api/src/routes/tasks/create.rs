@@ -71,7 +71,8 @@ pub async fn issue(
     let request_digest = digest.clone();
     write
         .run(app, &digest, move |recording| {
-            let before = tasks::made_before(recording.conn(), &caller.visible, id, &request_digest)?;
+            let issuer = (caller.area, caller.post);
+            let before = tasks::made_before(recording.conn(), &caller.visible, id, &request_digest, issuer)?;
             if let Some(before) = before {
                 return Ok(reply(before)?.made_before());
             }

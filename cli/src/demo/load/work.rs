@@ -122,7 +122,8 @@ fn task(spec: &TaskSpec, program: ProgramId, areas: &Areas) -> anyhow::Result<Wo
 fn issue_and_work(recording: &mut Recording<'_, '_>, worked: &WorkedTask) -> StoreResult<()> {
     let everything = Subtree::everything();
     let new = &worked.new;
-    if tasks::made_before(recording.conn(), &everything, new.id, &new.digest)?.is_some() {
+    let issuer = (new.issuer.area_id, new.issuer_post);
+    if tasks::made_before(recording.conn(), &everything, new.id, &new.digest, issuer)?.is_some() {
         return Ok(());
     }
     tasks::create(recording, new)?;
