@@ -1,6 +1,6 @@
 //! Ids that clients make: what is sent again under its id is recorded once, whatever it is.
 
-use qiaojian_shared::domain::access::Role;
+use qiaojian_shared::domain::access::{Post, Role, Scope};
 use qiaojian_tests::api::{Client, with_api};
 use serde_json::{Value, json};
 
@@ -144,10 +144,75 @@ fn a_bulletin_and_a_task_mean_the_current_programme_where_none_is_named() {
 fn the_values_of_an_array_are_not_taken_for_fields() {
     with_api(async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        let pointers = async |caller: &Client, path: &str, body: Value| -> Vec<String> {
+            let refused = caller.post(path, &body).await.expect(400).json();
+            let errors = refused["errors"].as_array().unwrap().clone();
+            assert!(
+                errors.iter().all(|error| error["code"] == "wrong_value"),
+                "{errors:?}"
+            );
+            errors
+                .iter()
+                .map(|error| error["pointer"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        let count = json!([null, 12, 4, "2022-03-01", "侨情普查"]);
         let path = "/v1/areas/340304001001/counts";
-        let array = json!([null, 12, 4, "2022-03-01", "侨情普查"]);
-        let refused = county.post(path, &array).await.expect(400).json();
-        assert_eq!(refused["errors"][0]["code"], "wrong_value");
+        assert_eq!(pointers(&county, path, count).await, [""]);
+        assert_eq!(county.get(path).await.expect(200).json()["items"], json!([]));
+        let approved = json!({"area": "340304", "kind": "federation", "name": "禹会区侨联",
+            "approval": ["federation", null, "2022-01-01", null]});
+        assert_eq!(
+            pointers(&county, "/v1/organizations", approved.clone()).await,
+            ["/approval"]
+        );
+        let batch = json!({"items": [approved, ["340304"]]});
+        assert_eq!(
+            pointers(&county, "/v1/organizations/batch", batch).await,
+            ["/items/0/approval", "/items/1"]
+        );
+        let task = json!({"no": 7, "theme": "lead_organization", "content": "建立侨联。", "lead_post": "federation",
+            "supporting_posts": ["finance_bureau"], "due_on": "2022-12-31", "assign_to": [["340300"]]});
+        assert_eq!(pointers(&office, "/v1/tasks", task).await, ["/assign_to/0"]);
+    });
+}
+
+#[test]
+fn another_issuer_with_the_same_id_and_body_is_another_request() {
+    with_api(async |api| {
+        campaign(api).await;
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        let bureau = [Scope::TaskIssue, Scope::ScheduleWrite].into();
+        let bureau = api
+            .caller_with("340000", Post::FinanceBureau, Role::ProvinceAdmin, bureau)
+            .await;
+        let task = json!({"id": ID, "no": 7, "theme": "lead_organization", "content": "建立侨联。", "lead_post": "federation",
+            "due_on": "2022-12-31", "assign_to": [{"area": "340300"}]});
+        let schedule = json!({"id": ID, "spec": "0 0 9 1 * *", "period": {"unit": "month", "offset": -1}, "starts_period": "2022-03"});
+        for (path, body) in [("/v1/tasks", task), ("/v1/schedules", schedule)] {
+            office.post(path, &body).await.expect(201);
+            let refused = bureau.post(path, &body).await.expect(409).json();
+            assert_eq!(refused["type"], "/problems/id_taken", "{path}");
+        }
+    });
+}
+
+#[test]
+fn a_deleted_schedule_does_not_come_back_when_it_is_sent_again() {
+    with_api(async |api| {
+        campaign(api).await;
+        let office = api.caller("340000", Role::ProvinceAdmin).await;
+        let schedule = json!({"id": ID, "spec": "0 0 9 1 * *", "period": {"unit": "month", "offset": -1}, "starts_period": "2022-03"});
+        let made = office.post("/v1/schedules", &schedule).await.expect(201);
+        let (location, tag) = (made.header("location").unwrap(), made.header("etag"));
+        office.delete(location, tag).await.expect(204);
+        let again = office.post("/v1/schedules", &schedule).await.expect(409).json();
+        assert_eq!(again["type"], "/problems/id_taken");
+        assert_eq!(
+            office.get("/v1/schedules").await.expect(200).json()["items"],
+            json!([])
+        );
     });
 }
 
@@ -183,5 +248,16 @@ fn every_missing_field_of_a_body_is_told_at_once() {
             .await,
             ["/items/0/kind", "/items/0/name", "/items/1/area", "/items/1/name"]
         );
+        assert_eq!(
+            missing(
+                "/v1/organizations",
+                json!({"area": "340304", "five_have": {"team": {}}, "name": "x"})
+            )
+            .await,
+            ["/kind", "/five_have/team/have"]
+        );
+        let rule = json!({"kind": "counting", "name": "default", "scope_area": "340000", "effective_from": "2022-01-01",
+            "params": {}, "source": "方案"});
+        assert_eq!(missing("/v1/rules", rule).await, ["/params/counted_from"]);
     });
 }
