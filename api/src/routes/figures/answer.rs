@@ -28,7 +28,7 @@ const MOST_BASES: usize = 5;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct FiguresParams {
-    /// `organizations`, `added`, `closed`, `growth`, `organization_coverage`, `work_coverage`, `fulfilment`, `five_have_rate`, `on_time_rate`
+    /// `organizations`, `added`, `closed`, `reopened`, `growth`, `organization_coverage`, `work_coverage`, `fulfilment`, `five_have_rate`, `on_time_rate`
     /// (needs `task:read` too), `visited`.
     #[param(value_type = String)]
     metric: List<Metric>,
@@ -56,7 +56,7 @@ pub struct FiguresParams {
     /// The name of a counting rule; `default` when left out. Of several, up to five, each figure is told side by side, with its `basis`.
     #[param(value_type = Option<String>)]
     basis: Option<List<String>>,
-    /// `city`, `county`, `township`, `level`, `kind`, `cohort`, `month`; by month come `organizations`, `added` and `closed`.
+    /// `city`, `county`, `township`, `level`, `kind`, `cohort`, `month`; by month come `organizations`, `added`, `closed` and `reopened`.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     group_by: List<GroupBy>,
