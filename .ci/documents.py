@@ -107,7 +107,7 @@ def schema_name_problems():
     and no body takes are not in it, so only what is in it counts."""
     known = json.loads((ROOT / "docs/openapi.json").read_text())["components"]["schemas"]
     found = collections.defaultdict(list)
-    for source in sorted([*ROOT.glob("api/src/**/*.rs"), *ROOT.glob("shared/src/**/*.rs")]):
+    for source in sorted([*ROOT.glob("api/src/**/*.rs"), *ROOT.glob("shared/*/src/**/*.rs")]):
         text = source.read_text()
         for attributes, name in DERIVED.findall(text):
             renamed = RENAMED.search(attributes)

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::NaiveDate;
-use qiaojian_shared::clock::{Clock, Entropy, UtcTime};
-use qiaojian_shared::db::{Db, DbError};
-use qiaojian_shared::figures::ReadModel;
-use qiaojian_shared::guard::{Comparing, Guard};
-use qiaojian_shared::milestones::Memory;
-use qiaojian_shared::secrets::SecretKey;
-use qiaojian_shared::store::ledger;
+use qiaojian_domain::clock::{Clock, Entropy, UtcTime};
+use qiaojian_store::db::{Db, DbError};
+use qiaojian_store::figures::ReadModel;
+use qiaojian_store::guard::{Comparing, Guard};
+use qiaojian_store::ledger;
+use qiaojian_store::milestones::Memory;
+use qiaojian_store::secrets::SecretKey;
 use tokio::sync::Semaphore;
 
 use crate::auth::Authority;
@@ -152,7 +152,7 @@ impl App {
     pub(crate) async fn read<T, F>(&self, work: F) -> Result<T, ApiError>
     where
         T: Send + 'static,
-        F: FnMut(&mut qiaojian_shared::db::AnyConnection) -> Result<T, ApiError> + Send + 'static,
+        F: FnMut(&mut qiaojian_store::db::AnyConnection) -> Result<T, ApiError> + Send + 'static,
     {
         self.db.read(work).await
     }
@@ -161,7 +161,7 @@ impl App {
     pub(crate) async fn read_slow<T, F>(&self, work: F) -> Result<T, ApiError>
     where
         T: Send + 'static,
-        F: FnMut(&mut qiaojian_shared::db::AnyConnection) -> Result<T, ApiError> + Send + 'static,
+        F: FnMut(&mut qiaojian_store::db::AnyConnection) -> Result<T, ApiError> + Send + 'static,
     {
         self.db.read_slow(work).await
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, HttpResponseBuilder, web};
-use qiaojian_shared::sheets::{Format, WriteError};
+use qiaojian_sheets::{Format, WriteError};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};

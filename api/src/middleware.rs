@@ -8,7 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpRequest, web};
-use qiaojian_shared::db::{Share, as_share};
+use qiaojian_store::db::{Share, as_share};
 use tracing_actix_web::RequestId;
 
 use crate::app::App;

@@ -1,12 +1,12 @@
 //! Another day, or another moment of knowing: the two times of a read.
 
 use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::AnyConnection;
-use qiaojian_shared::domain::dates::day;
-use qiaojian_shared::ids::AreaId;
-use qiaojian_shared::store::organizations::{Lost, Which};
-use qiaojian_shared::store::{Moment, Subtree, areas, ledger};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::dates::day;
+use qiaojian_domain::ids::AreaId;
+use qiaojian_store::db::AnyConnection;
+use qiaojian_store::organizations::{Lost, Which};
+use qiaojian_store::{Moment, Subtree, areas, ledger};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

@@ -39,7 +39,7 @@ struct Security;
 
 impl Modify for Security {
     fn modify(&self, document: &mut Document) {
-        use qiaojian_shared::domain::access::Scope;
+        use qiaojian_domain::access::Scope;
         let scopes = Scopes::from_iter(Scope::ALL.iter().map(|scope| (scope.as_str(), scope.as_str())));
         let flow = Flow::ClientCredentials(ClientCredentials::new("/oauth/token", scopes));
         let components = document.components.get_or_insert_default();

@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use actix_web::http::header;
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use qiaojian_shared::digest::{base64url, from_base64url, sha256_hex};
+use qiaojian_domain::digest::{base64url, from_base64url, sha256_hex};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;

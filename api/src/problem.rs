@@ -15,11 +15,11 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::{HttpResponse, ResponseError};
-use qiaojian_shared::db::{DbError, WriteError};
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::organization::Kind;
-use qiaojian_shared::ids::{AreaId, OrganizationId};
-use qiaojian_shared::store::StoreError;
+use qiaojian_domain::Violation;
+use qiaojian_domain::ids::{AreaId, OrganizationId};
+use qiaojian_domain::organization::Kind;
+use qiaojian_store::StoreError;
+use qiaojian_store::db::{DbError, WriteError};
 use serde::Serialize;
 use utoipa::ToSchema;
 

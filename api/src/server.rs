@@ -17,7 +17,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Redirect;
 use actix_web::{App as ActixApp, web};
-use qiaojian_shared::ids::new_uuid;
+use qiaojian_domain::ids::new_uuid;
 use tracing_actix_web::TracingLogger;
 use utoipa_actix_web::AppExt as _;
 use utoipa_swagger_ui::{Config, SwaggerUi};

@@ -7,7 +7,7 @@ use actix_web::dev::Server;
 use actix_web::http::{KeepAlive, header};
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpRequest, HttpResponse, HttpServer, web};
-use qiaojian_shared::db::DbError;
+use qiaojian_store::db::DbError;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing_actix_web::TracingLogger;

@@ -1,15 +1,15 @@
 //! Small types that several nouns' JSON shares.
 
 use chrono::NaiveDate;
-use qiaojian_shared::clock::Entropy;
-use qiaojian_shared::db::AnyConnection;
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::access::Post;
-pub use qiaojian_shared::domain::area::unknown_area;
-use qiaojian_shared::domain::dates::Precision;
-use qiaojian_shared::domain::organization::PreciseDate;
-use qiaojian_shared::store::areas::{self, AreaVersion};
-use qiaojian_shared::store::{StoreError, Subtree};
+use qiaojian_domain::Violation;
+use qiaojian_domain::access::Post;
+pub use qiaojian_domain::area::unknown_area;
+use qiaojian_domain::clock::Entropy;
+use qiaojian_domain::dates::Precision;
+use qiaojian_domain::organization::PreciseDate;
+use qiaojian_store::areas::{self, AreaVersion};
+use qiaojian_store::db::AnyConnection;
+use qiaojian_store::{StoreError, Subtree};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -107,11 +107,11 @@ pub fn missing_as(pointer: &'static str, error: StoreError) -> ApiError {
 /// A new id when the client brought none.
 pub fn id_or_new<I: From<uuid::Uuid>>(
     given: Option<uuid::Uuid>,
-    clock: &dyn qiaojian_shared::clock::Clock,
+    clock: &dyn qiaojian_domain::clock::Clock,
     entropy: &dyn Entropy,
 ) -> Result<I, ApiError> {
     match given {
-        None => Ok(qiaojian_shared::ids::new_uuid(clock, entropy).into()),
+        None => Ok(qiaojian_domain::ids::new_uuid(clock, entropy).into()),
         Some(id) if id.get_version_num() == 7 || id.get_version_num() == 4 => Ok(id.into()),
         Some(_) => Err(ApiError::bad_parameter(
             "/id",

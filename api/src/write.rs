@@ -10,11 +10,11 @@ use std::sync::atomic::Ordering;
 use actix_web::dev::Payload;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
-use qiaojian_shared::db::{DbError, WriteError as _};
-use qiaojian_shared::domain::Conflict;
-use qiaojian_shared::domain::access::Scope;
-use qiaojian_shared::ids::TokenId;
-use qiaojian_shared::store::{Actor, Recording, organizations};
+use qiaojian_domain::Conflict;
+use qiaojian_domain::access::Scope;
+use qiaojian_domain::ids::TokenId;
+use qiaojian_store::db::{DbError, WriteError as _};
+use qiaojian_store::{Actor, Recording, organizations};
 use serde::Serialize;
 
 use memory::Memory;

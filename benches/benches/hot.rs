@@ -6,14 +6,14 @@ use std::hint::black_box;
 use chrono::NaiveDate;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use qiaojian_benches::facts;
-use qiaojian_shared::clock::start_of_day_in_shanghai;
-use qiaojian_shared::digest::{canonical, digest_of, sha256_hex};
-use qiaojian_shared::documents::percent::percent;
-use qiaojian_shared::documents::progress::{AreaName, CityFigures, CountyGap, Missing, Ratio};
-use qiaojian_shared::domain::period::{Period, PeriodUnit};
-use qiaojian_shared::domain::schedule::{CatchUp, PlanFields, WorkdayPolicy};
-use qiaojian_shared::figures::{self, CohortChoice, GroupBy, Metric, Question};
-use qiaojian_shared::store::Subtree;
+use qiaojian_documents::percent::percent;
+use qiaojian_documents::progress::{AreaName, CityFigures, CountyGap, Missing, Ratio};
+use qiaojian_domain::clock::start_of_day_in_shanghai;
+use qiaojian_domain::digest::{canonical, digest_of, sha256_hex};
+use qiaojian_domain::period::{Period, PeriodUnit};
+use qiaojian_domain::schedule::{CatchUp, PlanFields, WorkdayPolicy};
+use qiaojian_store::Subtree;
+use qiaojian_store::figures::{self, CohortChoice, GroupBy, Metric, Question};
 
 fn date(year: i32, month: u32, day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, month, day).expect("a date of the calendar")

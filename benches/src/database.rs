@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use diesel::connection::{Connection as _, SimpleConnection as _};
 use diesel::{PgConnection, SqliteConnection};
-use qiaojian_shared::clock::SystemClock;
-use qiaojian_shared::db::{DatabaseUrl, Db, Lanes, run_migrations};
+use qiaojian_domain::clock::SystemClock;
+use qiaojian_store::db::{DatabaseUrl, Db, Lanes, run_migrations};
 
 use crate::fill::{Filled, fill};
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{Days, NaiveDate};
-use qiaojian_shared::domain::area::{AreaKind, Level};
-use qiaojian_shared::domain::organization::{FiveHave, Host, Kind, PreciseDate, Status, Verification};
-use qiaojian_shared::domain::program::Cohort;
-use qiaojian_shared::figures::{Basis, Counts, Facts, Lineage, Organizations, Tree, TreeRow, VersionFacts};
-use qiaojian_shared::ids::{AreaId, OrganizationId};
-use qiaojian_shared::store::Subtree;
+use qiaojian_domain::area::{AreaKind, Level};
+use qiaojian_domain::ids::{AreaId, OrganizationId};
+use qiaojian_domain::organization::{FiveHave, Host, Kind, PreciseDate, Status, Verification};
+use qiaojian_domain::program::Cohort;
+use qiaojian_store::Subtree;
+use qiaojian_store::figures::{Basis, Counts, Facts, Lineage, Organizations, Tree, TreeRow, VersionFacts};
 use uuid::Uuid;
 
 use crate::random::Random;

@@ -2,18 +2,16 @@
 
 use anyhow::Context as _;
 use chrono::{Days, NaiveDate};
-use qiaojian_shared::clock::{Clock as _, ManualClock, SeededEntropy, UtcTime};
-use qiaojian_shared::db::Db;
-use qiaojian_shared::digest::sha256_hex;
-use qiaojian_shared::domain::area::{AreaKind, Level};
-use qiaojian_shared::domain::dates::Precision;
-use qiaojian_shared::domain::organization::{
-    Basis, Facts, Host, Kind, Life, PreciseDate, Status, Verification,
-};
-use qiaojian_shared::ids::{AreaId, OrganizationId};
-use qiaojian_shared::store::areas::{self, AreaVersion, NewArea};
-use qiaojian_shared::store::organizations::{self, NewOrganization};
-use qiaojian_shared::store::{Actor, Recording, StoreError, Subtree};
+use qiaojian_domain::area::{AreaKind, Level};
+use qiaojian_domain::clock::{Clock as _, ManualClock, SeededEntropy, UtcTime};
+use qiaojian_domain::dates::Precision;
+use qiaojian_domain::digest::sha256_hex;
+use qiaojian_domain::ids::{AreaId, OrganizationId};
+use qiaojian_domain::organization::{Basis, Facts, Host, Kind, Life, PreciseDate, Status, Verification};
+use qiaojian_store::areas::{self, AreaVersion, NewArea};
+use qiaojian_store::db::Db;
+use qiaojian_store::organizations::{self, NewOrganization};
+use qiaojian_store::{Actor, Recording, StoreError, Subtree};
 use serde::Deserialize;
 
 use crate::random::Random;

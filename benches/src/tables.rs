@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::sheets::{CsvWriter, SheetStyle, XlsxWriter};
+use qiaojian_domain::area::Level;
+use qiaojian_sheets::{CsvWriter, SheetStyle, XlsxWriter};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;

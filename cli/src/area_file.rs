@@ -5,8 +5,8 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::sheets::areas::{self, ListedRow};
+use qiaojian_domain::Violation;
+use qiaojian_sheets::areas::{self, ListedRow};
 
 /// Unpacked bytes at most. The whole country to village level takes 40 MB; a file beyond this is no area table.
 const MOST_BYTES: u64 = 512 * 1024 * 1024;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
-use qiaojian_shared::domain::access::{Post, Role, Scope};
-use qiaojian_shared::domain::violation::{NAME_CHARS, check_text};
+use qiaojian_domain::access::{Post, Role, Scope};
+use qiaojian_domain::violation::{NAME_CHARS, check_text};
 
 /// Qiaojian 侨建: the register of grassroots organizations, its figures, tasks and bulletins.
 ///

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use chrono::TimeDelta;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::DbError;
-use qiaojian_shared::domain::access::{Post, Role, Scope};
-use qiaojian_shared::ids::TokenId;
-use qiaojian_shared::secrets::{hash_secret, new_secret};
-use qiaojian_shared::store::tokens::{self, NewToken};
-use qiaojian_shared::store::{Actor, Recording, StoreError, Subtree, areas};
+use qiaojian_domain::access::{Post, Role, Scope};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::ids::TokenId;
+use qiaojian_store::db::DbError;
+use qiaojian_store::secrets::{hash_secret, new_secret};
+use qiaojian_store::tokens::{self, NewToken};
+use qiaojian_store::{Actor, Recording, StoreError, Subtree, areas};
 use serde::{Deserialize, Serialize};
 
 use crate::files::{Replace, write_private};

@@ -62,7 +62,7 @@ fn run(settings: &Settings, command: Command) -> anyhow::Result<()> {
     let outcome = runtime.block_on(start(settings, command));
     // What is still on a lane when a command has ended is nobody's any more.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    qiaojian_shared::db::wait_until_closed(Duration::from_secs(2));
+    qiaojian_store::db::wait_until_closed(Duration::from_secs(2));
     outcome
 }
 

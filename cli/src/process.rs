@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use qiaojian_api::{App, Listening};
-use qiaojian_shared::composition;
-use qiaojian_shared::db::{AnyConnection, schema_is_current};
-use qiaojian_shared::guard::Comparing;
-use qiaojian_shared::secrets::SecretKey;
+use qiaojian_store::composition;
+use qiaojian_store::db::{AnyConnection, schema_is_current};
+use qiaojian_store::guard::Comparing;
+use qiaojian_store::secrets::SecretKey;
 use qiaojian_worker::{Event, Order, Worker, WorkerConfig};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use chrono::TimeDelta;
 use clap::CommandFactory as _;
-use qiaojian_shared::clock::{Clock, Entropy, OsEntropy, SystemClock};
-use qiaojian_shared::db::{
+use qiaojian_domain::clock::{Clock, Entropy, OsEntropy, SystemClock};
+use qiaojian_domain::doubt::Limits;
+use qiaojian_store::db::{
     DatabaseUrl, Db, DbError, Lanes, NEWER_SCHEMA, OpenError, SchemaStand, run_migrations, schema_stand,
 };
-use qiaojian_shared::domain::doubt::Limits;
-use qiaojian_shared::guard::{Comparing, check_mark};
-use qiaojian_shared::secrets::SecretKey;
+use qiaojian_store::guard::{Comparing, check_mark};
+use qiaojian_store::secrets::SecretKey;
 use qiaojian_worker::{MailConfig, WorkerConfig};
 
 use crate::args::{Args, Settings};
@@ -164,7 +164,7 @@ impl Settings {
             .parent()
             .filter(|directory| !directory.as_os_str().is_empty())
         {
-            qiaojian_shared::files::create_private_directory(directory)
+            qiaojian_store::files::create_private_directory(directory)
                 .with_context(|| format!("cannot make the directory {}", directory.display()))?;
         }
         match fs::File::create_new(&path) {
@@ -254,7 +254,7 @@ impl Settings {
 
     /// Makes the data directory, for its owner alone, unless it is there.
     pub fn make_data_dir(&self) -> anyhow::Result<()> {
-        qiaojian_shared::files::create_private_directory(&self.data_dir).with_context(|| {
+        qiaojian_store::files::create_private_directory(&self.data_dir).with_context(|| {
             format!(
                 "cannot make the data directory {} (choose another with --data-dir)",
                 self.data_dir.display()

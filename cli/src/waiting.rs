@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use qiaojian_api::Listening;
-use qiaojian_shared::db::{DatabaseUrl, DbError, OpenError};
-use qiaojian_shared::store::StoreError;
+use qiaojian_store::StoreError;
+use qiaojian_store::db::{DatabaseUrl, DbError, OpenError};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;

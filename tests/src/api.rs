@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use qiaojian_api::App;
-use qiaojian_shared::clock::{Clock, Entropy, ManualClock, OsEntropy};
-use qiaojian_shared::db::Db;
-use qiaojian_shared::domain::access::{Post, Role, Scope, write_scopes};
-use qiaojian_shared::domain::token::TokenStatus;
-use qiaojian_shared::ids::TokenId;
-use qiaojian_shared::secrets::{SecretKey, hash_secret, new_secret};
-use qiaojian_shared::store::tokens::TokenRow;
-use qiaojian_shared::store::{Actor, Recording, StoreError, areas, tokens};
+use qiaojian_domain::access::{Post, Role, Scope, write_scopes};
+use qiaojian_domain::clock::{Clock, Entropy, ManualClock, OsEntropy};
+use qiaojian_domain::ids::TokenId;
+use qiaojian_domain::token::TokenStatus;
+use qiaojian_store::db::Db;
+use qiaojian_store::secrets::{SecretKey, hash_secret, new_secret};
+use qiaojian_store::tokens::TokenRow;
+use qiaojian_store::{Actor, Recording, StoreError, areas, tokens};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use qiaojian_shared::clock::Clock;
-use qiaojian_shared::db::{DatabaseUrl, Db, Lanes, run_migrations};
+use qiaojian_domain::clock::Clock;
+use qiaojian_store::db::{DatabaseUrl, Db, Lanes, run_migrations};
 
 /// Which database a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,8 +144,8 @@ fn postgres_server() -> Option<String> {
 }
 
 fn unique() -> String {
-    use qiaojian_shared::clock::{OsEntropy, SystemClock};
-    qiaojian_shared::ids::new_uuid(&SystemClock, &OsEntropy)
+    use qiaojian_domain::clock::{OsEntropy, SystemClock};
+    qiaojian_domain::ids::new_uuid(&SystemClock, &OsEntropy)
         .simple()
         .to_string()
 }

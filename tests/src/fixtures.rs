@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use qiaojian_shared::clock::{Clock, ManualClock, SeededEntropy, UtcTime};
-use qiaojian_shared::db::Db;
-use qiaojian_shared::domain::area::{AreaKind, Level};
-use qiaojian_shared::ids::AreaId;
-use qiaojian_shared::store::areas::{self, NewArea};
-use qiaojian_shared::store::{Actor, Recording, StoreError};
+use qiaojian_domain::area::{AreaKind, Level};
+use qiaojian_domain::clock::{Clock, ManualClock, SeededEntropy, UtcTime};
+use qiaojian_domain::ids::AreaId;
+use qiaojian_store::areas::{self, NewArea};
+use qiaojian_store::db::Db;
+use qiaojian_store::{Actor, Recording, StoreError};
 
 /// The areas of the fixture: code, name.
 pub const AREAS: &[(&str, &str)] = &[

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use qiaojian_shared::guard::Comparing;
+use qiaojian_store::guard::Comparing;
 
 use crate::channels::check_mail;
 use crate::faults::Faults;

@@ -5,10 +5,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::DatabaseUrl;
-use qiaojian_shared::store::worker_nodes::{self, WorkerNodeRow};
-use qiaojian_shared::store::{StoreResult, deliveries};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_store::db::DatabaseUrl;
+use qiaojian_store::worker_nodes::{self, WorkerNodeRow};
+use qiaojian_store::{StoreResult, deliveries};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use qiaojian_shared::domain::delivery::Channel;
-use qiaojian_shared::store::{StoreResult, deliveries, ledger, schedules};
+use qiaojian_domain::delivery::Channel;
+use qiaojian_store::{StoreResult, deliveries, ledger, schedules};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 

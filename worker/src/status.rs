@@ -1,8 +1,8 @@
 //! What an operator can read of a worker: the row it keeps in `worker_nodes`.
 
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::store::deliveries::Reclaimed;
-use qiaojian_shared::store::schedules::Ticked;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_store::deliveries::Reclaimed;
+use qiaojian_store::schedules::Ticked;
 use serde::Serialize;
 
 use crate::passes::{Composed, Delivered};

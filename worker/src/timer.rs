@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::ids::ScheduleId;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::ids::ScheduleId;
 use tokio::sync::Notify;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use uuid::Uuid;

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::NaiveDate;
-use qiaojian_shared::clock::{Clock, Entropy, UtcTime};
-use qiaojian_shared::db::{AnyConnection, Db};
-use qiaojian_shared::domain::delivery::Channel;
-use qiaojian_shared::domain::period::Period;
-use qiaojian_shared::guard::Guard;
-use qiaojian_shared::ids::NodeId;
-use qiaojian_shared::store::StoreResult;
-use qiaojian_shared::store::bulletins::{BulletinKey, ComposedBulletin};
-use qiaojian_shared::store::schedules::Recipients;
+use qiaojian_domain::clock::{Clock, Entropy, UtcTime};
+use qiaojian_domain::delivery::Channel;
+use qiaojian_domain::ids::NodeId;
+use qiaojian_domain::period::Period;
+use qiaojian_store::StoreResult;
+use qiaojian_store::bulletins::{BulletinKey, ComposedBulletin};
+use qiaojian_store::db::{AnyConnection, Db};
+use qiaojian_store::guard::Guard;
+use qiaojian_store::schedules::Recipients;
 use tokio::sync::Notify;
 
 use crate::channels::{self, Courier, SetupError};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
-use qiaojian_shared::domain::access::Scope;
+use qiaojian_domain::access::Scope;
 
 use super::Principal;
 use crate::problem::ApiError;

@@ -3,12 +3,12 @@
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePrivateKey as _;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use qiaojian_shared::clock::{Clock, Entropy, UtcTime};
-use qiaojian_shared::db::Db;
-use qiaojian_shared::digest::base64url;
-use qiaojian_shared::secrets::SecretKey;
-use qiaojian_shared::store::StoreError;
-use qiaojian_shared::store::signing_keys::{self, SigningKeyRow};
+use qiaojian_domain::clock::{Clock, Entropy, UtcTime};
+use qiaojian_domain::digest::base64url;
+use qiaojian_store::StoreError;
+use qiaojian_store::db::Db;
+use qiaojian_store::secrets::SecretKey;
+use qiaojian_store::signing_keys::{self, SigningKeyRow};
 use serde::{Deserialize, Serialize};
 
 /// What sealing a signing key is for.

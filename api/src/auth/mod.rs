@@ -8,12 +8,12 @@ mod verified;
 pub use caller::{AnyCaller, Caller, caller_of, needs};
 pub use verified::Authority;
 
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::domain::access::{Post, Scope};
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::organization::Verification;
-use qiaojian_shared::ids::{AreaId, TokenId};
-use qiaojian_shared::store::Subtree;
+use qiaojian_domain::access::{Post, Scope};
+use qiaojian_domain::area::Level;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::ids::{AreaId, TokenId};
+use qiaojian_domain::organization::Verification;
+use qiaojian_store::Subtree;
 
 /// How long an access token is good for.
 pub const ACCESS_TOKEN_SECONDS: i64 = 15 * 60;

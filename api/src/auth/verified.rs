@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use qiaojian_shared::clock::{Clock, Entropy, UtcTime};
-use qiaojian_shared::db::{AnyConnection, Db, snapshot};
-use qiaojian_shared::domain::access::{read_scopes, write_scopes};
-use qiaojian_shared::domain::token::TokenStatus;
-use qiaojian_shared::ids::{AccessTokenId, TokenId};
-use qiaojian_shared::secrets::SecretKey;
-use qiaojian_shared::store::ledger::Position;
-use qiaojian_shared::store::tokens::TokenInArea;
-use qiaojian_shared::store::{Subtree, areas, ledger, tokens};
+use qiaojian_domain::access::{read_scopes, write_scopes};
+use qiaojian_domain::clock::{Clock, Entropy, UtcTime};
+use qiaojian_domain::ids::{AccessTokenId, TokenId};
+use qiaojian_domain::token::TokenStatus;
+use qiaojian_store::db::{AnyConnection, Db, snapshot};
+use qiaojian_store::ledger::Position;
+use qiaojian_store::secrets::SecretKey;
+use qiaojian_store::tokens::TokenInArea;
+use qiaojian_store::{Subtree, areas, ledger, tokens};
 use quick_cache::sync::Cache;
 
 use super::keys::{Claims, ISSUER, KeyError, Keys};
@@ -65,7 +65,7 @@ impl Authority {
     pub(crate) fn issue(
         &self,
         holder: &TokenInArea,
-        scopes: &std::collections::BTreeSet<qiaojian_shared::domain::access::Scope>,
+        scopes: &std::collections::BTreeSet<qiaojian_domain::access::Scope>,
         now: UtcTime,
         jti: uuid::Uuid,
     ) -> Result<String, ApiError> {

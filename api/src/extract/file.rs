@@ -8,8 +8,8 @@ use actix_web::http::header;
 use actix_web::web::{Bytes, Data, block};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
-use qiaojian_shared::digest::sha256_hex;
-use qiaojian_shared::sheets::MOST_BYTES;
+use qiaojian_domain::digest::sha256_hex;
+use qiaojian_sheets::MOST_BYTES;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 

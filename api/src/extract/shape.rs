@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use qiaojian_shared::domain::Violation;
+use qiaojian_domain::Violation;
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ArrayItems, SchemaType, Type};

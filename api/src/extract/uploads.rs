@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use qiaojian_shared::db::Share;
-use qiaojian_shared::sheets::MOST_BYTES;
+use qiaojian_sheets::MOST_BYTES;
+use qiaojian_store::db::Share;
 use tokio_util::sync::CancellationToken;
 
 use crate::under_way::{Counts, One, UnderWay};

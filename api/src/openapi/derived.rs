@@ -1,6 +1,6 @@
 //! Schemas that follow from those of other types: what a merge patch may say, and what is shown of what a client sent.
 
-use qiaojian_shared::domain::violation::TEXT_CHARS;
+use qiaojian_domain::violation::TEXT_CHARS;
 use serde_json::Value;
 use utoipa::PartialSchema;
 use utoipa::openapi::schema::{Object, OneOfBuilder, Schema, SchemaType, Type};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use actix_web::http::header::HeaderValue;
-use qiaojian_shared::domain::Violation;
+use qiaojian_domain::Violation;
 
 /// The language of a reply's sentences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

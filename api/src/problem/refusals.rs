@@ -1,12 +1,12 @@
 //! Problems with what was asked of the register, each a sentence the caller can act on.
 
 use actix_web::http::StatusCode;
-use qiaojian_shared::domain::area::unknown_area;
-use qiaojian_shared::domain::organization::Kind;
-use qiaojian_shared::domain::{Conflict, RefusedTransition, Violation};
-use qiaojian_shared::ids::AreaId;
-use qiaojian_shared::store::StoreError;
-use qiaojian_shared::store::areas::{Became, Former};
+use qiaojian_domain::area::unknown_area;
+use qiaojian_domain::ids::AreaId;
+use qiaojian_domain::organization::Kind;
+use qiaojian_domain::{Conflict, RefusedTransition, Violation};
+use qiaojian_store::StoreError;
+use qiaojian_store::areas::{Became, Former};
 
 use super::ApiError;
 use super::language::Text;

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use qiaojian_shared::db::DbError;
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::access::Scope;
-use qiaojian_shared::domain::doubt::Doubt;
+use qiaojian_domain::Violation;
+use qiaojian_domain::access::Scope;
+use qiaojian_domain::doubt::Doubt;
+use qiaojian_store::db::DbError;
 
 use super::ApiError;
 use super::language::Text;

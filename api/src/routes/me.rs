@@ -1,10 +1,10 @@
 //! `GET /v1/me`: what a client may know of itself, whatever it may do.
 
 use actix_web::{HttpResponse, get, web};
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::domain::access::{Post, Role, Scope};
-use qiaojian_shared::ids::TokenId;
-use qiaojian_shared::store::{areas, tokens};
+use qiaojian_domain::access::{Post, Role, Scope};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::ids::TokenId;
+use qiaojian_store::{areas, tokens};
 use serde::Serialize;
 use utoipa::ToSchema;
 

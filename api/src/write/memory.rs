@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use chrono::TimeDelta;
-use qiaojian_shared::clock::Entropy;
-use qiaojian_shared::digest::sha256_hex;
-use qiaojian_shared::ids::TokenId;
-use qiaojian_shared::secrets::SecretKey;
-use qiaojian_shared::store::Recording;
-use qiaojian_shared::store::idempotency::{self, RememberedReply};
+use qiaojian_domain::clock::Entropy;
+use qiaojian_domain::digest::sha256_hex;
+use qiaojian_domain::ids::TokenId;
+use qiaojian_store::Recording;
+use qiaojian_store::idempotency::{self, RememberedReply};
+use qiaojian_store::secrets::SecretKey;
 use serde::{Deserialize, Serialize};
 
 use super::Reply;

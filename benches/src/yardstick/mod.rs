@@ -13,11 +13,11 @@ use actix_web::error::{ErrorInternalServerError, ErrorNotFound};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use diesel::r2d2::{ConnectionManager, Pool};
 use diesel::{PgConnection, QueryResult, SqliteConnection};
-use qiaojian_shared::clock::{OsEntropy, SystemClock};
-use qiaojian_shared::db::{AnyConnection, DatabaseUrl, Db, DbError, Lanes, WriteError};
-use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::organizations::{self, OrganizationInArea};
-use qiaojian_shared::store::{StoreError, Subtree, areas};
+use qiaojian_domain::clock::{OsEntropy, SystemClock};
+use qiaojian_domain::ids::OrganizationId;
+use qiaojian_store::db::{AnyConnection, DatabaseUrl, Db, DbError, Lanes, WriteError};
+use qiaojian_store::organizations::{self, OrganizationInArea};
+use qiaojian_store::{StoreError, Subtree, areas};
 use serde::Deserialize;
 
 use crate::database::sqlite;

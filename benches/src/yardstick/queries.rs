@@ -3,16 +3,16 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
-use qiaojian_shared::clock::{Clock as _, SystemClock, UtcTime};
-use qiaojian_shared::domain::organization::{Basis, Host, Kind, Status};
-use qiaojian_shared::ids::OrganizationId;
+use qiaojian_domain::clock::{Clock as _, SystemClock, UtcTime};
+use qiaojian_domain::ids::OrganizationId;
+use qiaojian_domain::organization::{Basis, Host, Kind, Status};
 use serde::Serialize;
 
 use super::wire::BareInput;
 
 diesel::table! {
     bare_organizations (id) {
-        id -> qiaojian_shared::db::types::SqlUuid,
+        id -> qiaojian_store::db::types::SqlUuid,
         area -> Text,
         host -> Text,
         kind -> Text,
@@ -20,7 +20,7 @@ diesel::table! {
         status -> Text,
         established_on -> Nullable<Date>,
         basis -> Text,
-        created_at -> qiaojian_shared::db::types::SqlInstant,
+        created_at -> qiaojian_store::db::types::SqlInstant,
     }
 }
 
@@ -85,10 +85,10 @@ macro_rules! queries {
     ($database:ident, $connection:ty) => {
         pub mod $database {
             use diesel::prelude::*;
-            use qiaojian_shared::db::schema::{area_versions, organization_versions};
-            use qiaojian_shared::ids::OrganizationId;
-            use qiaojian_shared::store::Subtree;
-            use qiaojian_shared::store::organizations::{OrganizationInArea, OrganizationVersion};
+            use qiaojian_domain::ids::OrganizationId;
+            use qiaojian_store::Subtree;
+            use qiaojian_store::db::schema::{area_versions, organization_versions};
+            use qiaojian_store::organizations::{OrganizationInArea, OrganizationVersion};
 
             use super::{Bare, COVERAGE, FigureRow, bare_organizations};
 

@@ -1,15 +1,13 @@
 //! The JSON the yardstick shows: field for field what the service shows.
 
 use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::domain::access::Post;
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::dates::Precision;
-use qiaojian_shared::domain::organization::{
-    Basis, FiveHave, Host, Kind, StandingRules, Status, Verification,
-};
-use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::organizations::OrganizationInArea;
+use qiaojian_domain::access::Post;
+use qiaojian_domain::area::Level;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::dates::Precision;
+use qiaojian_domain::ids::OrganizationId;
+use qiaojian_domain::organization::{Basis, FiveHave, Host, Kind, StandingRules, Status, Verification};
+use qiaojian_store::organizations::OrganizationInArea;
 use serde::{Deserialize, Serialize};
 
 use super::queries::FigureRow;

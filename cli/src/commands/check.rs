@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
-use qiaojian_shared::check::{Check, Report, run as run_check};
-use qiaojian_shared::db::snapshot;
-use qiaojian_shared::store::StoreError;
+use qiaojian_store::StoreError;
+use qiaojian_store::check::{Check, Report, run as run_check};
+use qiaojian_store::db::snapshot;
 
 use crate::args::{self, Settings};
 use crate::settings::Parts;

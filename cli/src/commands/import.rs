@@ -7,12 +7,12 @@ use std::collections::HashMap;
 
 use anyhow::Context as _;
 use chrono::NaiveDate;
-use qiaojian_shared::clock::{Clock, Entropy};
-use qiaojian_shared::domain::area::update::{Listed, Origin};
-use qiaojian_shared::ids::AreaId;
-use qiaojian_shared::sheets::areas::ListedRow;
-use qiaojian_shared::store::areas::{self, AreaVersion, Filter, NewArea};
-use qiaojian_shared::store::{Actor, Recording, StoreError, Subtree};
+use qiaojian_domain::area::update::{Listed, Origin};
+use qiaojian_domain::clock::{Clock, Entropy};
+use qiaojian_domain::ids::AreaId;
+use qiaojian_sheets::areas::ListedRow;
+use qiaojian_store::areas::{self, AreaVersion, Filter, NewArea};
+use qiaojian_store::{Actor, Recording, StoreError, Subtree};
 
 use crate::area_file::{self, in_a_line};
 use crate::args::{Import, ImportWhat, Settings};

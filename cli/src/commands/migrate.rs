@@ -1,7 +1,7 @@
 //! `qiaojian migrate`
 
 use anyhow::Context as _;
-use qiaojian_shared::db::{OpenError, latest_version, refresh_statistics, run_migrations};
+use qiaojian_store::db::{OpenError, latest_version, refresh_statistics, run_migrations};
 
 use crate::args::Settings;
 use crate::terminal::say;

@@ -1,6 +1,6 @@
 //! `qiaojian resume`
 
-use qiaojian_shared::guard;
+use qiaojian_store::guard;
 
 use crate::args::{Resume, Settings};
 use crate::settings::Schema;

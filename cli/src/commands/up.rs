@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::store::{StoreError, Subtree, areas, tokens};
+use qiaojian_domain::area::Level;
+use qiaojian_store::{StoreError, Subtree, areas, tokens};
 use qiaojian_worker::Event;
 use tokio_util::sync::CancellationToken;
 

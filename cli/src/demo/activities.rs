@@ -2,9 +2,9 @@
 //! says 日期为示例.
 
 use chrono::NaiveDate;
-use qiaojian_shared::domain::access::Post;
-use qiaojian_shared::domain::activity::ActivityKind;
-use qiaojian_shared::domain::organization::PreciseDate;
+use qiaojian_domain::access::Post;
+use qiaojian_domain::activity::ActivityKind;
+use qiaojian_domain::organization::PreciseDate;
 
 use super::days::ymd;
 use super::organizations::{ANQING, BENGBU, FUYANG, MAANSHAN, PILOTS};

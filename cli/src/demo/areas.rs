@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use qiaojian_shared::domain::area::{AreaKind, Level};
+use qiaojian_domain::area::{AreaKind, Level};
 use serde::Deserialize;
 
 /// Anhui to village level; `demo/README.md` says where it is from.

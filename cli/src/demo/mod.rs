@@ -16,7 +16,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
-use qiaojian_shared::domain::area::{AreaKind, Level};
+use qiaojian_domain::area::{AreaKind, Level};
 
 pub use areas::{AreaRow, anhui};
 pub use load::{Loaded, Part, Progress, is_loaded, load};

@@ -1,16 +1,16 @@
 //! What the demo consists of, as plain values. Areas are named by code; nothing here has an id or has met a database.
 
 use chrono::NaiveDate;
-use qiaojian_shared::domain::access::Post;
-use qiaojian_shared::domain::activity::ActivityKind;
-use qiaojian_shared::domain::assignment::{AssignmentStatus, AssignmentVerb};
-use qiaojian_shared::domain::bulletin::BulletinKind;
-use qiaojian_shared::domain::delivery::Channel;
-use qiaojian_shared::domain::organization::{Facts, PreciseDate};
-use qiaojian_shared::domain::program::{self, Cohort};
-use qiaojian_shared::domain::rule::RuleKind;
-use qiaojian_shared::domain::schedule::{self, PlanFields};
-use qiaojian_shared::domain::task::Theme;
+use qiaojian_domain::access::Post;
+use qiaojian_domain::activity::ActivityKind;
+use qiaojian_domain::assignment::{AssignmentStatus, AssignmentVerb};
+use qiaojian_domain::bulletin::BulletinKind;
+use qiaojian_domain::delivery::Channel;
+use qiaojian_domain::organization::{Facts, PreciseDate};
+use qiaojian_domain::program::{self, Cohort};
+use qiaojian_domain::rule::RuleKind;
+use qiaojian_domain::schedule::{self, PlanFields};
+use qiaojian_domain::task::Theme;
 
 use super::areas::AreaRow;
 

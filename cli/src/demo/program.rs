@@ -1,15 +1,15 @@
 //! The programme, how its organizations are counted, and who is told about them when.
 
-use qiaojian_shared::domain::access::Post;
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::bulletin::BulletinKind;
-use qiaojian_shared::domain::dates::Precision;
-use qiaojian_shared::domain::delivery::Channel;
-use qiaojian_shared::domain::organization::PreciseDate;
-use qiaojian_shared::domain::period::{Period, PeriodUnit};
-use qiaojian_shared::domain::program::{Cohort, Facts};
-use qiaojian_shared::domain::rule::RuleKind;
-use qiaojian_shared::domain::schedule::{Approval, CatchUp, PlanFields, WorkdayPolicy};
+use qiaojian_domain::access::Post;
+use qiaojian_domain::area::Level;
+use qiaojian_domain::bulletin::BulletinKind;
+use qiaojian_domain::dates::Precision;
+use qiaojian_domain::delivery::Channel;
+use qiaojian_domain::organization::PreciseDate;
+use qiaojian_domain::period::{Period, PeriodUnit};
+use qiaojian_domain::program::{Cohort, Facts};
+use qiaojian_domain::rule::RuleKind;
+use qiaojian_domain::schedule::{Approval, CatchUp, PlanFields, WorkdayPolicy};
 
 use serde_json::json;
 

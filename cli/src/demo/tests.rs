@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike as _, NaiveDate};
-use qiaojian_shared::clock::start_of_day_in_shanghai;
-use qiaojian_shared::domain::access::Post;
-use qiaojian_shared::domain::activity::ActivityKind;
-use qiaojian_shared::domain::area::{AreaKind, Level};
-use qiaojian_shared::domain::assignment::{AssignmentStatus, AssignmentVerb, Light, light};
-use qiaojian_shared::domain::dates::Precision;
-use qiaojian_shared::domain::organization::{Basis, Host, Kind, PreciseDate, Status};
-use qiaojian_shared::domain::program::Cohort;
-use qiaojian_shared::domain::schedule::Verdict;
+use qiaojian_domain::access::Post;
+use qiaojian_domain::activity::ActivityKind;
+use qiaojian_domain::area::{AreaKind, Level};
+use qiaojian_domain::assignment::{AssignmentStatus, AssignmentVerb, Light, light};
+use qiaojian_domain::clock::start_of_day_in_shanghai;
+use qiaojian_domain::dates::Precision;
+use qiaojian_domain::organization::{Basis, Host, Kind, PreciseDate, Status};
+use qiaojian_domain::program::Cohort;
+use qiaojian_domain::schedule::Verdict;
 
 use super::days::{BASELINE, LAST_DAY, MONTHS, is_workday, ymd};
 use super::organizations::{ANQING, BENGBU, FUYANG, MAANSHAN, PILOTS, TAICI, XUANCHENG, YUHUI, YUHUI_PARK};

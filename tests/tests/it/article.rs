@@ -2,12 +2,12 @@
 //!
 //! F10, the make-up workdays, is no figure of the register.
 
-use qiaojian_shared::domain::access::{Post, Role};
-use qiaojian_shared::domain::activity::ActivityKind;
-use qiaojian_shared::domain::organization::{FiveHave, StandingRules};
-use qiaojian_shared::domain::task::Theme;
-use qiaojian_shared::store::activities::{self, ActivityInArea};
-use qiaojian_shared::store::{StoreError, Subtree};
+use qiaojian_domain::access::{Post, Role};
+use qiaojian_domain::activity::ActivityKind;
+use qiaojian_domain::organization::{FiveHave, StandingRules};
+use qiaojian_domain::task::Theme;
+use qiaojian_store::activities::{self, ActivityInArea};
+use qiaojian_store::{StoreError, Subtree};
 use qiaojian_tests::api::{Client, TestApi};
 use serde_json::{Value, json};
 

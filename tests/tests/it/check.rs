@@ -2,17 +2,17 @@
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
-use qiaojian_shared::check::{Check, Report, run};
-use qiaojian_shared::db::schema::{
+use qiaojian_domain::access::Role;
+use qiaojian_domain::digest::sha256_hex;
+use qiaojian_domain::ids::{AreaId, BulletinId, NoticeId, OrganizationId};
+use qiaojian_domain::organization::{Host, Status};
+use qiaojian_store::StoreError;
+use qiaojian_store::check::{Check, Report, run};
+use qiaojian_store::db::schema::{
     area_versions, assignment_versions, audit_entries, bulletins, notices, organization_versions,
     organizations,
 };
-use qiaojian_shared::db::{AnyConnection, Db, snapshot};
-use qiaojian_shared::digest::sha256_hex;
-use qiaojian_shared::domain::access::Role;
-use qiaojian_shared::domain::organization::{Host, Status};
-use qiaojian_shared::ids::{AreaId, BulletinId, NoticeId, OrganizationId};
-use qiaojian_shared::store::StoreError;
+use qiaojian_store::db::{AnyConnection, Db, snapshot};
 use qiaojian_tests::api::{TestApi, with_api};
 use qiaojian_tests::fixtures::{article_time, date};
 use serde_json::json;

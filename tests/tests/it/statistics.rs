@@ -3,9 +3,9 @@
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
-use qiaojian_shared::db::{AnyConnection, Db};
-use qiaojian_shared::store::organizations::{self, Filter};
-use qiaojian_shared::store::{StoreError, Subtree};
+use qiaojian_store::db::{AnyConnection, Db};
+use qiaojian_store::organizations::{self, Filter};
+use qiaojian_store::{StoreError, Subtree};
 
 /// Blocks that a page of the register may read: a few thousand do, millions are read by the wrong plan.
 const MOST_BLOCKS: i64 = 50_000;

@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use lettre::address::Envelope;
 use lettre::message::Mailbox;
-use qiaojian_shared::clock::Clock;
-use qiaojian_shared::domain::delivery::{FailureClass, SendResult};
-use qiaojian_shared::domain::mask::mask_addresses;
-use qiaojian_shared::store::deliveries::Outgoing;
+use qiaojian_domain::clock::Clock;
+use qiaojian_domain::delivery::{FailureClass, SendResult};
+use qiaojian_domain::mask::mask_addresses;
+use qiaojian_store::deliveries::Outgoing;
 use tokio::time::timeout;
 
 use super::message::MessageError;

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lettre::message::Mailbox;
-use qiaojian_shared::domain::delivery::{FailureClass, SendResult};
-use qiaojian_shared::store::deliveries::Outgoing;
+use qiaojian_domain::delivery::{FailureClass, SendResult};
+use qiaojian_store::deliveries::Outgoing;
 
 use super::{Answer, Courier, Receipt, SetupError, message};
 use crate::config::WorkerConfig;

@@ -6,8 +6,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
-use qiaojian_shared::domain::delivery::lifetime;
-use qiaojian_shared::store::deliveries::Outgoing;
+use qiaojian_domain::delivery::lifetime;
+use qiaojian_store::deliveries::Outgoing;
 
 /// Why there is no message.
 #[derive(Debug, thiserror::Error)]

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use qiaojian_shared::clock::Clock;
-use qiaojian_shared::domain::delivery::{Channel, SendResult};
-use qiaojian_shared::store::deliveries::Outgoing;
+use qiaojian_domain::clock::Clock;
+use qiaojian_domain::delivery::{Channel, SendResult};
+use qiaojian_store::deliveries::Outgoing;
 
 use crate::config::WorkerConfig;
 use email::EmailCourier;

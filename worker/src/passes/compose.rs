@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::snapshot;
-use qiaojian_shared::domain::Conflict;
-use qiaojian_shared::domain::bulletin::BulletinState;
-use qiaojian_shared::domain::delivery::back_off;
-use qiaojian_shared::store::areas::Subtree;
-use qiaojian_shared::store::bulletins::{self, BulletinKey, BulletinRow, ComposedBulletin, Mint};
-use qiaojian_shared::store::occurrences::{self, OccurrenceRow};
-use qiaojian_shared::store::schedules::{self, ScheduleRow};
-use qiaojian_shared::store::{Actor, Recording, StoreError, StoreResult};
+use qiaojian_domain::Conflict;
+use qiaojian_domain::bulletin::BulletinState;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::delivery::back_off;
+use qiaojian_store::areas::Subtree;
+use qiaojian_store::bulletins::{self, BulletinKey, BulletinRow, ComposedBulletin, Mint};
+use qiaojian_store::db::snapshot;
+use qiaojian_store::occurrences::{self, OccurrenceRow};
+use qiaojian_store::schedules::{self, ScheduleRow};
+use qiaojian_store::{Actor, Recording, StoreError, StoreResult};
 use serde::Serialize;
 
 use super::PassError;
@@ -164,7 +164,7 @@ impl Worker {
     }
 }
 
-fn key_of(schedule: &ScheduleRow, period: qiaojian_shared::domain::period::Period) -> BulletinKey {
+fn key_of(schedule: &ScheduleRow, period: qiaojian_domain::period::Period) -> BulletinKey {
     BulletinKey {
         issuer: schedule.issuer_area_id,
         program: schedule.program_id,

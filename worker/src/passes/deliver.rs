@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use qiaojian_shared::db::DbError;
-use qiaojian_shared::db::dialect::{Claim, Claimed, claim_deliveries};
-use qiaojian_shared::domain::delivery::{Channel, FailureClass, SendResult};
-use qiaojian_shared::ids::DeliveryId;
-use qiaojian_shared::store::deliveries::{self, InFlight, Outgoing};
-use qiaojian_shared::store::{StoreError, StoreResult};
+use qiaojian_domain::delivery::{Channel, FailureClass, SendResult};
+use qiaojian_domain::ids::DeliveryId;
+use qiaojian_store::db::DbError;
+use qiaojian_store::db::dialect::{Claim, Claimed, claim_deliveries};
+use qiaojian_store::deliveries::{self, InFlight, Outgoing};
+use qiaojian_store::{StoreError, StoreResult};
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;

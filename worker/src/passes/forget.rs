@@ -1,7 +1,7 @@
 //! What nobody needs any longer.
 
-use qiaojian_shared::store::StoreResult;
-use qiaojian_shared::store::idempotency;
+use qiaojian_store::StoreResult;
+use qiaojian_store::idempotency;
 
 use super::PassError;
 use crate::worker::Worker;

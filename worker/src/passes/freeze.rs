@@ -1,6 +1,6 @@
 //! Texts of notices that an earlier version published without one.
 
-use qiaojian_shared::store::{StoreResult, bulletins};
+use qiaojian_store::{StoreResult, bulletins};
 
 use super::PassError;
 use crate::worker::Worker;

@@ -13,10 +13,10 @@ pub use note::Noted;
 
 use std::sync::Arc;
 
-use qiaojian_shared::db::{DbError, WriteError};
-use qiaojian_shared::store::deliveries::{self, Reclaimed};
-use qiaojian_shared::store::schedules::{self, Ticked};
-use qiaojian_shared::store::{StoreError, StoreResult};
+use qiaojian_store::db::{DbError, WriteError};
+use qiaojian_store::deliveries::{self, Reclaimed};
+use qiaojian_store::schedules::{self, Ticked};
+use qiaojian_store::{StoreError, StoreResult};
 
 use crate::faults::FaultPoint;
 use crate::worker::Worker;

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use qiaojian_shared::db::snapshot;
-use qiaojian_shared::ids::AreaId;
-use qiaojian_shared::milestones;
-use qiaojian_shared::store::ledger::Position;
-use qiaojian_shared::store::milestones::NewMilestone;
-use qiaojian_shared::store::{Actor, Recording, StoreError, ledger};
+use qiaojian_domain::ids::AreaId;
+use qiaojian_store::db::snapshot;
+use qiaojian_store::ledger::Position;
+use qiaojian_store::milestones;
+use qiaojian_store::milestones::rows::NewMilestone;
+use qiaojian_store::{Actor, Recording, StoreError, ledger};
 
 use super::PassError;
 use crate::worker::Worker;

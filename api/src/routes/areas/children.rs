@@ -2,11 +2,11 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::snapshot;
-use qiaojian_shared::domain::area::AreaKind;
-use qiaojian_shared::domain::dates::day;
-use qiaojian_shared::store::areas::Filter;
+use qiaojian_domain::area::AreaKind;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::dates::day;
+use qiaojian_store::areas::Filter;
+use qiaojian_store::db::snapshot;
 use serde::Deserialize;
 use utoipa::IntoParams;
 

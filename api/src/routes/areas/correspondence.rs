@@ -2,12 +2,12 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::snapshot;
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::dates::day;
-use qiaojian_shared::store::areas::{self, AreaVersion, Change, Correspondence};
-use qiaojian_shared::store::{Moment, StoreError, Subtree};
+use qiaojian_domain::area::Level;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::dates::day;
+use qiaojian_store::areas::{self, AreaVersion, Change, Correspondence};
+use qiaojian_store::db::snapshot;
+use qiaojian_store::{Moment, StoreError, Subtree};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

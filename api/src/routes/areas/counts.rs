@@ -2,11 +2,11 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::domain::dates::day;
-use qiaojian_shared::ids::CountId;
-use qiaojian_shared::store::counts::{self, CountRow, NewCount};
-use qiaojian_shared::store::{areas, ledger};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::dates::day;
+use qiaojian_domain::ids::CountId;
+use qiaojian_store::counts::{self, CountRow, NewCount};
+use qiaojian_store::{areas, ledger};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;

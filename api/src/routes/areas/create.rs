@@ -2,11 +2,11 @@
 
 use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::area::{AreaKind, Level};
-use qiaojian_shared::domain::dates::day;
-use qiaojian_shared::ids::AreaId;
-use qiaojian_shared::store::areas::{self, NewArea};
+use qiaojian_domain::Violation;
+use qiaojian_domain::area::{AreaKind, Level};
+use qiaojian_domain::dates::day;
+use qiaojian_domain::ids::AreaId;
+use qiaojian_store::areas::{self, NewArea};
 use serde::Deserialize;
 use utoipa::ToSchema;
 

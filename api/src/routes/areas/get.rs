@@ -1,8 +1,8 @@
 //! One area.
 
 use actix_web::{HttpResponse, get, web};
-use qiaojian_shared::db::snapshot;
-use qiaojian_shared::store::areas;
+use qiaojian_store::areas;
+use qiaojian_store::db::snapshot;
 
 use super::wire::{self, Area};
 use crate::app::App;

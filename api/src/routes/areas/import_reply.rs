@@ -1,10 +1,10 @@
 //! What is answered to a list of areas.
 
 use chrono::NaiveDate;
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::area::AreaKind;
-use qiaojian_shared::domain::area::update::{Doubt, Step, before_vacated};
-use qiaojian_shared::store::areas::{Agreement, ReadyStep};
+use qiaojian_domain::Violation;
+use qiaojian_domain::area::AreaKind;
+use qiaojian_domain::area::update::{Doubt, Step, before_vacated};
+use qiaojian_store::areas::{Agreement, ReadyStep};
 use serde::Serialize;
 use utoipa::ToSchema;
 

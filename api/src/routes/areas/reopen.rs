@@ -1,7 +1,7 @@
 //! An area that was closed or merged by mistake.
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::store::areas;
+use qiaojian_store::areas;
 use serde::Deserialize;
 use utoipa::ToSchema;
 

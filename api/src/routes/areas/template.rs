@@ -1,8 +1,8 @@
 //! The blank table of a new edition of the national list.
 
 use actix_web::{HttpResponse, get};
-use qiaojian_shared::sheets::areas::{COLUMNS, DATA_SHEET, NOTES};
-use qiaojian_shared::sheets::{CsvWriter, Format, SheetStyle, WriteError, XlsxWriter};
+use qiaojian_sheets::areas::{COLUMNS, DATA_SHEET, NOTES};
+use qiaojian_sheets::{CsvWriter, Format, SheetStyle, WriteError, XlsxWriter};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -49,7 +49,7 @@ pub async fn template(
 
 fn csv() -> Vec<u8> {
     let mut file = CsvWriter::default();
-    file.row(COLUMNS.iter().map(qiaojian_shared::sheets::Column::header));
+    file.row(COLUMNS.iter().map(qiaojian_sheets::Column::header));
     file.finish().into_bytes()
 }
 

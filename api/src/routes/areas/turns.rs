@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
-use qiaojian_shared::domain::area::{AreaKind, Wanted};
-use qiaojian_shared::domain::dates::day;
-use qiaojian_shared::ids::AreaId;
-use qiaojian_shared::store::Recording;
-use qiaojian_shared::store::areas::{self, AreaVersion, NewPart, Turn};
+use qiaojian_domain::area::{AreaKind, Wanted};
+use qiaojian_domain::dates::day;
+use qiaojian_domain::ids::AreaId;
+use qiaojian_store::Recording;
+use qiaojian_store::areas::{self, AreaVersion, NewPart, Turn};
 use serde::Deserialize;
 use utoipa::ToSchema;
 

@@ -1,12 +1,12 @@
 //! An area in JSON.
 
 use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::AnyConnection;
-use qiaojian_shared::domain::area::{AreaKind, Level};
-use qiaojian_shared::ids::AreaId;
-use qiaojian_shared::store::areas::{self, AreaVersion, Filter, SuccessionKind};
-use qiaojian_shared::store::{Moment, Subtree};
+use qiaojian_domain::area::{AreaKind, Level, SuccessionKind};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::ids::AreaId;
+use qiaojian_store::areas::{self, AreaVersion, Filter};
+use qiaojian_store::db::AnyConnection;
+use qiaojian_store::{Moment, Subtree};
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
-use qiaojian_shared::domain::assignment::Party;
-use qiaojian_shared::domain::dates::day;
-use qiaojian_shared::ids::AssignmentId;
-use qiaojian_shared::store::assignments::{self, Act};
+use qiaojian_domain::assignment::Party;
+use qiaojian_domain::dates::day;
+use qiaojian_domain::ids::AssignmentId;
+use qiaojian_store::assignments::{self, Act};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;

@@ -1,8 +1,8 @@
 //! One assignment.
 
 use actix_web::{HttpResponse, get, web};
-use qiaojian_shared::ids::AssignmentId;
-use qiaojian_shared::store::assignments;
+use qiaojian_domain::ids::AssignmentId;
+use qiaojian_store::assignments;
 
 use super::wire::Assignment;
 use crate::app::App;

@@ -1,10 +1,10 @@
 //! Assignments, filtered.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
-use qiaojian_shared::domain::assignment::{AssignmentStatus, Light};
-use qiaojian_shared::ids::{AssignmentId, TaskId};
-use qiaojian_shared::store::areas;
-use qiaojian_shared::store::assignments::{self, Filter};
+use qiaojian_domain::assignment::{AssignmentStatus, Light};
+use qiaojian_domain::ids::{AssignmentId, TaskId};
+use qiaojian_store::areas;
+use qiaojian_store::assignments::{self, Filter};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

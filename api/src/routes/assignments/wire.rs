@@ -1,13 +1,13 @@
 //! An assignment in JSON.
 
 use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::AnyConnection;
-use qiaojian_shared::domain::access::Post;
-use qiaojian_shared::domain::assignment::{AssignmentStatus, Light};
-use qiaojian_shared::domain::task::Theme;
-use qiaojian_shared::ids::{AssignmentId, ProgramId, ReportId, TaskId};
-use qiaojian_shared::store::assignments::{self, GivenTask, ReportRow};
+use qiaojian_domain::access::Post;
+use qiaojian_domain::assignment::{AssignmentStatus, Light};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::ids::{AssignmentId, ProgramId, ReportId, TaskId};
+use qiaojian_domain::task::Theme;
+use qiaojian_store::assignments::{self, GivenTask, ReportRow};
+use qiaojian_store::db::AnyConnection;
 use serde::Serialize;
 use utoipa::ToSchema;
 

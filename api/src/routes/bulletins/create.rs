@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::composition;
-use qiaojian_shared::db::snapshot;
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::access::Post;
-use qiaojian_shared::domain::period::Period;
-use qiaojian_shared::domain::program::Cohort;
-use qiaojian_shared::domain::schedule::Approval;
-use qiaojian_shared::store::bulletins::{self, BulletinKey, Mint};
-use qiaojian_shared::store::schedules::{self, Recipients};
+use qiaojian_domain::Violation;
+use qiaojian_domain::access::Post;
+use qiaojian_domain::period::Period;
+use qiaojian_domain::program::Cohort;
+use qiaojian_domain::schedule::Approval;
+use qiaojian_store::bulletins::{self, BulletinKey, Mint};
+use qiaojian_store::composition;
+use qiaojian_store::db::snapshot;
+use qiaojian_store::schedules::{self, Recipients};
 
 use super::wire::{Bulletin, BulletinInput, no_document};
 use crate::app::App;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, get, web};
-use qiaojian_shared::ids::{BulletinId, NoticeId};
-use qiaojian_shared::store::areas::AreaVersion;
-use qiaojian_shared::store::bulletins::{self, BulletinRow};
-use qiaojian_shared::store::notices::NoticeRow;
+use qiaojian_domain::ids::{BulletinId, NoticeId};
+use qiaojian_store::areas::AreaVersion;
+use qiaojian_store::bulletins::{self, BulletinRow};
+use qiaojian_store::notices::NoticeRow;
 use serde::Deserialize;
 use utoipa::IntoParams;
 

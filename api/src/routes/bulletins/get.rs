@@ -1,8 +1,8 @@
 //! One bulletin.
 
 use actix_web::{HttpResponse, get, web};
-use qiaojian_shared::ids::BulletinId;
-use qiaojian_shared::store::bulletins;
+use qiaojian_domain::ids::BulletinId;
+use qiaojian_store::bulletins;
 
 use super::wire::Bulletin;
 use crate::app::App;

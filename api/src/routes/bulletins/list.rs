@@ -1,11 +1,11 @@
 //! Bulletins, filtered.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::domain::bulletin::{BulletinKind, BulletinState};
-use qiaojian_shared::domain::period::Period;
-use qiaojian_shared::ids::{BulletinId, ProgramId};
-use qiaojian_shared::store::bulletins::{self, Filter};
+use qiaojian_domain::bulletin::{BulletinKind, BulletinState};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::ids::{BulletinId, ProgramId};
+use qiaojian_domain::period::Period;
+use qiaojian_store::bulletins::{self, Filter};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

@@ -1,14 +1,14 @@
 //! A number of a bulletin, opened.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
-use qiaojian_shared::composition;
-use qiaojian_shared::db::snapshot;
-use qiaojian_shared::documents::progress::Common;
-use qiaojian_shared::domain::access::Scope;
-use qiaojian_shared::figures::MembersKind;
-use qiaojian_shared::ids::BulletinId;
-use qiaojian_shared::store::organizations::Lost;
-use qiaojian_shared::store::{Moment, bulletins};
+use qiaojian_documents::progress::Common;
+use qiaojian_domain::access::Scope;
+use qiaojian_domain::ids::BulletinId;
+use qiaojian_store::composition;
+use qiaojian_store::db::snapshot;
+use qiaojian_store::figures::MembersKind;
+use qiaojian_store::organizations::Lost;
+use qiaojian_store::{Moment, bulletins};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

@@ -1,8 +1,8 @@
 //! To whom a bulletin goes.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
-use qiaojian_shared::ids::{BulletinId, NoticeId};
-use qiaojian_shared::store::bulletins;
+use qiaojian_domain::ids::{BulletinId, NoticeId};
+use qiaojian_store::bulletins;
 
 use crate::app::App;
 use crate::auth::{Caller, needs};

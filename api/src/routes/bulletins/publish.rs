@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::bulletin::BulletinVerb;
-use qiaojian_shared::ids::BulletinId;
-use qiaojian_shared::store::areas::AreaVersion;
-use qiaojian_shared::store::bulletins::{self, Mint};
-use qiaojian_shared::store::notices::Undeliverable;
+use qiaojian_domain::Violation;
+use qiaojian_domain::bulletin::BulletinVerb;
+use qiaojian_domain::ids::BulletinId;
+use qiaojian_store::areas::AreaVersion;
+use qiaojian_store::bulletins::{self, Mint};
+use qiaojian_store::notices::Undeliverable;
 use serde::Deserialize;
 use utoipa::ToSchema;
 

@@ -1,10 +1,10 @@
 //! The verbs that release a bulletin, or take it back.
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::domain::bulletin::BulletinVerb;
-use qiaojian_shared::ids::BulletinId;
-use qiaojian_shared::store::bulletins::{self, BulletinRow};
-use qiaojian_shared::store::{Recording, unless_stale};
+use qiaojian_domain::bulletin::BulletinVerb;
+use qiaojian_domain::ids::BulletinId;
+use qiaojian_store::bulletins::{self, BulletinRow};
+use qiaojian_store::{Recording, unless_stale};
 
 use super::wire::Bulletin;
 use crate::app::App;

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::documents::progress::Common;
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::bulletin::{BulletinKind, BulletinState};
-use qiaojian_shared::domain::period::Period;
-use qiaojian_shared::ids::{BulletinId, ProgramId};
-use qiaojian_shared::store::bulletins::SeenBulletin;
+use qiaojian_documents::progress::Common;
+use qiaojian_domain::Violation;
+use qiaojian_domain::bulletin::{BulletinKind, BulletinState};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::ids::{BulletinId, ProgramId};
+use qiaojian_domain::period::Period;
+use qiaojian_store::bulletins::SeenBulletin;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;

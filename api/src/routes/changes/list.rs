@@ -1,10 +1,10 @@
 //! What changed, for phones that were offline.
 
 use actix_web::{HttpResponse, get, web};
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::snapshot;
-use qiaojian_shared::domain::change::{FeedCursor, Noun};
-use qiaojian_shared::store::changes::{self, Changes, Reader};
+use qiaojian_domain::change::{FeedCursor, Noun};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_store::changes::{self, Changes, Reader};
+use qiaojian_store::db::snapshot;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

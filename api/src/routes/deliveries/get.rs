@@ -1,8 +1,8 @@
 //! One delivery.
 
 use actix_web::{HttpResponse, get, web};
-use qiaojian_shared::ids::DeliveryId;
-use qiaojian_shared::store::deliveries;
+use qiaojian_domain::ids::DeliveryId;
+use qiaojian_store::deliveries;
 
 use super::wire::Delivery;
 use crate::app::App;

@@ -1,10 +1,10 @@
 //! Deliveries, filtered.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
-use qiaojian_shared::domain::delivery::{Channel, DeliveryState};
-use qiaojian_shared::ids::{BulletinId, DeliveryId};
-use qiaojian_shared::store::areas;
-use qiaojian_shared::store::deliveries::{self, Filter};
+use qiaojian_domain::delivery::{Channel, DeliveryState};
+use qiaojian_domain::ids::{BulletinId, DeliveryId};
+use qiaojian_store::areas;
+use qiaojian_store::deliveries::{self, Filter};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

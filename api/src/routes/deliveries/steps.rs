@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::domain::delivery::DeliveryVerb;
-use qiaojian_shared::domain::violation::{TEXT_CHARS, check_text};
-use qiaojian_shared::ids::DeliveryId;
-use qiaojian_shared::store::deliveries;
+use qiaojian_domain::delivery::DeliveryVerb;
+use qiaojian_domain::ids::DeliveryId;
+use qiaojian_domain::violation::{TEXT_CHARS, check_text};
+use qiaojian_store::deliveries;
 use serde::Deserialize;
 use utoipa::ToSchema;
 

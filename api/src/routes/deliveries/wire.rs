@@ -1,11 +1,11 @@
 //! A delivery in JSON.
 
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::domain::bulletin::BulletinKind;
-use qiaojian_shared::domain::delivery::{AttemptOutcome, Channel, DeliveryState};
-use qiaojian_shared::domain::period::Period;
-use qiaojian_shared::ids::{BulletinId, DeliveryId, EndpointId, NodeId, NoticeId};
-use qiaojian_shared::store::deliveries::{AttemptRow, DeliveryView};
+use qiaojian_domain::bulletin::BulletinKind;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::delivery::{AttemptOutcome, Channel, DeliveryState};
+use qiaojian_domain::ids::{BulletinId, DeliveryId, EndpointId, NodeId, NoticeId};
+use qiaojian_domain::period::Period;
+use qiaojian_store::deliveries::{AttemptRow, DeliveryView};
 use serde::Serialize;
 use utoipa::ToSchema;
 

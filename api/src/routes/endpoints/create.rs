@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::ids::EndpointId;
-use qiaojian_shared::store::endpoints::{self, NewEndpoint};
+use qiaojian_domain::ids::EndpointId;
+use qiaojian_store::endpoints::{self, NewEndpoint};
 
 use super::wire::{Endpoint, EndpointInput};
 use crate::app::App;

@@ -1,9 +1,9 @@
 //! An endpoint is given up.
 
 use actix_web::{HttpResponse, delete, web};
-use qiaojian_shared::domain::delivery::EndpointStatus;
-use qiaojian_shared::domain::violation::{TEXT_CHARS, check_text};
-use qiaojian_shared::ids::EndpointId;
+use qiaojian_domain::delivery::EndpointStatus;
+use qiaojian_domain::ids::EndpointId;
+use qiaojian_domain::violation::{TEXT_CHARS, check_text};
 
 use super::steps::set_status;
 use crate::app::App;

@@ -1,8 +1,8 @@
 //! One endpoint.
 
 use actix_web::{HttpResponse, get, web};
-use qiaojian_shared::ids::EndpointId;
-use qiaojian_shared::store::endpoints;
+use qiaojian_domain::ids::EndpointId;
+use qiaojian_store::endpoints;
 
 use super::wire::Endpoint;
 use crate::app::App;

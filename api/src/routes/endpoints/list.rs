@@ -1,10 +1,10 @@
 //! Endpoints, filtered.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
-use qiaojian_shared::domain::delivery::EndpointStatus;
-use qiaojian_shared::ids::EndpointId;
-use qiaojian_shared::store::areas;
-use qiaojian_shared::store::endpoints::{self, Filter};
+use qiaojian_domain::delivery::EndpointStatus;
+use qiaojian_domain::ids::EndpointId;
+use qiaojian_store::areas;
+use qiaojian_store::endpoints::{self, Filter};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, patch, web};
-use qiaojian_shared::domain::delivery::OnUncertain;
-use qiaojian_shared::ids::EndpointId;
-use qiaojian_shared::store::endpoints::{self, Change};
+use qiaojian_domain::delivery::OnUncertain;
+use qiaojian_domain::ids::EndpointId;
+use qiaojian_store::endpoints::{self, Change};
 use serde::Deserialize;
 use utoipa::ToSchema;
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::domain::delivery::EndpointStatus;
-use qiaojian_shared::domain::violation::{TEXT_CHARS, check_optional_text};
-use qiaojian_shared::ids::EndpointId;
-use qiaojian_shared::store::endpoints::{self, EndpointRow};
-use qiaojian_shared::store::{Recording, unless_stale};
+use qiaojian_domain::delivery::EndpointStatus;
+use qiaojian_domain::ids::EndpointId;
+use qiaojian_domain::violation::{TEXT_CHARS, check_optional_text};
+use qiaojian_store::endpoints::{self, EndpointRow};
+use qiaojian_store::{Recording, unless_stale};
 use serde::Deserialize;
 use utoipa::ToSchema;
 

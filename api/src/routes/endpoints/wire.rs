@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use qiaojian_shared::clock::{Clock, Entropy, UtcTime};
-use qiaojian_shared::db::AnyConnection;
-use qiaojian_shared::domain::access::Post;
-use qiaojian_shared::domain::delivery::{Channel, EndpointStatus, OnUncertain};
-use qiaojian_shared::ids::{AreaId, EndpointId};
-use qiaojian_shared::store::bulletins::Mint;
-use qiaojian_shared::store::endpoints::EndpointRow;
-use qiaojian_shared::store::{Recording, areas, deliveries};
+use qiaojian_domain::access::Post;
+use qiaojian_domain::clock::{Clock, Entropy, UtcTime};
+use qiaojian_domain::delivery::{Channel, EndpointStatus, OnUncertain};
+use qiaojian_domain::ids::{AreaId, EndpointId};
+use qiaojian_store::bulletins::Mint;
+use qiaojian_store::db::AnyConnection;
+use qiaojian_store::endpoints::EndpointRow;
+use qiaojian_store::{Recording, areas, deliveries};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

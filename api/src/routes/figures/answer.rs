@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, get, web};
 use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::AnyConnection;
-use qiaojian_shared::domain::dates::day;
-use qiaojian_shared::domain::period::Period;
-use qiaojian_shared::figures::{self, CohortChoice, Figure, GroupBy, GroupKey, MembersKind, Metric, Part};
-use qiaojian_shared::ids::ProgramId;
-use qiaojian_shared::store::rules::RuleRef;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::dates::day;
+use qiaojian_domain::ids::ProgramId;
+use qiaojian_domain::period::Period;
+use qiaojian_store::db::AnyConnection;
+use qiaojian_store::figures::{self, CohortChoice, Figure, GroupBy, GroupKey, MembersKind, Metric, Part};
+use qiaojian_store::rules::RuleRef;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

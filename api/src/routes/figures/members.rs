@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::AnyConnection;
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::dates::day;
-use qiaojian_shared::domain::organization::Kind;
-use qiaojian_shared::figures::{self, GroupBy, GroupKey, Member, Metric, Part};
-use qiaojian_shared::ids::{AreaId, AssignmentId, OrganizationId, ProgramId};
-use qiaojian_shared::store::organizations::Lost;
-use qiaojian_shared::store::{Moment, areas, organizations};
+use qiaojian_domain::area::Level;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::dates::day;
+use qiaojian_domain::ids::{AreaId, AssignmentId, OrganizationId, ProgramId};
+use qiaojian_domain::organization::Kind;
+use qiaojian_store::db::AnyConnection;
+use qiaojian_store::figures::{self, GroupBy, GroupKey, Member, Metric, Part};
+use qiaojian_store::organizations::Lost;
+use qiaojian_store::{Moment, areas, organizations};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -64,7 +64,7 @@ impl std::str::FromStr for GroupValue {
             .ok_or_else(|| format!("`{text}` is not key:value"))?;
         let key = key
             .parse()
-            .map_err(|error: qiaojian_shared::domain::UnknownWord| error.to_string())?;
+            .map_err(|error: qiaojian_domain::UnknownWord| error.to_string())?;
         Ok(Self(key, (!value.is_empty()).then(|| value.to_owned())))
     }
 }

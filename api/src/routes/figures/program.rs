@@ -1,12 +1,12 @@
 //! The programme a question is about.
 
 use chrono::NaiveDate;
-use qiaojian_shared::db::AnyConnection;
-use qiaojian_shared::domain::program::Choice;
-use qiaojian_shared::figures::{CohortChoice, Metric};
-use qiaojian_shared::ids::ProgramId;
-use qiaojian_shared::store::programs::{self, ProgramVersion};
-use qiaojian_shared::store::{Recorded, StoreResult};
+use qiaojian_domain::ids::ProgramId;
+use qiaojian_domain::program::Choice;
+use qiaojian_store::db::AnyConnection;
+use qiaojian_store::figures::{CohortChoice, Metric};
+use qiaojian_store::programs::{self, ProgramVersion};
+use qiaojian_store::{Recorded, StoreResult};
 
 use crate::problem::ApiError;
 

@@ -3,20 +3,20 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::{AnyConnection, snapshot};
-use qiaojian_shared::domain::access::Scope;
-use qiaojian_shared::domain::period::Period;
-use qiaojian_shared::domain::program::{Choice, Cohort};
-use qiaojian_shared::figures::{
+use qiaojian_domain::access::Scope;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::ids::{AreaId, ProgramId};
+use qiaojian_domain::period::Period;
+use qiaojian_domain::program::{Choice, Cohort};
+use qiaojian_store::areas::{self, AreaVersion};
+use qiaojian_store::closing::{self, Closing};
+use qiaojian_store::db::{AnyConnection, snapshot};
+use qiaojian_store::figures::{
     Basis, CohortChoice, Facts, Figure, GroupBy, Held, Metric, Part, Question, ReadModel,
 };
-use qiaojian_shared::ids::{AreaId, ProgramId};
-use qiaojian_shared::store::areas::{self, AreaVersion};
-use qiaojian_shared::store::closing::{self, Closing};
-use qiaojian_shared::store::ledger::Knowing;
-use qiaojian_shared::store::rules::{self, RuleRef};
-use qiaojian_shared::store::{Moment, Recorded, StoreError, ledger};
+use qiaojian_store::ledger::Knowing;
+use qiaojian_store::rules::{self, RuleRef};
+use qiaojian_store::{Moment, Recorded, StoreError, ledger};
 
 use super::program::{self, Dependence};
 use crate::auth::Principal;

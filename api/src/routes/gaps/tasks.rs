@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::access::{Post, Scope};
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::dates::day;
-use qiaojian_shared::domain::establishment::Requirement;
-use qiaojian_shared::domain::task::{MOST_ASSIGNEES, Theme};
-use qiaojian_shared::figures::Metric;
-use qiaojian_shared::ids::{ActivityId, ProgramId};
+use qiaojian_domain::Violation;
+use qiaojian_domain::access::{Post, Scope};
+use qiaojian_domain::area::Level;
+use qiaojian_domain::dates::day;
+use qiaojian_domain::establishment::Requirement;
+use qiaojian_domain::ids::{ActivityId, ProgramId};
+use qiaojian_domain::task::{MOST_ASSIGNEES, Theme};
+use qiaojian_store::figures::Metric;
 use serde::Deserialize;
 use utoipa::ToSchema;
 

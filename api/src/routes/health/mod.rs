@@ -1,8 +1,8 @@
 //! Liveness, readiness, public keys, and the contract itself.
 
 use actix_web::{HttpResponse, get, web};
-use qiaojian_shared::db::schema_is_current;
-use qiaojian_shared::store::worker_nodes;
+use qiaojian_store::db::schema_is_current;
+use qiaojian_store::worker_nodes;
 
 use crate::app::App;
 use crate::problem::ApiError;
@@ -31,7 +31,7 @@ pub async fn readyz(app: web::Data<App>) -> Result<HttpResponse, ApiError> {
         .read(|conn| Ok((schema_is_current(conn)?, worker_nodes::held(conn)?)))
         .await?;
     if !current {
-        let cause = qiaojian_shared::db::DbError::Unreachable(
+        let cause = qiaojian_store::db::DbError::Unreachable(
             "the schema is older than this binary; run `qiaojian migrate`".to_owned(),
         );
         return Err(ApiError::unavailable(cause));

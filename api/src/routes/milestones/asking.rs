@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use qiaojian_shared::db::{AnyConnection, snapshot};
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::milestone::{MilestoneKind, MilestoneState};
-use qiaojian_shared::figures::{CohortChoice, Held, ReadModel};
-use qiaojian_shared::milestones::{self, Memory, Milestone, Present};
+use qiaojian_domain::area::Level;
+use qiaojian_domain::milestone::{MilestoneKind, MilestoneState};
+use qiaojian_store::db::{AnyConnection, snapshot};
+use qiaojian_store::figures::{CohortChoice, Held, ReadModel};
+use qiaojian_store::milestones::{self, Memory, Milestone, Present};
 
 use super::list::{Key, MilestoneReply, Told, key_of};
 use crate::auth::Principal;

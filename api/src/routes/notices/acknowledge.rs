@@ -1,8 +1,8 @@
 //! 签收: the addressee has read it.
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::ids::NoticeId;
-use qiaojian_shared::store::{areas, notices, unless_stale};
+use qiaojian_domain::ids::NoticeId;
+use qiaojian_store::{areas, notices, unless_stale};
 
 use super::wire::Notice;
 use crate::app::App;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::ids::NoticeId;
-use qiaojian_shared::store::bulletins::Mint;
-use qiaojian_shared::store::{areas, deliveries};
+use qiaojian_domain::ids::NoticeId;
+use qiaojian_store::bulletins::Mint;
+use qiaojian_store::{areas, deliveries};
 
 use super::wire::Notice;
 use crate::app::App;

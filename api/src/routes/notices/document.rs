@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType};
 use actix_web::{HttpResponse, get, web};
-use qiaojian_shared::ids::NoticeId;
-use qiaojian_shared::store::areas::{self, AreaVersion};
-use qiaojian_shared::store::bulletins::BulletinRow;
-use qiaojian_shared::store::notices::{self, NoticeRow};
+use qiaojian_domain::ids::NoticeId;
+use qiaojian_store::areas::{self, AreaVersion};
+use qiaojian_store::bulletins::BulletinRow;
+use qiaojian_store::notices::{self, NoticeRow};
 
 use super::wire::Notice;
 use crate::app::App;

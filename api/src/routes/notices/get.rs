@@ -1,7 +1,7 @@
 //! One notice.
 
 use actix_web::{HttpResponse, get, web};
-use qiaojian_shared::ids::NoticeId;
+use qiaojian_domain::ids::NoticeId;
 
 use super::document::find;
 use super::wire::Notice;

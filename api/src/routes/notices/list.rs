@@ -2,10 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::TimeDelta;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::ids::{BulletinId, NoticeId};
-use qiaojian_shared::store::notices::{self, Filter};
-use qiaojian_shared::store::{Subtree, areas};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::ids::{BulletinId, NoticeId};
+use qiaojian_store::notices::{self, Filter};
+use qiaojian_store::{Subtree, areas};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

@@ -1,15 +1,15 @@
 //! A notice in JSON.
 
 use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::documents::progress::{Common, Own};
-use qiaojian_shared::domain::access::Post;
-use qiaojian_shared::domain::bulletin::BulletinKind;
-use qiaojian_shared::domain::period::Period;
-use qiaojian_shared::ids::{BulletinId, NoticeId};
-use qiaojian_shared::store::areas::AreaVersion;
-use qiaojian_shared::store::bulletins::{BulletinRow, late_since};
-use qiaojian_shared::store::notices::{InboxRow, NoticeRow, PartsRow};
+use qiaojian_documents::progress::{Common, Own};
+use qiaojian_domain::access::Post;
+use qiaojian_domain::bulletin::BulletinKind;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::ids::{BulletinId, NoticeId};
+use qiaojian_domain::period::Period;
+use qiaojian_store::areas::AreaVersion;
+use qiaojian_store::bulletins::{BulletinRow, late_since};
+use qiaojian_store::notices::{InboxRow, NoticeRow, PartsRow};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;

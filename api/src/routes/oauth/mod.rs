@@ -7,10 +7,10 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use qiaojian_shared::domain::token::TokenStatus;
-use qiaojian_shared::ids::TokenId;
-use qiaojian_shared::secrets::secret_matches;
-use qiaojian_shared::store::tokens::{self, TokenInArea};
+use qiaojian_domain::ids::TokenId;
+use qiaojian_domain::token::TokenStatus;
+use qiaojian_store::secrets::secret_matches;
+use qiaojian_store::tokens::{self, TokenInArea};
 use serde::Serialize;
 use utoipa::ToSchema;
 

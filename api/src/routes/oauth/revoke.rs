@@ -1,7 +1,7 @@
 //! A client gives up an access token, or its own credentials.
 
 use actix_web::{HttpRequest, HttpResponse, post, web};
-use qiaojian_shared::store::{Actor, Recording, Subtree, tokens};
+use qiaojian_store::{Actor, Recording, Subtree, tokens};
 use serde::Deserialize;
 use utoipa::ToSchema;
 

@@ -2,9 +2,9 @@
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, post, web};
-use qiaojian_shared::domain::access::{read_scopes, write_scopes};
-use qiaojian_shared::ids::new_uuid;
-use qiaojian_shared::store::tokens;
+use qiaojian_domain::access::{read_scopes, write_scopes};
+use qiaojian_domain::ids::new_uuid;
+use qiaojian_store::tokens;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -1,13 +1,13 @@
 //! An office registers many organizations at once: 禹会区's 77.
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::clock::{Clock, Entropy};
-use qiaojian_shared::digest::digest_of;
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::organization::later_status;
-use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::areas;
-use qiaojian_shared::store::organizations::{self, Created, Item};
+use qiaojian_domain::Violation;
+use qiaojian_domain::clock::{Clock, Entropy};
+use qiaojian_domain::digest::digest_of;
+use qiaojian_domain::ids::OrganizationId;
+use qiaojian_domain::organization::later_status;
+use qiaojian_store::areas;
+use qiaojian_store::organizations::{self, Created, Item};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;

@@ -1,10 +1,10 @@
 //! An officer registers an organization.
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::domain::organization::later_status;
-use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::areas::AreaVersion;
-use qiaojian_shared::store::organizations::{self, Created, NewOrganization};
+use qiaojian_domain::ids::OrganizationId;
+use qiaojian_domain::organization::later_status;
+use qiaojian_store::areas::AreaVersion;
+use qiaojian_store::organizations::{self, Created, NewOrganization};
 
 use super::wire::{Organization, OrganizationInput};
 use crate::app::App;

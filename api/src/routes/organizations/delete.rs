@@ -1,10 +1,10 @@
 //! Voiding: what was recorded never was.
 
 use actix_web::{HttpResponse, delete, web};
-use qiaojian_shared::domain::access::Scope;
-use qiaojian_shared::domain::violation::{TEXT_CHARS, check_text};
-use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::organizations::{self, Voided};
+use qiaojian_domain::access::Scope;
+use qiaojian_domain::ids::OrganizationId;
+use qiaojian_domain::violation::{TEXT_CHARS, check_text};
+use qiaojian_store::organizations::{self, Voided};
 
 use super::wire::Organization;
 

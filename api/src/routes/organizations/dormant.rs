@@ -2,12 +2,12 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::{Months, NaiveDate};
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::snapshot;
-use qiaojian_shared::domain::dates::day;
-use qiaojian_shared::domain::organization::Dormancy;
-use qiaojian_shared::ids::{AreaId, OrganizationId};
-use qiaojian_shared::store::organizations::{self, Lost, OrganizationInArea};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::dates::day;
+use qiaojian_domain::ids::{AreaId, OrganizationId};
+use qiaojian_domain::organization::Dormancy;
+use qiaojian_store::db::snapshot;
+use qiaojian_store::organizations::{self, Lost, OrganizationInArea};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

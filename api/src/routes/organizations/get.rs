@@ -1,10 +1,10 @@
 //! One organization.
 
 use actix_web::{HttpResponse, get, web};
-use qiaojian_shared::db::snapshot;
-use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::Subtree;
-use qiaojian_shared::store::organizations::{self, Lost};
+use qiaojian_domain::ids::OrganizationId;
+use qiaojian_store::Subtree;
+use qiaojian_store::db::snapshot;
+use qiaojian_store::organizations::{self, Lost};
 
 use super::wire::{Organization, name_successors};
 use crate::app::App;

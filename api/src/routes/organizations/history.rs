@@ -4,16 +4,14 @@ use std::collections::HashMap;
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::{AnyConnection, snapshot};
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::dates::Precision;
-use qiaojian_shared::domain::organization::{ChangeKind, Part};
-use qiaojian_shared::ids::{AreaId, ChangeId, OrganizationId};
-use qiaojian_shared::store::areas;
-use qiaojian_shared::store::organizations::{
-    self, ChangeRow, Event, OrganizationInArea, OrganizationVersion,
-};
+use qiaojian_domain::area::Level;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::dates::Precision;
+use qiaojian_domain::ids::{AreaId, ChangeId, OrganizationId};
+use qiaojian_domain::organization::{ChangeKind, Part};
+use qiaojian_store::areas;
+use qiaojian_store::db::{AnyConnection, snapshot};
+use qiaojian_store::organizations::{self, ChangeRow, Event, OrganizationInArea, OrganizationVersion};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix_web::{HttpRequest, HttpResponse, http::header, post, web};
 use chrono::NaiveDate;
-use qiaojian_shared::db::AnyConnection;
-use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::sheets::Sheet;
-use qiaojian_shared::sheets::register::{self, Table};
-use qiaojian_shared::store::Foreseen;
-use qiaojian_shared::store::organizations::{self, Incoming, Judging, Verdict};
+use qiaojian_domain::ids::OrganizationId;
+use qiaojian_sheets::Sheet;
+use qiaojian_sheets::register::{self, Table};
+use qiaojian_store::Foreseen;
+use qiaojian_store::db::AnyConnection;
+use qiaojian_store::organizations::{self, Incoming, Judging, Verdict};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -143,7 +143,7 @@ fn read(bytes: &[u8], reply: ReplyAs) -> Result<(Option<Sheet>, Table), ApiError
 /// A table on its way into the register.
 pub(super) struct Import {
     caller: Arc<Principal>,
-    pub(super) layout: qiaojian_shared::sheets::Layout<register::Field>,
+    pub(super) layout: qiaojian_sheets::Layout<register::Field>,
     pub(super) rows: Vec<Incoming>,
     pub(super) skipped: Vec<SkippedRow>,
     today: NaiveDate,

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::sheets::register::{COLUMNS, DATA_SHEET, Field, NOTES, field_of};
-use qiaojian_shared::sheets::{
+use qiaojian_domain::Violation;
+use qiaojian_sheets::register::{COLUMNS, DATA_SHEET, Field, NOTES, field_of};
+use qiaojian_sheets::{
     Column, CsvWriter, Format, Layout, MOST_KEPT_UNITS, Sheet, SheetRow, SheetStyle, WriteError, XlsxWriter,
 };
-use qiaojian_shared::store::organizations::Verdict;
+use qiaojian_store::organizations::Verdict;
 
 use super::import::Import;
 use crate::attachment::{attachment, written};

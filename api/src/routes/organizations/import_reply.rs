@@ -1,9 +1,9 @@
 //! What is answered to a table: numbers and errors.
 
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::sheets::register::{Skipped, field_of};
-use qiaojian_shared::store::organizations::{Incoming, Verdict};
-use qiaojian_shared::text_enum;
+use qiaojian_domain::Violation;
+use qiaojian_domain::text_enum;
+use qiaojian_sheets::register::{Skipped, field_of};
+use qiaojian_store::organizations::{Incoming, Verdict};
 use serde::Serialize;
 use utoipa::ToSchema;
 

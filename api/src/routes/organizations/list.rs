@@ -2,14 +2,14 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::snapshot;
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::dates::day;
-use qiaojian_shared::domain::organization::{Kind, Status, Verification};
-use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::areas;
-use qiaojian_shared::store::organizations::{self, Lost, OrganizationInArea};
+use qiaojian_domain::area::Level;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::dates::day;
+use qiaojian_domain::ids::OrganizationId;
+use qiaojian_domain::organization::{Kind, Status, Verification};
+use qiaojian_store::areas;
+use qiaojian_store::db::snapshot;
+use qiaojian_store::organizations::{self, Lost, OrganizationInArea};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

@@ -2,11 +2,11 @@
 
 use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
-use qiaojian_shared::domain::dates::{Precision, day};
-use qiaojian_shared::domain::violation::{NAME_CHARS, check_optional_line};
-use qiaojian_shared::ids::{ChangeId, OrganizationId};
-use qiaojian_shared::store::StoreError;
-use qiaojian_shared::store::organizations::{self, Merging};
+use qiaojian_domain::dates::{Precision, day};
+use qiaojian_domain::ids::{ChangeId, OrganizationId};
+use qiaojian_domain::violation::{NAME_CHARS, check_optional_line};
+use qiaojian_store::StoreError;
+use qiaojian_store::organizations::{self, Merging};
 use serde::Deserialize;
 use utoipa::ToSchema;
 

@@ -1,8 +1,8 @@
 //! A correction: what was recorded was never so.
 
 use actix_web::{HttpResponse, patch, web};
-use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::organizations::{self, Correction};
+use qiaojian_domain::ids::OrganizationId;
+use qiaojian_store::organizations::{self, Correction};
 use serde_json::{Value, json};
 
 use super::wire::{Organization, OrganizationInput};

@@ -2,11 +2,11 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::{Days, NaiveDate};
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::snapshot;
-use qiaojian_shared::domain::dates::day;
-use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::organizations;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::dates::day;
+use qiaojian_domain::ids::OrganizationId;
+use qiaojian_store::db::snapshot;
+use qiaojian_store::organizations;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

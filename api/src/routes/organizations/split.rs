@@ -2,12 +2,12 @@
 
 use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::dates::{Precision, day};
-use qiaojian_shared::domain::violation::{NAME_CHARS, check_optional_line};
-use qiaojian_shared::ids::{ChangeId, OrganizationId};
-use qiaojian_shared::store::areas;
-use qiaojian_shared::store::organizations::{self, Created, Item, Splitting};
+use qiaojian_domain::Violation;
+use qiaojian_domain::dates::{Precision, day};
+use qiaojian_domain::ids::{ChangeId, OrganizationId};
+use qiaojian_domain::violation::{NAME_CHARS, check_optional_line};
+use qiaojian_store::areas;
+use qiaojian_store::organizations::{self, Created, Item, Splitting};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;

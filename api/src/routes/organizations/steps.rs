@@ -2,12 +2,12 @@
 
 use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
-use qiaojian_shared::domain::access::Post;
-use qiaojian_shared::domain::dates::{Precision, day};
-use qiaojian_shared::domain::organization::{PreciseDate, Verb, Verification};
-use qiaojian_shared::domain::violation::{NAME_CHARS, TEXT_CHARS, check_optional_line, check_optional_text};
-use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::organizations::{self, Step};
+use qiaojian_domain::access::Post;
+use qiaojian_domain::dates::{Precision, day};
+use qiaojian_domain::ids::OrganizationId;
+use qiaojian_domain::organization::{PreciseDate, Verb, Verification};
+use qiaojian_domain::violation::{NAME_CHARS, TEXT_CHARS, check_optional_line, check_optional_text};
+use qiaojian_store::organizations::{self, Step};
 use serde::Deserialize;
 use utoipa::ToSchema;
 

@@ -1,8 +1,8 @@
 //! The blank table an office fills in.
 
 use actix_web::{HttpResponse, get};
-use qiaojian_shared::sheets::register::{COLUMNS, DATA_SHEET, Field, NOTES};
-use qiaojian_shared::sheets::{Column, CsvWriter, Format, SheetStyle, WriteError, XlsxWriter};
+use qiaojian_sheets::register::{COLUMNS, DATA_SHEET, Field, NOTES};
+use qiaojian_sheets::{Column, CsvWriter, Format, SheetStyle, WriteError, XlsxWriter};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

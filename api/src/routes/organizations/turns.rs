@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
-use qiaojian_shared::db::AnyConnection;
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::dates::{Precision, day};
-use qiaojian_shared::domain::organization::{Kind, PreciseDate};
-use qiaojian_shared::domain::violation::{TEXT_CHARS, check_optional_text};
-use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::organizations::{self, Turn, Turned};
+use qiaojian_domain::Violation;
+use qiaojian_domain::dates::{Precision, day};
+use qiaojian_domain::ids::OrganizationId;
+use qiaojian_domain::organization::{Kind, PreciseDate};
+use qiaojian_domain::violation::{TEXT_CHARS, check_optional_text};
+use qiaojian_store::db::AnyConnection;
+use qiaojian_store::organizations::{self, Turn, Turned};
 use serde::Deserialize;
 use utoipa::ToSchema;
 

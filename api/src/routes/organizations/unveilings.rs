@@ -2,14 +2,14 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::{AnyConnection, snapshot};
-use qiaojian_shared::domain::dates::day;
-use qiaojian_shared::domain::organization::{PreciseDate, Unveiling};
-use qiaojian_shared::domain::program::Choice;
-use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::organizations::{self, Checked};
-use qiaojian_shared::store::{Moment, ledger, programs};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::dates::day;
+use qiaojian_domain::ids::OrganizationId;
+use qiaojian_domain::organization::{PreciseDate, Unveiling};
+use qiaojian_domain::program::Choice;
+use qiaojian_store::db::{AnyConnection, snapshot};
+use qiaojian_store::organizations::{self, Checked};
+use qiaojian_store::{Moment, ledger, programs};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

@@ -1,9 +1,9 @@
 //! 审核: the area above confirms a report, or sends it back.
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::domain::organization::Judgement;
-use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::organizations::{self, Judged};
+use qiaojian_domain::ids::OrganizationId;
+use qiaojian_domain::organization::Judgement;
+use qiaojian_store::organizations::{self, Judged};
 use serde::Deserialize;
 use utoipa::ToSchema;
 

@@ -1,17 +1,17 @@
 //! An organization in JSON: what a client sends, and what it is shown.
 
 use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::AnyConnection;
-use qiaojian_shared::domain::access::Post;
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::dates::{Precision, day};
-use qiaojian_shared::domain::organization::{
+use qiaojian_domain::access::Post;
+use qiaojian_domain::area::Level;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::dates::{Precision, day};
+use qiaojian_domain::ids::OrganizationId;
+use qiaojian_domain::organization::{
     Basis, Facts, FiveHave, Host, Kind, Life, Reopening, StandingRules, Status, Verification,
 };
-use qiaojian_shared::ids::OrganizationId;
-use qiaojian_shared::store::organizations::{self, OrganizationInArea};
-use qiaojian_shared::store::{Moment, Recorded, Subtree, ledger};
+use qiaojian_store::db::AnyConnection;
+use qiaojian_store::organizations::{self, OrganizationInArea};
+use qiaojian_store::{Moment, Recorded, Subtree, ledger};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

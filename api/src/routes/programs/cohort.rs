@@ -2,11 +2,11 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::snapshot;
-use qiaojian_shared::domain::dates::day;
-use qiaojian_shared::ids::ProgramId;
-use qiaojian_shared::store::{ledger, programs};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::dates::day;
+use qiaojian_domain::ids::ProgramId;
+use qiaojian_store::db::snapshot;
+use qiaojian_store::{ledger, programs};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

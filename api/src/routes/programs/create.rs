@@ -1,9 +1,9 @@
 //! The provincial office starts a programme.
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::ids::ProgramId;
-use qiaojian_shared::store::areas;
-use qiaojian_shared::store::programs::{self, NewProgram};
+use qiaojian_domain::ids::ProgramId;
+use qiaojian_store::areas;
+use qiaojian_store::programs::{self, NewProgram};
 
 use super::wire::{Program, ProgramInput};
 use crate::app::App;

@@ -1,9 +1,9 @@
 //! One programme.
 
 use actix_web::{HttpResponse, get, web};
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::ids::ProgramId;
-use qiaojian_shared::store::{ledger, programs};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::ids::ProgramId;
+use qiaojian_store::{ledger, programs};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

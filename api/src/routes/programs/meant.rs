@@ -1,12 +1,12 @@
 //! The programme that a body means.
 
 use chrono::NaiveDate;
-use qiaojian_shared::db::AnyConnection;
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::program::Choice;
-use qiaojian_shared::ids::ProgramId;
-use qiaojian_shared::store::ledger;
-use qiaojian_shared::store::programs::{self, ProgramVersion};
+use qiaojian_domain::Violation;
+use qiaojian_domain::ids::ProgramId;
+use qiaojian_domain::program::Choice;
+use qiaojian_store::db::AnyConnection;
+use qiaojian_store::ledger;
+use qiaojian_store::programs::{self, ProgramVersion};
 
 use crate::auth::Principal;
 use crate::problem::ApiError;

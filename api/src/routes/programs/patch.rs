@@ -1,9 +1,9 @@
 //! A correction of a programme.
 
 use actix_web::{HttpResponse, patch, web};
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::ids::ProgramId;
-use qiaojian_shared::store::programs;
+use qiaojian_domain::Violation;
+use qiaojian_domain::ids::ProgramId;
+use qiaojian_store::programs;
 use serde_json::{Value, json};
 
 use super::wire::{Program, ProgramInput};

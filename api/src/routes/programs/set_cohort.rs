@@ -1,8 +1,8 @@
 //! An area becomes a pilot, or ceases to be one.
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::ids::{CohortId, ProgramId};
-use qiaojian_shared::store::programs;
+use qiaojian_domain::ids::{CohortId, ProgramId};
+use qiaojian_store::programs;
 
 use super::wire::{CohortInput, CohortMember};
 use crate::app::App;

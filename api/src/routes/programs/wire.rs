@@ -1,13 +1,13 @@
 //! A programme in JSON: what a client sends, and what it is shown.
 
 use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::domain::dates::{Precision, day};
-use qiaojian_shared::domain::organization::PreciseDate;
-use qiaojian_shared::domain::program::{Cohort, Facts};
-use qiaojian_shared::ids::ProgramId;
-use qiaojian_shared::store::areas::AreaVersion;
-use qiaojian_shared::store::programs::{CohortRow, ProgramOfIssuer};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::dates::{Precision, day};
+use qiaojian_domain::ids::ProgramId;
+use qiaojian_domain::organization::PreciseDate;
+use qiaojian_domain::program::{Cohort, Facts};
+use qiaojian_store::areas::AreaVersion;
+use qiaojian_store::programs::{CohortRow, ProgramOfIssuer};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

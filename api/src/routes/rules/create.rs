@@ -2,13 +2,13 @@
 
 use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::dates::day;
-use qiaojian_shared::domain::establishment::EstablishmentParams;
-use qiaojian_shared::domain::rule::{CountingParams, ReportingParams, RuleKind};
-use qiaojian_shared::domain::violation::{NAME_CHARS, TEXT_CHARS, check_line, check_text};
-use qiaojian_shared::ids::RuleId;
-use qiaojian_shared::store::rules::{self, NewRule};
+use qiaojian_domain::Violation;
+use qiaojian_domain::dates::day;
+use qiaojian_domain::establishment::EstablishmentParams;
+use qiaojian_domain::ids::RuleId;
+use qiaojian_domain::rule::{CountingParams, ReportingParams, RuleKind};
+use qiaojian_domain::violation::{NAME_CHARS, TEXT_CHARS, check_line, check_text};
+use qiaojian_store::rules::{self, NewRule};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;

@@ -2,12 +2,12 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::domain::dates::day;
-use qiaojian_shared::domain::rule::RuleKind;
-use qiaojian_shared::ids::RuleId;
-use qiaojian_shared::store::ledger;
-use qiaojian_shared::store::rules::{self, RuleRow};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::dates::day;
+use qiaojian_domain::ids::RuleId;
+use qiaojian_domain::rule::RuleKind;
+use qiaojian_store::ledger;
+use qiaojian_store::rules::{self, RuleRow};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

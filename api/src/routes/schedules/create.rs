@@ -1,9 +1,9 @@
 //! A schedule is set.
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::ids::ScheduleId;
-use qiaojian_shared::store::Recording;
-use qiaojian_shared::store::schedules::{self, NewSchedule, ScheduleRow};
+use qiaojian_domain::ids::ScheduleId;
+use qiaojian_store::Recording;
+use qiaojian_store::schedules::{self, NewSchedule, ScheduleRow};
 
 use super::wire::{Schedule, ScheduleInput};
 use crate::app::App;

@@ -1,8 +1,8 @@
 //! A schedule that came to nothing is deleted.
 
 use actix_web::{HttpResponse, delete, web};
-use qiaojian_shared::ids::ScheduleId;
-use qiaojian_shared::store::schedules;
+use qiaojian_domain::ids::ScheduleId;
+use qiaojian_store::schedules;
 
 use crate::app::App;
 use crate::auth::{Caller, needs};

@@ -1,8 +1,8 @@
 //! All schedules.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
-use qiaojian_shared::ids::ScheduleId;
-use qiaojian_shared::store::{areas, schedules};
+use qiaojian_domain::ids::ScheduleId;
+use qiaojian_store::{areas, schedules};
 
 use super::wire::Schedule;
 use crate::app::App;

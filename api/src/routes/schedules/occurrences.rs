@@ -1,9 +1,9 @@
 //! What came of a schedule.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::ids::{OccurrenceId, ScheduleId};
-use qiaojian_shared::store::{occurrences, schedules};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::ids::{OccurrenceId, ScheduleId};
+use qiaojian_store::{occurrences, schedules};
 
 use super::wire::Occurrence;
 use crate::app::App;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, patch, web};
-use qiaojian_shared::domain::period::Period;
-use qiaojian_shared::ids::ScheduleId;
-use qiaojian_shared::store::schedules::{self, Change};
+use qiaojian_domain::ids::ScheduleId;
+use qiaojian_domain::period::Period;
+use qiaojian_store::schedules::{self, Change};
 use serde_json::{Value, json};
 
 use super::wire::{Schedule, ScheduleInput};

@@ -1,8 +1,8 @@
 //! What a schedule will do.
 
 use actix_web::{HttpResponse, get, web};
-use qiaojian_shared::ids::ScheduleId;
-use qiaojian_shared::store::schedules;
+use qiaojian_domain::ids::ScheduleId;
+use qiaojian_store::schedules;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

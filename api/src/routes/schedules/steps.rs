@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::ids::ScheduleId;
-use qiaojian_shared::store::{Recording, schedules, unless_stale};
+use qiaojian_domain::ids::ScheduleId;
+use qiaojian_store::{Recording, schedules, unless_stale};
 use serde::Deserialize;
 use utoipa::ToSchema;
 

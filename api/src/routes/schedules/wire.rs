@@ -2,20 +2,18 @@
 
 use std::collections::HashMap;
 
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::AnyConnection;
-use qiaojian_shared::domain::access::Post;
-use qiaojian_shared::domain::bulletin::BulletinKind;
-use qiaojian_shared::domain::delivery::OccurrenceState;
-use qiaojian_shared::domain::period::{Period, PeriodUnit};
-use qiaojian_shared::domain::program::Cohort;
-use qiaojian_shared::domain::schedule::{
-    Approval, CatchUp, DueOccurrence, PlanFields, Verdict, WorkdayPolicy,
-};
-use qiaojian_shared::ids::{AreaId, BulletinId, OccurrenceId, ProgramId, ScheduleId};
-use qiaojian_shared::store::areas;
-use qiaojian_shared::store::occurrences::OccurrenceRow;
-use qiaojian_shared::store::schedules::{Recipients, ScheduleRow};
+use qiaojian_domain::access::Post;
+use qiaojian_domain::bulletin::BulletinKind;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::delivery::OccurrenceState;
+use qiaojian_domain::ids::{AreaId, BulletinId, OccurrenceId, ProgramId, ScheduleId};
+use qiaojian_domain::period::{Period, PeriodUnit};
+use qiaojian_domain::program::Cohort;
+use qiaojian_domain::schedule::{Approval, CatchUp, DueOccurrence, PlanFields, Verdict, WorkdayPolicy};
+use qiaojian_store::areas;
+use qiaojian_store::db::AnyConnection;
+use qiaojian_store::occurrences::OccurrenceRow;
+use qiaojian_store::schedules::{Recipients, ScheduleRow};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -1,9 +1,9 @@
 //! What became of a task.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
-use qiaojian_shared::ids::{AssignmentId, TaskId};
-use qiaojian_shared::store::assignments::{self, Filter};
-use qiaojian_shared::store::tasks;
+use qiaojian_domain::ids::{AssignmentId, TaskId};
+use qiaojian_store::assignments::{self, Filter};
+use qiaojian_store::tasks;
 
 use crate::app::App;
 use crate::auth::{Caller, needs};

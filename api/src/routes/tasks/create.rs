@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::db::AnyConnection;
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::area::AreaKind;
-use qiaojian_shared::domain::task::{MOST_ASSIGNEES, check_assignees};
-use qiaojian_shared::ids::{AssignmentId, TaskId};
-use qiaojian_shared::store::tasks::{self, Assignee, IssuedTask, NewTask};
-use qiaojian_shared::store::{activities, areas};
+use qiaojian_domain::Violation;
+use qiaojian_domain::area::AreaKind;
+use qiaojian_domain::ids::{AssignmentId, TaskId};
+use qiaojian_domain::task::{MOST_ASSIGNEES, check_assignees};
+use qiaojian_store::db::AnyConnection;
+use qiaojian_store::tasks::{self, Assignee, IssuedTask, NewTask};
+use qiaojian_store::{activities, areas};
 
 use super::wire::{Task, TaskInput};
 use crate::app::App;

@@ -1,8 +1,8 @@
 //! One task.
 
 use actix_web::{HttpResponse, get, web};
-use qiaojian_shared::ids::TaskId;
-use qiaojian_shared::store::tasks;
+use qiaojian_domain::ids::TaskId;
+use qiaojian_store::tasks;
 
 use super::wire::Task;
 use crate::app::App;

@@ -1,9 +1,9 @@
 //! The table, filtered.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
-use qiaojian_shared::domain::task::Theme;
-use qiaojian_shared::ids::{ProgramId, TaskId};
-use qiaojian_shared::store::tasks::{self, Filter};
+use qiaojian_domain::ids::{ProgramId, TaskId};
+use qiaojian_domain::task::Theme;
+use qiaojian_store::tasks::{self, Filter};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

@@ -1,12 +1,12 @@
 //! A task in JSON: what a client sends, and what it is shown.
 
 use chrono::NaiveDate;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::domain::access::Post;
-use qiaojian_shared::domain::dates::day;
-use qiaojian_shared::domain::task::{Facts, Theme};
-use qiaojian_shared::ids::{ActivityId, ProgramId, TaskId};
-use qiaojian_shared::store::tasks::IssuedTask;
+use qiaojian_domain::access::Post;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::dates::day;
+use qiaojian_domain::ids::{ActivityId, ProgramId, TaskId};
+use qiaojian_domain::task::{Facts, Theme};
+use qiaojian_store::tasks::IssuedTask;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::access::{Post, Scope};
-use qiaojian_shared::domain::violation::{NAME_CHARS, check_line};
-use qiaojian_shared::ids::TokenId;
-use qiaojian_shared::secrets::{hash_secret, new_secret};
-use qiaojian_shared::store::tokens::{self, NewToken};
+use qiaojian_domain::Violation;
+use qiaojian_domain::access::{Post, Scope};
+use qiaojian_domain::ids::TokenId;
+use qiaojian_domain::violation::{NAME_CHARS, check_line};
+use qiaojian_store::secrets::{hash_secret, new_secret};
+use qiaojian_store::tokens::{self, NewToken};
 
 use super::life::Life;
 use super::wire::{Token, TokenInput, TokenWithSecret};

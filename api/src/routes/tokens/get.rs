@@ -1,8 +1,8 @@
 //! One token.
 
 use actix_web::{HttpResponse, get, web};
-use qiaojian_shared::ids::TokenId;
-use qiaojian_shared::store::tokens;
+use qiaojian_domain::ids::TokenId;
+use qiaojian_store::tokens;
 
 use super::wire::Token;
 use crate::app::App;

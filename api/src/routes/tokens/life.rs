@@ -1,11 +1,11 @@
 //! How long a token lives: never longer than whoever grants it.
 
 use chrono::TimeDelta;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::AnyConnection;
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::ids::TokenId;
-use qiaojian_shared::store::tokens;
+use qiaojian_domain::Violation;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::ids::TokenId;
+use qiaojian_store::db::AnyConnection;
+use qiaojian_store::tokens;
 
 use crate::problem::ApiError;
 

@@ -1,9 +1,9 @@
 //! The tokens of a subtree.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
-use qiaojian_shared::domain::token::TokenStatus;
-use qiaojian_shared::ids::TokenId;
-use qiaojian_shared::store::{areas, tokens};
+use qiaojian_domain::ids::TokenId;
+use qiaojian_domain::token::TokenStatus;
+use qiaojian_store::{areas, tokens};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

@@ -1,8 +1,8 @@
 //! A longer life for a token, under the same id and with the same secret.
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::ids::TokenId;
-use qiaojian_shared::store::tokens;
+use qiaojian_domain::ids::TokenId;
+use qiaojian_store::tokens;
 use serde::Deserialize;
 use utoipa::ToSchema;
 

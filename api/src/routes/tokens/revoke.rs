@@ -1,8 +1,8 @@
 //! A token withdrawn for good.
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::ids::TokenId;
-use qiaojian_shared::store::tokens;
+use qiaojian_domain::ids::TokenId;
+use qiaojian_store::tokens;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

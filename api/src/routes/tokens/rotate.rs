@@ -1,9 +1,9 @@
 //! A new secret for a token.
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_shared::ids::TokenId;
-use qiaojian_shared::secrets::{hash_secret, new_secret};
-use qiaojian_shared::store::tokens;
+use qiaojian_domain::ids::TokenId;
+use qiaojian_store::secrets::{hash_secret, new_secret};
+use qiaojian_store::tokens;
 
 use super::create::SECRET_PREFIX;
 use super::wire::{Token, TokenWithSecret};

@@ -1,12 +1,12 @@
 //! A token in JSON. Its secret is in the reply that made it, and nowhere else.
 
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::AnyConnection;
-use qiaojian_shared::domain::access::{Post, Role};
-use qiaojian_shared::domain::token::TokenStatus;
-use qiaojian_shared::ids::TokenId;
-use qiaojian_shared::store::Subtree;
-use qiaojian_shared::store::tokens::{self, TokenInArea};
+use qiaojian_domain::access::{Post, Role};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::ids::TokenId;
+use qiaojian_domain::token::TokenStatus;
+use qiaojian_store::Subtree;
+use qiaojian_store::db::AnyConnection;
+use qiaojian_store::tokens::{self, TokenInArea};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -71,7 +71,7 @@ pub struct TokenInput {
     pub role: Role,
     /// The role's when left out; never more than the role's and the issuer's own.
     #[serde(default)]
-    pub scopes: Option<Vec<qiaojian_shared::domain::access::Scope>>,
+    pub scopes: Option<Vec<qiaojian_domain::access::Scope>>,
     /// 90 days when left out, or the issuer's own life where that is shorter; 1 to 730, and no longer than the issuer lives.
     #[serde(default)]
     pub expires_in_days: Option<i64>,

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use qiaojian_shared::domain::area::update::{self, Listed};
-use qiaojian_shared::store::areas::AreaVersion;
+use qiaojian_domain::area::update::{self, Listed};
+use qiaojian_store::areas::AreaVersion;
 
 use super::Row;
 
@@ -54,9 +54,9 @@ fn about((number, row): &Row, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use qiaojian_shared::clock::UtcTime;
-    use qiaojian_shared::domain::area::{AreaKind, Level, path_under};
-    use qiaojian_shared::ids::AreaId;
+    use qiaojian_domain::area::{AreaKind, Level, path_under};
+    use qiaojian_domain::clock::UtcTime;
+    use qiaojian_domain::ids::AreaId;
 
     use super::*;
 

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use chrono::NaiveDate;
 use qiaojian_api::why_refused;
-use qiaojian_shared::domain::Violation;
-use qiaojian_shared::domain::area::update::{Doubt, Listed, Recoded, Step, before_vacated};
-use qiaojian_shared::ids::AreaId;
-use qiaojian_shared::store::areas::{self, Agreement, Edition, Plan, ReadyStep};
-use qiaojian_shared::store::{Actor, Recording, StoreError, Subtree};
+use qiaojian_domain::Violation;
+use qiaojian_domain::area::update::{Doubt, Listed, Recoded, Step, before_vacated};
+use qiaojian_domain::ids::AreaId;
+use qiaojian_store::areas::{self, Agreement, Edition, Plan, ReadyStep};
+use qiaojian_store::{Actor, Recording, StoreError, Subtree};
 
 use super::{Row, refuse, refuse_bad_rows, show};
 use crate::settings::Parts;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use qiaojian_shared::clock::{Clock, Entropy};
-use qiaojian_shared::db::Db;
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::ids::AreaId;
-use qiaojian_shared::store::areas::{self, AreaVersion, Filter, NewArea};
-use qiaojian_shared::store::{StoreError, Subtree};
+use qiaojian_domain::area::Level;
+use qiaojian_domain::clock::{Clock, Entropy};
+use qiaojian_domain::ids::AreaId;
+use qiaojian_store::areas::{self, AreaVersion, Filter, NewArea};
+use qiaojian_store::db::Db;
+use qiaojian_store::{StoreError, Subtree};
 
 use super::super::areas::AreaRow;
 use super::super::days::BEGINNING;

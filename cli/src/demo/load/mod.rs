@@ -5,11 +5,11 @@ mod records;
 mod work;
 
 use anyhow::Context as _;
-use qiaojian_shared::clock::{Clock, Entropy, ManualClock, SeededEntropy, UtcTime, start_of_day_in_shanghai};
-use qiaojian_shared::db::Db;
-use qiaojian_shared::digest::sha256_hex;
-use qiaojian_shared::ids::{ScheduleId, new_uuid};
-use qiaojian_shared::store::{Actor, Recording, StoreError, StoreResult, Subtree, schedules};
+use qiaojian_domain::clock::{Clock, Entropy, ManualClock, SeededEntropy, UtcTime, start_of_day_in_shanghai};
+use qiaojian_domain::digest::sha256_hex;
+use qiaojian_domain::ids::{ScheduleId, new_uuid};
+use qiaojian_store::db::Db;
+use qiaojian_store::{Actor, Recording, StoreError, StoreResult, Subtree, schedules};
 use uuid::Uuid;
 
 use super::days::LAST_DAY;

@@ -2,15 +2,15 @@
 
 use anyhow::Context as _;
 use chrono::NaiveDate;
-use qiaojian_shared::domain::delivery::OnUncertain;
-use qiaojian_shared::domain::organization::Verification;
-use qiaojian_shared::ids::{CohortId, EndpointId, OrganizationId, ProgramId, RuleId};
-use qiaojian_shared::store::endpoints::{self, NewEndpoint};
-use qiaojian_shared::store::organizations::{self, NewOrganization};
-use qiaojian_shared::store::programs::{self, NewProgram};
-use qiaojian_shared::store::rules::{self, NewRule};
-use qiaojian_shared::store::schedules::{self, NewSchedule, Recipients};
-use qiaojian_shared::store::{StoreError, Subtree, ledger};
+use qiaojian_domain::delivery::OnUncertain;
+use qiaojian_domain::ids::{CohortId, EndpointId, OrganizationId, ProgramId, RuleId};
+use qiaojian_domain::organization::Verification;
+use qiaojian_store::endpoints::{self, NewEndpoint};
+use qiaojian_store::organizations::{self, NewOrganization};
+use qiaojian_store::programs::{self, NewProgram};
+use qiaojian_store::rules::{self, NewRule};
+use qiaojian_store::schedules::{self, NewSchedule, Recipients};
+use qiaojian_store::{StoreError, Subtree, ledger};
 
 use super::super::plan::{EndpointSpec, OrganizationSpec, ProgramSpec, RuleSpec, ScheduleSpec};
 use super::areas::Areas;

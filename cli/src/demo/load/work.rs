@@ -1,13 +1,13 @@
 //! What happened, and what there was to do.
 
 use anyhow::Context as _;
-use qiaojian_shared::domain::assignment::AssignmentVerb;
-use qiaojian_shared::domain::task::Facts;
-use qiaojian_shared::ids::{ActivityId, AssignmentId, ProgramId, ReportId, TaskId};
-use qiaojian_shared::store::activities::{self, NewActivity};
-use qiaojian_shared::store::assignments::{self, Act};
-use qiaojian_shared::store::tasks::{self, Assignee, NewTask};
-use qiaojian_shared::store::{Recording, StoreResult, Subtree};
+use qiaojian_domain::assignment::AssignmentVerb;
+use qiaojian_domain::ids::{ActivityId, AssignmentId, ProgramId, ReportId, TaskId};
+use qiaojian_domain::task::Facts;
+use qiaojian_store::activities::{self, NewActivity};
+use qiaojian_store::assignments::{self, Act};
+use qiaojian_store::tasks::{self, Assignee, NewTask};
+use qiaojian_store::{Recording, StoreResult, Subtree};
 
 use super::super::plan::{ActivitySpec, AssignmentSpec, Step, TaskSpec};
 use super::areas::Areas;

@@ -2,9 +2,9 @@
 
 use anyhow::Context as _;
 use chrono::NaiveDate;
-use qiaojian_shared::domain::access::Post;
-use qiaojian_shared::domain::dates::Precision;
-use qiaojian_shared::domain::organization::{Basis, Kind, PreciseDate};
+use qiaojian_domain::access::Post;
+use qiaojian_domain::dates::Precision;
+use qiaojian_domain::organization::{Basis, Kind, PreciseDate};
 
 use super::super::areas::AreaRow;
 use super::super::days::{MONTHS, workdays_of, ymd};
@@ -336,7 +336,7 @@ fn some_township<'a>(
 
 #[cfg(test)]
 mod tests {
-    use qiaojian_shared::domain::area::Level;
+    use qiaojian_domain::area::Level;
 
     use super::*;
 

@@ -2,9 +2,9 @@
 //! municipal federation and nothing below, 安庆 nothing in a township, 宣城 nothing at all.
 
 use chrono::NaiveDate;
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::dates::Precision;
-use qiaojian_shared::domain::organization::{Basis, Kind, PreciseDate};
+use qiaojian_domain::area::Level;
+use qiaojian_domain::dates::Precision;
+use qiaojian_domain::organization::{Basis, Kind, PreciseDate};
 
 use super::super::areas::AreaRow;
 use super::super::days::{BASELINE, ymd};

@@ -1,10 +1,10 @@
 //! An organization while it is being made up.
 
 use chrono::{Datelike as _, NaiveDate};
-use qiaojian_shared::domain::access::Post;
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::dates::Precision;
-use qiaojian_shared::domain::organization::{
+use qiaojian_domain::access::Post;
+use qiaojian_domain::area::Level;
+use qiaojian_domain::dates::Precision;
+use qiaojian_domain::organization::{
     Basis, ChecklistItem, Facts, FiveHave, Host, Kind, Life, PreciseDate, StandingRules, Status,
 };
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike as _, NaiveDate};
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::organization::{Kind, StandingRules};
+use qiaojian_domain::area::Level;
+use qiaojian_domain::organization::{Kind, StandingRules};
 
 use super::super::areas::{AreaRow, Tree};
 use super::super::days::{BASELINE, ymd};

@@ -4,7 +4,7 @@ mod progress;
 mod table;
 
 use chrono::NaiveDate;
-use qiaojian_shared::domain::access::Post;
+use qiaojian_domain::access::Post;
 
 use super::organizations::PILOTS;
 use super::plan::{AssignmentSpec, TaskSpec};

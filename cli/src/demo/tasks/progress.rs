@@ -1,7 +1,7 @@
 //! From an outcome to the dated steps that led there.
 
 use chrono::NaiveDate;
-use qiaojian_shared::domain::assignment::AssignmentVerb as Verb;
+use qiaojian_domain::assignment::AssignmentVerb as Verb;
 
 use super::super::days::{workdays_after, workdays_before};
 use super::super::plan::Step;

@@ -1,11 +1,11 @@
 //! The rows of the table.
 
 use chrono::NaiveDate;
-use qiaojian_shared::domain::access::Post::{
+use qiaojian_domain::access::Post::{
     self, Federation, FinanceBureau, LeadingGroup, OrganizationDept, PartyCommittee, StaffingOffice,
     UnitedFrontDept,
 };
-use qiaojian_shared::domain::task::Theme::{
+use qiaojian_domain::task::Theme::{
     self, LeadInnovation, LeadOrganization, LeadPolitics, ServeDevelopment, ServeOverall, ServePeople,
 };
 

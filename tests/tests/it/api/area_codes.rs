@@ -1,6 +1,6 @@
 //! Codes in time: which is which on two days, what an old one is called today, and which fit.
 
-use qiaojian_shared::domain::access::Role;
+use qiaojian_domain::access::Role;
 use qiaojian_tests::api::{Client, Reply, with_api};
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! `POST /v1/areas/import`: a new edition of the national list, as a table.
 
-use qiaojian_shared::domain::access::Role;
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::store::{StoreError, audit};
+use qiaojian_domain::access::Role;
+use qiaojian_domain::area::Level;
+use qiaojian_store::{StoreError, audit};
 use qiaojian_tests::api::{Client, Reply, with_api};
 use qiaojian_tests::fixtures::AREAS;
 use reqwest::Method;
@@ -151,7 +151,7 @@ fn only_the_province_itself_and_only_whole_rows() {
         let city = api
             .caller_with(
                 "340300",
-                qiaojian_shared::domain::access::Post::Federation,
+                qiaojian_domain::access::Post::Federation,
                 Role::CityReporter,
                 scopes,
             )

@@ -1,6 +1,6 @@
 //! What an area's row stands for, and since when: a zone of the statistics bureau is asked for nothing.
 
-use qiaojian_shared::domain::access::Role;
+use qiaojian_domain::access::Role;
 use qiaojian_tests::api::{Client, with_api};
 use serde_json::{Value, json};
 

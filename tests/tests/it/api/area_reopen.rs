@@ -1,6 +1,6 @@
 //! `POST /v1/areas/{code}/reopen`: an area that was closed or merged by mistake stands again, with what is its own.
 
-use qiaojian_shared::domain::access::Role;
+use qiaojian_domain::access::Role;
 use qiaojian_tests::api::{Client, with_api};
 use serde_json::{Value, json};
 

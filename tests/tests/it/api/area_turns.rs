@@ -1,6 +1,6 @@
 //! What becomes of areas, over HTTP: the register follows, and figures of earlier days stay as they were.
 
-use qiaojian_shared::domain::access::Role;
+use qiaojian_domain::access::Role;
 use qiaojian_tests::api::{Client, with_api};
 use reqwest::Method;
 use serde_json::{Value, json};

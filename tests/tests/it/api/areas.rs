@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use insta::assert_json_snapshot;
-use qiaojian_shared::clock::OsEntropy;
-use qiaojian_shared::digest::{base64url, sha256_hex};
-use qiaojian_shared::domain::access::{Post, Role, Scope};
-use qiaojian_shared::domain::area::{AreaKind, Level};
-use qiaojian_shared::ids::AreaId;
-use qiaojian_shared::store::areas::{self, NewArea};
-use qiaojian_shared::store::{Actor, Recording, StoreError};
+use qiaojian_domain::access::{Post, Role, Scope};
+use qiaojian_domain::area::{AreaKind, Level};
+use qiaojian_domain::clock::OsEntropy;
+use qiaojian_domain::digest::{base64url, sha256_hex};
+use qiaojian_domain::ids::AreaId;
+use qiaojian_store::areas::{self, NewArea};
+use qiaojian_store::{Actor, Recording, StoreError};
 use qiaojian_tests::api::{Reply, TestApi, with_api};
 use qiaojian_tests::fixtures::beginning;
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use insta::assert_json_snapshot;
-use qiaojian_shared::domain::access::{Post, Role};
+use qiaojian_domain::access::{Post, Role};
 use qiaojian_tests::api::with_api;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! `POST /v1/organizations/batch`: 禹会区's 77 in one call, all or nothing.
 
-use qiaojian_shared::domain::access::Role;
+use qiaojian_domain::access::Role;
 use qiaojian_tests::api::{Client, Reply, with_api};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! `/v1/bulletins/{id}/members`: every number of a bulletin opens, to each reader as far as it may see.
 
-use qiaojian_shared::domain::access::{Post, Role, Scope};
+use qiaojian_domain::access::{Post, Role, Scope};
 use qiaojian_tests::api::{Client, with_api};
 use serde_json::{Value, json};
 

@@ -1,13 +1,13 @@
 //! `/v1/bulletins`: the provincial office composes and publishes, the pilot city reads, nobody else.
 
 use insta::assert_snapshot;
-use qiaojian_shared::clock::OsEntropy;
-use qiaojian_shared::domain::access::{Post, Role};
-use qiaojian_shared::domain::organization::PreciseDate;
-use qiaojian_shared::domain::program::{Cohort, Facts};
-use qiaojian_shared::ids::{CohortId, ProgramId};
-use qiaojian_shared::store::programs::{self, NewProgram};
-use qiaojian_shared::store::{Actor, Recording, StoreError, areas};
+use qiaojian_domain::access::{Post, Role};
+use qiaojian_domain::clock::OsEntropy;
+use qiaojian_domain::ids::{CohortId, ProgramId};
+use qiaojian_domain::organization::PreciseDate;
+use qiaojian_domain::program::{Cohort, Facts};
+use qiaojian_store::programs::{self, NewProgram};
+use qiaojian_store::{Actor, Recording, StoreError, areas};
 use qiaojian_tests::api::{Client, TestApi, with_api};
 use qiaojian_tests::fixtures::date;
 use serde_json::{Value, json};

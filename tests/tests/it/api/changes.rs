@@ -1,7 +1,7 @@
 //! `/v1/changes`: a phone that was offline is told what changed where it looks, and nothing else.
 
 use insta::assert_json_snapshot;
-use qiaojian_shared::domain::access::{Post, Role, Scope};
+use qiaojian_domain::access::{Post, Role, Scope};
 use qiaojian_tests::api::{Client, with_api};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! What is otherwise from a day on, what never was, and what another area has taken over.
 
-use qiaojian_shared::domain::access::Role;
+use qiaojian_domain::access::Role;
 use qiaojian_tests::api::{Client, with_api};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Ids that clients make: what is sent again under its id is recorded once, whatever it is.
 
-use qiaojian_shared::domain::access::{Post, Role, Scope};
+use qiaojian_domain::access::{Post, Role, Scope};
 use qiaojian_tests::api::{Client, with_api};
 use serde_json::{Value, json};
 

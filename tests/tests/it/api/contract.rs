@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use qiaojian_shared::domain::access::{Post, Role, Scope};
+use qiaojian_domain::access::{Post, Role, Scope};
 use qiaojian_tests::api::{Client, Reply, TestApi, with_api};
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -2,11 +2,11 @@
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
-use qiaojian_shared::clock::Clock as _;
-use qiaojian_shared::db::schema::{audit_entries, deliveries};
-use qiaojian_shared::domain::access::Role;
-use qiaojian_shared::domain::delivery::DeliveryState;
-use qiaojian_shared::store::StoreError;
+use qiaojian_domain::access::Role;
+use qiaojian_domain::clock::Clock as _;
+use qiaojian_domain::delivery::DeliveryState;
+use qiaojian_store::StoreError;
+use qiaojian_store::db::schema::{audit_entries, deliveries};
 use qiaojian_tests::api::{Client, TestApi, with_api};
 use serde_json::{Value, json};
 

@@ -1,12 +1,12 @@
 //! What an office looks after: terms that end, organizations where nothing happens, and whether they were unveiled together.
 
-use qiaojian_shared::clock::{Clock as _, OsEntropy};
-use qiaojian_shared::domain::access::Role;
-use qiaojian_shared::domain::activity::ActivityKind;
-use qiaojian_shared::domain::organization::PreciseDate;
-use qiaojian_shared::ids::{ActivityId, ProgramId};
-use qiaojian_shared::store::activities::{self, NewActivity};
-use qiaojian_shared::store::{Actor, Recording, StoreError, areas};
+use qiaojian_domain::access::Role;
+use qiaojian_domain::activity::ActivityKind;
+use qiaojian_domain::clock::{Clock as _, OsEntropy};
+use qiaojian_domain::ids::{ActivityId, ProgramId};
+use qiaojian_domain::organization::PreciseDate;
+use qiaojian_store::activities::{self, NewActivity};
+use qiaojian_store::{Actor, Recording, StoreError, areas};
 use qiaojian_tests::api::{Client, TestApi, with_api};
 use qiaojian_tests::fixtures::date;
 use serde_json::{Value, json};

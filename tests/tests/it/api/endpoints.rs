@@ -1,6 +1,6 @@
 //! `/v1/endpoints` and `/v1/deliveries`: where a post receives, and what was sent there.
 
-use qiaojian_shared::domain::access::Role;
+use qiaojian_domain::access::Role;
 use qiaojian_tests::api::with_api;
 use serde_json::json;
 

@@ -2,8 +2,8 @@
 
 use std::sync::Mutex;
 
-use qiaojian_shared::domain::access::Role;
-use qiaojian_shared::sheets::Sheet;
+use qiaojian_domain::access::Role;
+use qiaojian_sheets::Sheet;
 use qiaojian_tests::api::{Client, with_api};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -147,7 +147,7 @@ fn an_export_shows_what_the_caller_asked_for_and_sees() {
         }
         let names = async |caller: &Client, query: &str| -> Vec<String> {
             let sheet = Sheet::read(&download(caller, &format!("{EXPORT}{query}")).await).unwrap();
-            let name = |row: &qiaojian_shared::sheets::SheetRow| {
+            let name = |row: &qiaojian_sheets::SheetRow| {
                 row.cells
                     .iter()
                     .find(|(at, _)| *at == 4)

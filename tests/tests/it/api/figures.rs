@@ -1,7 +1,7 @@
 //! `/v1/figures` and its members, over HTTP.
 
 use insta::assert_json_snapshot;
-use qiaojian_shared::domain::access::Role;
+use qiaojian_domain::access::Role;
 use qiaojian_tests::api::{Client, with_api};
 use serde_json::{Value, json};
 

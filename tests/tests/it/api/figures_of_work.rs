@@ -1,7 +1,7 @@
 //! `GET /v1/figures`: what was done on time, and which counties were visited.
 
 use chrono::TimeDelta;
-use qiaojian_shared::domain::access::{Post, Role, Scope};
+use qiaojian_domain::access::{Post, Role, Scope};
 use qiaojian_tests::api::{Client, with_api};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! From counts by a rule to what is missing: `/v1/areas/{code}/counts`, `/v1/rules`, `/v1/gaps`, and the figure `fulfilment`.
 
 use chrono::TimeDelta;
-use qiaojian_shared::domain::access::{Post, Role};
+use qiaojian_domain::access::{Post, Role};
 use qiaojian_tests::api::{Client, TestApi, with_api};
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
 //! `POST /v1/organizations/import`: a register in a table, checked row by row.
 
-use qiaojian_shared::domain::access::Role;
-use qiaojian_shared::sheets::Sheet;
-use qiaojian_shared::store::{StoreError, audit};
+use qiaojian_domain::access::Role;
+use qiaojian_sheets::Sheet;
+use qiaojian_store::{StoreError, audit};
 use qiaojian_tests::api::{Client, Reply, with_api};
 use reqwest::Method;
 use serde_json::{Value, json};

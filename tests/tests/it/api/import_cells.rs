@@ -2,8 +2,8 @@
 
 use std::io::Read as _;
 
-use qiaojian_shared::domain::access::Role;
-use qiaojian_shared::sheets::Sheet;
+use qiaojian_domain::access::Role;
+use qiaojian_sheets::Sheet;
 use qiaojian_tests::api::with_api;
 use reqwest::Method;
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};

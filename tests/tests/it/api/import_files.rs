@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use qiaojian_shared::domain::access::Role;
-use qiaojian_shared::sheets::Sheet;
+use qiaojian_domain::access::Role;
+use qiaojian_sheets::Sheet;
 use qiaojian_tests::api::with_api;
 use reqwest::Method;
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook, Worksheet};

@@ -1,7 +1,7 @@
 //! What may still become of an organization: it is established again, merged into another, or others come out of it.
 
 use insta::assert_json_snapshot;
-use qiaojian_shared::domain::access::Role;
+use qiaojian_domain::access::Role;
 use qiaojian_tests::api::{Client, Reply, with_api};
 use serde_json::{Value, json};
 

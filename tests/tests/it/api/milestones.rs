@@ -1,6 +1,6 @@
 //! What areas reach once: `/v1/milestones`.
 
-use qiaojian_shared::domain::access::Role;
+use qiaojian_domain::access::Role;
 use qiaojian_tests::api::{Client, with_api};
 use serde_json::{Value, json};
 

@@ -1,12 +1,12 @@
 //! `/v1/notices`: a city's inbox.
 
 use diesel::prelude::*;
-use qiaojian_shared::check::{Check, run};
-use qiaojian_shared::db::schema::{bulletins, notices};
-use qiaojian_shared::db::snapshot;
-use qiaojian_shared::digest::{canonical, sha256_hex};
-use qiaojian_shared::domain::access::{Post, Role};
-use qiaojian_shared::store::{StoreError, bulletins as store};
+use qiaojian_domain::access::{Post, Role};
+use qiaojian_domain::digest::{canonical, sha256_hex};
+use qiaojian_store::check::{Check, run};
+use qiaojian_store::db::schema::{bulletins, notices};
+use qiaojian_store::db::snapshot;
+use qiaojian_store::{StoreError, bulletins as store};
 use qiaojian_tests::api::{Client, TestApi, with_api};
 use qiaojian_tests::fixtures::article_time;
 use serde_json::{Value, json};
@@ -212,7 +212,7 @@ async fn as_the_first_version_left_it(api: &TestApi) {
         canonical(&figures).unwrap()
     }
     let rewrite = api.db.write(|tx| {
-        let rows: Vec<(qiaojian_shared::ids::BulletinId, String)> = bulletins::table
+        let rows: Vec<(qiaojian_domain::ids::BulletinId, String)> = bulletins::table
             .select((bulletins::id, bulletins::figures))
             .load(tx.conn)?;
         for (id, figures) in rows {
@@ -224,7 +224,7 @@ async fn as_the_first_version_left_it(api: &TestApi) {
                 ))
                 .execute(tx.conn)?;
         }
-        let rows: Vec<(qiaojian_shared::ids::NoticeId, String)> = notices::table
+        let rows: Vec<(qiaojian_domain::ids::NoticeId, String)> = notices::table
             .select((notices::id, notices::figures))
             .load(tx.conn)?;
         for (id, figures) in rows {

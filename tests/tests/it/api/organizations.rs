@@ -1,8 +1,8 @@
 //! `/v1/organizations`, as an officer's phone uses it.
 
 use insta::{assert_json_snapshot, assert_snapshot};
-use qiaojian_shared::domain::access::Role;
-use qiaojian_shared::store::{Actor, Recording, StoreError};
+use qiaojian_domain::access::Role;
+use qiaojian_store::{Actor, Recording, StoreError};
 use qiaojian_tests::api::with_api;
 use serde_json::json;
 

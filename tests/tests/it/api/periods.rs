@@ -1,7 +1,7 @@
 //! The cut-off of a period (截止): what comes later is recorded, and not in the period's figures.
 
 use chrono::TimeDelta;
-use qiaojian_shared::domain::access::Role;
+use qiaojian_domain::access::Role;
 use qiaojian_tests::api::{Client, with_api};
 use serde_json::{Value, json};
 

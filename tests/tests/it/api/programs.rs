@@ -1,7 +1,7 @@
 //! `/v1/programs`: reference data that the provincial office keeps.
 
 use insta::assert_json_snapshot;
-use qiaojian_shared::domain::access::{Post, Role, Scope};
+use qiaojian_domain::access::{Post, Role, Scope};
 use qiaojian_tests::api::{TestApi, with_api};
 use serde_json::{Value, json};
 

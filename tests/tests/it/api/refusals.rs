@@ -1,7 +1,7 @@
 //! Odd requests are answered in words, and harmless ones are taken.
 
 use chrono::TimeDelta;
-use qiaojian_shared::domain::access::Role;
+use qiaojian_domain::access::Role;
 use qiaojian_tests::api::with_api;
 use reqwest::Method;
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! The register that remembers: two times on reads, history, verification, and what changes on a date.
 
 use insta::assert_json_snapshot;
-use qiaojian_shared::domain::access::Role;
+use qiaojian_domain::access::Role;
 use qiaojian_tests::api::{Client, with_api};
 use serde_json::{Value, json};
 
@@ -279,7 +279,7 @@ fn a_stricter_basis_counts_only_what_was_verified() {
         let city = api
             .caller_with(
                 "340300",
-                qiaojian_shared::domain::access::Post::Federation,
+                qiaojian_domain::access::Post::Federation,
                 Role::ProvinceAdmin,
                 Role::ProvinceAdmin.scopes(),
             )

@@ -1,11 +1,11 @@
 //! `/v1/rules`: which bases a figure may be counted on.
 
 use insta::assert_json_snapshot;
-use qiaojian_shared::domain::access::Role;
-use qiaojian_shared::domain::rule::RuleKind;
-use qiaojian_shared::ids::RuleId;
-use qiaojian_shared::store::rules::{self, NewRule};
-use qiaojian_shared::store::{Actor, Recording, StoreError, areas};
+use qiaojian_domain::access::Role;
+use qiaojian_domain::ids::RuleId;
+use qiaojian_domain::rule::RuleKind;
+use qiaojian_store::rules::{self, NewRule};
+use qiaojian_store::{Actor, Recording, StoreError, areas};
 use qiaojian_tests::api::{TestApi, with_api};
 use qiaojian_tests::fixtures::date;
 use serde_json::json;

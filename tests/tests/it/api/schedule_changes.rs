@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use qiaojian_shared::clock::OsEntropy;
-use qiaojian_shared::domain::access::Role;
-use qiaojian_shared::ids::BulletinId;
-use qiaojian_shared::store::{StoreError, occurrences, schedules};
+use qiaojian_domain::access::Role;
+use qiaojian_domain::clock::OsEntropy;
+use qiaojian_domain::ids::BulletinId;
+use qiaojian_store::{StoreError, occurrences, schedules};
 use qiaojian_tests::api::{Client, Reply, TestApi, with_api};
 use serde_json::{Value, json};
 
@@ -223,7 +223,7 @@ fn a_schedule_that_came_to_nothing_is_deleted() {
             .await
             .expect(201);
         let bulletin: BulletinId = made.json()["id"].as_str().unwrap().parse().unwrap();
-        let now = qiaojian_shared::clock::Clock::now(api.clock.as_ref());
+        let now = qiaojian_domain::clock::Clock::now(api.clock.as_ref());
         api.db
             .write(move |tx| {
                 let next = occurrences::next_open(tx.conn, now)?.expect("an open one");

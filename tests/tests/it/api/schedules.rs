@@ -1,8 +1,8 @@
 //! `/v1/schedules`: when bulletins are composed.
 
-use qiaojian_shared::domain::access::Role;
-use qiaojian_shared::ids::ProgramId;
-use qiaojian_shared::store::schedules;
+use qiaojian_domain::access::Role;
+use qiaojian_domain::ids::ProgramId;
+use qiaojian_store::schedules;
 use qiaojian_tests::api::with_api;
 use serde_json::{Value, json};
 
@@ -60,7 +60,7 @@ fn a_schedule_is_set_looked_ahead_stopped_and_started() {
 
         let (clock, entropy) = (
             std::sync::Arc::clone(&api.clock),
-            qiaojian_shared::clock::OsEntropy,
+            qiaojian_domain::clock::OsEntropy,
         );
         let ticked = api
             .db

@@ -1,10 +1,10 @@
 //! Sums that hold whatever becomes of areas and organizations: what stood + added − closed + reopened = what stands.
 
 use diesel::RunQueryDsl;
-use qiaojian_shared::check::{Check, Report, run};
-use qiaojian_shared::db::{Db, snapshot};
-use qiaojian_shared::domain::access::Role;
-use qiaojian_shared::store::StoreError;
+use qiaojian_domain::access::Role;
+use qiaojian_store::StoreError;
+use qiaojian_store::check::{Check, Report, run};
+use qiaojian_store::db::{Db, snapshot};
 use qiaojian_tests::api::{Client, TestApi, with_api};
 use qiaojian_tests::fixtures::date;
 use serde_json::json;

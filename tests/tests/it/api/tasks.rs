@@ -1,7 +1,7 @@
 //! `/v1/tasks`: a row of the table on its way from the province to a city and back.
 
 use insta::assert_json_snapshot;
-use qiaojian_shared::domain::access::Role;
+use qiaojian_domain::access::Role;
 use qiaojian_tests::api::{Client, TestApi, with_api};
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
-use qiaojian_shared::domain::access::{Post, Role, Scope};
+use qiaojian_domain::access::{Post, Role, Scope};
 use qiaojian_tests::api::{Client, Reply, TestApi, with_api};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Two times on every list of the register: as of a day, and as known at a moment.
 
-use qiaojian_shared::domain::access::Role;
+use qiaojian_domain::access::Role;
 use qiaojian_tests::api::{Client, with_api};
 use serde_json::{Value, json};
 

@@ -1,10 +1,10 @@
 //! Who is not reached, and what becomes of it once there is an endpoint.
 
 use diesel::prelude::*;
-use qiaojian_shared::db::schema::{deliveries, endpoints};
-use qiaojian_shared::domain::access::Role;
-use qiaojian_shared::domain::delivery::DeliveryState;
-use qiaojian_shared::store::StoreError;
+use qiaojian_domain::access::Role;
+use qiaojian_domain::delivery::DeliveryState;
+use qiaojian_store::StoreError;
+use qiaojian_store::db::schema::{deliveries, endpoints};
 use qiaojian_tests::api::{Client, TestApi, with_api};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! What is refused is refused in the language of whoever asks.
 
-use qiaojian_shared::domain::access::Role;
+use qiaojian_domain::access::Role;
 use qiaojian_tests::api::with_api;
 use serde_json::json;
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, RunQueryDsl as _};
-use qiaojian_shared::db::DatabaseUrl;
+use qiaojian_store::db::DatabaseUrl;
 use qiaojian_tests::{TestDb, both_databases};
 use reqwest::StatusCode;
 use reqwest::blocking::{Client, RequestBuilder, Response};

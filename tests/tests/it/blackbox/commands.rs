@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 use insta::assert_snapshot;
-use qiaojian_shared::clock::SystemClock;
-use qiaojian_shared::db::schema::audit_entries;
-use qiaojian_shared::db::{DatabaseUrl, Db, Lanes};
-use qiaojian_shared::store::{StoreError, areas};
+use qiaojian_domain::clock::SystemClock;
+use qiaojian_store::db::schema::audit_entries;
+use qiaojian_store::db::{DatabaseUrl, Db, Lanes};
+use qiaojian_store::{StoreError, areas};
 use qiaojian_tests::fixtures::article_clock;
 use qiaojian_tests::{TestDb, both_databases};
 use serde_json::{Value, json};

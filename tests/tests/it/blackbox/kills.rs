@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use diesel::dsl::count_star;
 use diesel::prelude::*;
-use qiaojian_shared::clock::{Clock as _, OsEntropy, SeededEntropy, SystemClock, UtcTime};
-use qiaojian_shared::db::DbError;
-use qiaojian_shared::db::schema::{bulletins, deliveries, delivery_attempts, occurrences, schedules};
-use qiaojian_shared::domain::delivery::{Channel, DeliveryState, OccurrenceState, OnUncertain};
-use qiaojian_shared::domain::period::{Period, PeriodUnit};
-use qiaojian_shared::domain::program::Cohort;
-use qiaojian_shared::domain::schedule::{Approval, PlanFields};
-use qiaojian_shared::ids::{CohortId, DeliveryId, NodeId, OccurrenceId};
-use qiaojian_shared::store::{Subtree, areas, deliveries as store, programs};
+use qiaojian_domain::clock::{Clock as _, OsEntropy, SeededEntropy, SystemClock, UtcTime};
+use qiaojian_domain::delivery::{Channel, DeliveryState, OccurrenceState, OnUncertain};
+use qiaojian_domain::ids::{CohortId, DeliveryId, NodeId, OccurrenceId};
+use qiaojian_domain::period::{Period, PeriodUnit};
+use qiaojian_domain::program::Cohort;
+use qiaojian_domain::schedule::{Approval, PlanFields};
+use qiaojian_store::db::DbError;
+use qiaojian_store::db::schema::{bulletins, deliveries, delivery_attempts, occurrences, schedules};
+use qiaojian_store::{Subtree, areas, deliveries as store, programs};
 use qiaojian_tests::fixtures::date;
 use uuid::Uuid;
 

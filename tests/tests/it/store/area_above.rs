@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use qiaojian_shared::domain::area::{AreaKind, Level, Wanted, path_under};
-use qiaojian_shared::ids::AreaId;
-use qiaojian_shared::store::areas::{self, AreaVersion, Filter, NewArea, Turn};
-use qiaojian_shared::store::{Moment, StoreError, StoreResult, Subtree, ledger};
+use qiaojian_domain::area::{AreaKind, Level, Wanted, path_under};
+use qiaojian_domain::ids::AreaId;
+use qiaojian_store::areas::{self, AreaVersion, Filter, NewArea, Turn};
+use qiaojian_store::{Moment, StoreError, StoreResult, Subtree, ledger};
 use qiaojian_tests::fixtures::{AREAS, beginning, date};
 use uuid::Uuid;
 
@@ -43,7 +43,7 @@ async fn act_on(register: &Register, code: &'static str, act: Act, on: NaiveDate
     let all = Subtree::everything();
     register
         .write(move |recording| {
-            let find = |recording: &mut qiaojian_shared::store::Recording<'_, '_>, code: &str| {
+            let find = |recording: &mut qiaojian_store::Recording<'_, '_>, code: &str| {
                 areas::find_anywhere(recording.conn(), code)?.ok_or(StoreError::NotFound("area"))
             };
             match act {

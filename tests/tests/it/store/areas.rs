@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use qiaojian_shared::domain::Conflict;
-use qiaojian_shared::domain::area::{AreaKind, Level, Wanted};
-use qiaojian_shared::store::areas::{self, AreaVersion, Filter, Turn};
-use qiaojian_shared::store::{Moment, Recorded, StoreError, Subtree, ledger};
+use qiaojian_domain::Conflict;
+use qiaojian_domain::area::{AreaKind, Level, Wanted};
+use qiaojian_store::areas::{self, AreaVersion, Filter, Turn};
+use qiaojian_store::{Moment, Recorded, StoreError, Subtree, ledger};
 use qiaojian_tests::fixtures::{AREAS, beginning, date};
 
 use super::register::{Register, with_register};
@@ -192,7 +192,7 @@ fn a_new_code_leads_to_the_area_and_the_old_one_to_who_had_it() {
             .await
             .unwrap();
         let anew = areas::NewArea {
-            id: qiaojian_shared::ids::AreaId(uuid::Uuid::from_u128(99)),
+            id: qiaojian_domain::ids::AreaId(uuid::Uuid::from_u128(99)),
             code: "340304".to_owned(),
             name: "新区".to_owned(),
             level: Level::County,

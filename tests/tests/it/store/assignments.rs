@@ -2,18 +2,18 @@
 
 use chrono::{Days, NaiveDate};
 use diesel::prelude::*;
-use qiaojian_shared::db::schema::assignment_versions;
-use qiaojian_shared::domain::Conflict;
-use qiaojian_shared::domain::access::Post;
-use qiaojian_shared::domain::assignment::{AssignmentStatus, Light};
-use qiaojian_shared::domain::organization::PreciseDate;
-use qiaojian_shared::domain::program::Facts as ProgramFacts;
-use qiaojian_shared::domain::task::{Facts, Theme};
-use qiaojian_shared::ids::{AssignmentId, ProgramId, ReportId, TaskId};
-use qiaojian_shared::store::assignments::{self, Act, AssignmentVersion, Filter, GivenTask};
-use qiaojian_shared::store::programs::{self, NewProgram};
-use qiaojian_shared::store::tasks::{self, Assignee, NewTask};
-use qiaojian_shared::store::{StoreError, StoreResult, Subtree};
+use qiaojian_domain::Conflict;
+use qiaojian_domain::access::Post;
+use qiaojian_domain::assignment::{AssignmentStatus, Light};
+use qiaojian_domain::ids::{AssignmentId, ProgramId, ReportId, TaskId};
+use qiaojian_domain::organization::PreciseDate;
+use qiaojian_domain::program::Facts as ProgramFacts;
+use qiaojian_domain::task::{Facts, Theme};
+use qiaojian_store::assignments::{self, Act, AssignmentVersion, Filter, GivenTask};
+use qiaojian_store::db::schema::assignment_versions;
+use qiaojian_store::programs::{self, NewProgram};
+use qiaojian_store::tasks::{self, Assignee, NewTask};
+use qiaojian_store::{StoreError, StoreResult, Subtree};
 use qiaojian_tests::fixtures::date;
 use uuid::Uuid;
 

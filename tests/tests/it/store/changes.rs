@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use diesel::prelude::*;
-use qiaojian_shared::clock::ManualClock;
-use qiaojian_shared::db::schema::{area_versions, audit_entries};
-use qiaojian_shared::db::{AnyConnection, Db, snapshot};
-use qiaojian_shared::domain::change::{FeedCursor, Noun};
-use qiaojian_shared::ids::{AreaId, CountId};
-use qiaojian_shared::store::areas::{self, AreaVersion, Subtree};
-use qiaojian_shared::store::audit::Entry;
-use qiaojian_shared::store::changes::{self, Change, Changes, Reader};
-use qiaojian_shared::store::counts::{self, NewCount};
-use qiaojian_shared::store::{Actor, Recording, StoreError, StoreResult};
+use qiaojian_domain::change::{FeedCursor, Noun};
+use qiaojian_domain::clock::ManualClock;
+use qiaojian_domain::ids::{AreaId, CountId};
+use qiaojian_store::areas::{self, AreaVersion, Subtree};
+use qiaojian_store::audit::Entry;
+use qiaojian_store::changes::{self, Change, Changes, Reader};
+use qiaojian_store::counts::{self, NewCount};
+use qiaojian_store::db::schema::{area_versions, audit_entries};
+use qiaojian_store::db::{AnyConnection, Db, snapshot};
+use qiaojian_store::{Actor, Recording, StoreError, StoreResult};
 use qiaojian_tests::both_databases;
 use qiaojian_tests::fixtures::{article_clock, article_time, date, load_areas};
 use uuid::Uuid;

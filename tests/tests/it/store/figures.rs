@@ -4,16 +4,16 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use chrono::{Days, NaiveDate};
-use qiaojian_shared::check::{self, Check};
-use qiaojian_shared::db::{AnyConnection, snapshot};
-use qiaojian_shared::domain::Conflict;
-use qiaojian_shared::domain::organization::Verification;
-use qiaojian_shared::domain::program::Cohort;
-use qiaojian_shared::figures::{
+use qiaojian_domain::Conflict;
+use qiaojian_domain::organization::Verification;
+use qiaojian_domain::program::Cohort;
+use qiaojian_store::check::{self, Check};
+use qiaojian_store::db::{AnyConnection, snapshot};
+use qiaojian_store::figures::{
     self, Answer, Basis, CohortChoice, Facts, GroupBy, Held, Metric, Part, Question, ReadModel, WantedGaps,
 };
-use qiaojian_shared::store::organizations::{self, NewOrganization};
-use qiaojian_shared::store::{Moment, Recorded, StoreError, StoreResult, Subtree, areas, ledger};
+use qiaojian_store::organizations::{self, NewOrganization};
+use qiaojian_store::{Moment, Recorded, StoreError, StoreResult, Subtree, areas, ledger};
 use qiaojian_tests::fixtures::date;
 
 use super::histories::{

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use qiaojian_shared::domain::area::Wanted;
-use qiaojian_shared::store::areas::{self, Turn};
-use qiaojian_shared::store::{Foreseen, StoreError, Subtree};
+use qiaojian_domain::area::Wanted;
+use qiaojian_store::areas::{self, Turn};
+use qiaojian_store::{Foreseen, StoreError, Subtree};
 use qiaojian_tests::fixtures::date;
 
 use super::register::{Register, with_register};

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use diesel::prelude::*;
-use qiaojian_shared::db::schema::organization_versions;
-use qiaojian_shared::db::snapshot;
-use qiaojian_shared::domain::Conflict;
-use qiaojian_shared::domain::change::Noun;
-use qiaojian_shared::domain::organization::Verb;
-use qiaojian_shared::figures::{self, Answer, Facts, Held, ReadModel};
-use qiaojian_shared::store::changes::{self, Reader};
-use qiaojian_shared::store::{StoreError, Subtree, ledger, organizations};
+use qiaojian_domain::Conflict;
+use qiaojian_domain::change::Noun;
+use qiaojian_domain::organization::Verb;
+use qiaojian_store::changes::{self, Reader};
+use qiaojian_store::db::schema::organization_versions;
+use qiaojian_store::db::snapshot;
+use qiaojian_store::figures::{self, Answer, Facts, Held, ReadModel};
+use qiaojian_store::{StoreError, Subtree, ledger, organizations};
 
 use super::figures::{basis, built, question};
 use super::histories::some_day;

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
-use qiaojian_shared::db::snapshot;
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::establishment::{Asking, EstablishmentParams};
-use qiaojian_shared::figures::{self, Basis, Facts, Gap, Question, WantedGaps};
-use qiaojian_shared::store::{StoreError, Subtree, ledger};
+use qiaojian_domain::area::Level;
+use qiaojian_domain::establishment::{Asking, EstablishmentParams};
+use qiaojian_store::db::snapshot;
+use qiaojian_store::figures::{self, Basis, Facts, Gap, Question, WantedGaps};
+use qiaojian_store::{StoreError, Subtree, ledger};
 
 use super::figures::{basis, question};
 use super::histories::some_day;

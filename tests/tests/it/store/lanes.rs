@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use diesel::RunQueryDsl as _;
 use futures_util::poll;
-use qiaojian_shared::db::{AnyConnection, DatabaseUrl, DbError};
+use qiaojian_store::db::{AnyConnection, DatabaseUrl, DbError};
 use qiaojian_tests::both_databases;
 use qiaojian_tests::fixtures::article_clock;
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
-use qiaojian_shared::clock::{ManualClock, UtcTime};
-use qiaojian_shared::db::schema::{area_counts, audit_entries};
-use qiaojian_shared::db::{AnyConnection, Db, snapshot};
-use qiaojian_shared::ids::AreaId;
-use qiaojian_shared::store::audit::{self, Entry};
-use qiaojian_shared::store::{Actor, Recorded, Recording, StoreError, areas, ledger};
+use qiaojian_domain::clock::{ManualClock, UtcTime};
+use qiaojian_domain::ids::AreaId;
+use qiaojian_store::audit::{self, Entry};
+use qiaojian_store::db::schema::{area_counts, audit_entries};
+use qiaojian_store::db::{AnyConnection, Db, snapshot};
+use qiaojian_store::{Actor, Recorded, Recording, StoreError, areas, ledger};
 use qiaojian_tests::both_databases;
 use qiaojian_tests::fixtures::{article_clock, article_time, date, load_areas};
 use uuid::Uuid;

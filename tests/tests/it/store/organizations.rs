@@ -2,21 +2,21 @@
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use qiaojian_shared::clock::{OsEntropy, SystemClock};
-use qiaojian_shared::db::DbError;
-use qiaojian_shared::db::schema::organization_versions;
-use qiaojian_shared::domain::Conflict;
-use qiaojian_shared::domain::area::{AreaKind, Level};
-use qiaojian_shared::domain::dates::Precision;
-use qiaojian_shared::domain::organization::{
+use qiaojian_domain::Conflict;
+use qiaojian_domain::area::{AreaKind, Level};
+use qiaojian_domain::clock::{OsEntropy, SystemClock};
+use qiaojian_domain::dates::Precision;
+use qiaojian_domain::ids::{AreaId, ChangeId, OrganizationId};
+use qiaojian_domain::organization::{
     Basis, Facts, FiveHave, Host, Kind, Life, PreciseDate, StandingRules, Status, Verb, Verification,
 };
-use qiaojian_shared::ids::{AreaId, ChangeId, OrganizationId};
-use qiaojian_shared::store::areas::{self, NewArea};
-use qiaojian_shared::store::organizations::{
+use qiaojian_store::areas::{self, NewArea};
+use qiaojian_store::db::DbError;
+use qiaojian_store::db::schema::organization_versions;
+use qiaojian_store::organizations::{
     self, Correction, Created, Merging, NewOrganization, OrganizationInArea, OrganizationVersion, Step,
 };
-use qiaojian_shared::store::{StoreError, StoreResult, Subtree, ledger};
+use qiaojian_store::{StoreError, StoreResult, Subtree, ledger};
 use qiaojian_tests::fixtures::date;
 use uuid::Uuid;
 

@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex};
 use diesel::connection::{Connection as _, InstrumentationEvent, SimpleConnection as _};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use qiaojian_shared::clock::UtcTime;
-use qiaojian_shared::db::{AnyConnection, Db};
-use qiaojian_shared::domain::change::{FeedCursor, Noun};
-use qiaojian_shared::domain::organization::{Dormancy, PreciseDate, Unveiling};
-use qiaojian_shared::ids::{AreaId, NoticeId, OrganizationId, TokenId};
-use qiaojian_shared::store::audit::Entry;
-use qiaojian_shared::store::changes::{self, Reader};
-use qiaojian_shared::store::organizations::Which;
-use qiaojian_shared::store::{
+use qiaojian_domain::change::{FeedCursor, Noun};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::ids::{AreaId, NoticeId, OrganizationId, TokenId};
+use qiaojian_domain::organization::{Dormancy, PreciseDate, Unveiling};
+use qiaojian_store::audit::Entry;
+use qiaojian_store::changes::{self, Reader};
+use qiaojian_store::db::{AnyConnection, Db};
+use qiaojian_store::organizations::Which;
+use qiaojian_store::{
     Actor, Moment, Recording, StoreError, Subtree, areas, idempotency, ledger, notices, organizations, tokens,
 };
 use qiaojian_tests::both_databases;

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{Days, NaiveDate};
-use qiaojian_shared::db::{AnyConnection, snapshot};
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::milestone::MilestoneKind;
-use qiaojian_shared::domain::rule::RuleKind;
-use qiaojian_shared::figures::{self, Answer, Facts, GroupBy, Held, Metric, Question, ReadModel};
-use qiaojian_shared::ids::RuleId;
-use qiaojian_shared::milestones::{self, Memory, Milestone, Present};
-use qiaojian_shared::store::rules::NewRule;
-use qiaojian_shared::store::{StoreError, StoreResult, Subtree, ledger, rules};
+use qiaojian_domain::area::Level;
+use qiaojian_domain::ids::RuleId;
+use qiaojian_domain::milestone::MilestoneKind;
+use qiaojian_domain::rule::RuleKind;
+use qiaojian_store::db::{AnyConnection, snapshot};
+use qiaojian_store::figures::{self, Answer, Facts, GroupBy, Held, Metric, Question, ReadModel};
+use qiaojian_store::milestones::{self, Memory, Milestone, Present};
+use qiaojian_store::rules::NewRule;
+use qiaojian_store::{StoreError, StoreResult, Subtree, ledger, rules};
 use qiaojian_tests::fixtures::date;
 use uuid::Uuid;
 

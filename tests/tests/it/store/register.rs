@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use chrono::{NaiveDate, TimeDelta};
-use qiaojian_shared::clock::{Clock, ManualClock};
-use qiaojian_shared::db::{AnyConnection, Db};
-use qiaojian_shared::store::areas::{self, AreaVersion};
-use qiaojian_shared::store::{Actor, Recording, StoreResult};
+use qiaojian_domain::clock::{Clock, ManualClock};
+use qiaojian_store::areas::{self, AreaVersion};
+use qiaojian_store::db::{AnyConnection, Db};
+use qiaojian_store::{Actor, Recording, StoreResult};
 use qiaojian_tests::fixtures::{article_clock, load_areas};
 use qiaojian_tests::{TestDb, both_databases};
 

@@ -1,14 +1,14 @@
 //! Group commit: a closure that fails, fails alone.
 
 use diesel::prelude::*;
-use qiaojian_shared::db::schema::worker_nodes;
-use qiaojian_shared::db::{Db, DbError};
-use qiaojian_shared::ids::NodeId;
+use qiaojian_domain::ids::NodeId;
+use qiaojian_store::db::schema::worker_nodes;
+use qiaojian_store::db::{Db, DbError};
 use qiaojian_tests::fixtures::{article_clock, article_time};
 use qiaojian_tests::{TestDb, both_databases};
 use uuid::Uuid;
 
-fn insert(conn: &mut qiaojian_shared::db::AnyConnection, number: u128) -> QueryResult<usize> {
+fn insert(conn: &mut qiaojian_store::db::AnyConnection, number: u128) -> QueryResult<usize> {
     let at = article_time();
     diesel::insert_into(worker_nodes::table)
         .values((

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::TimeDelta;
-use qiaojian_shared::domain::delivery::{Channel, DeliveryState, OnUncertain};
-use qiaojian_shared::domain::schedule::Approval;
+use qiaojian_domain::delivery::{Channel, DeliveryState, OnUncertain};
+use qiaojian_domain::schedule::Approval;
 use qiaojian_worker::{FaultPoint, Faults, PassError};
 use tokio_util::sync::CancellationToken;
 

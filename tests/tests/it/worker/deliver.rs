@@ -5,23 +5,23 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use qiaojian_shared::clock::{Clock as _, OsEntropy};
-use qiaojian_shared::db::DbError;
-use qiaojian_shared::db::dialect::{Claim, Claimed, claim_deliveries};
-use qiaojian_shared::domain::delivery::{
+use qiaojian_domain::clock::{Clock as _, OsEntropy};
+use qiaojian_domain::delivery::{
     AttemptOutcome, Channel, DeliveryState, EndpointStatus, FailureClass, OnUncertain, SendResult,
 };
-use qiaojian_shared::domain::schedule::Approval;
-use qiaojian_shared::ids::{DeliveryId, NodeId};
-use qiaojian_shared::store::areas::Subtree;
-use qiaojian_shared::store::deliveries::{self, InFlight, Outgoing};
-use qiaojian_shared::store::{StoreError, endpoints};
+use qiaojian_domain::ids::{DeliveryId, NodeId};
+use qiaojian_domain::schedule::Approval;
+use qiaojian_store::areas::Subtree;
+use qiaojian_store::db::DbError;
+use qiaojian_store::db::dialect::{Claim, Claimed, claim_deliveries};
+use qiaojian_store::deliveries::{self, InFlight, Outgoing};
+use qiaojian_store::{StoreError, endpoints};
 use qiaojian_worker::{Answer, Courier};
 
 use super::office::{CITIES, Office, Recorder, count, until_idle, with_office};
 
 /// An office with one bulletin on its way to one endpoint.
-async fn one_delivery(office: &Office, on_uncertain: OnUncertain) -> qiaojian_shared::ids::EndpointId {
+async fn one_delivery(office: &Office, on_uncertain: OnUncertain) -> qiaojian_domain::ids::EndpointId {
     let endpoint = office.endpoint("340300", Channel::File, on_uncertain).await;
     let mut plan = Office::campaign();
     plan.starts_period = "2022-05".parse().unwrap();
@@ -241,7 +241,7 @@ fn who_wakes_after_its_lease_can_neither_send_nor_report() {
 }
 
 /// Claims for a worker that is not there, for 90 s.
-pub async fn claim(office: &Office, db: qiaojian_shared::db::Db, node: NodeId) -> Vec<Claimed> {
+pub async fn claim(office: &Office, db: qiaojian_store::db::Db, node: NodeId) -> Vec<Claimed> {
     let now = office.clock.now();
     let claim = Claim {
         node,

@@ -5,8 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use qiaojian_shared::domain::delivery::{Channel, DeliveryState, OnUncertain};
-use qiaojian_shared::domain::schedule::Approval;
+use qiaojian_domain::delivery::{Channel, DeliveryState, OnUncertain};
+use qiaojian_domain::schedule::Approval;
 
 use super::office::{Office, count, until_idle, with_office};
 

@@ -2,13 +2,13 @@
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
-use qiaojian_shared::clock::{Clock as _, OsEntropy};
-use qiaojian_shared::db::schema::idempotency_keys;
-use qiaojian_shared::domain::access::{Post, Role, write_scopes};
-use qiaojian_shared::domain::token::TokenStatus;
-use qiaojian_shared::ids::TokenId;
-use qiaojian_shared::store::idempotency::{self, RememberedReply};
-use qiaojian_shared::store::tokens::{self, TokenRow};
+use qiaojian_domain::access::{Post, Role, write_scopes};
+use qiaojian_domain::clock::{Clock as _, OsEntropy};
+use qiaojian_domain::ids::TokenId;
+use qiaojian_domain::token::TokenStatus;
+use qiaojian_store::db::schema::idempotency_keys;
+use qiaojian_store::idempotency::{self, RememberedReply};
+use qiaojian_store::tokens::{self, TokenRow};
 use qiaojian_worker::run;
 use tokio_util::sync::CancellationToken;
 

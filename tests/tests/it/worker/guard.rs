@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use chrono::TimeDelta;
-use qiaojian_shared::check::{self, Check};
-use qiaojian_shared::clock::Clock as _;
-use qiaojian_shared::db::snapshot;
-use qiaojian_shared::domain::doubt::Limits;
-use qiaojian_shared::domain::schedule::Approval;
-use qiaojian_shared::guard::{self, Comparing};
+use qiaojian_domain::clock::Clock as _;
+use qiaojian_domain::doubt::Limits;
+use qiaojian_domain::schedule::Approval;
+use qiaojian_store::check::{self, Check};
+use qiaojian_store::db::snapshot;
+use qiaojian_store::guard::{self, Comparing};
 use qiaojian_worker::{Worker, WorkerConfig};
 use tokio_util::sync::CancellationToken;
 

@@ -1,12 +1,12 @@
 //! What failures and successes leave in an endpoint's row.
 
 use chrono::TimeDelta;
-use qiaojian_shared::clock::Clock as _;
-use qiaojian_shared::db::DbError;
-use qiaojian_shared::domain::delivery::{Channel, EndpointStatus, NextStep, OnUncertain};
-use qiaojian_shared::ids::EndpointId;
-use qiaojian_shared::store::areas::Subtree;
-use qiaojian_shared::store::endpoints;
+use qiaojian_domain::clock::Clock as _;
+use qiaojian_domain::delivery::{Channel, EndpointStatus, NextStep, OnUncertain};
+use qiaojian_domain::ids::EndpointId;
+use qiaojian_store::areas::Subtree;
+use qiaojian_store::db::DbError;
+use qiaojian_store::endpoints;
 
 use super::office::{Office, with_office};
 

@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use qiaojian_shared::clock::Clock as _;
-use qiaojian_shared::domain::delivery::{
+use qiaojian_domain::clock::Clock as _;
+use qiaojian_domain::delivery::{
     AttemptOutcome, Channel, DeliveryState, EndpointStatus, MOST_DOUBTS, OnUncertain,
 };
-use qiaojian_shared::domain::schedule::Approval;
-use qiaojian_shared::ids::DeliveryId;
-use qiaojian_shared::store::areas::Subtree;
-use qiaojian_shared::store::deliveries::{self, AttemptRow};
+use qiaojian_domain::ids::DeliveryId;
+use qiaojian_domain::schedule::Approval;
+use qiaojian_store::areas::Subtree;
+use qiaojian_store::deliveries::{self, AttemptRow};
 use qiaojian_worker::{MailConfig, Worker};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};

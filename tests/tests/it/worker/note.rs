@@ -2,21 +2,21 @@
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
-use qiaojian_shared::clock::{Clock as _, OsEntropy};
-use qiaojian_shared::db::schema::{milestones as rows, organization_versions};
-use qiaojian_shared::db::snapshot;
-use qiaojian_shared::domain::area::{AreaKind, Level};
-use qiaojian_shared::domain::dates::Precision;
-use qiaojian_shared::domain::milestone::MilestoneState;
-use qiaojian_shared::domain::organization::{PreciseDate, Status, Verification};
-use qiaojian_shared::domain::program::Cohort;
-use qiaojian_shared::domain::rule::RuleKind;
-use qiaojian_shared::ids::{AreaId, CohortId, OrganizationId, RuleId};
-use qiaojian_shared::milestones::{self, Asked, Evidence, Milestone};
-use qiaojian_shared::store::areas::NewArea;
-use qiaojian_shared::store::organizations::{self, Created, NewOrganization};
-use qiaojian_shared::store::rules::NewRule;
-use qiaojian_shared::store::{Recorded, StoreError, Subtree, areas, ledger, programs, rules};
+use qiaojian_domain::area::{AreaKind, Level};
+use qiaojian_domain::clock::{Clock as _, OsEntropy};
+use qiaojian_domain::dates::Precision;
+use qiaojian_domain::ids::{AreaId, CohortId, OrganizationId, RuleId};
+use qiaojian_domain::milestone::MilestoneState;
+use qiaojian_domain::organization::{PreciseDate, Status, Verification};
+use qiaojian_domain::program::Cohort;
+use qiaojian_domain::rule::RuleKind;
+use qiaojian_store::areas::NewArea;
+use qiaojian_store::db::schema::{milestones as rows, organization_versions};
+use qiaojian_store::db::snapshot;
+use qiaojian_store::milestones::{self, Asked, Evidence, Milestone};
+use qiaojian_store::organizations::{self, Created, NewOrganization};
+use qiaojian_store::rules::NewRule;
+use qiaojian_store::{Recorded, StoreError, Subtree, areas, ledger, programs, rules};
 use qiaojian_tests::fixtures::{beginning, date};
 use uuid::Uuid;
 

@@ -3,17 +3,17 @@
 use std::fs;
 
 use chrono::TimeDelta;
-use qiaojian_shared::clock::{Clock as _, OsEntropy};
-use qiaojian_shared::db::AnyConnection;
-use qiaojian_shared::domain::Conflict;
-use qiaojian_shared::domain::bulletin::BulletinState;
-use qiaojian_shared::domain::delivery::{Channel, DeliveryState, OccurrenceState, OnUncertain};
-use qiaojian_shared::domain::period::PeriodUnit;
-use qiaojian_shared::domain::schedule::Approval;
-use qiaojian_shared::store::areas::Subtree;
-use qiaojian_shared::store::bulletins::{self, ComposedBulletin, Mint};
-use qiaojian_shared::store::notices::{self, Filter};
-use qiaojian_shared::store::{StoreError, StoreResult};
+use qiaojian_domain::Conflict;
+use qiaojian_domain::bulletin::BulletinState;
+use qiaojian_domain::clock::{Clock as _, OsEntropy};
+use qiaojian_domain::delivery::{Channel, DeliveryState, OccurrenceState, OnUncertain};
+use qiaojian_domain::period::PeriodUnit;
+use qiaojian_domain::schedule::Approval;
+use qiaojian_store::areas::Subtree;
+use qiaojian_store::bulletins::{self, ComposedBulletin, Mint};
+use qiaojian_store::db::AnyConnection;
+use qiaojian_store::notices::{self, Filter};
+use qiaojian_store::{StoreError, StoreResult};
 use qiaojian_worker::Order;
 
 use super::office::{Office, compose, count, until_idle, with_office};
@@ -80,9 +80,7 @@ fn the_campaign_comes_out_once_and_a_second_start_adds_nothing() {
 
         let schedule = office
             .db
-            .read(move |conn| {
-                qiaojian_shared::store::schedules::find(conn, &Subtree::everything(), schedule.id)
-            })
+            .read(move |conn| qiaojian_store::schedules::find(conn, &Subtree::everything(), schedule.id))
             .await
             .unwrap();
         assert_eq!(schedule.next_due_at, None);

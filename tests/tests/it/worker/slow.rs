@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use qiaojian_shared::domain::delivery::{Channel, DeliveryState, OnUncertain, SendResult};
-use qiaojian_shared::domain::schedule::Approval;
-use qiaojian_shared::ids::EndpointId;
-use qiaojian_shared::store::deliveries::{DeliveryRow, Outgoing};
-use qiaojian_shared::store::worker_nodes;
+use qiaojian_domain::delivery::{Channel, DeliveryState, OnUncertain, SendResult};
+use qiaojian_domain::ids::EndpointId;
+use qiaojian_domain::schedule::Approval;
+use qiaojian_store::deliveries::{DeliveryRow, Outgoing};
+use qiaojian_store::worker_nodes;
 use qiaojian_worker::{Answer, Courier, run};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};

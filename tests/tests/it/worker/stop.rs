@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use qiaojian_shared::domain::delivery::{Channel, DeliveryState, OnUncertain, SendResult};
-use qiaojian_shared::domain::schedule::Approval;
-use qiaojian_shared::store::deliveries::Outgoing;
-use qiaojian_shared::store::worker_nodes;
+use qiaojian_domain::delivery::{Channel, DeliveryState, OnUncertain, SendResult};
+use qiaojian_domain::schedule::Approval;
+use qiaojian_store::deliveries::Outgoing;
+use qiaojian_store::worker_nodes;
 use qiaojian_worker::{Answer, Courier, run};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use qiaojian_shared::clock::{Clock, OsEntropy, UtcTime};
-use qiaojian_shared::db::AnyConnection;
-use qiaojian_shared::domain::Conflict;
-use qiaojian_shared::domain::delivery::{Channel, DeliveryState, OccurrenceState, OnUncertain};
-use qiaojian_shared::domain::schedule::{Approval, CatchUp};
-use qiaojian_shared::store::areas::Subtree;
-use qiaojian_shared::store::bulletins::ComposedBulletin;
-use qiaojian_shared::store::occurrences::OccurrenceRow;
-use qiaojian_shared::store::{StoreResult, schedules};
+use qiaojian_domain::Conflict;
+use qiaojian_domain::clock::{Clock, OsEntropy, UtcTime};
+use qiaojian_domain::delivery::{Channel, DeliveryState, OccurrenceState, OnUncertain};
+use qiaojian_domain::schedule::{Approval, CatchUp};
+use qiaojian_store::areas::Subtree;
+use qiaojian_store::bulletins::ComposedBulletin;
+use qiaojian_store::db::AnyConnection;
+use qiaojian_store::occurrences::OccurrenceRow;
+use qiaojian_store::{StoreResult, schedules};
 use qiaojian_worker::{Event, Order, Worker, run};
 use tokio_util::sync::CancellationToken;
 
@@ -186,7 +186,7 @@ fn what_waits_to_be_composed_is_left_out_too_when_what_was_missed_is() {
 fn a_long_past_is_worked_off_in_short_transactions() {
     with_office(async |office| {
         let mut plan = Office::campaign();
-        plan.period_unit = qiaojian_shared::domain::period::PeriodUnit::Day;
+        plan.period_unit = qiaojian_domain::period::PeriodUnit::Day;
         plan.spec = "0 0 9 * * *".to_owned();
         plan.period_offset = 0;
         plan.starts_period = "2020-06-24".parse().unwrap();

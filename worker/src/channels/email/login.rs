@@ -4,7 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
-use qiaojian_shared::clock::UtcTime;
+use qiaojian_domain::clock::UtcTime;
 use tokio::sync::MutexGuard;
 
 /// How long the relay is left alone after it refused our login. A worker that is started with another setting tries at once.

@@ -19,7 +19,7 @@ use lettre::transport::smtp::authentication::DEFAULT_MECHANISMS;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{Extension, MailBodyParameter, MailParameter};
-use qiaojian_shared::domain::delivery::{FailureClass, SendResult};
+use qiaojian_domain::delivery::{FailureClass, SendResult};
 use tokio::time::timeout;
 
 use super::link::{self, LinkError};

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use chrono::NaiveDate;
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::organization::{Kind, Status, Verb};
-use qiaojian_shared::domain::rule::CountedFrom;
+use qiaojian_domain::area::Level;
+use qiaojian_domain::organization::{Kind, Status, Verb};
+use qiaojian_domain::rule::CountedFrom;
 use qiaojian_tests::fixtures::AREAS;
 
 /// Villages beside those of the fixture, so that more than one can go into another.

@@ -1,11 +1,11 @@
 //! Editions of the list, in which codes go from one area to another.
 
 use chrono::{Days, NaiveDate};
-use qiaojian_shared::domain::area::update::{Listed, Origin, Step};
-use qiaojian_shared::domain::area::{AreaKind, Level};
-use qiaojian_shared::ids::AreaId;
-use qiaojian_shared::store::areas::{self, Edition};
-use qiaojian_shared::store::{Recording, StoreResult, Subtree};
+use qiaojian_domain::area::update::{Listed, Origin, Step};
+use qiaojian_domain::area::{AreaKind, Level};
+use qiaojian_domain::ids::AreaId;
+use qiaojian_store::areas::{self, Edition};
+use qiaojian_store::{Recording, StoreResult, Subtree};
 use uuid::Uuid;
 
 use super::act::{Act, Area};

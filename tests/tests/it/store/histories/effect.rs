@@ -1,8 +1,8 @@
 //! What an act that took effect makes of the world, and which acts are refused.
 
 use chrono::NaiveDate;
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::organization::{Kind, Status, Verb};
+use qiaojian_domain::area::Level;
+use qiaojian_domain::organization::{Kind, Status, Verb};
 
 use super::act::{Act, Area, Number};
 use super::perform::{can_be_told, new_id, params};

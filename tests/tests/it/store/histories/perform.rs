@@ -1,19 +1,19 @@
 //! Acts as they are told to the register, and what became of them.
 
 use chrono::{Days, NaiveDate};
-use qiaojian_shared::domain::Conflict;
-use qiaojian_shared::domain::area::{AreaKind, Level};
-use qiaojian_shared::domain::establishment::{EstablishmentParams, Threshold};
-use qiaojian_shared::domain::organization::{self as domain, Kind, PreciseDate, Status, Verification};
-use qiaojian_shared::domain::rule::RuleKind;
-use qiaojian_shared::ids::{AreaId, ChangeId, CountId, RuleId};
-use qiaojian_shared::store::areas::{self, AreaVersion, NewArea, NewPart};
-use qiaojian_shared::store::counts::{self, NewCount};
-use qiaojian_shared::store::organizations::{
+use qiaojian_domain::Conflict;
+use qiaojian_domain::area::{AreaKind, Level};
+use qiaojian_domain::establishment::{EstablishmentParams, Threshold};
+use qiaojian_domain::ids::{AreaId, ChangeId, CountId, RuleId};
+use qiaojian_domain::organization::{self as domain, Kind, PreciseDate, Status, Verification};
+use qiaojian_domain::rule::RuleKind;
+use qiaojian_store::areas::{self, AreaVersion, NewArea, NewPart};
+use qiaojian_store::counts::{self, NewCount};
+use qiaojian_store::organizations::{
     self, Correction, Created, Merging, NewOrganization, Splitting, Turn, Turned,
 };
-use qiaojian_shared::store::rules::{self, NewRule};
-use qiaojian_shared::store::{Recording, StoreError, StoreResult, Subtree};
+use qiaojian_store::rules::{self, NewRule};
+use qiaojian_store::{Recording, StoreError, StoreResult, Subtree};
 use qiaojian_tests::fixtures::beginning;
 use uuid::Uuid;
 

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Days, NaiveDate};
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::establishment::Requirement;
-use qiaojian_shared::domain::organization::Kind;
-use qiaojian_shared::figures::{Answer, GroupBy, Metric, Question};
+use qiaojian_domain::area::Level;
+use qiaojian_domain::establishment::Requirement;
+use qiaojian_domain::organization::Kind;
+use qiaojian_store::figures::{Answer, GroupBy, Metric, Question};
 
 use super::act::Area;
 use super::world::{Least, Organization, World, all_days};

@@ -4,9 +4,9 @@
 use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
 use proptest::sample::select;
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::organization::{Kind, Status, Verb};
-use qiaojian_shared::domain::rule::CountedFrom;
+use qiaojian_domain::area::Level;
+use qiaojian_domain::organization::{Kind, Status, Verb};
+use qiaojian_domain::rule::CountedFrom;
 use qiaojian_tests::fixtures::date;
 
 use super::act::{Act, Area};

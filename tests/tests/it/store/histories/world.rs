@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use chrono::{Days, NaiveDate};
-use qiaojian_shared::domain::area::Level;
-use qiaojian_shared::domain::establishment::EstablishmentParams;
-use qiaojian_shared::domain::organization::{Kind, Status};
-use qiaojian_shared::domain::rule::CountedFrom;
-use qiaojian_shared::ids::AreaId;
+use qiaojian_domain::area::Level;
+use qiaojian_domain::establishment::EstablishmentParams;
+use qiaojian_domain::ids::AreaId;
+use qiaojian_domain::organization::{Kind, Status};
+use qiaojian_domain::rule::CountedFrom;
 use qiaojian_tests::fixtures::{beginning, date};
 
 use super::act::{Area, Number};

@@ -1,0 +1,231 @@
+//! How an office writes dates, levels and states, and the blocks a document is made of before it becomes a page or a text.
+
+use chrono::{Datelike as _, NaiveDate, Timelike as _};
+use qiaojian_domain::area::Level;
+use qiaojian_domain::assignment::AssignmentStatus;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::organization::Kind;
+
+/// What stands where a value is not known. Never a zero.
+pub(super) const UNKNOWN: &str = "未知";
+
+/// One piece of a document, in reading order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Block {
+    /// 一、…
+    Heading(String),
+    /// （一）…
+    Subheading(String),
+    /// A paragraph, indented by two characters.
+    Paragraph(String),
+    /// A numbered table.
+    Table(Table),
+}
+
+/// A table with its caption.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Table {
+    /// 表1 …
+    pub caption: String,
+    /// One per column; all columns but those of text are numbers.
+    pub columns: Vec<Column>,
+    /// One cell per column.
+    pub rows: Vec<Row>,
+    /// What stands below it.
+    pub note: Option<String>,
+}
+
+/// A column's head and how its cells are set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Column {
+    /// Its head.
+    pub title: &'static str,
+    /// How its cells are set.
+    pub set: Set,
+}
+
+impl Column {
+    /// A column of names.
+    pub(super) const fn name(title: &'static str) -> Self {
+        Self {
+            title,
+            set: Set::Name,
+        }
+    }
+
+    /// A column of running text.
+    pub(super) const fn text(title: &'static str) -> Self {
+        Self {
+            title,
+            set: Set::Text,
+        }
+    }
+
+    /// A column of numbers, dates or short words.
+    pub(super) const fn short(title: &'static str) -> Self {
+        Self {
+            title,
+            set: Set::Short,
+        }
+    }
+}
+
+/// How the cells of a column are set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Set {
+    /// A name: flush left, not broken.
+    Name,
+    /// Running text: flush left, may break.
+    Text,
+    /// A number, a date or a short word: centred.
+    Short,
+}
+
+/// One row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Row {
+    /// One per column.
+    pub cells: Vec<String>,
+    /// Whether it is the recipient's own or a total, and stands out.
+    pub strong: bool,
+}
+
+/// 2022年6月24日
+pub(super) fn day(on: NaiveDate) -> String {
+    format!("{}年{}月{}日", on.year(), on.month(), on.day())
+}
+
+/// 6月1日至6月24日; with the years where they differ; one day alone where both are the same.
+pub(super) fn span(first: NaiveDate, last: NaiveDate) -> String {
+    let short = |on: NaiveDate| format!("{}月{}日", on.month(), on.day());
+    match (first == last, first.year() == last.year()) {
+        (true, _) => short(first),
+        (false, true) => format!("{}至{}", short(first), short(last)),
+        (false, false) => format!("{}至{}", day(first), day(last)),
+    }
+}
+
+/// A number, or 未知.
+pub(super) fn count(value: Option<i64>) -> String {
+    value.map_or_else(|| UNKNOWN.to_owned(), |value| value.to_string())
+}
+
+/// 村（社区）共1062个, or 村（社区）总数未知.
+pub(super) fn total_of(level: &str, total: Option<i64>) -> String {
+    total.map_or_else(
+        || format!("{level}总数{UNKNOWN}"),
+        |total| format!("{level}共{total}个"),
+    )
+}
+
+/// 2022年6月27日8时05分 in Beijing.
+pub(super) fn minute(at: UtcTime) -> String {
+    let local = at.as_chrono().with_timezone(&chrono_tz::Asia::Shanghai);
+    format!(
+        "{}{}时{:02}分",
+        day(local.date_naive()),
+        local.hour(),
+        local.minute()
+    )
+}
+
+/// A percentage with one decimal, or 未知.
+pub(super) fn percentage(value: Option<f64>) -> String {
+    value.map_or_else(|| UNKNOWN.to_owned(), |value| format!("{value:.1}%"))
+}
+
+/// 乡镇（街道）侨联工作站: an organization of this kind at this level.
+pub(super) fn organization(level: Level, kind: Kind) -> String {
+    let level = match level {
+        Level::Province => "省级",
+        Level::City => "市级",
+        Level::County | Level::Township | Level::Village | Level::Park => level.chinese(),
+    };
+    let kind = match kind {
+        Kind::Federation => "侨联",
+        Kind::WorkStation => "侨联工作站",
+        Kind::WorkSubStation => "侨联工作分站",
+        Kind::LiaisonPost => "侨联工作联络员",
+    };
+    format!("{level}{kind}")
+}
+
+/// The status of an assignment as a table shows it.
+pub(super) const fn status(status: AssignmentStatus) -> &'static str {
+    match status {
+        AssignmentStatus::Issued => "已交办",
+        AssignmentStatus::Acknowledged => "已签收",
+        AssignmentStatus::InProgress => "办理中",
+        AssignmentStatus::Submitted => "已报结",
+        AssignmentStatus::Returned => "已退回",
+        AssignmentStatus::Accepted => "已办结",
+        AssignmentStatus::Cancelled => "已取消",
+    }
+}
+
+/// 全省, 全区, 全市, or the name itself.
+pub(super) fn whole(area: &str) -> String {
+    match area.chars().next_back() {
+        Some('省') => "全省".to_owned(),
+        Some('市') => "全市".to_owned(),
+        _ if area.ends_with("自治区") => "全区".to_owned(),
+        _ => area.to_owned(),
+    }
+}
+
+/// The programme's name in quotation marks with 试点工作 behind it, neither of them twice.
+pub(super) fn program_phrase(title: &str) -> String {
+    let quoted = if title.contains('“') {
+        title.to_owned()
+    } else {
+        format!("“{title}”")
+    };
+    if title.contains("试点") {
+        quoted
+    } else {
+        format!("{quoted}试点工作")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_and_names() {
+        let date = |text: &str| text.parse::<NaiveDate>().unwrap();
+        assert_eq!(day(date("2022-06-04")), "2022年6月4日");
+        for (first, last, expected) in [
+            ("2022-06-01", "2022-06-24", "6月1日至6月24日"),
+            ("2022-06-01", "2022-06-01", "6月1日"),
+            ("2021-12-27", "2022-01-02", "2021年12月27日至2022年1月2日"),
+        ] {
+            assert_eq!(span(date(first), date(last)), expected);
+        }
+        for (area, expected) in [
+            ("安徽省", "全省"),
+            ("蚌埠市", "全市"),
+            ("广西壮族自治区", "全区"),
+            ("禹会区", "禹会区"),
+        ] {
+            assert_eq!(whole(area), expected);
+        }
+        for (title, expected) in [
+            ("党建带侨建、侨建促党建", "“党建带侨建、侨建促党建”试点工作"),
+            ("“党建带侨建”试点工作", "“党建带侨建”试点工作"),
+            ("侨建试点", "“侨建试点”"),
+        ] {
+            assert_eq!(program_phrase(title), expected);
+        }
+        let at = "2022-06-26T16:05:00.000001Z".parse().unwrap();
+        assert_eq!(minute(at), "2022年6月27日0时05分");
+        assert_eq!(count(None), "未知");
+        assert_eq!(count(Some(0)), "0");
+        assert_eq!(percentage(Some(100.0)), "100.0%");
+        assert_eq!(
+            organization(Level::Township, Kind::WorkStation),
+            "乡镇（街道）侨联工作站"
+        );
+        assert_eq!(organization(Level::City, Kind::Federation), "市级侨联");
+    }
+}

@@ -1,0 +1,82 @@
+//! Rows that look like an area which the register has under another code, and do not say so.
+
+use std::collections::HashMap;
+
+use super::identity::Identity;
+use super::{Listed, Registered};
+use crate::Violation;
+
+/// A row without predecessors under whose name an area of the same parent is registered with another code: either the codes were given anew,
+/// and its former code belongs in the row, or two areas exchanged their names, which a person has to confirm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// The row's place.
+    pub row: usize,
+    pub code: String,
+    pub name: String,
+    /// The code its name is registered under.
+    pub known_as: String,
+    /// The name its code is registered under, if it is.
+    pub was_named: Option<String>,
+}
+
+impl Doubt {
+    /// Why it is not taken, where `count` of them are to be confirmed.
+    pub fn violation(&self, count: usize) -> Violation {
+        let Self {
+            code, name, known_as, ..
+        } = self;
+        Violation::new(
+            "/predecessors",
+            "known_by_another_code",
+            format!(
+                "“{name}”在册代码为 {known_as}，表中为 {code}，且未写来源代码。若为同一地区，请在来源代码中写 {known_as}；\
+                 如确非同一地区，请确认存疑行数（doubts={count}）。"
+            ),
+            format!(
+                "{name} is registered as {known_as}, the list has it as {code} without predecessors. If it is the same area, write {known_as} as \
+                 its predecessor; if it is not, confirm the number of such rows (doubts={count})."
+            ),
+        )
+    }
+}
+
+/// Every such row.
+pub fn doubts(listed: &[Listed], registered: &[Registered]) -> Vec<Doubt> {
+    let who = Identity::new(listed, registered);
+    let mut known: HashMap<(&str, &str), Vec<&Registered>> = HashMap::new();
+    for area in registered {
+        if let Some(parent) = &area.parent {
+            known.entry((parent, &area.name)).or_default().push(area);
+        }
+    }
+    let names: HashMap<&str, &str> = registered
+        .iter()
+        .map(|area| (area.code.as_str(), area.name.as_str()))
+        .collect();
+    let mut found = Vec::new();
+    for (place, row) in listed.iter().enumerate() {
+        let is_itself = names.get(row.code.as_str()) == Some(&row.name.as_str());
+        if row.origin != super::Origin::default() || is_itself {
+            continue;
+        }
+        // The parent may have another code in the register.
+        let parent = row.parent.as_deref().and_then(|code| who.registered_code(code));
+        let namesakes = parent.and_then(|parent| known.get(&(parent, row.name.as_str())));
+        // One that keeps its name is another area.
+        let leaves = |area: &&&Registered| match who.row_of(&area.code) {
+            Some(row) => listed.get(row).is_some_and(|row| row.name != area.name),
+            None => who.merged_into(&area.code).is_none(),
+        };
+        if let Some(namesake) = namesakes.into_iter().flatten().find(leaves) {
+            found.push(Doubt {
+                row: place,
+                code: row.code.clone(),
+                name: row.name.clone(),
+                known_as: namesake.code.clone(),
+                was_named: names.get(row.code.as_str()).map(|name| (*name).to_owned()),
+            });
+        }
+    }
+    found
+}

@@ -1,0 +1,251 @@
+//! A task as given to one area and post.
+
+use chrono::NaiveDate;
+
+use super::{RefusedTransition, Violation};
+
+column_enum! {
+    /// Where an assignment stands.
+    pub enum AssignmentStatus {
+        /// 交办
+        Issued => "issued",
+        /// 签收
+        Acknowledged => "acknowledged",
+        /// Work has begun.
+        InProgress => "in_progress",
+        /// 报结
+        Submitted => "submitted",
+        /// 退回
+        Returned => "returned",
+        /// 办结销号
+        Accepted => "accepted",
+        /// Taken back by the issuer.
+        Cancelled => "cancelled",
+    }
+}
+
+text_enum! {
+    /// What may be done with an assignment.
+    pub enum AssignmentVerb {
+        /// The assignee has seen it.
+        Acknowledge => "acknowledge",
+        /// The assignee reports progress.
+        Report => "report",
+        /// The assignee says it is done.
+        Submit => "submit",
+        /// The issuer agrees.
+        Accept => "accept",
+        /// The issuer does not, and says why.
+        Return => "return",
+        /// The issuer takes it back.
+        Cancel => "cancel",
+    }
+}
+
+text_enum! {
+    /// The two sides of an assignment.
+    pub enum Party {
+        /// Who gave it.
+        Issuer => "issuer",
+        /// Who has it.
+        Assignee => "assignee",
+    }
+}
+
+text_enum! {
+    /// 红黄绿灯
+    pub enum Light {
+        /// On time.
+        Green => "green",
+        /// Due soon, or done late.
+        Yellow => "yellow",
+        /// Past due and not submitted.
+        Red => "red",
+    }
+}
+
+/// Days before the due date from which an open assignment is yellow, until a rule says otherwise.
+pub const YELLOW_DAYS: i64 = 5;
+
+impl AssignmentVerb {
+    /// Who alone may do it.
+    pub const fn party(self) -> Party {
+        match self {
+            Self::Acknowledge | Self::Report | Self::Submit => Party::Assignee,
+            Self::Accept | Self::Return | Self::Cancel => Party::Issuer,
+        }
+    }
+}
+
+impl AssignmentStatus {
+    /// The status after `verb`.
+    ///
+    /// # Errors
+    /// When this status does not allow it; the error names what it allows.
+    pub fn after(self, verb: AssignmentVerb) -> Result<Self, RefusedTransition> {
+        self.step(verb).ok_or_else(|| RefusedTransition {
+            verb: verb.as_str(),
+            state: self.as_str(),
+            allowed: AssignmentVerb::ALL
+                .iter()
+                .filter(|verb| self.step(**verb).is_some())
+                .map(|verb| verb.as_str())
+                .collect(),
+        })
+    }
+
+    fn step(self, verb: AssignmentVerb) -> Option<Self> {
+        use AssignmentVerb as V;
+        match (self, verb) {
+            (Self::Issued, V::Acknowledge) => Some(Self::Acknowledged),
+            (Self::Acknowledged | Self::InProgress | Self::Returned, V::Report) => Some(Self::InProgress),
+            (Self::InProgress, V::Submit) => Some(Self::Submitted),
+            (Self::Submitted, V::Accept) => Some(Self::Accepted),
+            (Self::Submitted, V::Return) => Some(Self::Returned),
+            (
+                Self::Issued | Self::Acknowledged | Self::InProgress | Self::Submitted | Self::Returned,
+                V::Cancel,
+            ) => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+
+    /// Whether somebody still has to do something.
+    pub const fn is_open(self) -> bool {
+        !matches!(self, Self::Accepted | Self::Cancelled)
+    }
+}
+
+/// The light on `today`. Red: past due and not submitted. Yellow: due within [`YELLOW_DAYS`], or the submission that
+/// counts came after the due date (late catch-up turns yellow, not green). Green otherwise.
+pub fn light(
+    status: AssignmentStatus,
+    due_on: NaiveDate,
+    submitted_on: Option<NaiveDate>,
+    today: NaiveDate,
+) -> Light {
+    use AssignmentStatus as S;
+    match (status, submitted_on) {
+        (S::Cancelled, _) => Light::Green,
+        (S::Submitted | S::Accepted, Some(on)) if on > due_on => Light::Yellow,
+        (S::Submitted | S::Accepted, _) => Light::Green,
+        _ if today > due_on => Light::Red,
+        _ if (due_on - today).num_days() <= YELLOW_DAYS => Light::Yellow,
+        _ => Light::Green,
+    }
+}
+
+/// Whether it was done late: the submission that was finally accepted came after the due date. None until one is accepted.
+pub fn late(status: AssignmentStatus, due_on: NaiveDate, submitted_on: Option<NaiveDate>) -> Option<bool> {
+    (status == AssignmentStatus::Accepted).then(|| submitted_on.is_some_and(|on| on > due_on))
+}
+
+/// Checks the day of a step: not in the future, and not before the step before it (all Asia/Shanghai).
+pub fn check_day(violations: &mut Vec<Violation>, on: NaiveDate, step_before: NaiveDate, today: NaiveDate) {
+    if on > today {
+        violations.push(Violation::in_future("/on", today));
+    } else if on < step_before {
+        violations.push(Violation::new(
+            "/on",
+            "dates_out_of_order",
+            format!("日期不能早于上一步骤的日期（{step_before}）。"),
+            format!("The date must not be before that of the step before it ({step_before})."),
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn late_is_decided_by_the_accepted_submission() {
+        use AssignmentStatus::*;
+        let date = |day| NaiveDate::from_ymd_opt(2022, 6, day).unwrap();
+        for (status, submitted, expected) in [
+            (Submitted, Some(21), None),
+            (Returned, Some(21), None),
+            (Accepted, Some(20), Some(false)),
+            (Accepted, Some(21), Some(true)),
+            (Cancelled, Some(21), None),
+        ] {
+            assert_eq!(
+                late(status, date(20), submitted.map(date)),
+                expected,
+                "{status} {submitted:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_step_is_neither_tomorrow_nor_before_the_last_one() {
+        let date = |day| NaiveDate::from_ymd_opt(2022, 6, day).unwrap();
+        for (on, code) in [
+            (9, Some("dates_out_of_order")),
+            (10, None),
+            (24, None),
+            (25, Some("date_in_future")),
+        ] {
+            let mut violations = Vec::new();
+            check_day(&mut violations, date(on), date(10), date(24));
+            assert_eq!(violations.first().map(|violation| violation.code), code, "{on}");
+        }
+    }
+
+    #[test]
+    fn the_way_of_an_assignment() {
+        use AssignmentStatus::*;
+        let table: [(AssignmentStatus, &[(&str, AssignmentStatus)]); 7] = [
+            (Issued, &[("acknowledge", Acknowledged), ("cancel", Cancelled)]),
+            (Acknowledged, &[("report", InProgress), ("cancel", Cancelled)]),
+            (
+                InProgress,
+                &[
+                    ("report", InProgress),
+                    ("submit", Submitted),
+                    ("cancel", Cancelled),
+                ],
+            ),
+            (
+                Submitted,
+                &[("accept", Accepted), ("return", Returned), ("cancel", Cancelled)],
+            ),
+            (Returned, &[("report", InProgress), ("cancel", Cancelled)]),
+            (Accepted, &[]),
+            (Cancelled, &[]),
+        ];
+        for (status, allowed) in table {
+            for verb in AssignmentVerb::ALL {
+                let expected = allowed
+                    .iter()
+                    .find(|(word, _)| *word == verb.as_str())
+                    .map(|(_, next)| *next);
+                assert_eq!(status.after(*verb).ok(), expected, "{status} {verb}");
+            }
+            assert_eq!(status.is_open(), !allowed.is_empty(), "{status}");
+        }
+    }
+
+    #[test]
+    fn lights() {
+        use AssignmentStatus::*;
+        let date = |day| NaiveDate::from_ymd_opt(2022, 6, day).unwrap();
+        for (status, submitted, today, expected) in [
+            (Issued, None, 1, Light::Green),
+            (Issued, None, 14, Light::Green),
+            (Issued, None, 15, Light::Yellow),
+            (InProgress, None, 20, Light::Yellow),
+            (InProgress, None, 21, Light::Red),
+            (Returned, Some(19), 21, Light::Red),
+            (Submitted, Some(20), 25, Light::Green),
+            (Accepted, Some(21), 25, Light::Yellow),
+            (Cancelled, None, 25, Light::Green),
+        ] {
+            assert_eq!(
+                light(status, date(20), submitted.map(date), date(today)),
+                expected,
+                "{status} {today}"
+            );
+        }
+    }
+}

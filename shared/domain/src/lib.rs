@@ -1,0 +1,91 @@
+//! The rules, as pure functions: given plain values and today, they return plain values. Nothing here reads a clock, a
+//! database or a file.
+
+#[macro_use]
+mod text_enum;
+
+pub mod access;
+pub mod activity;
+pub mod area;
+pub mod assignment;
+pub mod bulletin;
+pub mod change;
+pub mod clock;
+pub mod conflict;
+pub mod dates;
+pub mod delivery;
+pub mod digest;
+pub mod doubt;
+pub mod establishment;
+pub mod history;
+#[macro_use]
+pub mod ids;
+pub mod mail_address;
+pub mod mask;
+pub mod milestone;
+pub mod organization;
+pub mod period;
+pub mod program;
+pub mod rule;
+pub mod schedule;
+#[cfg(feature = "diesel")]
+pub mod sql;
+pub mod task;
+pub mod token;
+pub mod unseen;
+pub mod violation;
+
+pub use conflict::Conflict;
+#[doc(hidden)]
+pub use serde;
+#[cfg(feature = "utoipa")]
+#[doc(hidden)]
+pub use utoipa;
+pub use violation::Violation;
+
+/// A word that is not in its list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownWord {
+    /// The word.
+    pub word: String,
+    /// What would have been understood.
+    pub allowed: &'static [&'static str],
+}
+
+impl std::fmt::Display for UnknownWord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "unknown word `{}`, expected one of: {}",
+            self.word,
+            self.allowed.join(", ")
+        )
+    }
+}
+
+impl std::error::Error for UnknownWord {}
+
+/// A step a state machine does not allow. The answer is a 409 that names the state and what is allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedTransition {
+    /// The verb that was asked for.
+    pub verb: &'static str,
+    /// The state the thing is in.
+    pub state: &'static str,
+    /// The verbs this state allows.
+    pub allowed: Vec<&'static str>,
+}
+
+impl std::fmt::Display for RefusedTransition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "`{}` is not allowed in state `{}`; allowed: {}",
+            self.verb,
+            self.state,
+            self.allowed.join(", ")
+        )
+    }
+}
+
+impl std::error::Error for RefusedTransition {}

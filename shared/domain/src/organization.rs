@@ -1,0 +1,391 @@
+//! A grassroots organization: its kinds, and its life from preparation to closing.
+
+mod checklist;
+mod dormancy;
+mod life;
+mod unveiling;
+
+use chrono::NaiveDate;
+
+pub use checklist::{ChecklistItem, FiveHave, StandingRules};
+pub use dormancy::Dormancy;
+pub use life::{Life, PreciseDate, Reopening};
+pub use unveiling::{Unveiled, Unveiling};
+
+use super::access::Post;
+use super::area::Level;
+use super::violation::{NAME_CHARS, TEXT_CHARS, check_line, check_optional_line, check_optional_text};
+use super::{RefusedTransition, Violation};
+
+column_enum! {
+    /// What an organization is. Kind and level are independent, within the bounds of [`Kind::may_stand_at`].
+    pub enum Kind {
+        /// 侨联
+        Federation => "federation",
+        /// 侨联工作站
+        WorkStation => "work_station",
+        /// 侨联工作分站
+        WorkSubStation => "work_sub_station",
+        /// 侨联工作联络员; never one of `organizations`
+        LiaisonPost => "liaison_post",
+    }
+}
+
+column_enum! {
+    /// What carries an organization.
+    pub enum Host {
+        /// The area itself: one active organization of a kind.
+        Area => "area",
+        /// A park in the area.
+        Park => "park",
+        /// A university in the area.
+        University => "university",
+        /// An enterprise in the area.
+        Enterprise => "enterprise",
+    }
+}
+
+column_enum! {
+    /// Where an organization stands in its life. Unveiling (挂牌) is a date, not a state.
+    pub enum Status {
+        /// 筹备
+        Preparing => "preparing",
+        /// 同意设立、批复
+        Approved => "approved",
+        /// 成立
+        Established => "established",
+        /// 撤销
+        Closed => "closed",
+        /// 合并
+        Merged => "merged",
+        /// Given up before it was established.
+        Abandoned => "abandoned",
+    }
+}
+
+column_enum! {
+    /// How it came to be.
+    pub enum Basis {
+        /// Founded anew.
+        New => "new",
+        /// 撤一建一: another institution, which has to be named, was abolished for it.
+        ReplaceOne => "replace_one",
+        /// By a congress (归侨侨眷代表大会).
+        Congress => "congress",
+    }
+}
+
+column_enum! {
+    /// Whether the area above has confirmed the report.
+    pub enum Verification {
+        /// Reported, not yet looked at.
+        Unverified => "unverified",
+        /// Confirmed.
+        Verified => "verified",
+        /// Refused, with a reason.
+        Rejected => "rejected",
+        /// Confirmed, and then said by whoever reported it never to have been: it waits for the area above, and counts until that agrees.
+        VoidAsked => "void_asked",
+    }
+}
+
+text_enum! {
+    /// What the area above says to a report (审核).
+    pub enum Judgement {
+        /// 审核通过
+        Verify => "verify",
+        /// 退回，须说明理由
+        Reject => "reject",
+    }
+}
+
+impl Verification {
+    /// The verification after a judgement. Whoever is above may change its mind; saying the same again is refused.
+    ///
+    /// # Errors
+    /// When it stands so already; the error names what may be said.
+    pub fn after(self, judgement: Judgement) -> Result<Self, RefusedTransition> {
+        self.step(judgement).ok_or_else(|| RefusedTransition {
+            verb: judgement.as_str(),
+            state: self.as_str(),
+            allowed: Judgement::ALL
+                .iter()
+                .filter(|judgement| self.step(**judgement).is_some())
+                .map(|judgement| judgement.as_str())
+                .collect(),
+        })
+    }
+
+    fn step(self, judgement: Judgement) -> Option<Self> {
+        match (self, judgement) {
+            (Self::Unverified | Self::Rejected, Judgement::Verify) => Some(Self::Verified),
+            (Self::Unverified | Self::Verified, Judgement::Reject) => Some(Self::Rejected),
+            // The request is refused; the report stays confirmed. Agreeing voids it, which is no state.
+            (Self::VoidAsked, Judgement::Reject) => Some(Self::Verified),
+            (Self::VoidAsked, Judgement::Verify)
+            | (Self::Verified, Judgement::Verify)
+            | (Self::Rejected, Judgement::Reject) => None,
+        }
+    }
+}
+
+text_enum! {
+    /// What changes an organization, each with the date on which it happened.
+    pub enum Verb {
+        /// 批复
+        Approve => "approve",
+        /// 成立
+        Establish => "establish",
+        /// 挂牌
+        Unveil => "unveil",
+        /// 撤销
+        Close => "close",
+        /// 恢复: established again after it was closed.
+        Reopen => "reopen",
+        /// 合并: it goes on within another.
+        Merge => "merge",
+        /// 分设: others come out of it; it goes on.
+        Split => "split",
+        /// Given up before it was established.
+        Abandon => "abandon",
+    }
+}
+
+impl Verb {
+    /// Whether it ends something, begins it anew or parts it, and so has to be given a reason.
+    pub const fn needs_reason(self) -> bool {
+        matches!(
+            self,
+            Self::Close | Self::Reopen | Self::Merge | Self::Split | Self::Abandon
+        )
+    }
+}
+
+column_enum! {
+    /// How one organization comes out of another (an `org:ChangeEvent` of the W3C's ORG vocabulary).
+    pub enum ChangeKind {
+        /// 合并
+        Merge => "merge",
+        /// 分设
+        Split => "split",
+    }
+}
+
+column_enum! {
+    /// What an organization is in a change.
+    pub enum Part {
+        /// It was before (`org:originalOrganization`).
+        Original => "original",
+        /// It is after (`org:resultingOrganization`).
+        Result => "result",
+    }
+}
+
+impl Kind {
+    /// Whether an organization of this kind may stand in an area of `level`: a federation anywhere, a work station in a
+    /// township, village or park, a sub-station or a liaison post in a village.
+    pub const fn may_stand_at(self, level: Level) -> bool {
+        match self {
+            Self::Federation => true,
+            Self::WorkStation => matches!(level, Level::Township | Level::Village | Level::Park),
+            Self::WorkSubStation | Self::LiaisonPost => matches!(level, Level::Village),
+        }
+    }
+
+    /// That an organization of this kind cannot stand in an area of `level`.
+    pub fn not_at(self, level: Level) -> Violation {
+        Violation::new(
+            "/kind",
+            "kind_not_at_level",
+            format!("{self} 不能设在{}一级。", level.chinese()),
+            format!("A {self} cannot stand in a {level}."),
+        )
+    }
+
+    /// Whether this kind is one of `organizations`; a liaison post is not.
+    pub const fn is_organization(self) -> bool {
+        !matches!(self, Self::LiaisonPost)
+    }
+}
+
+impl Status {
+    /// Whether it takes the place of its kind in its area.
+    pub const fn is_active(self) -> bool {
+        matches!(self, Self::Preparing | Self::Approved | Self::Established)
+    }
+
+    /// The statuses of those that are.
+    pub fn active() -> Vec<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .filter(|status| status.is_active())
+            .collect()
+    }
+
+    /// The status after `verb`.
+    ///
+    /// # Errors
+    /// When this status does not allow it; the error names what it allows.
+    pub fn after(self, verb: Verb) -> Result<Self, RefusedTransition> {
+        self.step(verb).ok_or_else(|| RefusedTransition {
+            verb: verb.as_str(),
+            state: self.as_str(),
+            allowed: Verb::ALL
+                .iter()
+                .filter(|verb| self.step(**verb).is_some())
+                .map(|verb| verb.as_str())
+                .collect(),
+        })
+    }
+
+    fn step(self, verb: Verb) -> Option<Self> {
+        match (self, verb) {
+            (Self::Preparing, Verb::Approve) => Some(Self::Approved),
+            (Self::Approved, Verb::Establish) => Some(Self::Established),
+            (Self::Established, Verb::Unveil) => Some(Self::Established),
+            (Self::Established, Verb::Close) => Some(Self::Closed),
+            (Self::Closed, Verb::Reopen) => Some(Self::Established),
+            (Self::Established, Verb::Merge) => Some(Self::Merged),
+            (Self::Established, Verb::Split) => Some(Self::Established),
+            (Self::Preparing | Self::Approved, Verb::Abandon) => Some(Self::Abandoned),
+            _ => None,
+        }
+    }
+}
+
+/// What is recorded begins its life; a verb ends it later.
+pub fn later_status(status: Status) -> Option<Violation> {
+    let may_begin = matches!(status, Status::Preparing | Status::Approved | Status::Established);
+    (!may_begin).then(|| {
+        Violation::new(
+            "/status",
+            "status_not_allowed",
+            "新登记只能是 preparing、approved 或 established；之后用 close 等操作改变。",
+            "A new record is preparing, approved or established; a verb such as close changes it later.",
+        )
+    })
+}
+
+/// What is recorded of an organization, but for where it stands in the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    pub host: Host,
+    pub kind: Kind,
+    pub name: String,
+    pub life: Life,
+    pub approval_post: Option<Post>,
+    pub approval_doc_no: Option<String>,
+    pub basis: Basis,
+    /// The institution abolished for it.
+    pub replaces: Option<String>,
+    pub has_office: bool,
+    /// 机构隶属
+    pub affiliation: Option<String>,
+    /// 编制
+    pub quota_posts: Option<i32>,
+    /// 实有
+    pub posts_filled: Option<i32>,
+    pub five_have: FiveHave,
+    pub standing_rules: StandingRules,
+    /// 换届
+    pub term_ends_on: Option<NaiveDate>,
+    pub note: Option<String>,
+}
+
+impl Facts {
+    /// Everything that is wrong with recording this in an area of `level` today (Asia/Shanghai).
+    pub fn violations(&self, level: Level, today: NaiveDate) -> Vec<Violation> {
+        let mut found = self.life.violations(today);
+        check_line(&mut found, "/name", &self.name, NAME_CHARS);
+        check_optional_line(
+            &mut found,
+            "/approval/doc_no",
+            self.approval_doc_no.as_deref(),
+            NAME_CHARS,
+        );
+        check_optional_line(&mut found, "/replaces", self.replaces.as_deref(), NAME_CHARS);
+        check_optional_line(
+            &mut found,
+            "/affiliation",
+            self.affiliation.as_deref(),
+            NAME_CHARS,
+        );
+        check_optional_text(&mut found, "/note", self.note.as_deref(), TEXT_CHARS);
+        for (pointer, item) in self.five_have.items() {
+            let doc_no = item.and_then(|item| item.doc_no.as_deref());
+            check_optional_line(&mut found, pointer, doc_no, NAME_CHARS);
+        }
+        if !self.kind.may_stand_at(level) {
+            found.push(self.kind.not_at(level));
+        }
+        if (self.basis == Basis::ReplaceOne) != self.replaces.is_some() {
+            found.push(Violation::new(
+                "/replaces",
+                "replaces_mismatch",
+                "撤一建一必须写明被撤销的机构；其他方式不写。",
+                "replace_one must name the abolished institution; other bases must not.",
+            ));
+        }
+        for (pointer, count) in [
+            ("/quota_posts", self.quota_posts),
+            ("/posts_filled", self.posts_filled),
+        ] {
+            if count.is_some_and(|count| !(0..=10_000).contains(&count)) {
+                found.push(Violation::new(
+                    pointer,
+                    "out_of_range",
+                    "应在 0 与 10000 之间。",
+                    "Must be between 0 and 10000.",
+                ));
+            }
+        }
+        if let (Some(quota), Some(filled)) = (self.quota_posts, self.posts_filled)
+            && filled > quota
+        {
+            found.push(Violation::new(
+                "/posts_filled",
+                "over_quota",
+                format!("实有 {filled} 人超过编制 {quota} 人。"),
+                format!("{filled} posts are filled, more than the {quota} there are."),
+            ));
+        }
+        self.check_dates(&mut found, today);
+        found
+    }
+
+    /// The dates that are no steps of its life.
+    fn check_dates(&self, found: &mut Vec<Violation>, today: NaiveDate) {
+        let five_have = self.five_have.items().into_iter();
+        let in_force = five_have
+            .map(|(pointer, item)| (pointer.replace("/doc_no", "/on"), item.and_then(|item| item.on)))
+            .chain(
+                self.standing_rules
+                    .dates()
+                    .map(|(pointer, on)| (pointer.to_owned(), on)),
+            );
+        for (pointer, _) in in_force.filter(|(_, on)| on.is_some_and(|on| on > today)) {
+            found.push(Violation::in_future(pointer, today));
+        }
+        let founded = self.life.established.map(PreciseDate::earliest);
+        if founded
+            .zip(self.term_ends_on)
+            .is_some_and(|(founded, ends)| ends < founded)
+        {
+            found.push(Violation::new(
+                "/term_ends_on",
+                "dates_out_of_order",
+                "任期届满日期早于成立日期。",
+                "The term ends before the organization was established.",
+            ));
+        }
+    }
+
+    /// Whether a change from `self` to `other` touches what only a verb or a reasoned correction may change.
+    pub fn needs_reason(&self, other: &Self) -> bool {
+        self.life != other.life || self.kind != other.kind || self.host != other.host
+    }
+}
+
+#[cfg(test)]
+mod tests;

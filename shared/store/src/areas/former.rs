@@ -1,0 +1,69 @@
+//! What became of an area that had a code or a name before.
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+
+use super::{AreaVersion, Subtree, by_id, successions};
+use crate::db::AnyConnection;
+use crate::db::schema::area_versions;
+use crate::{StoreError, StoreResult};
+
+/// An area that had a code which it has no more.
+#[derive(Debug, Clone)]
+pub struct Former {
+    /// As it last was under that code.
+    pub was: AreaVersion,
+    /// The first day on which it had it no more.
+    pub until: NaiveDate,
+    pub now: Became,
+}
+
+/// What became of it.
+#[derive(Debug, Clone)]
+pub enum Became {
+    /// It has another code.
+    Recoded(Box<AreaVersion>),
+    /// It went into this one.
+    Merged(Box<AreaVersion>),
+    Closed,
+}
+
+/// The area of `visible` that had this code last, where none has it now.
+///
+/// # Errors
+/// The database's.
+pub fn former(conn: &mut AnyConnection, visible: &Subtree, code: &str) -> StoreResult<Option<Former>> {
+    let rows: Vec<AreaVersion> = area_versions::table
+        .filter(area_versions::superseded_seq.is_null())
+        .filter(area_versions::code.eq(code))
+        .filter(area_versions::valid_to.is_not_null())
+        .order(area_versions::valid_to.desc())
+        .select(AreaVersion::as_select())
+        .load(conn)?;
+    for was in rows {
+        let Some(until) = was.valid_to else { continue };
+        let last = by_id(conn, was.area_id)?;
+        let (shown, now) = match last.valid_to {
+            None => (last.path.clone(), Became::Recoded(Box::new(last))),
+            Some(ended) => match successions::merged_into(conn, last.area_id, ended)? {
+                Some(into) => {
+                    let into = by_id(conn, into)?;
+                    (into.path.clone(), Became::Merged(Box::new(into)))
+                }
+                None => (path_above(conn, &last)?, Became::Closed),
+            },
+        };
+        if visible.contains(&shown) {
+            return Ok(Some(Former { was, until, now }));
+        }
+    }
+    Ok(None)
+}
+
+/// Where the area above one that has ended stands now: whose the ended one is.
+pub(super) fn path_above(conn: &mut AnyConnection, ended: &AreaVersion) -> Result<String, StoreError> {
+    Ok(match ended.parent_id {
+        Some(parent) => by_id(conn, parent)?.path,
+        None => String::new(),
+    })
+}

@@ -1,0 +1,265 @@
+//! What changed in a caller's subtree, in the order in which it became known.
+//!
+//! The audit trail is the one place where every write of facts is, in the order of commits: the ledger clock's row is locked from
+//! the tick to the commit, so whoever sees a tick sees all before it, and a snapshot shows the ledger up to its clock without a gap
+//! (docs/decisions/0008). The versions of organizations and areas say to whom an entry is told: to those in whose subtree the row
+//! stood before it or stands after it, by the tree of that time. So what was told once is told the same way again.
+
+mod addressed;
+pub(crate) mod stood;
+
+use std::collections::{HashMap, HashSet};
+
+use diesel::prelude::*;
+use qiaojian_domain::change::{FeedCursor, Noun, ReadUpTo};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::ids::AreaId;
+
+use addressed::{addressed_bulletins, given_tasks};
+use stood::{Organizations, Tree};
+
+use super::StoreResult;
+use super::{audit, ledger};
+use crate::areas::Subtree;
+use crate::db::AnyConnection;
+use crate::db::dialect::on_either;
+use crate::db::schema::audit_entries;
+
+/// Entries read in one statement.
+const CHUNK: usize = 200;
+/// Chunks read for one answer at most: a township far behind in a long ledger asks again, rather than make others wait.
+const CHUNKS: usize = 5;
+
+/// Who reads.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    /// Its area.
+    pub area: AreaId,
+    /// What it sees, in the tree of now.
+    pub visible: Subtree,
+    /// What it may read.
+    pub nouns: HashSet<Noun>,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub seq: i64,
+    pub at: UtcTime,
+    pub noun: Noun,
+    pub id: String,
+    pub verb: String,
+    /// The code of the area whose row it is: its code now, where the reader still sees it. None where it is not of the reader's
+    /// subtree.
+    pub area: Option<String>,
+    /// By this change the reader lost sight of it: it is void, was closed as an area, or stands elsewhere now.
+    pub gone: bool,
+}
+
+/// Some changes, and up to where they are all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes {
+    pub items: Vec<Change>,
+    pub read: FeedCursor,
+    /// Whether there may be more behind them.
+    pub more: bool,
+}
+
+/// The changes after `since` that `reader` may see, at most `limit`, oldest first. Run it in one snapshot (`db::snapshot`). None when the
+/// ledger does not have `since`: it has not come so far, or it went back and went on in another way.
+///
+/// # Errors
+/// The database's.
+pub fn since(
+    conn: &mut AnyConnection,
+    reader: &Reader,
+    since: &FeedCursor,
+    limit: usize,
+) -> StoreResult<Option<Changes>> {
+    let end = ledger::known(conn)?.seq;
+    if since.read.seq > end || !since.matches(&audit::end_at(conn, since.read)?) {
+        return Ok(None);
+    }
+    let mut items = Vec::new();
+    let mut read = since.read;
+    let mut more = true;
+    let mut tree = Tree::default();
+    'chunks: for _ in 0..CHUNKS {
+        let entries = entries_after(conn, read)?;
+        let is_last = entries.len() < CHUNK;
+        let scene = Scene::of(conn, reader, &mut tree, &entries)?;
+        for entry in &entries {
+            let change = scene.change(entry);
+            if change.is_some() && items.len() == limit {
+                break 'chunks;
+            }
+            items.extend(change);
+            read = entry.place();
+        }
+        if is_last {
+            read = ReadUpTo::all_of(end);
+            more = false;
+            break;
+        }
+    }
+    let read = FeedCursor::new(read, &audit::end_at(conn, read)?);
+    Ok(Some(Changes { items, read, more }))
+}
+
+/// Where the ledger is now: what comes later is told after it.
+///
+/// # Errors
+/// The database's.
+pub fn present(conn: &mut AnyConnection) -> QueryResult<FeedCursor> {
+    let here = ledger::position(conn)?;
+    Ok(FeedCursor::new(ReadUpTo::all_of(here.seq), &here.hash))
+}
+
+/// What is read of an audit entry.
+#[derive(Debug, Clone, Queryable)]
+struct Entry {
+    seq: i64,
+    ordinal: i16,
+    at: UtcTime,
+    area: Option<AreaId>,
+    verb: String,
+    resource: String,
+    id: String,
+}
+
+impl Entry {
+    fn place(&self) -> ReadUpTo {
+        ReadUpTo {
+            seq: self.seq,
+            ordinal: self.ordinal,
+        }
+    }
+
+    fn noun(&self) -> Option<Noun> {
+        self.resource.parse().ok()
+    }
+}
+
+fn entries_after(conn: &mut AnyConnection, place: ReadUpTo) -> QueryResult<Vec<Entry>> {
+    use audit_entries as e;
+    // `>=` narrows the index range; the rest settles ties within one tick.
+    on_either!(conn, |conn| e::table
+        .filter(e::seq.ge(place.seq))
+        .filter(e::seq.gt(place.seq).or(e::ordinal.gt(place.ordinal)))
+        .order((e::seq, e::ordinal))
+        .limit(i64::try_from(CHUNK).unwrap_or(i64::MAX))
+        .select((
+            e::seq,
+            e::ordinal,
+            e::at,
+            e::area_id,
+            e::verb,
+            e::resource,
+            e::resource_id
+        ))
+        .load(conn))
+}
+
+/// What has to be known to tell some entries to a reader.
+struct Scene<'a> {
+    reader: &'a Reader,
+    tree: &'a Tree,
+    organizations: Organizations,
+    /// Tasks given to areas the reader sees.
+    given: HashSet<String>,
+    /// When bulletins came out that are addressed to areas the reader sees.
+    addressed: HashMap<String, UtcTime>,
+}
+
+impl<'a> Scene<'a> {
+    fn of(
+        conn: &mut AnyConnection,
+        reader: &'a Reader,
+        tree: &'a mut Tree,
+        entries: &[Entry],
+    ) -> StoreResult<Self> {
+        let ids = |noun: Noun| -> Vec<&str> {
+            let of_noun = entries.iter().filter(|entry| entry.noun() == Some(noun));
+            let ids: HashSet<&str> = of_noun.map(|entry| entry.id.as_str()).collect();
+            if reader.nouns.contains(&noun) {
+                ids.into_iter().collect()
+            } else {
+                Vec::new()
+            }
+        };
+        let organizations = Organizations::load(conn, &ids(Noun::Organization))?;
+        let owners = entries.iter().filter_map(|entry| entry.area);
+        let areas = owners.chain(organizations.areas()).chain([reader.area]);
+        tree.load(conn, areas)?;
+        Ok(Self {
+            given: given_tasks(conn, &reader.visible, &ids(Noun::Task))?,
+            addressed: addressed_bulletins(conn, &reader.visible, &ids(Noun::Bulletin))?,
+            reader,
+            tree,
+            organizations,
+        })
+    }
+
+    /// What the reader is told of an entry, if anything.
+    fn change(&self, entry: &Entry) -> Option<Change> {
+        let noun = entry.noun().filter(|noun| self.reader.nouns.contains(noun))?;
+        let (before, after) = self.owners(noun, entry);
+        let before = before.filter(|area| self.saw(*area, entry.seq - 1));
+        let after = after.filter(|area| self.saw(*area, entry.seq));
+        let is_told = before.is_some() || after.is_some() || noun.is_reference() || self.reaches(noun, entry);
+        is_told.then(|| Change {
+            seq: entry.seq,
+            at: entry.at,
+            noun,
+            id: entry.id.clone(),
+            verb: entry.verb.clone(),
+            area: match (after, before) {
+                (Some(area), _) => self.code(area, entry.seq),
+                (None, Some(area)) => self.code(area, entry.seq - 1),
+                (None, None) => None,
+            },
+            gone: before.is_some() && after.is_none(),
+        })
+    }
+
+    /// The areas the row belonged to before the entry and after it.
+    fn owners(&self, noun: Noun, entry: &Entry) -> (Option<AreaId>, Option<AreaId>) {
+        match noun {
+            Noun::Organization => (
+                self.organizations.stood(&entry.id, entry.seq - 1),
+                self.organizations.stood(&entry.id, entry.seq),
+            ),
+            // A row that stays with its area for ever: only areas themselves are ever gone.
+            Noun::Area => (entry.area, entry.area),
+            _ => (None, entry.area),
+        }
+    }
+
+    /// Whether an area belonged to the reader's at that place in the ledger.
+    fn saw(&self, area: AreaId, seq: i64) -> bool {
+        let path = self.tree.at(area, seq).map(|stood| &stood.path);
+        let own = self.tree.at(self.reader.area, seq).map(|stood| &stood.path);
+        own.zip(path).is_some_and(|(own, path)| path.starts_with(own))
+    }
+
+    /// Whether a row of an area outside is addressed to the reader's.
+    fn reaches(&self, noun: Noun, entry: &Entry) -> bool {
+        match noun {
+            Noun::Task => self.given.contains(&entry.id),
+            Noun::Bulletin => self
+                .addressed
+                .get(&entry.id)
+                .is_some_and(|out_at| entry.verb == "publish" || entry.at > *out_at),
+            _ => false,
+        }
+    }
+
+    /// The code to find an area by: the present one, unless it has left the reader's subtree since.
+    fn code(&self, area: AreaId, seq: i64) -> Option<String> {
+        let now = self.tree.at(area, i64::MAX);
+        let stood = now.filter(|now| self.reader.visible.contains(&now.path));
+        stood
+            .or_else(|| self.tree.at(area, seq))
+            .map(|stood| stood.code.clone())
+    }
+}

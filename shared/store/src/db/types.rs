@@ -1,0 +1,59 @@
+//! Ids, instants and periods as columns of the database that is connected, whichever it is: `diesel` does not offer custom types through
+//! `MultiConnection`. How each database keeps them stands in `qiaojian_domain::sql`.
+
+use diesel::deserialize::{self, FromSql};
+use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::sql_types::{HasSqlType, Text};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::period::Period;
+pub use qiaojian_domain::sql::{SqlInstant, SqlUuid};
+
+use super::MultiBackend;
+
+macro_rules! multi_backend_types {
+    ($($sql_type:ty),+) => {$(
+        impl HasSqlType<$sql_type> for MultiBackend {
+            fn metadata(lookup: &mut Self::MetadataLookup) -> Self::TypeMetadata {
+                Self::lookup_sql_type::<$sql_type>(lookup)
+            }
+        }
+    )+};
+}
+multi_backend_types!(SqlUuid, SqlInstant);
+
+/// Passes a value on to the database that is connected.
+macro_rules! to_multi_backend {
+    ($sql_type:ident: $($name:ty),+) => {$(
+        impl ToSql<$sql_type, MultiBackend> for $name {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, MultiBackend>) -> serialize::Result {
+                out.set_value(($sql_type, self));
+                Ok(IsNull::No)
+            }
+        }
+    )+};
+}
+
+/// Reads a value as the database that is connected keeps it.
+macro_rules! from_multi_backend {
+    ($sql_type:ident: $($name:ty),+) => {$(
+        impl FromSql<$sql_type, MultiBackend> for $name {
+            fn from_sql(
+                value: <MultiBackend as diesel::backend::Backend>::RawValue<'_>,
+            ) -> deserialize::Result<Self> {
+                value.from_sql::<Self, $sql_type>()
+            }
+        }
+    )+};
+}
+
+macro_rules! id_columns {
+    ($($name:ident),+) => {
+        to_multi_backend!(SqlUuid: $(qiaojian_domain::ids::$name),+);
+        from_multi_backend!(SqlUuid: $(qiaojian_domain::ids::$name),+);
+    };
+}
+qiaojian_domain::for_each_id!(id_columns);
+
+to_multi_backend!(SqlInstant: UtcTime);
+from_multi_backend!(SqlInstant: UtcTime);
+to_multi_backend!(Text: Period);

@@ -1,0 +1,273 @@
+//! What people see of deliveries, and what they may do with them.
+
+use diesel::prelude::*;
+use qiaojian_domain::Conflict;
+use qiaojian_domain::access::Post;
+use qiaojian_domain::bulletin::BulletinKind;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::delivery::{Channel, DeliveryState, DeliveryVerb, EndpointStatus, lifetime};
+use qiaojian_domain::ids::{AreaId, BulletinId, DeliveryId, NodeId};
+use qiaojian_domain::period::Period;
+
+use super::{AttemptRow, DeliveryRow, not_found};
+use crate::areas::Subtree;
+use crate::audit::Entry;
+use crate::db::AnyConnection;
+use crate::db::schema::{
+    area_versions, bulletins, deliveries, delivery_attempts, endpoints as endpoints_table, notices,
+};
+use crate::endpoints::{self, EndpointRow};
+use crate::ledger::Recording;
+use crate::predicates::{last_area, within};
+use crate::{StoreError, StoreResult, unless_stale};
+
+/// A delivery with what it delivers and to whom.
+#[derive(Debug, Clone, Queryable)]
+pub struct DeliveryView {
+    pub delivery: DeliveryRow,
+    pub bulletin_id: BulletinId,
+    pub kind: BulletinKind,
+    pub period: Period,
+    pub serial: Option<i32>,
+    pub area_id: AreaId,
+    pub area_code: String,
+    pub area_name: String,
+}
+
+/// What the caller wants to see.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only of this bulletin.
+    pub bulletin: Option<BulletinId>,
+    /// Only in these states; all when empty.
+    pub states: Vec<DeliveryState>,
+    /// Only through this channel.
+    pub channel: Option<Channel>,
+}
+
+macro_rules! deliveries_to {
+    ($visible:expr) => {
+        deliveries::table
+            .inner_join(notices::table.inner_join(bulletins::table))
+            .inner_join(last_area!(notices::area_id))
+            .filter(within!($visible))
+            .select((
+                DeliveryRow::as_select(),
+                bulletins::id,
+                bulletins::kind,
+                bulletins::period,
+                bulletins::serial,
+                area_versions::area_id,
+                area_versions::code,
+                area_versions::name,
+            ))
+    };
+}
+
+/// The delivery of this id, if it goes to an area of `visible`.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or the database's.
+pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: DeliveryId) -> StoreResult<DeliveryView> {
+    deliveries_to!(visible)
+        .filter(deliveries::id.eq(id))
+        .first(conn)
+        .optional()?
+        .ok_or_else(not_found)
+}
+
+/// Deliveries to areas of `visible`, the newest first, before `before`.
+///
+/// # Errors
+/// The database's.
+pub fn list(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    filter: &Filter,
+    before: Option<DeliveryId>,
+    limit: i64,
+) -> QueryResult<Vec<DeliveryView>> {
+    let mut query = deliveries_to!(visible)
+        .order(deliveries::id.desc())
+        .limit(limit)
+        .into_boxed();
+    if let Some(bulletin) = filter.bulletin {
+        query = query.filter(notices::bulletin_id.eq(bulletin));
+    }
+    if !filter.states.is_empty() {
+        query = query.filter(deliveries::state.eq_any(filter.states.clone()));
+    }
+    if let Some(channel) = filter.channel {
+        query = query.filter(deliveries::channel.eq(channel));
+    }
+    if let Some(before) = before {
+        query = query.filter(deliveries::id.lt(before));
+    }
+    query.load(conn)
+}
+
+/// What was tried, oldest first.
+///
+/// # Errors
+/// The database's.
+pub fn attempts(conn: &mut AnyConnection, id: DeliveryId) -> QueryResult<Vec<AttemptRow>> {
+    delivery_attempts::table
+        .filter(delivery_attempts::delivery_id.eq(id))
+        .order(delivery_attempts::lease_gen)
+        .select(AttemptRow::as_select())
+        .load(conn)
+}
+
+/// Has it sent again, with the same id, for a new lifetime; to the endpoint that its post has there now, where its own was given up.
+/// `expected`: only if it is at this version.
+///
+/// # Errors
+/// [`StoreError::Conflict`] `endpoint_gone` or `sent_to_other_endpoint`, [`StoreError::Refused`], [`StoreError::NotFound`], [`StoreError::Stale`], or the database's.
+pub fn redeliver(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    id: DeliveryId,
+    expected: Option<i64>,
+    reason: &str,
+) -> StoreResult<DeliveryView> {
+    let view = find_at(recording, visible, id, expected)?;
+    view.delivery.state.after(DeliveryVerb::Redeliver)?;
+    let instead = endpoint_instead(recording, &view)?;
+    let now = recording.now();
+    let new_end = now.plus(lifetime(view.period.unit()));
+    let renewed = Renewed {
+        not_before: now,
+        expires_at: view.delivery.expires_at.max(new_end),
+        instead,
+    };
+    step(
+        recording,
+        visible,
+        &view,
+        DeliveryVerb::Redeliver,
+        Some(renewed),
+        reason,
+    )
+}
+
+/// Takes it back. `expected`: only if it is at this version.
+///
+/// # Errors
+/// As [`redeliver`].
+pub fn cancel(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    id: DeliveryId,
+    expected: Option<i64>,
+    reason: &str,
+) -> StoreResult<DeliveryView> {
+    let view = find_at(recording, visible, id, expected)?;
+    step(recording, visible, &view, DeliveryVerb::Cancel, None, reason)
+}
+
+fn find_at(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    id: DeliveryId,
+    expected: Option<i64>,
+) -> StoreResult<DeliveryView> {
+    let found = find(recording.conn(), visible, id)?;
+    unless_stale(expected, found.delivery.version)?;
+    Ok(found)
+}
+
+/// The endpoint that a delivery which is sent again goes to, where its own was given up.
+fn endpoint_instead(
+    recording: &mut Recording<'_, '_>,
+    view: &DeliveryView,
+) -> StoreResult<Option<EndpointRow>> {
+    let conn = recording.conn();
+    let row = &view.delivery;
+    let (post, status): (Post, Option<EndpointStatus>) = notices::table
+        .find(row.notice_id)
+        .left_join(endpoints_table::table.on(endpoints_table::id.nullable().eq(row.endpoint_id)))
+        .select((notices::post, endpoints_table::status.nullable()))
+        .first(conn)?;
+    if status != Some(EndpointStatus::Disabled) {
+        return Ok(None);
+    }
+    let there = endpoints::receiving(conn, &[view.area_id])?;
+    let instead = there
+        .into_iter()
+        .rfind(|endpoint| endpoint.post == post && Some(endpoint.channel) == row.channel);
+    let instead = instead.ok_or(StoreError::Conflict(Conflict::EndpointGone))?;
+    let other = deliveries::table
+        .filter(deliveries::notice_id.eq(row.notice_id))
+        .filter(deliveries::id.ne(row.id))
+        .filter(
+            deliveries::endpoint_id.eq(instead.id).or(deliveries::channel
+                .eq(instead.channel)
+                .and(deliveries::address_key.eq(&instead.address_key))),
+        );
+    if diesel::select(diesel::dsl::exists(other)).get_result(conn)? {
+        return Err(StoreError::Conflict(Conflict::SentToOtherEndpoint));
+    }
+    Ok(Some(instead))
+}
+
+/// The time a delivery gets when it is sent again, and where it goes.
+struct Renewed {
+    not_before: UtcTime,
+    expires_at: UtcTime,
+    instead: Option<EndpointRow>,
+}
+
+/// A worker may have it in hand, so the version is asked again in the update; a worker's own update then hits no row.
+fn step(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    view: &DeliveryView,
+    verb: DeliveryVerb,
+    renewed: Option<Renewed>,
+    reason: &str,
+) -> StoreResult<DeliveryView> {
+    let id = view.delivery.id;
+    let to = view.delivery.state.after(verb)?;
+    let now = recording.now();
+    let times = renewed.map(|times| {
+        (
+            deliveries::not_before.eq(times.not_before),
+            deliveries::expires_at.eq(times.expires_at),
+            times.instead.map(|endpoint| {
+                (
+                    deliveries::endpoint_id.eq(endpoint.id),
+                    deliveries::address_key.eq(endpoint.address_key),
+                )
+            }),
+        )
+    });
+    let updated = diesel::update(deliveries::table.find(id))
+        .filter(deliveries::version.eq(view.delivery.version))
+        .set((
+            deliveries::state.eq(to),
+            times,
+            deliveries::lease_owner.eq(None::<NodeId>),
+            deliveries::lease_until.eq(None::<UtcTime>),
+            deliveries::reason.eq(reason),
+            deliveries::updated_at.eq(now),
+            deliveries::version.eq(deliveries::version + 1),
+        ))
+        .execute(recording.conn())?;
+    let after = find(recording.conn(), visible, id)?;
+    if updated != 1 {
+        // A worker was faster: the answer is about the state it is in now.
+        after.delivery.state.after(verb)?;
+        return Err(StoreError::Stale {
+            current: after.delivery.version,
+        });
+    }
+    recording.audit(&Entry {
+        verb: verb.as_str(),
+        resource: "delivery",
+        id: &id.to_string(),
+        area: Some(view.area_id),
+        before: Some(view.delivery.state.as_str()),
+        after: Some(to.as_str()),
+    })?;
+    Ok(after)
+}

@@ -1,0 +1,322 @@
+//! Where posts receive, and how well that goes.
+
+mod health;
+
+pub use health::{note_failure, note_success};
+
+use diesel::dsl::select;
+use diesel::prelude::*;
+use qiaojian_domain::Conflict;
+use qiaojian_domain::Violation;
+use qiaojian_domain::access::Post;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::delivery::{Channel, EndpointStatus, OnUncertain};
+use qiaojian_domain::ids::{AreaId, EndpointId};
+use qiaojian_domain::mail_address::{mailbox_key, read_mail_address};
+
+use super::areas::Subtree;
+use super::audit::Entry;
+use super::ledger::Recording;
+use super::{StoreError, StoreResult, deliveries, same_request, unless_stale};
+use crate::db::AnyConnection;
+use crate::db::schema::endpoints;
+use crate::predicates::{last_area, within};
+
+/// An endpoint's row.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = endpoints, treat_none_as_null = true)]
+pub struct EndpointRow {
+    pub id: EndpointId,
+    pub version: i64,
+    pub created_at: UtcTime,
+    pub created_digest: String,
+    pub updated_at: UtcTime,
+    pub area_id: AreaId,
+    pub post: Post,
+    pub channel: Channel,
+    /// A mail address or URL; empty where the channel needs none.
+    pub address: String,
+    pub on_uncertain: OnUncertain,
+    pub status: EndpointStatus,
+    pub status_reason: Option<String>,
+    /// Failures since the last success.
+    pub fail_streak: i32,
+    pub first_failed_at: Option<UtcTime>,
+    /// Nothing is sent before this.
+    pub blocked_until: Option<UtcTime>,
+    pub last_sent_at: Option<UtcTime>,
+    /// By which two addresses are told to be the same: one endpoint in use per area, post, channel and this.
+    pub address_key: String,
+    /// Why the last sends failed; none when they did not.
+    pub last_error: Option<String>,
+}
+
+/// An endpoint to be recorded.
+#[derive(Debug, Clone)]
+pub struct NewEndpoint {
+    pub id: EndpointId,
+    /// Digest of the request: the same one again gives the same endpoint.
+    pub digest: String,
+    pub area: AreaId,
+    pub post: Post,
+    pub channel: Channel,
+    pub address: String,
+    pub on_uncertain: OnUncertain,
+}
+
+/// Channels the worker can send through today.
+const SERVED: [Channel; 3] = [Channel::Inbox, Channel::File, Channel::Email];
+
+/// The address of an endpoint as it is recorded.
+fn checked_address(channel: Channel, address: &str) -> Result<String, Violation> {
+    if !SERVED.contains(&channel) {
+        return Err(Violation::new(
+            "/channel",
+            "channel_not_served",
+            format!("目前不支持 {channel} 渠道。"),
+            format!("The channel {channel} is not served yet."),
+        ));
+    }
+    if channel == Channel::Email {
+        return read_mail_address(address);
+    }
+    if !address.is_empty() {
+        return Err(Violation::new(
+            "/address",
+            "no_address_wanted",
+            "该渠道不需要地址。",
+            "This channel takes no address.",
+        ));
+    }
+    Ok(String::new())
+}
+
+/// The endpoint that the same request has recorded before, as it is now.
+///
+/// # Errors
+/// [`StoreError::Conflict`] `id_taken` when another request has taken the id, or the database's.
+pub fn made_before(
+    conn: &mut AnyConnection,
+    id: EndpointId,
+    digest: &str,
+) -> StoreResult<Option<EndpointRow>> {
+    let known: Option<EndpointRow> = endpoints::table
+        .find(id)
+        .select(EndpointRow::as_select())
+        .first(conn)
+        .optional()?;
+    same_request::made_before(known, |row| row.created_digest == digest)
+}
+
+/// Records an endpoint. Ask [`made_before`] first.
+///
+/// # Errors
+/// [`StoreError::Invalid`], [`StoreError::Conflict`] `endpoint_exists`, or the database's.
+pub fn create(recording: &mut Recording<'_, '_>, new: &NewEndpoint) -> StoreResult<EndpointRow> {
+    let address = checked_address(new.channel, &new.address)?;
+    let now = recording.now();
+    let row = EndpointRow {
+        id: new.id,
+        version: 1,
+        created_at: now,
+        created_digest: new.digest.clone(),
+        updated_at: now,
+        area_id: new.area,
+        post: new.post,
+        channel: new.channel,
+        address_key: mailbox_key(&address),
+        last_error: None,
+        address,
+        on_uncertain: new.on_uncertain,
+        status: EndpointStatus::Active,
+        status_reason: None,
+        fail_streak: 0,
+        first_failed_at: None,
+        blocked_until: None,
+        last_sent_at: None,
+    };
+    refuse_twin(recording.conn(), &row)?;
+    diesel::insert_into(endpoints::table)
+        .values(&row)
+        .execute(recording.conn())?;
+    audit(recording, "create", &row)?;
+    Ok(row)
+}
+
+/// The same mailbox gets a notice once: no second endpoint in use takes notices of this post there.
+fn refuse_twin(conn: &mut AnyConnection, row: &EndpointRow) -> StoreResult<()> {
+    let twin = endpoints::table
+        .filter(endpoints::area_id.eq(row.area_id))
+        .filter(endpoints::post.eq(row.post))
+        .filter(endpoints::channel.eq(row.channel))
+        .filter(endpoints::address_key.eq(&row.address_key))
+        .filter(endpoints::status.ne(EndpointStatus::Disabled))
+        .filter(endpoints::id.ne(row.id));
+    if select(diesel::dsl::exists(twin)).get_result(conn)? {
+        return Err(StoreError::Conflict(Conflict::EndpointExists));
+    }
+    Ok(())
+}
+
+fn audit(recording: &mut Recording<'_, '_>, verb: &str, row: &EndpointRow) -> QueryResult<()> {
+    recording.audit(&Entry {
+        verb,
+        resource: "endpoint",
+        id: &row.id.to_string(),
+        area: Some(row.area_id),
+        before: None,
+        after: None,
+    })
+}
+
+macro_rules! endpoints_of {
+    ($visible:expr) => {
+        endpoints::table
+            .inner_join(last_area!(endpoints::area_id))
+            .filter(within!($visible))
+            .select(EndpointRow::as_select())
+    };
+}
+
+/// The endpoint of this id, if its area belongs to `visible`.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or the database's.
+pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: EndpointId) -> StoreResult<EndpointRow> {
+    endpoints_of!(visible)
+        .filter(endpoints::id.eq(id))
+        .first(conn)
+        .optional()?
+        .ok_or(StoreError::NotFound("endpoint"))
+}
+
+/// What the caller wants to see.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only in these; all when empty.
+    pub statuses: Vec<EndpointStatus>,
+    /// Only those of which the last send failed, or did not.
+    pub failing: Option<bool>,
+}
+
+/// Endpoints of `visible`, by id, after `after`.
+///
+/// # Errors
+/// The database's.
+pub fn list(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    filter: &Filter,
+    after: Option<EndpointId>,
+    limit: i64,
+) -> QueryResult<Vec<EndpointRow>> {
+    let mut query = endpoints_of!(visible)
+        .order(endpoints::id)
+        .limit(limit)
+        .into_boxed();
+    if !filter.statuses.is_empty() {
+        query = query.filter(endpoints::status.eq_any(filter.statuses.clone()));
+    }
+    match filter.failing {
+        Some(true) => query = query.filter(endpoints::fail_streak.gt(0)),
+        Some(false) => query = query.filter(endpoints::fail_streak.eq(0)),
+        None => {}
+    }
+    if let Some(after) = after {
+        query = query.filter(endpoints::id.gt(after));
+    }
+    query.load(conn)
+}
+
+/// The endpoints that take new deliveries for any of these areas. One that is paused takes them too: they wait in its queue.
+///
+/// # Errors
+/// The database's.
+pub fn receiving(conn: &mut AnyConnection, areas: &[AreaId]) -> QueryResult<Vec<EndpointRow>> {
+    endpoints::table
+        .filter(endpoints::area_id.eq_any(areas))
+        .filter(endpoints::status.ne(EndpointStatus::Disabled))
+        .order(endpoints::id)
+        .select(EndpointRow::as_select())
+        .load(conn)
+}
+
+/// What is different about an endpoint from now on.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    pub address: Option<String>,
+    pub on_uncertain: Option<OnUncertain>,
+}
+
+/// Corrects an endpoint. What waits for it goes where it receives now, and its failures are forgotten: they were those of other settings.
+///
+/// # Errors
+/// As [`create`]; [`StoreError::NotFound`], or [`StoreError::Stale`].
+pub fn update(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    id: EndpointId,
+    expected: i64,
+    change: &Change,
+) -> StoreResult<EndpointRow> {
+    let before = find(recording.conn(), visible, id)?;
+    unless_stale(Some(expected), before.version)?;
+    let address = change.address.as_ref().unwrap_or(&before.address);
+    let address = checked_address(before.channel, address)?;
+    let after = EndpointRow {
+        version: before.version + 1,
+        updated_at: recording.now(),
+        address_key: mailbox_key(&address),
+        address,
+        on_uncertain: change.on_uncertain.unwrap_or(before.on_uncertain),
+        fail_streak: 0,
+        first_failed_at: None,
+        blocked_until: None,
+        last_error: None,
+        ..before
+    };
+    if after.status != EndpointStatus::Disabled {
+        refuse_twin(recording.conn(), &after)?;
+    }
+    diesel::update(endpoints::table.find(id))
+        .set(&after)
+        .execute(recording.conn())?;
+    audit(recording, "update", &after)?;
+    Ok(after)
+}
+
+/// A person puts an endpoint in or out of use. Putting it in use forgets its failures; one that is given up takes back what waits for it.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Conflict`] `endpoint_exists` where another one is in use instead, or the database's.
+pub fn set_status(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    id: EndpointId,
+    status: EndpointStatus,
+    reason: Option<&str>,
+) -> StoreResult<EndpointRow> {
+    let before = find(recording.conn(), visible, id)?;
+    if status != EndpointStatus::Disabled {
+        refuse_twin(recording.conn(), &before)?;
+    }
+    diesel::update(endpoints::table.find(id))
+        .set((
+            endpoints::status.eq(status),
+            endpoints::status_reason.eq(reason),
+            endpoints::fail_streak.eq(0),
+            endpoints::first_failed_at.eq(None::<UtcTime>),
+            endpoints::blocked_until.eq(None::<UtcTime>),
+            endpoints::last_error.eq(None::<String>),
+            endpoints::updated_at.eq(recording.now()),
+            endpoints::version.eq(endpoints::version + 1),
+        ))
+        .execute(recording.conn())?;
+    if status == EndpointStatus::Disabled {
+        let now = recording.now();
+        deliveries::settle(recording.conn(), id, reason, now)?;
+    }
+    let row = find(recording.conn(), visible, id)?;
+    audit(recording, status.as_str(), &row)?;
+    Ok(row)
+}

@@ -1,0 +1,236 @@
+//! What figures are folded over, by place: the stretches of organizations' lives, and what was counted in areas.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use qiaojian_domain::ids::OrganizationId;
+
+use super::rows::{Break, Breaks, DayNumber, Stretch, VersionFacts};
+use super::tree::Place;
+
+/// What was counted in areas, by place and day.
+#[derive(Debug, Clone, Default)]
+pub struct Counts {
+    rows: BTreeMap<(Place, DayNumber), Counted>,
+}
+
+/// Persons and households; none where it is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counted {
+    pub persons: Option<i32>,
+    pub households: Option<i32>,
+}
+
+impl Counts {
+    /// Adds what was counted on a day.
+    pub fn add(&mut self, place: Place, day: DayNumber, counted: Counted) {
+        self.rows.insert((place, day), counted);
+    }
+
+    /// Takes out what is known of a place.
+    pub fn remove(&mut self, place: Place) {
+        let known: Vec<_> = self
+            .rows
+            .range((place, DayNumber::MIN)..=(place, DayNumber::MAX))
+            .map(|(key, _)| *key)
+            .collect();
+        for key in known {
+            self.rows.remove(&key);
+        }
+    }
+
+    /// The latest count up to a day; nothing known where there is none.
+    pub fn on(&self, place: Place, day: DayNumber) -> Counted {
+        self.rows
+            .range((place, DayNumber::MIN)..=(place, day))
+            .next_back()
+            .map(|(_, counted)| *counted)
+            .unwrap_or_default()
+    }
+}
+
+/// Organizations by place, id and first day.
+#[derive(Debug, Clone, Default)]
+pub struct Organizations {
+    rows: BTreeMap<Key, Stretch>,
+    /// Of those that were reopened.
+    breaks: BTreeMap<Key, Breaks>,
+}
+
+type Key = (Place, OrganizationId, DayNumber);
+
+impl Organizations {
+    /// How many stretches there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Adds the versions of one organization, each with its place, in the order of validity. Versions that follow each other in one
+    /// area, of one kind and host, are one stretch with the dates of the last, unless it has all five on other days than before.
+    pub fn add(&mut self, id: OrganizationId, versions: &[(Place, VersionFacts)]) {
+        let mut last: Option<(Place, Stretch, &VersionFacts)> = None;
+        for (place, version) in versions {
+            let next = version.stretch();
+            let goes_on = |(before, stretch, _): &(Place, Stretch, &VersionFacts)| {
+                before == place
+                    && stretch.kind == next.kind
+                    && stretch.host == next.host
+                    && stretch.to == next.from
+            };
+            last = match last {
+                Some(known @ (before, stretch, _))
+                    if goes_on(&known) && stretch.five_have == next.five_have =>
+                {
+                    let from = stretch.from;
+                    Some((before, Stretch { from, ..next }, version))
+                }
+                Some(mut known) if goes_on(&known) => {
+                    known.1.goes_on = true;
+                    self.insert(id, Some(known));
+                    Some((*place, next, version))
+                }
+                other => {
+                    self.insert(id, other);
+                    Some((*place, next, version))
+                }
+            };
+        }
+        self.insert(id, last);
+    }
+
+    fn insert(&mut self, id: OrganizationId, stretch: Option<(Place, Stretch, &VersionFacts)>) {
+        if let Some((place, stretch, version)) = stretch {
+            let key = (place, id, stretch.from);
+            if stretch.reopened {
+                self.breaks.insert(key, version.breaks());
+            }
+            self.rows.insert(key, stretch);
+        }
+    }
+
+    /// Lays out what was added in its order, so that a fold reads memory from one end to the other: rows that came in another order lie in half
+    /// the space and are read in half the time.
+    pub fn pack(&mut self) {
+        self.rows = std::mem::take(&mut self.rows).into_iter().collect();
+    }
+
+    /// Takes out what is known of an organization in these places.
+    pub fn remove(&mut self, id: OrganizationId, places: impl IntoIterator<Item = Place>) {
+        for place in places {
+            let known: Vec<Key> = self
+                .rows
+                .range((place, id, DayNumber::MIN)..=(place, id, DayNumber::MAX))
+                .map(|(key, _)| *key)
+                .collect();
+            for key in known {
+                self.rows.remove(&key);
+                self.breaks.remove(&key);
+            }
+        }
+    }
+
+    /// The stretches in these places, in their order, each with the times in which it was closed.
+    pub fn within(
+        &self,
+        places: Range<Place>,
+    ) -> impl Iterator<Item = (Place, OrganizationId, &Stretch, &[Break])> {
+        let first = OrganizationId(uuid::Uuid::nil());
+        let key = move |place| (place, first, DayNumber::MIN);
+        // An empty range is no range of a map.
+        let end = places.end.max(places.start);
+        self.rows.range(key(places.start)..key(end)).map(|(at, stretch)| {
+            let breaks = if stretch.reopened {
+                self.breaks.get(at).map_or(&[][..], |breaks| breaks)
+            } else {
+                &[]
+            };
+            (at.0, at.1, stretch, breaks)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use qiaojian_domain::organization::{PreciseDate, Reopening, Status};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::figures::rows::tests::{date, version};
+    use crate::figures::rows::{NEVER, day_of};
+
+    #[test]
+    fn a_life_in_one_area_is_one_stretch_with_its_last_dates() {
+        let id = OrganizationId(Uuid::from_u128(1));
+        let mut organizations = Organizations::default();
+        let approved = Some(PreciseDate::day(date("2022-01-10")));
+        let established = Some(PreciseDate::day(date("2022-03-01")));
+        let first = VersionFacts {
+            approved,
+            ..version("2022-01-10", Some("2022-03-01"), Status::Approved)
+        };
+        let second = VersionFacts {
+            approved,
+            established,
+            ..version("2022-03-01", Some("2022-06-01"), Status::Established)
+        };
+        let moved = VersionFacts {
+            valid_from: date("2022-06-01"),
+            valid_to: None,
+            ..second.clone()
+        };
+        organizations.add(id, &[(3, first), (3, second), (5, moved)]);
+        let rows: Vec<_> = organizations.within(0..9).collect();
+        assert_eq!(rows.len(), 2);
+        let (place, _, stretch, _) = rows[0];
+        assert_eq!(place, 3);
+        assert_eq!(day_of(stretch.from), Some(date("2022-01-10")));
+        assert_eq!(day_of(stretch.to), Some(date("2022-06-01")));
+        assert_eq!(day_of(stretch.established), Some(date("2022-03-01")));
+        assert_eq!((rows[1].0, rows[1].2.to), (5, NEVER));
+        assert_eq!(organizations.within(4..4).count(), 0);
+        organizations.remove(id, [3, 5]);
+        assert!(organizations.is_empty());
+    }
+
+    #[test]
+    fn a_reopened_life_is_one_stretch_with_a_break() {
+        let id = OrganizationId(Uuid::from_u128(1));
+        let mut organizations = Organizations::default();
+        let established = Some(PreciseDate::day(date("2022-01-10")));
+        let closed = PreciseDate::day(date("2022-03-01"));
+        let first = VersionFacts {
+            established,
+            ..version("2022-01-10", Some("2022-03-01"), Status::Established)
+        };
+        let gone = VersionFacts {
+            established,
+            closed: Some(closed),
+            ..version("2022-03-01", Some("2022-06-01"), Status::Closed)
+        };
+        let back = VersionFacts {
+            established,
+            reopenings: vec![Reopening::between(closed, PreciseDate::day(date("2022-06-01")))],
+            ..version("2022-06-01", None, Status::Established)
+        };
+        organizations.add(id, &[(3, first), (3, gone), (3, back)]);
+        let rows: Vec<_> = organizations.within(0..9).collect();
+        assert_eq!(rows.len(), 1);
+        let (_, _, stretch, breaks) = rows[0];
+        assert_eq!(
+            (day_of(stretch.from), stretch.ended),
+            (Some(date("2022-01-10")), NEVER)
+        );
+        let [one] = breaks else { panic!("{breaks:?}") };
+        assert_eq!(
+            (day_of(one.from), day_of(one.to)),
+            (Some(date("2022-03-01")), Some(date("2022-06-01")))
+        );
+        organizations.remove(id, [3]);
+        assert!(organizations.is_empty() && organizations.breaks.is_empty());
+    }
+}

@@ -1,0 +1,169 @@
+//! Eras that are over, held in memory: what was reached in them is reckoned anew only when an organization counts on other days of theirs than
+//! it was known to.
+
+use std::sync::Arc;
+
+use qiaojian_domain::ids::OrganizationId;
+
+use super::{Era, Reached, Span, reached_by, spans};
+use crate::db::AnyConnection;
+use crate::fact_rows::{self, VersionRow};
+use crate::figures::basis::Basis;
+use crate::figures::by_place::Organizations;
+use crate::figures::facts::{Facts, LOOKED_UP, placed};
+use crate::figures::tree::Tree;
+use crate::{Recorded, StoreResult, Subtree};
+
+/// An era that is over, and what was reached in it, as known at a place in the ledger that whoever holds it remembers. It holds as long as
+/// the tree, the counting rule and the cohorts do.
+#[derive(Debug, Clone)]
+pub struct PastEra {
+    era: Era,
+    within: Subtree,
+    basis: Basis,
+    /// What it is reckoned from.
+    ground: Option<Ground>,
+    reached: Arc<[Reached]>,
+}
+
+/// The tree of the era, and the days of it on which organizations count, by place.
+#[derive(Debug, Clone)]
+struct Ground {
+    tree: Arc<Tree>,
+    spans: Arc<[Span]>,
+}
+
+/// What became of an era when organizations changed.
+#[derive(Debug, Clone)]
+pub enum After {
+    /// No organization counts on other days of it.
+    Same,
+    /// It is another one.
+    Other(PastEra),
+    /// It cannot be told: load it again.
+    Unknown,
+}
+
+/// The organizations of which something was recorded since a place in the ledger, and what is known of them.
+#[derive(Debug, Clone, Default)]
+pub struct Changed {
+    /// In order.
+    ids: Vec<OrganizationId>,
+    /// By organization and day; none of one that was taken back.
+    versions: Vec<VersionRow>,
+}
+
+impl Changed {
+    /// Those of after `seq`, up to `known`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn since(conn: &mut AnyConnection, seq: i64, known: Recorded) -> StoreResult<Self> {
+        let ids = fact_rows::changed_organizations(conn, seq, known)?;
+        let mut versions = Vec::new();
+        for ids in ids.chunks(LOOKED_UP) {
+            versions.extend(fact_rows::versions_of(conn, ids, known)?);
+        }
+        Ok(Self { ids, versions })
+    }
+
+    fn has(&self, id: OrganizationId) -> bool {
+        self.ids.binary_search(&id).is_ok()
+    }
+
+    /// Where these organizations are in a tree.
+    fn in_tree(&self, tree: &Tree) -> StoreResult<Organizations> {
+        let mut organizations = Organizations::default();
+        for versions in self.versions.chunk_by(|one, next| one.0 == next.0) {
+            if let Some((id, ..)) = versions.first() {
+                organizations.add(*id, &placed(tree, versions)?);
+            }
+        }
+        Ok(organizations)
+    }
+}
+
+impl PastEra {
+    /// Reckons it from rows. `within` is a path of the tree of its last day.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn load(
+        conn: &mut AnyConnection,
+        (within, basis): (Subtree, Basis),
+        era: Era,
+        known: Recorded,
+    ) -> StoreResult<Self> {
+        let facts = Facts::load_uncounted(conn, &within, era.to, known)?;
+        Ok(Self::of(facts, (within, basis), era))
+    }
+
+    /// Reckons it from the facts of its last day.
+    pub fn of(facts: Facts, (within, basis): (Subtree, Basis), era: Era) -> Self {
+        let spans = spans((&facts.tree, &facts.organizations), &basis, &within, era);
+        Self {
+            reached: reached_by((&facts.tree, &basis), &within, &spans).into(),
+            ground: Some(Ground {
+                tree: Arc::new(facts.tree),
+                spans: spans.into(),
+            }),
+            era,
+            within,
+            basis,
+        }
+    }
+
+    /// What was reached in it, the earliest day of each goal.
+    pub fn reached(&self) -> &[Reached] {
+        &self.reached
+    }
+
+    /// What became of it by what is known of organizations that changed.
+    ///
+    /// # Errors
+    /// When a row is not as it should be.
+    pub fn after(&self, changed: &Changed) -> StoreResult<After> {
+        if changed.ids.is_empty() {
+            return Ok(After::Same);
+        }
+        let Some(ground) = &self.ground else {
+            return Ok(After::Unknown);
+        };
+        let tree = &ground.tree;
+        let organizations = changed.in_tree(tree)?;
+        let new = spans((tree, &organizations), &self.basis, &self.within, self.era);
+        let old = ground.spans.iter().filter(|span| changed.has(span.id));
+        if old.eq(&new) {
+            return Ok(After::Same);
+        }
+        let others = ground.spans.iter().filter(|span| !changed.has(span.id));
+        let mut kept: Vec<Span> = others.copied().chain(new).collect();
+        // The days of one organization in one place stay in their order.
+        kept.sort_by_key(|span| (span.place, span.id));
+        Ok(After::Other(Self {
+            reached: reached_by((tree, &self.basis), &self.within, &kept).into(),
+            ground: Some(Ground {
+                tree: Arc::clone(tree),
+                spans: kept.into(),
+            }),
+            basis: self.basis.clone(),
+            within: self.within.clone(),
+            era: self.era,
+        }))
+    }
+
+    /// How many areas and stretches of days it holds.
+    pub fn size(&self) -> usize {
+        let ground = self.ground.as_ref();
+        self.reached.len() + ground.map_or(0, |ground| ground.tree.len() + ground.spans.len())
+    }
+
+    /// The same in less memory: what becomes of it when an organization changes can then not be told.
+    #[must_use]
+    pub fn without_ground(&self) -> Self {
+        Self {
+            ground: None,
+            ..self.clone()
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Figures: computed from rows, never stored but frozen in a bulletin. A figure is a fold over the organizations (and areas) of one
+//! subtree, as true on `as_of` and as known at `known`; its members are exactly the rows the fold counted.
+
+mod basis;
+mod breakdown;
+mod by_place;
+mod facts;
+mod fold;
+mod gaps;
+mod groups;
+mod lineage;
+mod members;
+mod milestones;
+mod model;
+mod rows;
+mod taking_part;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use qiaojian_domain::Violation;
+use qiaojian_domain::program::Cohort;
+use serde::Serialize;
+
+pub use basis::{Basis, Due};
+pub use by_place::{Counted, Counts, Organizations};
+pub use facts::Facts;
+pub use fold::answer;
+pub use gaps::{Gap, Gaps, Wanted as WantedGaps, gaps};
+pub use lineage::Lineage;
+pub use members::{Member, members};
+pub use milestones::{After, Changed, Era, Goal, PastEra, Reached, reached};
+pub use model::{Held, ReadModel, caught_up};
+pub use rows::{Break, Stretch, VersionFacts};
+pub use tree::{Place, Tree, TreeRow};
+
+use crate::Subtree;
+
+qiaojian_domain::text_enum! {
+    /// What is counted.
+    pub enum Metric {
+        /// Organizations that count on `as_of`.
+        Organizations => "organizations",
+        /// Organizations that began to count in (`from`, `to`].
+        Added => "added",
+        /// Organizations that ceased to count in (`from`, `to`], but for those that were closed before it and stand again at its end.
+        Closed => "closed",
+        /// Organizations that were established again (恢复) in (`from`, `to`] and count at its end, or were closed once more: what there was,
+        /// plus `added` and `reopened`, less `closed`, is what there is.
+        Reopened => "reopened",
+        /// `added` ÷ the count at the programme's baseline.
+        Growth => "growth",
+        /// Areas with a counted organization of their own ÷ areas that are there on `as_of`.
+        OrganizationCoverage => "organization_coverage",
+        /// The same; a liaison post covers its area too.
+        WorkCoverage => "work_coverage",
+        /// Areas that have what the establishment rule asks of them ÷ areas it asks something of. Those of which it cannot be told, because a
+        /// count is not known, are `undetermined`, in neither number.
+        Fulfilment => "fulfilment",
+        /// Organizations that have all five (五有) on `as_of` ÷ organizations that count on it.
+        FiveHaveRate => "five_have_rate",
+        /// Assignments of tasks that fell due in (`from`, `to`] and were submitted by that day ÷ all that fell due in it, but for those that were
+        /// taken back.
+        OnTimeRate => "on_time_rate",
+        /// Counties that a visit (督导检查、走访调研) touched in (`from`, `to`], each once.
+        Visited => "visited",
+    }
+}
+
+qiaojian_domain::text_enum! {
+    /// What a figure is broken down by.
+    pub enum GroupBy {
+        /// The city the area belongs to.
+        City => "city",
+        /// The county the area belongs to.
+        County => "county",
+        /// The township the area belongs to.
+        Township => "township",
+        /// The area's level.
+        Level => "level",
+        /// The organization's kind.
+        Kind => "kind",
+        /// The area's side in the programme.
+        Cohort => "cohort",
+        /// The month in which an organization began or ceased to count; for `organizations`, how many counted at the month's end.
+        Month => "month",
+    }
+}
+
+qiaojian_domain::text_enum! {
+    /// Which of a figure's numbers.
+    pub enum Part {
+        /// What was counted.
+        Numerator => "numerator",
+        /// What it is measured against.
+        Denominator => "denominator",
+        /// What could not be decided for lack of data.
+        Undetermined => "undetermined",
+        /// What is in the denominator and not in the numerator.
+        Missing => "missing",
+        /// Areas that no establishment rule speaks of.
+        Unruled => "unruled",
+    }
+}
+
+qiaojian_domain::text_enum! {
+    /// What a figure's members are.
+    pub enum MembersKind {
+        /// Organizations.
+        Organizations => "organizations",
+        /// Areas.
+        Areas => "areas",
+        /// Assignments of tasks.
+        Assignments => "assignments",
+    }
+}
+
+/// Which cohorts a question is about. Pilot and non-pilot are never summed unless asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CohortChoice {
+    /// One answer per cohort, no sum.
+    Each,
+    /// Everything, summed.
+    All,
+    /// Only this one.
+    Only(Cohort),
+}
+
+/// A question, with every default filled in.
+#[derive(Debug, Clone)]
+pub struct Question {
+    pub metrics: Vec<Metric>,
+    pub within: Subtree,
+    /// Exclusive.
+    pub from: NaiveDate,
+    /// Inclusive.
+    pub to: NaiveDate,
+    /// The date of the tree, the cohorts and the rules.
+    pub as_of: NaiveDate,
+    /// The date `growth` is measured against.
+    pub baseline_on: Option<NaiveDate>,
+    pub cohort: CohortChoice,
+    pub group_by: Vec<GroupBy>,
+}
+
+/// The values of the groups a figure belongs to; a value that does not apply (the county of a city's own federation) is null.
+pub type GroupKey = BTreeMap<GroupBy, Option<String>>;
+
+/// A figure. The ratio is never given without its parts.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Figure {
+    pub metric: Metric,
+    pub group: GroupKey,
+    pub numerator: i64,
+    pub denominator: Option<i64>,
+    /// Percent with one decimal, half up, for a ratio; else the numerator. Null when there is nothing to measure against.
+    pub value: Option<f64>,
+    /// Rows that could not be decided for lack of data. Unknown is not zero.
+    pub undetermined: i64,
+    /// Areas that no establishment rule speaks of; of `fulfilment`, else 0.
+    pub unruled: i64,
+}
+
+/// Figures by group, and their sums.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Answer {
+    pub items: Vec<Figure>,
+    pub totals: Vec<Figure>,
+}
+
+impl Metric {
+    /// Whether it is a ratio.
+    pub const fn is_ratio(self) -> bool {
+        matches!(
+            self,
+            Self::Growth
+                | Self::OrganizationCoverage
+                | Self::WorkCoverage
+                | Self::Fulfilment
+                | Self::FiveHaveRate
+                | Self::OnTimeRate
+        )
+    }
+
+    /// Whether it counts areas, not organizations.
+    const fn counts_areas(self) -> bool {
+        matches!(
+            self,
+            Self::OrganizationCoverage | Self::WorkCoverage | Self::Fulfilment | Self::Visited
+        )
+    }
+
+    /// Whether it is counted from rows that no process holds.
+    pub const fn counts_rows(self) -> bool {
+        matches!(self, Self::OnTimeRate | Self::Visited)
+    }
+
+    /// What its members are.
+    pub const fn members_kind(self) -> MembersKind {
+        match self {
+            Self::OnTimeRate => MembersKind::Assignments,
+            counted if counted.counts_areas() => MembersKind::Areas,
+            _ => MembersKind::Organizations,
+        }
+    }
+
+    /// Whether what is in the denominator and not in the numerator can be opened.
+    pub const fn has_missing(self) -> bool {
+        self.is_ratio() && !matches!(self, Self::Growth)
+    }
+
+    const fn can_be_grouped_by(self, group: GroupBy) -> bool {
+        match (self, group) {
+            (Self::Organizations | Self::Added | Self::Closed | Self::Reopened, GroupBy::Month) => true,
+            (_, GroupBy::Month) => false,
+            (
+                Self::OrganizationCoverage
+                | Self::WorkCoverage
+                | Self::Fulfilment
+                | Self::OnTimeRate
+                | Self::Visited,
+                GroupBy::Kind,
+            ) => false,
+            _ => true,
+        }
+    }
+}
+
+impl Question {
+    /// What is wrong with it, if anything.
+    pub fn violations(&self, today: NaiveDate) -> Vec<Violation> {
+        let mut found = Vec::new();
+        if self.from > self.to {
+            found.push(Violation::new(
+                "from",
+                "from_after_to",
+                "from 不能晚于 to。",
+                "from must not be after to.",
+            ));
+        }
+        // The tree and the rules of a day on which part of the interval was still to come would leave that part out.
+        if self.as_of < self.to {
+            found.push(Violation::new(
+                "as_of",
+                "as_of_before_to",
+                "as_of 不能早于 to。",
+                "as_of must not be before to.",
+            ));
+        }
+        for (name, date) in [("to", self.to), ("as_of", self.as_of)] {
+            if date > today {
+                found.push(Violation::new(
+                    name,
+                    "date_in_future",
+                    format!("{name} 不能晚于今天（{today}）。"),
+                    format!("{name} must not be after today ({today})."),
+                ));
+            }
+        }
+        if self.metrics.is_empty() {
+            found.push(Violation::new(
+                "metric",
+                "metric_missing",
+                "请指明 metric。",
+                "Say which metric.",
+            ));
+        }
+        if self.metrics.contains(&Metric::Growth) && self.baseline_on.is_none() {
+            found.push(Violation::new(
+                "program",
+                "program_needed",
+                "growth 需要试点项目的基准日，请指明 program。",
+                "growth needs a programme's baseline; say which program.",
+            ));
+        }
+        for metric in &self.metrics {
+            for group in &self.group_by {
+                if !metric.can_be_grouped_by(*group) {
+                    found.push(Violation::new(
+                        "group_by",
+                        "group_not_possible",
+                        format!("{metric} 不能按 {group} 分组。"),
+                        format!("{metric} cannot be grouped by {group}."),
+                    ));
+                }
+            }
+        }
+        found
+    }
+}

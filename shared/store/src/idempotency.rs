@@ -1,0 +1,89 @@
+//! The answers to calls that carried an `Idempotency-Key`, written in the same transaction as their effect.
+
+use diesel::dsl::{exists, select};
+use diesel::prelude::*;
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::ids::TokenId;
+
+use crate::db::AnyConnection;
+use crate::db::schema::idempotency_keys;
+
+/// A remembered answer. Only the key's hash is stored.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = idempotency_keys)]
+pub struct RememberedReply {
+    pub token_id: TokenId,
+    pub key_hash: String,
+    /// A keyed digest of method, path and body.
+    pub fingerprint: String,
+    pub status: i16,
+    /// A JSON object of header names and values.
+    pub headers: String,
+    /// The body; sealed under a key derived from the `Idempotency-Key` when it holds secrets.
+    pub body: String,
+    pub sealed: bool,
+    pub created_at: UtcTime,
+    pub expires_at: UtcTime,
+}
+
+/// The answer given under this key, unless it has expired.
+///
+/// # Errors
+/// The database's.
+pub fn find(
+    conn: &mut AnyConnection,
+    token: TokenId,
+    key_hash: &str,
+    now: UtcTime,
+) -> QueryResult<Option<RememberedReply>> {
+    idempotency_keys::table
+        .find((token, key_hash))
+        .filter(idempotency_keys::expires_at.gt(now))
+        .select(RememberedReply::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// Remembers an answer, in the place of an expired one.
+///
+/// # Errors
+/// The database's.
+pub fn remember(conn: &mut AnyConnection, reply: &RememberedReply) -> QueryResult<()> {
+    diesel::delete(
+        idempotency_keys::table
+            .find((reply.token_id, &reply.key_hash))
+            .filter(idempotency_keys::expires_at.le(reply.created_at)),
+    )
+    .execute(conn)?;
+    diesel::insert_into(idempotency_keys::table)
+        .values(reply)
+        .execute(conn)
+        .map(drop)
+}
+
+/// Whether there is something to forget: asked on a reading lane, so that an idle worker writes nothing.
+///
+/// # Errors
+/// The database's.
+pub fn anything_expired(conn: &mut AnyConnection, now: UtcTime) -> QueryResult<bool> {
+    select(exists(
+        idempotency_keys::table.filter(idempotency_keys::expires_at.le(now)),
+    ))
+    .get_result(conn)
+}
+
+/// Forgets what expired before `now`, at most `limit` rows, and says how many.
+///
+/// # Errors
+/// The database's.
+pub fn forget_expired(conn: &mut AnyConnection, now: UtcTime, limit: i64) -> QueryResult<usize> {
+    let expired: Vec<(TokenId, String)> = idempotency_keys::table
+        .filter(idempotency_keys::expires_at.le(now))
+        .select((idempotency_keys::token_id, idempotency_keys::key_hash))
+        .limit(limit)
+        .load(conn)?;
+    for (token, key_hash) in &expired {
+        diesel::delete(idempotency_keys::table.find((token, key_hash))).execute(conn)?;
+    }
+    Ok(expired.len())
+}

@@ -1,0 +1,50 @@
+//! What is recorded: the rows of both databases, the figures counted from them, and what is composed and checked by them.
+//!
+//! A function takes a connection (or a [`Recording`], when it writes facts) and returns a result; it never sees HTTP. A query on rows that an
+//! area owns starts from a [`Subtree`].
+
+pub mod activities;
+pub mod areas;
+pub mod assignments;
+pub mod audit;
+pub mod bulletins;
+pub mod changes;
+pub mod check;
+pub mod closing;
+pub mod composition;
+pub mod counts;
+pub mod db;
+pub mod deliveries;
+pub mod endpoints;
+pub mod error;
+pub(crate) mod fact_rows;
+pub mod figures;
+pub mod files;
+mod foreseen;
+pub mod guard;
+pub mod idempotency;
+pub mod ledger;
+pub mod lives;
+pub mod milestones;
+mod moment;
+pub mod notices;
+pub mod occurrences;
+pub mod organizations;
+pub(crate) mod predicates;
+pub mod programs;
+pub mod rules;
+mod same_request;
+pub mod schedules;
+pub mod secrets;
+pub mod signing_keys;
+pub mod task_standing;
+pub mod tasks;
+pub mod tokens;
+pub mod worker_nodes;
+
+pub use areas::Subtree;
+pub use audit::Actor;
+pub use error::{StoreError, StoreResult, unless_stale};
+pub use foreseen::Foreseen;
+pub use ledger::{Recorded, Recording};
+pub use moment::Moment;

@@ -1,0 +1,255 @@
+//! What a reader has lost: organizations that stood in its area on an earlier day and stand elsewhere now. It is told of them what was known
+//! until the loss was recorded; what others have written there since is not its business.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+use qiaojian_domain::ids::{AreaId, OrganizationId};
+
+use super::past::list_on;
+use super::{Filter, OrganizationInArea, Which, names_on};
+use crate::areas::Subtree;
+use crate::changes::stood::{Organizations, Tree};
+use crate::db::AnyConnection;
+use crate::db::schema::{area_versions, organization_versions};
+use crate::predicates::{area_on, current_area, head, true_on, within};
+use crate::{Moment, Recorded, StoreResult};
+
+/// Ids looked up in one statement.
+const LOOKED_UP: usize = 500;
+
+/// The organizations of a moment that a reader has lost since, each with the last tick at which it still stood in the reader's area; 0 where
+/// it was never known to.
+#[derive(Debug, Clone, Default)]
+pub struct Lost(HashMap<OrganizationId, i64>);
+
+impl Lost {
+    /// Of those that stood in `within` (a path of the tree of the moment), for a reader whose area is `reader` and who sees `visible` now.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn of(
+        conn: &mut AnyConnection,
+        (reader, visible): (AreaId, &Subtree),
+        within: &Subtree,
+        moment: Moment,
+    ) -> QueryResult<Self> {
+        let candidates = candidates(conn, visible, within, moment)?;
+        let mut lost = HashMap::new();
+        for ids in candidates.chunks(LOOKED_UP) {
+            let kept = still_there(conn, visible, ids)?;
+            let gone: Vec<String> = ids
+                .iter()
+                .filter(|id| !kept.contains(id))
+                .map(ToString::to_string)
+                .collect();
+            let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+            let organizations = Organizations::load(conn, &gone)?;
+            let mut tree = Tree::default();
+            tree.load(conn, organizations.areas().chain([reader]))?;
+            for id in ids.iter().filter(|id| !kept.contains(id)) {
+                let last = last_seen(&organizations, &tree, reader, *id);
+                // What was known at the moment was still its own.
+                if last < moment.known.seq {
+                    lost.insert(*id, last);
+                }
+            }
+        }
+        Ok(Self(lost))
+    }
+
+    /// Which they are.
+    pub fn ids(&self) -> Vec<OrganizationId> {
+        self.0.keys().copied().collect()
+    }
+
+    /// The moment at which the reader is told of one of them.
+    fn told_at(seq: i64, moment: Moment) -> Moment {
+        Moment {
+            known: Recorded {
+                seq,
+                at: moment.known.at,
+            },
+            ..moment
+        }
+    }
+
+    fn by_tick(&self) -> BTreeMap<i64, Vec<OrganizationId>> {
+        let mut ticks: BTreeMap<i64, Vec<OrganizationId>> = BTreeMap::new();
+        for (id, seq) in &self.0 {
+            ticks.entry(*seq).or_default().push(*id);
+        }
+        ticks
+    }
+
+    /// The moment at which the reader is told of this organization.
+    pub fn moment_of(&self, id: OrganizationId, moment: Moment) -> Moment {
+        self.0.get(&id).map_or(moment, |seq| Self::told_at(*seq, moment))
+    }
+
+    /// What the lost ones among these were called, as the reader knew it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn names(
+        &self,
+        conn: &mut AnyConnection,
+        ids: &[OrganizationId],
+        as_of: NaiveDate,
+    ) -> QueryResult<HashMap<OrganizationId, String>> {
+        let mut names = HashMap::new();
+        for (seq, lost) in self.by_tick() {
+            let asked: Vec<OrganizationId> = lost.into_iter().filter(|id| ids.contains(id)).collect();
+            if !asked.is_empty() {
+                let known = Recorded {
+                    seq,
+                    at: qiaojian_domain::clock::UtcTime::EPOCH,
+                };
+                names.extend(names_on(conn, &asked, as_of, known)?);
+                for id in asked {
+                    names.entry(id).or_default();
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    /// As [`list_on`], with those that were lost as the reader knew them.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn list(
+        &self,
+        conn: &mut AnyConnection,
+        (within, moment): (&Subtree, Moment),
+        filter: &Filter,
+        after: Option<&(String, OrganizationId)>,
+        limit: i64,
+    ) -> StoreResult<Vec<OrganizationInArea>> {
+        let key = |row: &OrganizationInArea| (row.area_path.clone(), row.organization.organization_id);
+        self.told(moment, limit, key, |moment, which| {
+            let filter = Filter {
+                which,
+                ..filter.clone()
+            };
+            Ok(list_on(conn, within, moment, &filter, after, limit)?)
+        })
+    }
+
+    /// The rows of a list of that moment, in the order of `key`: those the reader still has, as known at the moment, and those it has lost as
+    /// it knew them.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn told<R, K: Ord, E>(
+        &self,
+        moment: Moment,
+        limit: i64,
+        key: impl Fn(&R) -> K,
+        mut read: impl FnMut(Moment, Which) -> Result<Vec<R>, E>,
+    ) -> Result<Vec<R>, E> {
+        let kept = Which {
+            without: self.ids(),
+            ..Which::default()
+        };
+        let mut rows = read(moment, kept)?;
+        for (seq, only) in self.by_tick() {
+            let lost = Which {
+                only,
+                ..Which::default()
+            };
+            rows.extend(read(Self::told_at(seq, moment), lost)?);
+        }
+        if !self.0.is_empty() {
+            rows.sort_by_key(key);
+            rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        }
+        Ok(rows)
+    }
+}
+
+/// The organizations of a moment of which something was recorded since, or in whose area: among them are all that were lost.
+fn candidates(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    within: &Subtree,
+    moment: Moment,
+) -> QueryResult<Vec<OrganizationId>> {
+    use {area_versions as a, organization_versions as o};
+    let changed: Vec<AreaId> = a::table
+        .filter(true_on!(a, moment.as_of, moment.known))
+        .filter(within!(within))
+        .filter(a::valid_to.is_not_null().or(a::superseded_seq.is_not_null()))
+        .select(a::area_id)
+        .load(conn)?;
+    let mut elsewhere: Vec<AreaId> = Vec::new();
+    for areas in changed.chunks(LOOKED_UP) {
+        let kept: HashSet<AreaId> = a::table
+            .filter(head!(a))
+            .filter(within!(visible))
+            .filter(a::area_id.eq_any(areas))
+            .select(a::area_id)
+            .load(conn)?
+            .into_iter()
+            .collect();
+        elsewhere.extend(areas.iter().filter(|area| !kept.contains(area)));
+    }
+    let of_moment = || {
+        o::table
+            .inner_join(area_on!(o::area_id, moment.as_of, moment.known))
+            .filter(true_on!(o, moment.as_of, moment.known))
+            .filter(within!(within))
+            .select(o::organization_id)
+    };
+    let mut found: BTreeSet<OrganizationId> = of_moment()
+        .filter(o::valid_to.is_not_null().or(o::superseded_seq.is_not_null()))
+        .load(conn)?
+        .into_iter()
+        .collect();
+    for areas in elsewhere.chunks(LOOKED_UP) {
+        let there: Vec<OrganizationId> = of_moment().filter(o::area_id.eq_any(areas)).load(conn)?;
+        found.extend(there);
+    }
+    Ok(found.into_iter().collect())
+}
+
+/// Those of these organizations that stand in `visible` now.
+fn still_there(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    ids: &[OrganizationId],
+) -> QueryResult<HashSet<OrganizationId>> {
+    use organization_versions as o;
+    let kept: Vec<OrganizationId> = o::table
+        .inner_join(current_area!(o::area_id))
+        .filter(head!(o))
+        .filter(within!(visible))
+        .filter(o::organization_id.eq_any(ids))
+        .select(o::organization_id)
+        .load(conn)?;
+    Ok(kept.into_iter().collect())
+}
+
+/// The last tick at which it was known to stand in the reader's area; 0 where there is none.
+fn last_seen(organizations: &Organizations, tree: &Tree, reader: AreaId, id: OrganizationId) -> i64 {
+    let id = id.to_string();
+    let sees = |seq: i64| {
+        let area = organizations.stood(&id, seq);
+        let path = area.and_then(|area| tree.at(area, seq)).map(|stood| &stood.path);
+        let own = tree.at(reader, seq).map(|stood| &stood.path);
+        own.zip(path).is_some_and(|(own, path)| path.starts_with(own))
+    };
+    // Nothing changes but where one of these was recorded or superseded.
+    let mut turns: Vec<i64> = organizations.turns(&id).collect();
+    for area in organizations.areas_of(&id).chain([reader]) {
+        turns.extend(tree.turns(area));
+    }
+    turns.sort_unstable();
+    turns
+        .iter()
+        .rev()
+        .map(|turn| turn - 1)
+        .find(|seq| sees(*seq))
+        .unwrap_or(0)
+}

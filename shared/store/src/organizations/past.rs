@@ -1,0 +1,71 @@
+//! The register of another day, or as it was known at another moment.
+
+use diesel::prelude::*;
+use qiaojian_domain::ids::OrganizationId;
+
+use super::{Filter, OrganizationInArea, OrganizationVersion, contains_pattern, part_of_list};
+use crate::areas::Subtree;
+use crate::db::AnyConnection;
+use crate::db::dialect::{lower, on_either};
+use crate::db::schema::{area_versions, organization_versions};
+use crate::predicates::{area_on, true_on, within};
+use crate::{Moment, StoreError, StoreResult};
+
+/// Organizations of that moment, in the tree of that moment.
+macro_rules! rows_of {
+    ($within:expr, $moment:expr) => {
+        organization_versions::table
+            .inner_join(area_on!(
+                organization_versions::area_id,
+                $moment.as_of,
+                $moment.known
+            ))
+            .filter(true_on!(organization_versions, $moment.as_of, $moment.known))
+            .filter(within!($within))
+            .select((
+                OrganizationVersion::as_select(),
+                area_versions::code,
+                area_versions::path,
+                area_versions::level,
+            ))
+    };
+}
+pub(super) use rows_of;
+
+/// The organization of this id at that moment, if its area belonged to `within`, a path of the tree of that moment.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or the database's.
+pub fn find_on(
+    conn: &mut AnyConnection,
+    within: &Subtree,
+    id: OrganizationId,
+    moment: Moment,
+) -> StoreResult<OrganizationInArea> {
+    on_either!(conn, |conn| rows_of!(within, moment)
+        .filter(organization_versions::organization_id.eq(id))
+        .first(conn))
+    .optional()?
+    .ok_or(StoreError::NotFound("organization"))
+}
+
+/// Organizations of that moment in `within`, a path of the tree of that moment, by area path and id, after `after`.
+///
+/// # Errors
+/// The database's.
+pub fn list_on(
+    conn: &mut AnyConnection,
+    within: &Subtree,
+    moment: Moment,
+    filter: &Filter,
+    after: Option<&(String, OrganizationId)>,
+    limit: i64,
+) -> QueryResult<Vec<OrganizationInArea>> {
+    on_either!(conn, |conn| part_of_list!(
+        conn,
+        rows_of!(within, moment),
+        filter,
+        after,
+        limit
+    ))
+}

@@ -1,0 +1,57 @@
+//! 审核: what an area reports is `unverified` until an area above verifies it, or rejects it with a reason.
+
+use qiaojian_domain::ids::OrganizationId;
+use qiaojian_domain::organization::{Judgement, Verification};
+use qiaojian_domain::violation::{TEXT_CHARS, check_text};
+
+use super::OrganizationInArea;
+use super::lives::audit;
+use super::write::{find_at, restate, void};
+use crate::areas::Subtree;
+use crate::ledger::Recording;
+use crate::{StoreError, StoreResult};
+
+/// What came of a judgement.
+#[derive(Debug, Clone)]
+pub enum Judged {
+    /// The organization as it stands now.
+    Stands(Box<OrganizationInArea>),
+    /// It was asked to be voided, and is.
+    Voided,
+}
+
+/// Judges a report: all that is known of the organization, as it stands. Whoever changes it later reports anew.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Refused`], [`StoreError::Invalid`] for a rejection without a
+/// reason, or the database's.
+pub fn judge(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    id: OrganizationId,
+    expected: Option<i64>,
+    judgement: Judgement,
+    reason: Option<&str>,
+) -> StoreResult<Judged> {
+    let found = find_at(recording, visible, id, expected)?;
+    let head = &found.organization;
+    if head.verification == Verification::VoidAsked && judgement == Judgement::Verify {
+        let asked = head.verification_reason.clone().unwrap_or_default();
+        void(recording, visible, id, expected, &asked)?;
+        return Ok(Judged::Voided);
+    }
+    let verification = head.verification.after(judgement)?;
+    if judgement == Judgement::Reject || reason.is_some() {
+        let mut violations = Vec::new();
+        check_text(&mut violations, "/reason", reason.unwrap_or_default(), TEXT_CHARS);
+        if !violations.is_empty() {
+            return Err(StoreError::Invalid(violations));
+        }
+    }
+    let row = restate(recording, head, verification, reason)?;
+    audit(recording, judgement.as_str(), Some(head), Some(&row))?;
+    Ok(Judged::Stands(Box::new(OrganizationInArea {
+        organization: row,
+        ..found
+    })))
+}

@@ -1,0 +1,163 @@
+//! From passing time to occurrences, each exactly once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{Datelike as _, NaiveDate, Weekday};
+use diesel::prelude::*;
+use qiaojian_domain::clock::{Clock, Entropy, UtcTime};
+use qiaojian_domain::ids::OccurrenceId;
+use qiaojian_domain::schedule::{Due, Verdict, WorkdayPolicy};
+use serde::Serialize;
+
+use super::{FORWARD, OCCURRENCES_PER_TICK, SCHEDULES_PER_TICK, ScheduleRow};
+use crate::db::schema::{calendar_days, schedules};
+use crate::db::{AnyConnection, Tx};
+use crate::{StoreResult, occurrences};
+
+/// What a tick did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Ticked {
+    /// Schedules whose cursor moved.
+    pub schedules: usize,
+    /// Occurrences to be composed.
+    pub opened: usize,
+    /// Occurrences left out by a rule of their schedule.
+    pub skipped: usize,
+    /// Occurrences that came due and are not caught up.
+    pub missed: usize,
+    /// Schedules whose row cannot be understood; nothing is due by them until they are mended.
+    pub unreadable: usize,
+    /// Whether there is more to do at once.
+    pub more: bool,
+}
+
+/// The schedules that are, or may be, due.
+fn due_schedules(conn: &mut AnyConnection, now: UtcTime) -> QueryResult<Vec<ScheduleRow>> {
+    let next_due_at = schedules::next_due_at.assume_not_null();
+    // A calendar published after `next_due_at` was set can bring work forward, so these are looked at early.
+    let may_come_forward = schedules::workday_policy
+        .eq(WorkdayPolicy::Previous)
+        .and(next_due_at.le(now.plus(FORWARD)));
+    schedules::table
+        .filter(schedules::paused_at.is_null())
+        .filter(schedules::next_due_at.is_not_null())
+        .filter(next_due_at.le(now).or(may_come_forward))
+        .order(schedules::next_due_at)
+        .limit(SCHEDULES_PER_TICK)
+        .select(ScheduleRow::as_select())
+        .load(conn)
+}
+
+/// Whether a tick would find a schedule to look at: asked on a reading lane, so that an idle worker writes nothing.
+///
+/// # Errors
+/// The database's.
+pub fn anything_due(conn: &mut AnyConnection, now: UtcTime) -> StoreResult<bool> {
+    for schedule in due_schedules(conn, now)? {
+        let Ok(plan) = schedule.plan() else { continue };
+        let calendar = calendar(conn, schedule.workday_policy)?;
+        let due = plan.due(schedule.cursor_at, now, &|day| calendar.is_workday(day), 1);
+        if changes(&schedule, &due) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn changes(schedule: &ScheduleRow, due: &Due) -> bool {
+    !due.occurrences.is_empty()
+        || due.new_cursor != schedule.cursor_at
+        || due.next_due_at != schedule.next_due_at
+}
+
+/// Turns passing time into occurrences. Any number of workers may do so at once: a row that is there already is left alone,
+/// and the cursor moves only from where it was read.
+///
+/// # Errors
+/// The database's.
+pub fn tick(tx: &mut Tx<'_>, clock: &dyn Clock, entropy: &dyn Entropy) -> StoreResult<Ticked> {
+    let mut ticked = Ticked::default();
+    let mut left = OCCURRENCES_PER_TICK;
+    for schedule in due_schedules(tx.conn, tx.now)? {
+        let Ok(plan) = schedule.plan() else {
+            tracing::error!(schedule = %schedule.id, "A schedule cannot be read; nothing is due by it until it is mended.");
+            ticked.unreadable += 1;
+            continue;
+        };
+        if left == 0 {
+            ticked.more = true;
+            break;
+        }
+        let calendar = calendar(tx.conn, schedule.workday_policy)?;
+        let due = plan.due(schedule.cursor_at, tx.now, &|day| calendar.is_workday(day), left);
+        if !changes(&schedule, &due) {
+            continue;
+        }
+        // The cursor first: it moves only from where it was read, so a pause or an edit that came in between stops us here.
+        if !advance(tx.conn, &schedule, &due)? {
+            ticked.more = true;
+            continue;
+        }
+        ticked.schedules += 1;
+        for occurrence in &due.occurrences {
+            let id = OccurrenceId::generate(clock, entropy);
+            if occurrences::insert(tx.conn, id, schedule.id, occurrence, tx.now)? {
+                match occurrence.verdict {
+                    Verdict::Open => ticked.opened += 1,
+                    Verdict::Skipped(_) => ticked.skipped += 1,
+                    Verdict::Missed(_) => ticked.missed += 1,
+                }
+            }
+        }
+        left -= due.occurrences.len();
+        ticked.more |= due.next_due_at.is_some_and(|next| next <= tx.now);
+    }
+    Ok(ticked)
+}
+
+/// Moves the cursor from where it was read. `false` when another worker has moved it, or somebody has edited the schedule.
+pub(super) fn advance(conn: &mut AnyConnection, schedule: &ScheduleRow, due: &Due) -> QueryResult<bool> {
+    let moved = diesel::update(schedules::table.find(schedule.id))
+        .filter(schedules::version.eq(schedule.version))
+        .filter(schedules::cursor_at.eq(schedule.cursor_at))
+        .set((
+            schedules::cursor_at.eq(due.new_cursor),
+            schedules::next_due_at.eq(due.next_due_at),
+        ))
+        .execute(conn)?;
+    Ok(moved == 1)
+}
+
+/// The published working calendar.
+#[derive(Debug, Clone, Default)]
+pub struct WorkCalendar {
+    exceptions: BTreeMap<NaiveDate, bool>,
+    years: BTreeSet<i32>,
+}
+
+impl WorkCalendar {
+    /// Whether it is a working day; `None` when the year's calendar is not published.
+    pub fn is_workday(&self, day: NaiveDate) -> Option<bool> {
+        let weekday = !matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
+        let usual = self.years.contains(&day.year()).then_some(weekday);
+        self.exceptions.get(&day).copied().or(usual)
+    }
+}
+
+/// The working calendar as known now; empty for a policy that does not ask for it.
+pub(super) fn calendar(conn: &mut AnyConnection, policy: WorkdayPolicy) -> QueryResult<WorkCalendar> {
+    if policy == WorkdayPolicy::None {
+        return Ok(WorkCalendar::default());
+    }
+    let days: Vec<(NaiveDate, String)> = calendar_days::table
+        .filter(calendar_days::superseded_seq.is_null())
+        .select((calendar_days::on_date, calendar_days::kind))
+        .load(conn)?;
+    Ok(WorkCalendar {
+        years: days.iter().map(|(day, _)| day.year()).collect(),
+        exceptions: days
+            .into_iter()
+            .map(|(day, kind)| (day, kind == "workday"))
+            .collect(),
+    })
+}

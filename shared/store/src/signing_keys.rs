@@ -1,0 +1,42 @@
+//! The keys access tokens are signed with. Several may be valid at once: they rotate with overlap.
+
+use diesel::prelude::*;
+use qiaojian_domain::clock::UtcTime;
+
+use crate::db::AnyConnection;
+use crate::db::schema::signing_keys;
+
+/// An Ed25519 key pair. The private half is sealed.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = signing_keys)]
+pub struct SigningKeyRow {
+    pub kid: String,
+    /// base64url, 32 bytes.
+    pub public_key: String,
+    pub sealed_private_key: String,
+    pub created_at: UtcTime,
+    /// From when on nothing is signed with it any more.
+    pub retired_at: Option<UtcTime>,
+}
+
+/// All keys, newest first.
+///
+/// # Errors
+/// The database's.
+pub fn list(conn: &mut AnyConnection) -> QueryResult<Vec<SigningKeyRow>> {
+    signing_keys::table
+        .order(signing_keys::created_at.desc())
+        .select(SigningKeyRow::as_select())
+        .load(conn)
+}
+
+/// Adds a key.
+///
+/// # Errors
+/// The database's.
+pub fn create(conn: &mut AnyConnection, row: &SigningKeyRow) -> QueryResult<()> {
+    diesel::insert_into(signing_keys::table)
+        .values(row)
+        .execute(conn)
+        .map(drop)
+}

@@ -1,0 +1,429 @@
+//! What callers hold. The secret itself is never stored, only its hash.
+
+use std::collections::{BTreeSet, HashSet};
+
+use diesel::prelude::*;
+use qiaojian_domain::Conflict;
+use qiaojian_domain::access::{Post, Role, Scope, read_scopes, write_scopes};
+use qiaojian_domain::clock::UtcTime;
+use qiaojian_domain::digest::digest_of;
+use qiaojian_domain::ids::{AccessTokenId, AreaId, TokenId};
+use qiaojian_domain::token::TokenStatus;
+use serde::Serialize;
+
+use super::areas::Subtree;
+use super::audit::Entry;
+use super::ledger::Recording;
+use super::{StoreError, StoreResult, unless_stale};
+use crate::db::AnyConnection;
+use crate::db::schema::{area_versions, revoked_access_tokens, tokens};
+use crate::predicates::{last_area, within};
+
+/// A token's row.
+#[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable)]
+#[diesel(table_name = tokens)]
+pub struct TokenRow {
+    pub id: TokenId,
+    pub version: i64,
+    pub created_at: UtcTime,
+    pub updated_at: UtcTime,
+    pub created_by: Option<TokenId>,
+    pub label: String,
+    pub area_id: AreaId,
+    pub post: Post,
+    pub role: Role,
+    /// Space-separated.
+    pub scopes: String,
+    #[serde(skip)]
+    pub secret_hash: String,
+    pub status: TokenStatus,
+    pub expires_at: UtcTime,
+    pub revoked_at: Option<UtcTime>,
+    pub revoked_seq: Option<i64>,
+    pub last_used_at: Option<UtcTime>,
+    /// The ledger's tick at which it got its present secret by a change; 0 for its first. Access tokens given before are refused.
+    pub secret_seq: i64,
+}
+
+/// A token with the area it is bound to.
+#[derive(Debug, Clone, Queryable)]
+pub struct TokenInArea {
+    pub token: TokenRow,
+    pub area_code: String,
+    pub area_path: String,
+}
+
+macro_rules! tokens_in_areas {
+    () => {
+        tokens::table.inner_join(last_area!(tokens::area_id)).select((
+            TokenRow::as_select(),
+            area_versions::code,
+            area_versions::path,
+        ))
+    };
+}
+
+/// The token of this id, whoever asks: for authentication.
+///
+/// # Errors
+/// The database's.
+pub fn by_id(conn: &mut AnyConnection, id: TokenId) -> QueryResult<Option<TokenInArea>> {
+    tokens_in_areas!()
+        .filter(tokens::id.eq(id))
+        .first(conn)
+        .optional()
+}
+
+/// The token of this id, if its area belongs to `visible`.
+///
+/// # Errors
+/// [`StoreError::NotFound`], or the database's.
+pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: TokenId) -> StoreResult<TokenInArea> {
+    by_id(conn, id)?
+        .filter(|token| visible.contains(&token.area_path))
+        .ok_or(StoreError::NotFound("token"))
+}
+
+/// Tokens of `visible`, by id, after `after`.
+///
+/// # Errors
+/// The database's.
+pub fn list(
+    conn: &mut AnyConnection,
+    visible: &Subtree,
+    (status, created_by): (Option<TokenStatus>, Option<TokenId>),
+    after: Option<TokenId>,
+    limit: i64,
+) -> QueryResult<Vec<TokenInArea>> {
+    let mut query = tokens_in_areas!()
+        .filter(within!(visible))
+        .order(tokens::id)
+        .limit(limit)
+        .into_boxed();
+    if let Some(status) = status {
+        query = query.filter(tokens::status.eq(status));
+    }
+    if let Some(creator) = created_by {
+        query = query.filter(tokens::created_by.eq(creator));
+    }
+    if let Some(after) = after {
+        query = query.filter(tokens::id.gt(after));
+    }
+    query.load(conn)
+}
+
+/// Those of these tokens that belong to `visible`.
+///
+/// # Errors
+/// The database's.
+pub fn among(conn: &mut AnyConnection, visible: &Subtree, ids: &[TokenId]) -> QueryResult<HashSet<TokenId>> {
+    let found: Vec<TokenId> = tokens::table
+        .inner_join(last_area!(tokens::area_id))
+        .filter(within!(visible))
+        .filter(tokens::id.eq_any(ids))
+        .select(tokens::id)
+        .load(conn)?;
+    Ok(found.into_iter().collect())
+}
+
+/// A token to be issued.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    pub id: TokenId,
+    pub created_by: Option<TokenId>,
+    pub label: String,
+    pub area: AreaId,
+    pub post: Post,
+    pub role: Role,
+    pub scopes: BTreeSet<Scope>,
+    pub secret_hash: String,
+    pub expires_at: UtcTime,
+}
+
+/// Issues a token.
+///
+/// # Errors
+/// The database's.
+pub fn issue(recording: &mut Recording<'_, '_>, new: &NewToken) -> StoreResult<()> {
+    let at = recording.recorded().at;
+    let row = TokenRow {
+        id: new.id,
+        version: 1,
+        created_at: at,
+        updated_at: at,
+        created_by: new.created_by,
+        label: new.label.clone(),
+        area_id: new.area,
+        post: new.post,
+        role: new.role,
+        scopes: write_scopes(&new.scopes),
+        secret_hash: new.secret_hash.clone(),
+        status: TokenStatus::Active,
+        expires_at: new.expires_at,
+        revoked_at: None,
+        revoked_seq: None,
+        last_used_at: None,
+        secret_seq: 0,
+    };
+    create(recording, &row)
+}
+
+/// The token of this id at the version the caller has read, if it says which.
+fn find_at(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    id: TokenId,
+    expected: Option<i64>,
+) -> StoreResult<TokenInArea> {
+    let found = find(recording.conn(), visible, id)?;
+    unless_stale(expected, found.token.version)?;
+    Ok(found)
+}
+
+/// Whoever changes a token must be able to do all that it may do, itself: `granted` has to cover it.
+fn unless_beyond(found: &TokenInArea, granted: &BTreeSet<Scope>) -> StoreResult<()> {
+    // A word that is no scope any more grants nothing.
+    let held = read_scopes(&found.token.scopes).unwrap_or_default();
+    if held.is_subset(granted) {
+        Ok(())
+    } else {
+        Err(StoreError::Conflict(Conflict::TokenBeyond))
+    }
+}
+
+/// Gives a token another secret; the old one, and the access tokens given for it, are refused from now on. Whoever gets the secret can do
+/// what the token may, so `granted`, what the caller may itself, has to cover it.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `token_revoked` or `token_beyond`, or the database's.
+pub fn rotate(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    id: TokenId,
+    expected: Option<i64>,
+    granted: &BTreeSet<Scope>,
+    secret_hash: &str,
+) -> StoreResult<TokenInArea> {
+    let found = find_at(recording, visible, id, expected)?;
+    unless_beyond(&found, granted)?;
+    if found.token.status == TokenStatus::Revoked {
+        return Err(StoreError::Conflict(Conflict::TokenRevoked));
+    }
+    let recorded = recording.recorded();
+    diesel::update(tokens::table.find(id))
+        .set((
+            tokens::secret_hash.eq(secret_hash),
+            tokens::secret_seq.eq(recorded.seq),
+            tokens::updated_at.eq(recorded.at),
+            tokens::version.eq(tokens::version + 1),
+        ))
+        .execute(recording.conn())?;
+    changed(recording, "rotate", visible, &found)
+}
+
+/// The token after a change, with the change in the audit trail.
+fn changed(
+    recording: &mut Recording<'_, '_>,
+    verb: &str,
+    visible: &Subtree,
+    before: &TokenInArea,
+) -> StoreResult<TokenInArea> {
+    let after = find(recording.conn(), visible, before.token.id)?;
+    recording.audit(&Entry {
+        verb,
+        resource: "token",
+        id: &after.token.id.to_string(),
+        area: Some(after.token.area_id),
+        before: Some(&digest_of(&before.token)?),
+        after: Some(&digest_of(&after.token)?),
+    })?;
+    Ok(after)
+}
+
+/// Adds a token's row.
+///
+/// # Errors
+/// The database's.
+pub fn create(recording: &mut Recording<'_, '_>, row: &TokenRow) -> StoreResult<()> {
+    diesel::insert_into(tokens::table)
+        .values(row)
+        .execute(recording.conn())?;
+    let (id, after) = (row.id.to_string(), digest_of(row)?);
+    recording.audit(&Entry {
+        verb: "create",
+        resource: "token",
+        id: &id,
+        area: Some(row.area_id),
+        before: None,
+        after: Some(&after),
+    })?;
+    Ok(())
+}
+
+/// Lets a token live until `expires_at`, under its id and with its secret; one that has expired is in force again. `granted`, what the caller
+/// may itself, has to cover it.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `token_revoked` or `token_beyond`, or the database's.
+pub fn renew(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    (id, expected): (TokenId, Option<i64>),
+    granted: &BTreeSet<Scope>,
+    expires_at: UtcTime,
+) -> StoreResult<TokenInArea> {
+    let found = find_at(recording, visible, id, expected)?;
+    unless_beyond(&found, granted)?;
+    if found.token.status == TokenStatus::Revoked {
+        return Err(StoreError::Conflict(Conflict::TokenRevoked));
+    }
+    diesel::update(tokens::table.find(id))
+        .set((
+            tokens::expires_at.eq(expires_at),
+            tokens::updated_at.eq(recording.recorded().at),
+            tokens::version.eq(tokens::version + 1),
+        ))
+        .execute(recording.conn())?;
+    changed(recording, "renew", visible, &found)
+}
+
+/// Revokes a token for good, for a caller that may do `granted` itself; with `descendants` also those of `visible` that it issued, and those
+/// that they issued. Revoking a revoked one changes nothing. Gives it, and how many others were revoked.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `token_beyond`, or the database's.
+pub fn revoke_for(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    (id, expected): (TokenId, Option<i64>),
+    granted: &BTreeSet<Scope>,
+    descendants: bool,
+) -> StoreResult<(TokenInArea, usize)> {
+    let found = find_at(recording, visible, id, expected)?;
+    unless_beyond(&found, granted)?;
+    let mut others = 0;
+    let mut issuers = if descendants { vec![id] } else { Vec::new() };
+    while !issuers.is_empty() {
+        let issued: Vec<TokenId> = tokens::table
+            .filter(tokens::created_by.eq_any(&issuers))
+            .order(tokens::id)
+            .select(tokens::id)
+            .load(recording.conn())?;
+        for token in &issued {
+            let Some(found) = by_id(recording.conn(), *token)? else {
+                continue;
+            };
+            if found.token.status == TokenStatus::Active && visible.contains(&found.area_path) {
+                unless_beyond(&found, granted)?;
+                revoke(recording, visible, *token, None)?;
+                others += 1;
+            }
+        }
+        issuers = issued;
+    }
+    Ok((revoke(recording, visible, id, None)?, others))
+}
+
+/// Revokes a token for good. Revoking a revoked one changes nothing.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Stale`], or the database's.
+pub fn revoke(
+    recording: &mut Recording<'_, '_>,
+    visible: &Subtree,
+    id: TokenId,
+    expected: Option<i64>,
+) -> StoreResult<TokenInArea> {
+    let found = find_at(recording, visible, id, expected)?;
+    if found.token.status == TokenStatus::Revoked {
+        return Ok(found);
+    }
+    let recorded = recording.recorded();
+    diesel::update(tokens::table.find(id))
+        .set((
+            tokens::status.eq(TokenStatus::Revoked),
+            tokens::revoked_at.eq(recorded.at),
+            tokens::revoked_seq.eq(recorded.seq),
+            tokens::updated_at.eq(recorded.at),
+            tokens::version.eq(tokens::version + 1),
+        ))
+        .execute(recording.conn())?;
+    changed(recording, "revoke", visible, &found)
+}
+
+/// The tokens revoked after `seq`.
+///
+/// # Errors
+/// The database's.
+pub fn revoked_after(conn: &mut AnyConnection, seq: i64) -> QueryResult<Vec<TokenId>> {
+    tokens::table
+        .filter(tokens::revoked_seq.is_not_null().and(tokens::revoked_seq.gt(seq)))
+        .select(tokens::id)
+        .load(conn)
+}
+
+/// Refuses one access token from now on, and forgets those whose time is over anyhow.
+///
+/// # Errors
+/// The database's.
+pub fn revoke_access(
+    recording: &mut Recording<'_, '_>,
+    id: AccessTokenId,
+    token: TokenId,
+    expires_at: UtcTime,
+) -> StoreResult<()> {
+    use revoked_access_tokens as r;
+    if is_access_revoked(recording.conn(), id)? {
+        return Ok(());
+    }
+    let recorded = recording.recorded();
+    diesel::delete(r::table.filter(r::expires_at.le(recorded.at))).execute(recording.conn())?;
+    diesel::insert_into(r::table)
+        .values((
+            r::id.eq(id),
+            r::token_id.eq(token),
+            r::revoked_seq.eq(recorded.seq),
+            r::expires_at.eq(expires_at),
+        ))
+        .execute(recording.conn())?;
+    recording.audit(&Entry {
+        verb: "revoke_access",
+        resource: "token",
+        id: &token.to_string(),
+        area: None,
+        before: None,
+        after: None,
+    })?;
+    Ok(())
+}
+
+/// Whether an access token was given up.
+///
+/// # Errors
+/// The database's.
+pub fn is_access_revoked(conn: &mut AnyConnection, id: AccessTokenId) -> QueryResult<bool> {
+    use revoked_access_tokens as r;
+    diesel::select(diesel::dsl::exists(r::table.find(id))).get_result(conn)
+}
+
+/// Whether a token got another secret, or an access token was given up, after `seq`.
+///
+/// # Errors
+/// The database's.
+pub fn access_ended_after(conn: &mut AnyConnection, seq: i64) -> QueryResult<bool> {
+    use revoked_access_tokens as r;
+    let rotated = diesel::dsl::exists(tokens::table.filter(tokens::secret_seq.gt(seq.max(0))));
+    let given_up = diesel::dsl::exists(r::table.filter(r::revoked_seq.gt(seq)));
+    diesel::select(rotated.or(given_up)).get_result(conn)
+}
+
+/// Notes that the token was used.
+///
+/// # Errors
+/// The database's.
+pub fn touch(conn: &mut AnyConnection, id: TokenId, at: UtcTime) -> QueryResult<()> {
+    diesel::update(tokens::table.find(id))
+        .set(tokens::last_used_at.eq(at))
+        .execute(conn)
+        .map(drop)
+}
