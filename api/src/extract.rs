@@ -405,10 +405,9 @@ where
             .map(|(_, text)| text)
             .filter(|text| !text.contains('\0'))
             .unwrap_or_default();
-        ready(refuse_undeclared(request).and_then(|()| {
-            text.parse()
-                .map(Self)
-                .map_err(|_| ApiError::not_found("resource"))
-        }))
+        ready(
+            refuse_undeclared(request)
+                .and_then(|()| text.parse().map(Self).map_err(|_| ApiError::no_such_resource())),
+        )
     }
 }

@@ -4,7 +4,6 @@
 mod language;
 mod refusals;
 mod service;
-mod texts;
 
 pub use language::Language;
 use language::Text;

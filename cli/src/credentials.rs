@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use chrono::TimeDelta;
+use qiaojian_domain::Noun;
 use qiaojian_domain::access::{Post, Role, Scope};
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::ids::TokenId;
@@ -69,7 +70,7 @@ pub async fn issue(parts: &Parts, order: Order) -> anyhow::Result<Credentials> {
     record(parts, order, &credentials)
         .await
         .map_err(|error| match error {
-            StoreError::NotFound("area") => {
+            StoreError::NotFound(Noun::Area) => {
                 anyhow::anyhow!("there is no area {area}; load areas first (`qiaojian import areas FILE`)")
             }
             other => other.into(),

@@ -127,6 +127,8 @@ impl StandIn<'_> {
 
 #[cfg(test)]
 mod tests {
+    use qiaojian_domain::Noun;
+
     use super::*;
 
     #[test]
@@ -145,7 +147,7 @@ mod tests {
         for error in [
             anyhow::Error::from(OpenError::Refused("no password".to_owned())),
             anyhow::Error::from(DbError::Locked),
-            anyhow::Error::from(StoreError::NotFound("area")),
+            anyhow::Error::from(StoreError::NotFound(Noun::Area)),
             anyhow::anyhow!("another"),
         ] {
             assert!(!waits_for(&postgres, &error), "{error:#}");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use qiaojian_api::App;
+use qiaojian_domain::Noun;
 use qiaojian_domain::access::{Post, Role, Scope, write_scopes};
 use qiaojian_domain::clock::{Clock, Entropy, ManualClock, OsEntropy};
 use qiaojian_domain::ids::TokenId;
@@ -177,7 +178,7 @@ impl TestApi {
                 let actor = Actor::system("test");
                 let mut recording = Recording::begin(tx, &actor)?;
                 let area =
-                    areas::find_anywhere(recording.conn(), &area)?.ok_or(StoreError::NotFound("area"))?;
+                    areas::find_anywhere(recording.conn(), &area)?.ok_or(StoreError::NotFound(Noun::Area))?;
                 let row = TokenRow {
                     id,
                     version: 1,

@@ -4,36 +4,15 @@ use actix_web::http::StatusCode;
 use qiaojian_domain::area::unknown_area;
 use qiaojian_domain::ids::AreaId;
 use qiaojian_domain::organization::Kind;
-use qiaojian_domain::{Conflict, RefusedTransition, Violation};
+use qiaojian_domain::{Conflict, Noun, RefusedTransition, Violation};
 use qiaojian_store::StoreError;
 use qiaojian_store::areas::{Became, Former};
 
 use super::ApiError;
 use super::language::Text;
-use super::texts::{chinese_noun, chinese_word};
 
 /// What is listed at most of all that is wrong with a table; the rest is counted.
 pub const MOST_LISTED: usize = 1000;
-
-/// What a state does not allow, in Chinese.
-fn in_chinese(refused: &RefusedTransition) -> String {
-    let word = |word| chinese_word(word).unwrap_or("此");
-    let allowed: Vec<&str> = refused
-        .allowed
-        .iter()
-        .filter_map(|verb| chinese_word(verb))
-        .collect();
-    let allowed = if allowed.is_empty() {
-        "没有可以进行的操作".to_owned()
-    } else {
-        format!("可以进行的操作：{}", allowed.join("、"))
-    };
-    format!(
-        "当前状态为“{}”，不能进行“{}”操作；{allowed}。",
-        word(refused.state),
-        word(refused.verb)
-    )
-}
 
 /// What is wrong with one of several things that are done together, which another answer tells of.
 ///
@@ -44,7 +23,7 @@ pub fn why_refused(error: StoreError) -> Result<Vec<Violation>, StoreError> {
         StoreError::Invalid(violations) => Ok(violations),
         StoreError::Conflict(conflict) => Ok(vec![conflict.violation("")]),
         StoreError::OrganizationExists { .. } => Ok(vec![Conflict::OrganizationExists.violation("")]),
-        StoreError::NotFound("area") => Ok(vec![unknown_area("")]),
+        StoreError::NotFound(Noun::Area) => Ok(vec![unknown_area("")]),
         other => Err(other),
     }
 }
@@ -61,17 +40,23 @@ impl ApiError {
     }
 
     /// 404: no such row, or none the caller may see.
-    pub fn not_found(noun: &'static str) -> Self {
+    pub fn not_found(noun: Noun) -> Self {
+        Self::missing(noun.chinese(), noun.english())
+    }
+
+    /// 404: the address is not one of a row.
+    pub fn no_such_resource() -> Self {
+        Self::missing("对象", "resource")
+    }
+
+    fn missing(chinese: &str, english: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             "not_found",
             Text::new("未找到", "Not found"),
             Text::new(
-                format!("没有这个{}，或不在您的范围内。", chinese_noun(noun)),
-                format!(
-                    "There is no such {}, or it is outside your area.",
-                    noun.replace('_', " ")
-                ),
+                format!("没有这个{chinese}，或不在您的范围内。"),
+                format!("There is no such {english}, or it is outside your area."),
             ),
         )
     }
@@ -103,7 +88,7 @@ impl ApiError {
                 format!("{old} {name} was closed on {until}; `as_of` shows it as it was."),
             ),
         };
-        let mut error = Self::not_found("area");
+        let mut error = Self::not_found(Noun::Area);
         error.0.detail = Text::new(zh.clone(), en.clone());
         error.0.errors = vec![Violation::new("/code", code, zh, en)];
         error
@@ -167,22 +152,11 @@ impl ApiError {
 
     /// 409: the state does not allow the verb.
     pub fn refused(refused: &RefusedTransition) -> Self {
-        let allowed = if refused.allowed.is_empty() {
-            "—".to_owned()
-        } else {
-            refused.allowed.join(", ")
-        };
         Self::new(
             StatusCode::CONFLICT,
             "transition_refused",
             Text::new("当前状态不允许此操作", "Not in this state"),
-            Text::new(
-                in_chinese(refused),
-                format!(
-                    "{} is not possible in state {}; possible: {allowed}.",
-                    refused.verb, refused.state
-                ),
-            ),
+            Text::new(refused.chinese(), refused.english()),
         )
     }
 

@@ -1,6 +1,7 @@
 //! What the demo consists of, as plain values. Areas are named by code; nothing here has an id or has met a database.
 
 use chrono::NaiveDate;
+use qiaojian_domain::StateMachine;
 use qiaojian_domain::access::Post;
 use qiaojian_domain::activity::ActivityKind;
 use qiaojian_domain::assignment::{AssignmentStatus, AssignmentVerb};

@@ -1,7 +1,7 @@
 //! The cells of the progress bulletin's tables.
 
 use super::progress::{CityFigures, Ratio, TaskRow};
-use super::words::{Row, UNKNOWN, count, day, percentage, status};
+use super::words::{Row, UNKNOWN, count, day, percentage};
 
 /// Name, organizations, added in the period, added since the baseline, growth.
 pub(super) fn number_row(city: &CityFigures, strong: bool) -> Row {
@@ -56,7 +56,7 @@ pub(super) fn task_row(task: &TaskRow) -> Row {
             task.no.to_string(),
             task.content.clone(),
             day(task.due_on),
-            status(task.status).to_owned(),
+            task.status.chinese().to_owned(),
         ],
         strong: false,
     }

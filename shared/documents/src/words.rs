@@ -2,7 +2,6 @@
 
 use chrono::{Datelike as _, NaiveDate, Timelike as _};
 use qiaojian_domain::area::Level;
-use qiaojian_domain::assignment::AssignmentStatus;
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::organization::Kind;
 
@@ -141,26 +140,7 @@ pub(super) fn organization(level: Level, kind: Kind) -> String {
         Level::City => "市级",
         Level::County | Level::Township | Level::Village | Level::Park => level.chinese(),
     };
-    let kind = match kind {
-        Kind::Federation => "侨联",
-        Kind::WorkStation => "侨联工作站",
-        Kind::WorkSubStation => "侨联工作分站",
-        Kind::LiaisonPost => "侨联工作联络员",
-    };
-    format!("{level}{kind}")
-}
-
-/// The status of an assignment as a table shows it.
-pub(super) const fn status(status: AssignmentStatus) -> &'static str {
-    match status {
-        AssignmentStatus::Issued => "已交办",
-        AssignmentStatus::Acknowledged => "已签收",
-        AssignmentStatus::InProgress => "办理中",
-        AssignmentStatus::Submitted => "已报结",
-        AssignmentStatus::Returned => "已退回",
-        AssignmentStatus::Accepted => "已办结",
-        AssignmentStatus::Cancelled => "已取消",
-    }
+    format!("{level}{}", kind.chinese())
 }
 
 /// 全省, 全区, 全市, or the name itself.

@@ -6,21 +6,21 @@ column_enum! {
     /// Who acts or is addressed, within an area.
     pub enum Post {
         /// 侨联
-        Federation => "federation",
+        Federation => "federation" / "侨联",
         /// 党委
-        PartyCommittee => "party_committee",
+        PartyCommittee => "party_committee" / "党委",
         /// 组织部
-        OrganizationDept => "organization_dept",
+        OrganizationDept => "organization_dept" / "组织部",
         /// 统战部
-        UnitedFrontDept => "united_front_dept",
+        UnitedFrontDept => "united_front_dept" / "统战部",
         /// 编办
-        StaffingOffice => "staffing_office",
+        StaffingOffice => "staffing_office" / "编办",
         /// 财政局
-        FinanceBureau => "finance_bureau",
+        FinanceBureau => "finance_bureau" / "财政局",
         /// 试点工作领导小组
-        LeadingGroup => "leading_group",
+        LeadingGroup => "leading_group" / "领导小组",
         /// Any other.
-        Other => "other",
+        Other => "other" / "其他",
     }
 }
 

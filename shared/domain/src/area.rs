@@ -19,17 +19,17 @@ column_enum! {
     /// Where in the tree an area stands, from the province down. A park stands beside the tree, under a county or city.
     pub enum Level {
         /// 省
-        Province => "province",
+        Province => "province" / "省",
         /// 市
-        City => "city",
+        City => "city" / "市",
         /// 县（市、区）
-        County => "county",
+        County => "county" / "县（市、区）",
         /// 乡镇（街道）
-        Township => "township",
+        Township => "township" / "乡镇（街道）",
         /// 村（社区、居）
-        Village => "village",
+        Village => "village" / "村（社区）",
         /// 园区
-        Park => "park",
+        Park => "park" / "园区",
     }
 }
 
@@ -46,18 +46,6 @@ column_enum! {
 }
 
 impl Level {
-    /// The level in Chinese, as an office writes it.
-    pub const fn chinese(self) -> &'static str {
-        match self {
-            Self::Province => "省",
-            Self::City => "市",
-            Self::County => "县（市、区）",
-            Self::Township => "乡镇（街道）",
-            Self::Village => "村（社区）",
-            Self::Park => "园区",
-        }
-    }
-
     /// Whether an area of this level may stand directly under one of `parent`.
     pub const fn may_stand_under(self, parent: Self) -> bool {
         match self {

@@ -2,25 +2,25 @@
 
 use chrono::NaiveDate;
 
-use super::{RefusedTransition, Violation};
+use super::{StateMachine, Violation};
 
 column_enum! {
     /// Where an assignment stands.
     pub enum AssignmentStatus {
         /// 交办
-        Issued => "issued",
+        Issued => "issued" / "已交办",
         /// 签收
-        Acknowledged => "acknowledged",
+        Acknowledged => "acknowledged" / "已签收",
         /// Work has begun.
-        InProgress => "in_progress",
+        InProgress => "in_progress" / "办理中",
         /// 报结
-        Submitted => "submitted",
+        Submitted => "submitted" / "已报结",
         /// 退回
-        Returned => "returned",
+        Returned => "returned" / "已退回",
         /// 办结销号
-        Accepted => "accepted",
+        Accepted => "accepted" / "已办结",
         /// Taken back by the issuer.
-        Cancelled => "cancelled",
+        Cancelled => "cancelled" / "已取消",
     }
 }
 
@@ -28,17 +28,17 @@ text_enum! {
     /// What may be done with an assignment.
     pub enum AssignmentVerb {
         /// The assignee has seen it.
-        Acknowledge => "acknowledge",
+        Acknowledge => "acknowledge" / "签收",
         /// The assignee reports progress.
-        Report => "report",
+        Report => "report" / "报送进展",
         /// The assignee says it is done.
-        Submit => "submit",
+        Submit => "submit" / "报结",
         /// The issuer agrees.
-        Accept => "accept",
+        Accept => "accept" / "办结",
         /// The issuer does not, and says why.
-        Return => "return",
+        Return => "return" / "退回",
         /// The issuer takes it back.
-        Cancel => "cancel",
+        Cancel => "cancel" / "取消",
     }
 }
 
@@ -77,39 +77,29 @@ impl AssignmentVerb {
     }
 }
 
-impl AssignmentStatus {
-    /// The status after `verb`.
-    ///
-    /// # Errors
-    /// When this status does not allow it; the error names what it allows.
-    pub fn after(self, verb: AssignmentVerb) -> Result<Self, RefusedTransition> {
-        self.step(verb).ok_or_else(|| RefusedTransition {
-            verb: verb.as_str(),
-            state: self.as_str(),
-            allowed: AssignmentVerb::ALL
-                .iter()
-                .filter(|verb| self.step(**verb).is_some())
-                .map(|verb| verb.as_str())
-                .collect(),
-        })
-    }
+impl StateMachine for AssignmentStatus {
+    type Verb = AssignmentVerb;
 
-    fn step(self, verb: AssignmentVerb) -> Option<Self> {
+    const TRANSITIONS: &'static [(Self, AssignmentVerb, Self)] = {
         use AssignmentVerb as V;
-        match (self, verb) {
-            (Self::Issued, V::Acknowledge) => Some(Self::Acknowledged),
-            (Self::Acknowledged | Self::InProgress | Self::Returned, V::Report) => Some(Self::InProgress),
-            (Self::InProgress, V::Submit) => Some(Self::Submitted),
-            (Self::Submitted, V::Accept) => Some(Self::Accepted),
-            (Self::Submitted, V::Return) => Some(Self::Returned),
-            (
-                Self::Issued | Self::Acknowledged | Self::InProgress | Self::Submitted | Self::Returned,
-                V::Cancel,
-            ) => Some(Self::Cancelled),
-            _ => None,
-        }
-    }
+        &[
+            (Self::Issued, V::Acknowledge, Self::Acknowledged),
+            (Self::Acknowledged, V::Report, Self::InProgress),
+            (Self::InProgress, V::Report, Self::InProgress),
+            (Self::Returned, V::Report, Self::InProgress),
+            (Self::InProgress, V::Submit, Self::Submitted),
+            (Self::Submitted, V::Accept, Self::Accepted),
+            (Self::Submitted, V::Return, Self::Returned),
+            (Self::Issued, V::Cancel, Self::Cancelled),
+            (Self::Acknowledged, V::Cancel, Self::Cancelled),
+            (Self::InProgress, V::Cancel, Self::Cancelled),
+            (Self::Submitted, V::Cancel, Self::Cancelled),
+            (Self::Returned, V::Cancel, Self::Cancelled),
+        ]
+    };
+}
 
+impl AssignmentStatus {
     /// Whether somebody still has to do something.
     pub const fn is_open(self) -> bool {
         !matches!(self, Self::Accepted | Self::Cancelled)

@@ -1,6 +1,6 @@
 //! Published documents with frozen figures, and the posts they are addressed to.
 
-use super::RefusedTransition;
+use super::StateMachine;
 
 column_enum! {
     /// What a bulletin is for.
@@ -22,15 +22,15 @@ column_enum! {
     /// Where a bulletin stands. Published is immutable.
     pub enum BulletinState {
         /// Composed; composing again reuses the row.
-        Draft => "draft",
+        Draft => "draft" / "草稿",
         /// Released for publication.
-        Approved => "approved",
+        Approved => "approved" / "已核准",
         /// Out, with a serial.
-        Published => "published",
+        Published => "published" / "已发布",
         /// A later revision corrects it.
-        Superseded => "superseded",
+        Superseded => "superseded" / "已被替代",
         /// Not to be published; composing again reuses the row.
-        Withdrawn => "withdrawn",
+        Withdrawn => "withdrawn" / "已撤回",
     }
 }
 
@@ -38,13 +38,13 @@ text_enum! {
     /// What may be done with a bulletin.
     pub enum BulletinVerb {
         /// Release it.
-        Approve => "approve",
+        Approve => "approve" / "核准",
         /// Put it out.
-        Publish => "publish",
+        Publish => "publish" / "发布",
         /// Take it back before it is out.
-        Withdraw => "withdraw",
+        Withdraw => "withdraw" / "撤回",
         /// Put a corrected revision in its place.
-        Supersede => "supersede",
+        Supersede => "supersede" / "替代",
     }
 }
 
@@ -55,32 +55,16 @@ impl BulletinKind {
     }
 }
 
-impl BulletinState {
-    /// The state after `verb`.
-    ///
-    /// # Errors
-    /// When this state does not allow it.
-    pub fn after(self, verb: BulletinVerb) -> Result<Self, RefusedTransition> {
-        self.step(verb).ok_or_else(|| RefusedTransition {
-            verb: verb.as_str(),
-            state: self.as_str(),
-            allowed: BulletinVerb::ALL
-                .iter()
-                .filter(|verb| self.step(**verb).is_some())
-                .map(|verb| verb.as_str())
-                .collect(),
-        })
-    }
+impl StateMachine for BulletinState {
+    type Verb = BulletinVerb;
 
-    fn step(self, verb: BulletinVerb) -> Option<Self> {
-        match (self, verb) {
-            (Self::Draft, BulletinVerb::Approve) => Some(Self::Approved),
-            (Self::Approved, BulletinVerb::Publish) => Some(Self::Published),
-            (Self::Draft | Self::Approved, BulletinVerb::Withdraw) => Some(Self::Withdrawn),
-            (Self::Published, BulletinVerb::Supersede) => Some(Self::Superseded),
-            _ => None,
-        }
-    }
+    const TRANSITIONS: &'static [(Self, BulletinVerb, Self)] = &[
+        (Self::Draft, BulletinVerb::Approve, Self::Approved),
+        (Self::Approved, BulletinVerb::Publish, Self::Published),
+        (Self::Draft, BulletinVerb::Withdraw, Self::Withdrawn),
+        (Self::Approved, BulletinVerb::Withdraw, Self::Withdrawn),
+        (Self::Published, BulletinVerb::Supersede, Self::Superseded),
+    ];
 }
 
 #[cfg(test)]
@@ -93,7 +77,7 @@ mod tests {
             let outcome = BulletinState::Published.after(*verb);
             match verb {
                 BulletinVerb::Supersede => assert_eq!(outcome, Ok(BulletinState::Superseded)),
-                _ => assert_eq!(outcome.unwrap_err().allowed, ["supersede"]),
+                _ => assert_eq!(outcome.unwrap_err().codes(), ["supersede"]),
             }
         }
         assert_eq!(

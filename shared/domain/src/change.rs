@@ -3,53 +3,54 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::Noun;
 use super::access::Scope;
 
-text_enum! {
-    /// What may have changed. Each word is a noun of the audit trail; a noun that is not in this list is told to nobody.
-    pub enum Noun {
-        /// An area.
-        Area => "area",
-        /// What was counted in an area.
-        Counts => "counts",
-        /// A programme, or the cohort of an area in it.
-        Program => "program",
-        /// A rule.
-        Rule => "rule",
-        /// An organization.
-        Organization => "organization",
-        /// What an area reached.
-        Milestone => "milestone",
-        /// A task, with the assignments it is given as.
-        Task => "task",
-        /// A task as given to one area and post.
-        Assignment => "assignment",
-        /// A bulletin, with its notices.
-        Bulletin => "bulletin",
-        /// A bulletin as addressed to one area and post.
-        Notice => "notice",
-        /// When bulletins are composed.
-        Schedule => "schedule",
-    }
+/// Who reads the changes of a noun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Those with the scope, of the rows in their own areas.
+    Subtree(Scope),
+    /// Everybody with the scope.
+    Everybody(Scope),
+    /// Nobody: its changes are in the audit trail only.
+    Nobody,
 }
 
-impl Noun {
-    /// Who reads these reads their changes.
-    pub const fn scope(self) -> Scope {
-        match self {
-            Self::Area | Self::Program => Scope::AreaRead,
-            Self::Counts => Scope::CountsRead,
-            Self::Rule => Scope::RuleRead,
-            Self::Organization | Self::Milestone => Scope::OrgRead,
-            Self::Task | Self::Assignment => Scope::TaskRead,
-            Self::Bulletin | Self::Notice | Self::Schedule => Scope::BulletinRead,
+impl Audience {
+    /// Who reads the changes of `noun`: whoever reads the noun itself.
+    pub const fn of(noun: Noun) -> Self {
+        match noun {
+            Noun::Area => Self::Subtree(Scope::AreaRead),
+            Noun::Program => Self::Everybody(Scope::AreaRead),
+            Noun::Counts => Self::Subtree(Scope::CountsRead),
+            Noun::Rule => Self::Everybody(Scope::RuleRead),
+            Noun::Organization | Noun::Milestone => Self::Subtree(Scope::OrgRead),
+            Noun::Task | Noun::Assignment => Self::Subtree(Scope::TaskRead),
+            Noun::Bulletin | Noun::Notice | Noun::Schedule => Self::Subtree(Scope::BulletinRead),
+            // A merge or split of organizations also has an entry for each organization. The others are not read by a feed.
+            Noun::OrganizationChange
+            | Noun::Activity
+            | Noun::Endpoint
+            | Noun::Delivery
+            | Noun::Token
+            | Noun::Service => Self::Nobody,
         }
     }
 
-    /// Whether everybody with the scope reads them, whichever area they belong to.
-    pub const fn is_reference(self) -> bool {
-        matches!(self, Self::Program | Self::Rule)
+    /// The scope that is needed; none where nobody is told.
+    pub const fn scope(self) -> Option<Scope> {
+        match self {
+            Self::Subtree(scope) | Self::Everybody(scope) => Some(scope),
+            Self::Nobody => None,
+        }
     }
+}
+
+/// The nouns whose changes somebody is told.
+pub fn told_nouns() -> impl Iterator<Item = Noun> {
+    let is_told = |noun: &Noun| Audience::of(*noun).scope().is_some();
+    Noun::ALL.iter().copied().filter(is_told)
 }
 
 /// How far somebody has read the ledger: all of a tick, or its entries up to one.

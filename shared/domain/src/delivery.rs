@@ -6,7 +6,7 @@ pub use retry::{NextStep, SendResult, back_off, next_delay};
 
 use chrono::TimeDelta;
 
-use super::RefusedTransition;
+use super::StateMachine;
 use super::period::PeriodUnit;
 
 column_enum! {
@@ -35,25 +35,25 @@ column_enum! {
     /// Where a delivery stands.
     pub enum DeliveryState {
         /// To be sent, from `not_before` on.
-        Queued => "queued",
+        Queued => "queued" / "待发送",
         /// A worker has it; nothing was sent.
-        Leased => "leased",
+        Leased => "leased" / "发送中",
         /// The first byte may be out.
-        Sending => "sending",
+        Sending => "sending" / "发送中",
         /// The other side took it.
-        Sent => "sent",
+        Sent => "sent" / "已送达",
         /// Whether the other side took it is unknown.
-        Uncertain => "uncertain",
+        Uncertain => "uncertain" / "送达存疑",
         /// Uncertain, and a person decides.
-        NeedsReview => "needs_review",
+        NeedsReview => "needs_review" / "待核实",
         /// Refused for good.
-        Dead => "dead",
+        Dead => "dead" / "已停止发送",
         /// Not sent in its time.
-        Expired => "expired",
+        Expired => "expired" / "已过期",
         /// Taken back.
-        Cancelled => "cancelled",
+        Cancelled => "cancelled" / "已取消",
         /// The recipient has nowhere to receive: a delivery without an endpoint.
-        Undeliverable => "undeliverable",
+        Undeliverable => "undeliverable" / "无法投递",
     }
 }
 
@@ -61,31 +61,31 @@ text_enum! {
     /// What may be done with a delivery.
     pub enum DeliveryVerb {
         /// A worker takes it.
-        Claim => "claim",
+        Claim => "claim" / "领取",
         /// It is given back unsent, or the worker's lease is over.
-        Release => "release",
+        Release => "release" / "放回",
         /// About to send the first byte.
-        Mark => "mark",
+        Mark => "mark" / "开始发送",
         /// The other side took it.
-        Succeed => "succeed",
+        Succeed => "succeed" / "送达",
         /// It failed and is tried again.
-        Retry => "retry",
+        Retry => "retry" / "重试",
         /// It failed for good.
-        GiveUp => "give_up",
+        GiveUp => "give_up" / "停止发送",
         /// The result is unknown.
-        Doubt => "doubt",
+        Doubt => "doubt" / "存疑",
         /// Unknown, and sent again with the same id.
-        Resend => "resend",
+        Resend => "resend" / "再次发送",
         /// Unknown, and left to a person.
-        Park => "park",
+        Park => "park" / "转人工核实",
         /// Its time is over.
-        Expire => "expire",
+        Expire => "expire" / "过期",
         /// A person has it sent again, with the same id.
-        Redeliver => "redeliver",
+        Redeliver => "redeliver" / "重新发送",
         /// A person takes it back.
-        Cancel => "cancel",
+        Cancel => "cancel" / "取消",
         /// A person has a notice that did not reach its post sent to an endpoint that is there now.
-        Deliver => "deliver",
+        Deliver => "deliver" / "改投",
     }
 }
 
@@ -159,55 +159,40 @@ column_enum! {
     }
 }
 
-impl DeliveryState {
-    /// The state after `verb`.
-    ///
-    /// # Errors
-    /// When this state does not allow it.
-    pub fn after(self, verb: DeliveryVerb) -> Result<Self, RefusedTransition> {
-        self.step(verb).ok_or_else(|| RefusedTransition {
-            verb: verb.as_str(),
-            state: self.as_str(),
-            allowed: DeliveryVerb::ALL
-                .iter()
-                .filter(|verb| self.step(**verb).is_some())
-                .map(|verb| verb.as_str())
-                .collect(),
-        })
-    }
+/// What is being sent cannot be cancelled: the first byte may be out.
+impl StateMachine for DeliveryState {
+    type Verb = DeliveryVerb;
 
-    /// Every legal step. What is being sent cannot be cancelled: the first byte may be out.
-    const fn step(self, verb: DeliveryVerb) -> Option<Self> {
+    const TRANSITIONS: &'static [(Self, DeliveryVerb, Self)] = {
         use DeliveryVerb as V;
-        match (self, verb) {
-            (Self::Queued, V::Claim) => Some(Self::Leased),
-            (Self::Queued, V::Expire) => Some(Self::Expired),
-            (Self::Leased, V::Release) => Some(Self::Queued),
-            (Self::Leased, V::Mark) => Some(Self::Sending),
-            (Self::Sending, V::Succeed) => Some(Self::Sent),
-            (Self::Sending, V::Retry) => Some(Self::Queued),
-            (Self::Sending, V::GiveUp) => Some(Self::Dead),
-            (Self::Sending, V::Doubt) => Some(Self::Uncertain),
-            (Self::Uncertain, V::Resend) => Some(Self::Queued),
-            (Self::Uncertain, V::Park) => Some(Self::NeedsReview),
-            (Self::Dead | Self::Expired | Self::NeedsReview, V::Redeliver) => Some(Self::Queued),
-            (Self::Undeliverable | Self::Dead | Self::Expired | Self::Cancelled, V::Deliver) => {
-                Some(Self::Queued)
-            }
-            (Self::Queued | Self::Leased | Self::Uncertain | Self::NeedsReview, V::Cancel) => {
-                Some(Self::Cancelled)
-            }
-            _ => None,
-        }
-    }
+        &[
+            (Self::Queued, V::Claim, Self::Leased),
+            (Self::Queued, V::Expire, Self::Expired),
+            (Self::Leased, V::Release, Self::Queued),
+            (Self::Leased, V::Mark, Self::Sending),
+            (Self::Sending, V::Succeed, Self::Sent),
+            (Self::Sending, V::Retry, Self::Queued),
+            (Self::Sending, V::GiveUp, Self::Dead),
+            (Self::Sending, V::Doubt, Self::Uncertain),
+            (Self::Uncertain, V::Resend, Self::Queued),
+            (Self::Uncertain, V::Park, Self::NeedsReview),
+            (Self::Dead, V::Redeliver, Self::Queued),
+            (Self::Expired, V::Redeliver, Self::Queued),
+            (Self::NeedsReview, V::Redeliver, Self::Queued),
+            (Self::Undeliverable, V::Deliver, Self::Queued),
+            (Self::Dead, V::Deliver, Self::Queued),
+            (Self::Expired, V::Deliver, Self::Queued),
+            (Self::Cancelled, V::Deliver, Self::Queued),
+            (Self::Queued, V::Cancel, Self::Cancelled),
+            (Self::Leased, V::Cancel, Self::Cancelled),
+            (Self::Uncertain, V::Cancel, Self::Cancelled),
+            (Self::NeedsReview, V::Cancel, Self::Cancelled),
+        ]
+    };
 
-    /// The states from which `verb` is legal: what a fenced UPDATE asks for.
-    pub fn allowing(verb: DeliveryVerb) -> Vec<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .filter(|state| state.step(verb).is_some())
-            .collect()
+    fn is_asked_for(verb: DeliveryVerb) -> bool {
+        use DeliveryVerb as V;
+        matches!(verb, V::Redeliver | V::Cancel | V::Deliver)
     }
 }
 

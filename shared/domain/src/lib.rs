@@ -23,6 +23,7 @@ pub mod ids;
 pub mod mail_address;
 pub mod mask;
 pub mod milestone;
+pub mod noun;
 pub mod organization;
 pub mod period;
 pub mod program;
@@ -32,12 +33,15 @@ pub mod schedule;
 pub mod sql;
 pub mod task;
 pub mod token;
+pub mod transition;
 pub mod unseen;
 pub mod violation;
 
 pub use conflict::Conflict;
+pub use noun::Noun;
 #[doc(hidden)]
 pub use serde;
+pub use transition::{Labelled, RefusedTransition, StateMachine};
 #[cfg(feature = "utoipa")]
 #[doc(hidden)]
 pub use utoipa;
@@ -64,28 +68,3 @@ impl std::fmt::Display for UnknownWord {
 }
 
 impl std::error::Error for UnknownWord {}
-
-/// A step a state machine does not allow. The answer is a 409 that names the state and what is allowed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefusedTransition {
-    /// The verb that was asked for.
-    pub verb: &'static str,
-    /// The state the thing is in.
-    pub state: &'static str,
-    /// The verbs this state allows.
-    pub allowed: Vec<&'static str>,
-}
-
-impl std::fmt::Display for RefusedTransition {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "`{}` is not allowed in state `{}`; allowed: {}",
-            self.verb,
-            self.state,
-            self.allowed.join(", ")
-        )
-    }
-}
-
-impl std::error::Error for RefusedTransition {}

@@ -15,19 +15,19 @@ pub use unveiling::{Unveiled, Unveiling};
 use super::access::Post;
 use super::area::Level;
 use super::violation::{NAME_CHARS, TEXT_CHARS, check_line, check_optional_line, check_optional_text};
-use super::{RefusedTransition, Violation};
+use super::{StateMachine, Violation};
 
 column_enum! {
     /// What an organization is. Kind and level are independent, within the bounds of [`Kind::may_stand_at`].
     pub enum Kind {
         /// 侨联
-        Federation => "federation",
+        Federation => "federation" / "侨联",
         /// 侨联工作站
-        WorkStation => "work_station",
+        WorkStation => "work_station" / "侨联工作站",
         /// 侨联工作分站
-        WorkSubStation => "work_sub_station",
+        WorkSubStation => "work_sub_station" / "侨联工作分站",
         /// 侨联工作联络员; never one of `organizations`
-        LiaisonPost => "liaison_post",
+        LiaisonPost => "liaison_post" / "侨联工作联络员",
     }
 }
 
@@ -35,13 +35,13 @@ column_enum! {
     /// What carries an organization.
     pub enum Host {
         /// The area itself: one active organization of a kind.
-        Area => "area",
+        Area => "area" / "地区",
         /// A park in the area.
-        Park => "park",
+        Park => "park" / "园区",
         /// A university in the area.
-        University => "university",
+        University => "university" / "高校",
         /// An enterprise in the area.
-        Enterprise => "enterprise",
+        Enterprise => "enterprise" / "企业",
     }
 }
 
@@ -49,17 +49,17 @@ column_enum! {
     /// Where an organization stands in its life. Unveiling (挂牌) is a date, not a state.
     pub enum Status {
         /// 筹备
-        Preparing => "preparing",
+        Preparing => "preparing" / "筹备",
         /// 同意设立、批复
-        Approved => "approved",
+        Approved => "approved" / "已批复",
         /// 成立
-        Established => "established",
+        Established => "established" / "已成立",
         /// 撤销
-        Closed => "closed",
+        Closed => "closed" / "已撤销",
         /// 合并
-        Merged => "merged",
+        Merged => "merged" / "已合并",
         /// Given up before it was established.
-        Abandoned => "abandoned",
+        Abandoned => "abandoned" / "已终止",
     }
 }
 
@@ -67,11 +67,11 @@ column_enum! {
     /// How it came to be.
     pub enum Basis {
         /// Founded anew.
-        New => "new",
+        New => "new" / "新建",
         /// 撤一建一: another institution, which has to be named, was abolished for it.
-        ReplaceOne => "replace_one",
+        ReplaceOne => "replace_one" / "撤一建一",
         /// By a congress (归侨侨眷代表大会).
-        Congress => "congress",
+        Congress => "congress" / "代表大会",
     }
 }
 
@@ -79,13 +79,13 @@ column_enum! {
     /// Whether the area above has confirmed the report.
     pub enum Verification {
         /// Reported, not yet looked at.
-        Unverified => "unverified",
+        Unverified => "unverified" / "待审核",
         /// Confirmed.
-        Verified => "verified",
+        Verified => "verified" / "已审核",
         /// Refused, with a reason.
-        Rejected => "rejected",
+        Rejected => "rejected" / "已退回",
         /// Confirmed, and then said by whoever reported it never to have been: it waits for the area above, and counts until that agrees.
-        VoidAsked => "void_asked",
+        VoidAsked => "void_asked" / "待作废",
     }
 }
 
@@ -93,61 +93,45 @@ text_enum! {
     /// What the area above says to a report (审核).
     pub enum Judgement {
         /// 审核通过
-        Verify => "verify",
+        Verify => "verify" / "审核通过",
         /// 退回，须说明理由
-        Reject => "reject",
+        Reject => "reject" / "退回",
     }
 }
 
-impl Verification {
-    /// The verification after a judgement. Whoever is above may change its mind; saying the same again is refused.
-    ///
-    /// # Errors
-    /// When it stands so already; the error names what may be said.
-    pub fn after(self, judgement: Judgement) -> Result<Self, RefusedTransition> {
-        self.step(judgement).ok_or_else(|| RefusedTransition {
-            verb: judgement.as_str(),
-            state: self.as_str(),
-            allowed: Judgement::ALL
-                .iter()
-                .filter(|judgement| self.step(**judgement).is_some())
-                .map(|judgement| judgement.as_str())
-                .collect(),
-        })
-    }
+/// Whoever is above may change its mind; saying the same again is refused.
+impl StateMachine for Verification {
+    type Verb = Judgement;
 
-    fn step(self, judgement: Judgement) -> Option<Self> {
-        match (self, judgement) {
-            (Self::Unverified | Self::Rejected, Judgement::Verify) => Some(Self::Verified),
-            (Self::Unverified | Self::Verified, Judgement::Reject) => Some(Self::Rejected),
-            // The request is refused; the report stays confirmed. Agreeing voids it, which is no state.
-            (Self::VoidAsked, Judgement::Reject) => Some(Self::Verified),
-            (Self::VoidAsked, Judgement::Verify)
-            | (Self::Verified, Judgement::Verify)
-            | (Self::Rejected, Judgement::Reject) => None,
-        }
-    }
+    const TRANSITIONS: &'static [(Self, Judgement, Self)] = &[
+        (Self::Unverified, Judgement::Verify, Self::Verified),
+        (Self::Rejected, Judgement::Verify, Self::Verified),
+        (Self::Unverified, Judgement::Reject, Self::Rejected),
+        (Self::Verified, Judgement::Reject, Self::Rejected),
+        // The request to void is refused, and the report stays confirmed. Granting it voids the report, which is no state.
+        (Self::VoidAsked, Judgement::Reject, Self::Verified),
+    ];
 }
 
 text_enum! {
     /// What changes an organization, each with the date on which it happened.
     pub enum Verb {
         /// 批复
-        Approve => "approve",
+        Approve => "approve" / "批复",
         /// 成立
-        Establish => "establish",
+        Establish => "establish" / "成立",
         /// 挂牌
-        Unveil => "unveil",
+        Unveil => "unveil" / "挂牌",
         /// 撤销
-        Close => "close",
+        Close => "close" / "撤销",
         /// 恢复: established again after it was closed.
-        Reopen => "reopen",
+        Reopen => "reopen" / "恢复",
         /// 合并: it goes on within another.
-        Merge => "merge",
+        Merge => "merge" / "合并",
         /// 分设: others come out of it; it goes on.
-        Split => "split",
+        Split => "split" / "分设",
         /// Given up before it was established.
-        Abandon => "abandon",
+        Abandon => "abandon" / "终止",
     }
 }
 
@@ -197,7 +181,7 @@ impl Kind {
         Violation::new(
             "/kind",
             "kind_not_at_level",
-            format!("{self} 不能设在{}一级。", level.chinese()),
+            format!("{}不能设在{}一级。", self.chinese(), level.chinese()),
             format!("A {self} cannot stand in a {level}."),
         )
     }
@@ -222,35 +206,33 @@ impl Status {
             .filter(|status| status.is_active())
             .collect()
     }
+}
 
-    /// The status after `verb`.
-    ///
-    /// # Errors
-    /// When this status does not allow it; the error names what it allows.
-    pub fn after(self, verb: Verb) -> Result<Self, RefusedTransition> {
-        self.step(verb).ok_or_else(|| RefusedTransition {
-            verb: verb.as_str(),
-            state: self.as_str(),
-            allowed: Verb::ALL
-                .iter()
-                .filter(|verb| self.step(**verb).is_some())
-                .map(|verb| verb.as_str())
-                .collect(),
-        })
-    }
+impl StateMachine for Status {
+    type Verb = Verb;
 
-    fn step(self, verb: Verb) -> Option<Self> {
-        match (self, verb) {
-            (Self::Preparing, Verb::Approve) => Some(Self::Approved),
-            (Self::Approved, Verb::Establish) => Some(Self::Established),
-            (Self::Established, Verb::Unveil) => Some(Self::Established),
-            (Self::Established, Verb::Close) => Some(Self::Closed),
-            (Self::Closed, Verb::Reopen) => Some(Self::Established),
-            (Self::Established, Verb::Merge) => Some(Self::Merged),
-            (Self::Established, Verb::Split) => Some(Self::Established),
-            (Self::Preparing | Self::Approved, Verb::Abandon) => Some(Self::Abandoned),
-            _ => None,
-        }
+    const TRANSITIONS: &'static [(Self, Verb, Self)] = &[
+        (Self::Preparing, Verb::Approve, Self::Approved),
+        (Self::Approved, Verb::Establish, Self::Established),
+        (Self::Established, Verb::Unveil, Self::Established),
+        (Self::Established, Verb::Close, Self::Closed),
+        (Self::Closed, Verb::Reopen, Self::Established),
+        (Self::Established, Verb::Merge, Self::Merged),
+        (Self::Established, Verb::Split, Self::Established),
+        (Self::Preparing, Verb::Abandon, Self::Abandoned),
+        (Self::Approved, Verb::Abandon, Self::Abandoned),
+    ];
+}
+
+text_enum! {
+    /// What changes an active organization from a day on, besides the verbs of its life.
+    pub enum ChangeVerb {
+        /// 迁址
+        Move => "move" / "迁址",
+        /// 变更类别
+        Rekind => "rekind" / "变更类别",
+        /// 变更
+        Change => "change" / "变更",
     }
 }
 

@@ -2,9 +2,12 @@
 
 /// Declares an enum whose variants are written as fixed words: in text columns, in JSON, in query parameters and in the
 /// OpenAPI document.
+///
+/// A word may have a Chinese label, `Variant => "word" / "标签",`; then all of the list have one, and the enum is
+/// [`Labelled`](crate::transition::Labelled).
 #[macro_export]
 macro_rules! text_enum {
-    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$vmeta:meta])* $variant:ident => $word:literal,)+ }) => {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$vmeta:meta])* $variant:ident => $word:literal $(/ $chinese:literal)?,)+ }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         $vis enum $name { $($(#[$vmeta])* $variant,)+ }
@@ -49,7 +52,34 @@ macro_rules! text_enum {
         }
 
         $crate::schema_of_words!($name: $($word),+);
+        $crate::labels_of_words!($name: $($variant, $word $(, $chinese)?;)+);
     };
+}
+
+/// The labels of a closed list of words, where it has them.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! labels_of_words {
+    ($name:ident: $($variant:ident, $word:literal, $chinese:literal;)+) => {
+        impl $name {
+            /// Every word with its label.
+            pub const LABELS: &'static [(&'static str, &'static str)] = &[$(($word, $chinese),)+];
+
+            /// The word in Chinese, as an office writes it.
+            pub const fn chinese(self) -> &'static str {
+                match self { $(Self::$variant => $chinese,)+ }
+            }
+        }
+
+        impl $crate::transition::Labelled for $name {
+            const ALL: &'static [Self] = Self::ALL;
+
+            fn word(self) -> $crate::transition::Word {
+                $crate::transition::Word { code: self.as_str(), chinese: self.chinese() }
+            }
+        }
+    };
+    ($name:ident: $($variant:ident, $word:literal;)+) => {};
 }
 
 /// The schema of a closed list of words, where the OpenAPI document is wanted.

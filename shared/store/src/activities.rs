@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use qiaojian_domain::Noun;
 use qiaojian_domain::access::Post;
 use qiaojian_domain::activity::ActivityKind;
 use qiaojian_domain::clock::UtcTime;
@@ -108,7 +109,7 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: ActivityId) -> Stor
         .filter(activity_versions::activity_id.eq(id))
         .first(conn)
         .optional()?
-        .ok_or(StoreError::NotFound("activity"))
+        .ok_or(StoreError::NotFound(Noun::Activity))
 }
 
 /// Activities of `within` (a part of what the caller sees), the latest first, before `before` (a day and an id).
@@ -232,7 +233,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewActivity) -> StoreResu
     let (id, after) = (row.activity_id.to_string(), digest_of(&(&row, &new.areas))?);
     recording.audit(&Entry {
         verb: "create",
-        resource: "activity",
+        resource: Noun::Activity,
         id: &id,
         area: Some(row.area_id),
         before: None,

@@ -1,6 +1,7 @@
 //! Who did what, when. Entries are chained by hash in commit order, so that a changed or missing one shows.
 
 use diesel::prelude::*;
+use qiaojian_domain::Noun;
 use qiaojian_domain::change::ReadUpTo;
 use qiaojian_domain::digest::sha256_hex;
 use qiaojian_domain::ids::{AreaId, TokenId};
@@ -37,8 +38,8 @@ impl Actor {
 pub struct Entry<'a> {
     /// `create`, `update`, `delete` or a transition's verb.
     pub verb: &'a str,
-    /// The noun, singular.
-    pub resource: &'static str,
+    /// What it was done to.
+    pub resource: Noun,
     /// Its id (or code).
     pub id: &'a str,
     /// Whose row it is.
@@ -112,7 +113,7 @@ fn chained(place: &Place<'_>, actor: &Actor, entry: &Entry<'_>) -> AuditEntry {
         token_id: actor.token,
         area_id: entry.area,
         verb: entry.verb.to_owned(),
-        resource: entry.resource.to_owned(),
+        resource: entry.resource.as_str().to_owned(),
         resource_id: entry.id.to_owned(),
         before_digest: entry.before.map(str::to_owned),
         after_digest: entry.after.map(str::to_owned),
@@ -125,9 +126,9 @@ fn chained(place: &Place<'_>, actor: &Actor, entry: &Entry<'_>) -> AuditEntry {
 }
 
 /// Whether the trail tells of a row, whatever has become of it.
-pub(super) fn tells_of(conn: &mut AnyConnection, resource: &str, id: &str) -> QueryResult<bool> {
+pub(super) fn tells_of(conn: &mut AnyConnection, noun: Noun, id: &str) -> QueryResult<bool> {
     let of_row = audit_entries::table
-        .filter(audit_entries::resource.eq(resource))
+        .filter(audit_entries::resource.eq(noun.as_str()))
         .filter(audit_entries::resource_id.eq(id));
     diesel::select(diesel::dsl::exists(of_row)).get_result(conn)
 }
@@ -204,11 +205,11 @@ pub struct Chain {
 ///
 /// # Errors
 /// The database's.
-pub fn has_since(conn: &mut AnyConnection, seq: i64, (resource, verb): (&str, &str)) -> QueryResult<bool> {
+pub fn has_since(conn: &mut AnyConnection, seq: i64, (noun, verb): (Noun, &str)) -> QueryResult<bool> {
     use audit_entries as e;
     let found = e::table
         .filter(e::seq.gt(seq))
-        .filter(e::resource.eq(resource).and(e::verb.eq(verb)));
+        .filter(e::resource.eq(noun.as_str()).and(e::verb.eq(verb)));
     diesel::select(diesel::dsl::exists(found)).get_result(conn)
 }
 

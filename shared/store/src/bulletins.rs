@@ -16,6 +16,7 @@ use qiaojian_domain::clock::{Clock, Entropy, UtcTime};
 use qiaojian_domain::ids::{AreaId, BulletinId, NoticeId, ProgramId};
 use qiaojian_domain::period::{Period, PeriodUnit};
 use qiaojian_domain::schedule::Approval;
+use qiaojian_domain::{Noun, StateMachine};
 
 use super::audit::Entry;
 use super::ledger::Recording;
@@ -129,7 +130,7 @@ fn by_id(conn: &mut AnyConnection, id: BulletinId) -> StoreResult<BulletinRow> {
         .select(BulletinRow::as_select())
         .first(conn)
         .optional()?
-        .ok_or(StoreError::NotFound("bulletin"))
+        .ok_or(StoreError::NotFound(Noun::Bulletin))
 }
 
 /// The latest revision of a bulletin.
@@ -229,7 +230,7 @@ fn save_draft(
         due_on,
     };
     if !insert_if_absent!(recording.conn(), bulletins::table, &row)? {
-        let known = latest(recording.conn(), key)?.ok_or(StoreError::NotFound("bulletin"))?;
+        let known = latest(recording.conn(), key)?.ok_or(StoreError::NotFound(Noun::Bulletin))?;
         if !matches!(known.state, BulletinState::Draft | BulletinState::Withdrawn) {
             return Ok(known);
         }
@@ -287,7 +288,7 @@ fn save_draft(
 fn audit(recording: &mut Recording<'_, '_>, verb: &str, row: &BulletinRow) -> QueryResult<()> {
     recording.audit(&Entry {
         verb,
-        resource: "bulletin",
+        resource: Noun::Bulletin,
         id: &row.id.to_string(),
         area: Some(row.issuer_area_id),
         before: None,

@@ -11,7 +11,8 @@ pub(crate) mod stood;
 use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
-use qiaojian_domain::change::{FeedCursor, Noun, ReadUpTo};
+use qiaojian_domain::Noun;
+use qiaojian_domain::change::{Audience, FeedCursor, ReadUpTo};
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::ids::AreaId;
 
@@ -206,7 +207,10 @@ impl<'a> Scene<'a> {
         let (before, after) = self.owners(noun, entry);
         let before = before.filter(|area| self.saw(*area, entry.seq - 1));
         let after = after.filter(|area| self.saw(*area, entry.seq));
-        let is_told = before.is_some() || after.is_some() || noun.is_reference() || self.reaches(noun, entry);
+        let is_told = before.is_some()
+            || after.is_some()
+            || matches!(Audience::of(noun), Audience::Everybody(_))
+            || self.reaches(noun, entry);
         is_told.then(|| Change {
             seq: entry.seq,
             at: entry.at,

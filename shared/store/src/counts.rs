@@ -2,11 +2,11 @@
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use qiaojian_domain::Violation;
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::digest::digest_of;
 use qiaojian_domain::ids::{AreaId, CountId};
 use qiaojian_domain::violation::{NAME_CHARS, check_line};
+use qiaojian_domain::{Noun, Violation};
 use serde::Serialize;
 
 use super::audit::Entry;
@@ -136,7 +136,7 @@ pub fn record(recording: &mut Recording<'_, '_>, new: &NewCount, today: NaiveDat
     let id = row.id.to_string();
     recording.audit(&Entry {
         verb: "record",
-        resource: "counts",
+        resource: Noun::Counts,
         id: &id,
         area: Some(row.area_id),
         before: None,

@@ -16,6 +16,7 @@ pub use result::{InFlight, record_result};
 use diesel::dsl::{exists, select, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
+use qiaojian_domain::Noun;
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::delivery::{AttemptOutcome, Channel, DeliveryState, EndpointStatus};
 use qiaojian_domain::ids::{DeliveryId, EndpointId, NodeId, NoticeId};
@@ -242,5 +243,5 @@ pub fn outgoing(conn: &mut AnyConnection, claimed: &[Claimed]) -> StoreResult<Ve
 
 /// A delivery that is not there or not visible.
 fn not_found() -> StoreError {
-    StoreError::NotFound("delivery")
+    StoreError::NotFound(Noun::Delivery)
 }

@@ -6,13 +6,13 @@ pub use health::{note_failure, note_success};
 
 use diesel::dsl::select;
 use diesel::prelude::*;
-use qiaojian_domain::Conflict;
 use qiaojian_domain::Violation;
 use qiaojian_domain::access::Post;
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::delivery::{Channel, EndpointStatus, OnUncertain};
 use qiaojian_domain::ids::{AreaId, EndpointId};
 use qiaojian_domain::mail_address::{mailbox_key, read_mail_address};
+use qiaojian_domain::{Conflict, Noun};
 
 use super::areas::Subtree;
 use super::audit::Entry;
@@ -161,7 +161,7 @@ fn refuse_twin(conn: &mut AnyConnection, row: &EndpointRow) -> StoreResult<()> {
 fn audit(recording: &mut Recording<'_, '_>, verb: &str, row: &EndpointRow) -> QueryResult<()> {
     recording.audit(&Entry {
         verb,
-        resource: "endpoint",
+        resource: Noun::Endpoint,
         id: &row.id.to_string(),
         area: Some(row.area_id),
         before: None,
@@ -187,7 +187,7 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: EndpointId) -> Stor
         .filter(endpoints::id.eq(id))
         .first(conn)
         .optional()?
-        .ok_or(StoreError::NotFound("endpoint"))
+        .ok_or(StoreError::NotFound(Noun::Endpoint))
 }
 
 /// What the caller wants to see.

@@ -2,7 +2,7 @@
 
 use qiaojian_domain::ids::AreaId;
 use qiaojian_domain::organization::Kind;
-use qiaojian_domain::{Conflict, RefusedTransition, Violation};
+use qiaojian_domain::{Conflict, Noun, RefusedTransition, Violation};
 
 use crate::db::unique::UniqueKey;
 use crate::db::{DbError, WriteError};
@@ -17,8 +17,8 @@ pub enum StoreError {
     #[error(transparent)]
     Db(DbError),
     /// There is no such row, or none the caller may see.
-    #[error("there is no such {0}")]
-    NotFound(&'static str),
+    #[error("there is no such {}", .0.english())]
+    NotFound(Noun),
     /// The row has changed since the caller read it.
     #[error("the row is at version {current}")]
     Stale {

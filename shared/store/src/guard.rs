@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
+use qiaojian_domain::Noun;
 use qiaojian_domain::clock::{Clock, UtcTime};
 use qiaojian_domain::doubt::{Doubt, Ledger, Limits, Readings};
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use crate::ledger::Position;
 use crate::{Actor, Recording, StoreError, StoreResult, audit, deliveries, ledger};
 
 /// The noun and verb of the audit trail under which a person lets things go on.
-const RESUMED: (&str, &str) = ("service", "resume");
+const RESUMED: (Noun, &str) = (Noun::Service, "resume");
 
 /// What a process compares.
 #[derive(Debug, Clone, Default)]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use qiaojian_domain::Noun;
 use qiaojian_domain::access::Post;
 use qiaojian_domain::bulletin::{BulletinKind, BulletinState};
 use qiaojian_domain::clock::UtcTime;
@@ -163,7 +164,7 @@ pub fn find(
         .select((NoticeRow::as_select(), BulletinRow::as_select()))
         .first(conn)
         .optional()?
-        .ok_or(StoreError::NotFound("notice"))?;
+        .ok_or(StoreError::NotFound(Noun::Notice))?;
     fill_text(conn, &bulletin, &mut notice)?;
     Ok((notice, bulletin))
 }
@@ -237,7 +238,7 @@ pub fn acknowledge(
         .execute(recording.conn())?;
     recording.audit(&Entry {
         verb: "acknowledge",
-        resource: "notice",
+        resource: Noun::Notice,
         id: &id.to_string(),
         area: Some(notice.area_id),
         before: None,

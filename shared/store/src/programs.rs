@@ -6,7 +6,6 @@ use std::collections::HashSet;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use qiaojian_domain::Conflict;
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::dates::Precision;
 use qiaojian_domain::digest::{canonical, digest_of};
@@ -14,6 +13,7 @@ use qiaojian_domain::ids::{AreaId, ProgramId};
 use qiaojian_domain::organization::PreciseDate;
 use qiaojian_domain::program::{Candidate, Choice, Facts, choose};
 use qiaojian_domain::violation::{TEXT_CHARS, check_text};
+use qiaojian_domain::{Conflict, Noun};
 use serde::Serialize;
 
 pub use cohorts::{CohortRow, cohort_days, cohorts, cohorts_changed, set_cohort};
@@ -125,7 +125,7 @@ pub fn find_with_issuer(
         .filter(program_versions::program_id.eq(id))
         .first(conn)
         .optional()?
-        .ok_or(StoreError::NotFound("program"))
+        .ok_or(StoreError::NotFound(Noun::Program))
 }
 
 /// The programme of this id. Programmes are reference data: every caller may read them.
@@ -139,7 +139,7 @@ pub fn find(conn: &mut AnyConnection, id: ProgramId) -> StoreResult<ProgramVersi
         .select(ProgramVersion::as_select())
         .first(conn)
         .optional()?
-        .ok_or(StoreError::NotFound("program"))
+        .ok_or(StoreError::NotFound(Noun::Program))
 }
 
 /// The programmes made up for a demonstration: what belongs to them is marked wherever it is shown.
@@ -179,7 +179,7 @@ pub fn find_known_at(
         .filter(program_versions::program_id.eq(id))
         .first(conn)
         .optional()?
-        .ok_or(StoreError::NotFound("program"))
+        .ok_or(StoreError::NotFound(Noun::Program))
 }
 
 /// All programmes that were known at `known`, by id, after `after`, each with its issuer.
@@ -262,7 +262,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewProgram) -> StoreResul
     let id = row.program_id.to_string();
     recording.audit(&Entry {
         verb: "create",
-        resource: "program",
+        resource: Noun::Program,
         id: &id,
         area: Some(row.issuer_area_id),
         before: None,
@@ -321,7 +321,7 @@ pub fn correct(
         .execute(recording.conn())?;
     recording.audit(&Entry {
         verb: "update",
-        resource: "program",
+        resource: Noun::Program,
         id: &id.to_string(),
         area: Some(after.issuer_area_id),
         before: Some(&digest_of(&before)?),

@@ -2,7 +2,6 @@
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use qiaojian_domain::Conflict;
 use qiaojian_domain::Violation;
 use qiaojian_domain::clock::{UtcTime, start_of_day_in_shanghai};
 use qiaojian_domain::digest::{canonical, digest_of};
@@ -11,6 +10,7 @@ use qiaojian_domain::ids::{AreaId, RuleId};
 use qiaojian_domain::period::Period;
 pub use qiaojian_domain::rule::DEFAULT;
 use qiaojian_domain::rule::{CountingParams, ReportingParams, RuleKind};
+use qiaojian_domain::{Conflict, Noun};
 use serde::Serialize;
 
 use super::areas::Subtree;
@@ -131,7 +131,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewRule) -> StoreResult<R
     let id = row.id.to_string();
     recording.audit(&Entry {
         verb: "create",
-        resource: "rule",
+        resource: Noun::Rule,
         id: &id,
         area: Some(row.scope_area_id),
         before: None,
@@ -374,6 +374,6 @@ pub fn counting(
             };
             Ok((rule, CountingParams::default()))
         }
-        None => Err(StoreError::NotFound("rule")),
+        None => Err(StoreError::NotFound(Noun::Rule)),
     }
 }

@@ -5,7 +5,6 @@ mod tick;
 
 use chrono::{NaiveDate, TimeDelta};
 use diesel::prelude::*;
-use qiaojian_domain::Conflict;
 use qiaojian_domain::Violation;
 use qiaojian_domain::access::Post;
 use qiaojian_domain::bulletin::BulletinKind;
@@ -15,6 +14,7 @@ use qiaojian_domain::ids::{AreaId, ProgramId, ScheduleId};
 use qiaojian_domain::period::{Period, PeriodUnit};
 use qiaojian_domain::program::Cohort;
 use qiaojian_domain::schedule::{Approval, CatchUp, DueOccurrence, Plan, PlanFields, WorkdayPolicy};
+use qiaojian_domain::{Conflict, Noun};
 use serde::{Deserialize, Serialize};
 
 pub use change::{Change, delete, pause, resume, unless_changed, update};
@@ -147,7 +147,7 @@ pub fn made_before(
         .select(ScheduleRow::as_select())
         .first(conn)
         .optional()?;
-    if known.is_none() && tells_of(conn, "schedule", &id.to_string())? {
+    if known.is_none() && tells_of(conn, Noun::Schedule, &id.to_string())? {
         return Err(StoreError::Conflict(Conflict::IdTaken));
     }
     same_request::made_before(known, |row| {
@@ -250,7 +250,7 @@ fn only_to_pilots() -> Violation {
 fn audit(recording: &mut Recording<'_, '_>, verb: &str, row: &ScheduleRow) -> StoreResult<()> {
     recording.audit(&Entry {
         verb,
-        resource: "schedule",
+        resource: Noun::Schedule,
         id: &row.id.to_string(),
         area: Some(row.issuer_area_id),
         before: None,
@@ -277,7 +277,7 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: ScheduleId) -> Stor
         .filter(schedules::id.eq(id))
         .first(conn)
         .optional()?
-        .ok_or(StoreError::NotFound("schedule"))
+        .ok_or(StoreError::NotFound(Noun::Schedule))
 }
 
 /// Schedules whose issuer belongs to `visible`, by id, after `after`.

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use diesel::dsl::exists;
 use diesel::prelude::*;
+use qiaojian_domain::Noun;
 use qiaojian_domain::access::Post;
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::digest::{canonical, digest_of};
@@ -111,7 +112,7 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: TaskId) -> StoreRes
         .first(conn)
         .optional()?;
     let issued = with_issuers(conn, found.into_iter().collect())?;
-    issued.into_iter().next().ok_or(StoreError::NotFound("task"))
+    issued.into_iter().next().ok_or(StoreError::NotFound(Noun::Task))
 }
 
 /// Tasks that `visible` may see, by id, after `after`.
@@ -220,7 +221,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewTask) -> StoreResult<I
     let id = task.id.to_string();
     recording.audit(&Entry {
         verb: "create",
-        resource: "task",
+        resource: Noun::Task,
         id: &id,
         area: Some(task.issuer_area_id),
         before: None,
@@ -228,7 +229,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewTask) -> StoreResult<I
     })?;
     with_issuers(recording.conn(), vec![task])?
         .pop()
-        .ok_or(StoreError::NotFound("task"))
+        .ok_or(StoreError::NotFound(Noun::Task))
 }
 
 fn digest(task: &TaskRow, assignees: &[Assignee]) -> Result<String, serde_json::Error> {

@@ -3,12 +3,12 @@
 use std::collections::{BTreeSet, HashSet};
 
 use diesel::prelude::*;
-use qiaojian_domain::Conflict;
 use qiaojian_domain::access::{Post, Role, Scope, read_scopes, write_scopes};
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::digest::digest_of;
 use qiaojian_domain::ids::{AccessTokenId, AreaId, TokenId};
 use qiaojian_domain::token::TokenStatus;
+use qiaojian_domain::{Conflict, Noun};
 use serde::Serialize;
 
 use super::areas::Subtree;
@@ -81,7 +81,7 @@ pub fn by_id(conn: &mut AnyConnection, id: TokenId) -> QueryResult<Option<TokenI
 pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: TokenId) -> StoreResult<TokenInArea> {
     by_id(conn, id)?
         .filter(|token| visible.contains(&token.area_path))
-        .ok_or(StoreError::NotFound("token"))
+        .ok_or(StoreError::NotFound(Noun::Token))
 }
 
 /// Tokens of `visible`, by id, after `after`.
@@ -231,7 +231,7 @@ fn changed(
     let after = find(recording.conn(), visible, before.token.id)?;
     recording.audit(&Entry {
         verb,
-        resource: "token",
+        resource: Noun::Token,
         id: &after.token.id.to_string(),
         area: Some(after.token.area_id),
         before: Some(&digest_of(&before.token)?),
@@ -251,7 +251,7 @@ pub fn create(recording: &mut Recording<'_, '_>, row: &TokenRow) -> StoreResult<
     let (id, after) = (row.id.to_string(), digest_of(row)?);
     recording.audit(&Entry {
         verb: "create",
-        resource: "token",
+        resource: Noun::Token,
         id: &id,
         area: Some(row.area_id),
         before: None,
@@ -388,7 +388,7 @@ pub fn revoke_access(
         .execute(recording.conn())?;
     recording.audit(&Entry {
         verb: "revoke_access",
-        resource: "token",
+        resource: Noun::Token,
         id: &token.to_string(),
         area: None,
         before: None,

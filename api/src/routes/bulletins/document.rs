@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, get, web};
+use qiaojian_domain::Noun;
 use qiaojian_domain::ids::{BulletinId, NoticeId};
 use qiaojian_store::areas::AreaVersion;
 use qiaojian_store::bulletins::{self, BulletinRow};
@@ -56,7 +57,7 @@ async fn find(
             (notice.area_id != caller.area, notice.post != caller.post)
         };
         let found = rows.into_iter().filter(is_asked_for).min_by_key(distance);
-        let (mut notice, area) = found.ok_or_else(|| ApiError::not_found("notice"))?;
+        let (mut notice, area) = found.ok_or_else(|| ApiError::not_found(Noun::Notice))?;
         bulletins::fill_text(conn, &seen.bulletin, &mut notice)?;
         Ok(Found {
             bulletin: seen.bulletin,

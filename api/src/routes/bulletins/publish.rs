@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, post, web};
-use qiaojian_domain::Violation;
 use qiaojian_domain::bulletin::BulletinVerb;
 use qiaojian_domain::ids::BulletinId;
+use qiaojian_domain::{StateMachine, Violation};
 use qiaojian_store::areas::AreaVersion;
 use qiaojian_store::bulletins::{self, Mint};
 use qiaojian_store::notices::Undeliverable;

@@ -1,11 +1,13 @@
 //! What changed, for phones that were offline.
 
 use actix_web::{HttpResponse, get, web};
-use qiaojian_domain::change::{FeedCursor, Noun};
+use qiaojian_domain::Noun;
+use qiaojian_domain::change::{Audience, FeedCursor, told_nouns};
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_store::changes::{self, Changes, Reader};
 use qiaojian_store::db::snapshot;
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
@@ -47,6 +49,7 @@ pub struct Change {
     pub seq: i64,
     /// When the system learnt it.
     pub at: UtcTime,
+    #[schema(schema_with = told_nouns_schema)]
     pub resource: Noun,
     /// The `id` of the row.
     pub id: String,
@@ -66,7 +69,7 @@ pub struct Change {
 impl Change {
     fn of(change: changes::Change) -> Self {
         Self {
-            href: (!change.gone).then(|| href(&change)),
+            href: if change.gone { None } else { href(&change) },
             seq: change.seq,
             at: change.at,
             resource: change.noun,
@@ -78,10 +81,18 @@ impl Change {
     }
 }
 
-fn href(change: &changes::Change) -> String {
+fn told_nouns_schema() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(told_nouns().map(Noun::as_str)))
+        .build()
+}
+
+/// Where to read what changed; none for what no route serves.
+fn href(change: &changes::Change) -> Option<String> {
     let id = &change.id;
     let area = change.area.as_deref().unwrap_or_default();
-    match change.noun {
+    Some(match change.noun {
         Noun::Area => format!("/v1/areas/{area}"),
         Noun::Counts => format!("/v1/areas/{area}/counts"),
         Noun::Program => format!("/v1/programs/{id}"),
@@ -94,17 +105,26 @@ fn href(change: &changes::Change) -> String {
         Noun::Bulletin => format!("/v1/bulletins/{id}"),
         Noun::Notice => format!("/v1/notices/{id}"),
         Noun::Schedule => format!("/v1/schedules/{id}"),
-    }
+        Noun::OrganizationChange
+        | Noun::Activity
+        | Noun::Endpoint
+        | Noun::Delivery
+        | Noun::Token
+        | Noun::Service => return None,
+    })
 }
 
 fn reader(caller: &Principal) -> Reader {
     let may_read = |noun: &Noun| {
-        caller.scopes.contains(&noun.scope()) && (*noun != Noun::Counts || caller.sees_raw_counts())
+        let may_read_noun = Audience::of(*noun)
+            .scope()
+            .is_some_and(|scope| caller.scopes.contains(&scope));
+        may_read_noun && (*noun != Noun::Counts || caller.sees_raw_counts())
     };
     Reader {
         area: caller.area,
         visible: caller.visible.clone(),
-        nouns: Noun::ALL.iter().copied().filter(may_read).collect(),
+        nouns: told_nouns().filter(may_read).collect(),
     }
 }
 

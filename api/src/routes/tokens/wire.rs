@@ -1,5 +1,6 @@
 //! A token in JSON. Its secret is in the reply that made it, and nowhere else.
 
+use qiaojian_domain::Noun;
 use qiaojian_domain::access::{Post, Role};
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::ids::TokenId;
@@ -102,7 +103,7 @@ impl Token {
         now: UtcTime,
     ) -> Result<Self, ApiError> {
         let mut all = Self::all(conn, visible, std::slice::from_ref(found), now)?;
-        all.pop().ok_or_else(|| ApiError::not_found("token"))
+        all.pop().ok_or_else(|| ApiError::not_found(Noun::Token))
     }
 
     fn of(found: &TokenInArea, now: UtcTime) -> Self {

@@ -64,53 +64,18 @@ qiaojian_domain::text_enum! {
     }
 }
 
-pub(super) const KINDS: Choices = &[
-    (Kind::Federation.as_str(), "侨联"),
-    (Kind::WorkStation.as_str(), "侨联工作站"),
-    (Kind::WorkSubStation.as_str(), "侨联工作分站"),
-    (Kind::LiaisonPost.as_str(), "侨联工作联络员"),
-];
+pub(super) const KINDS: Choices = Kind::LABELS;
 /// What kinds are called for short.
 pub(super) const SHORT_KINDS: Choices = &[
     (Kind::WorkStation.as_str(), "工作站"),
     (Kind::WorkSubStation.as_str(), "工作分站"),
     (Kind::LiaisonPost.as_str(), "联络员"),
 ];
-pub(super) const HOSTS: Choices = &[
-    (Host::Area.as_str(), "地区"),
-    (Host::Park.as_str(), "园区"),
-    (Host::University.as_str(), "高校"),
-    (Host::Enterprise.as_str(), "企业"),
-];
-pub(super) const STATUSES: Choices = &[
-    (Status::Preparing.as_str(), "筹备"),
-    (Status::Approved.as_str(), "已批复"),
-    (Status::Established.as_str(), "已成立"),
-    (Status::Closed.as_str(), "已撤销"),
-    (Status::Merged.as_str(), "已合并"),
-    (Status::Abandoned.as_str(), "已终止"),
-];
-pub(super) const BASES: Choices = &[
-    (Basis::New.as_str(), "新建"),
-    (Basis::ReplaceOne.as_str(), "撤一建一"),
-    (Basis::Congress.as_str(), "代表大会"),
-];
-pub(super) const POSTS: Choices = &[
-    (Post::Federation.as_str(), "侨联"),
-    (Post::PartyCommittee.as_str(), "党委"),
-    (Post::OrganizationDept.as_str(), "组织部"),
-    (Post::UnitedFrontDept.as_str(), "统战部"),
-    (Post::StaffingOffice.as_str(), "编办"),
-    (Post::FinanceBureau.as_str(), "财政局"),
-    (Post::LeadingGroup.as_str(), "领导小组"),
-    (Post::Other.as_str(), "其他"),
-];
-pub(super) const VERIFICATIONS: Choices = &[
-    (Verification::Unverified.as_str(), "待审核"),
-    (Verification::Verified.as_str(), "已审核"),
-    (Verification::Rejected.as_str(), "已退回"),
-    (Verification::VoidAsked.as_str(), "待作废"),
-];
+pub(super) const HOSTS: Choices = Host::LABELS;
+pub(super) const STATUSES: Choices = Status::LABELS;
+pub(super) const BASES: Choices = Basis::LABELS;
+pub(super) const POSTS: Choices = Post::LABELS;
+pub(super) const VERIFICATIONS: Choices = Verification::LABELS;
 pub(super) const YES_NO: Choices = &[("true", "是"), ("false", "否")];
 const FREE: Choices = &[];
 

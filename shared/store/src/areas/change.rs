@@ -1,11 +1,11 @@
 //! What becomes of a standing area on a day: another name or code, another place, another kind. Figures of earlier days keep it as it was.
 
 use chrono::NaiveDate;
-use qiaojian_domain::Violation;
 use qiaojian_domain::area::update::{Recoded, vacated};
 use qiaojian_domain::area::{AreaKind, Wanted, code_of_another_parent, fits_parent};
 use qiaojian_domain::digest::digest_of;
 use qiaojian_domain::violation::{TEXT_CHARS, check_text};
+use qiaojian_domain::{Noun, Violation};
 
 use super::future::Future;
 use super::segments::standing_on;
@@ -282,7 +282,7 @@ pub(super) fn told(
     let after = by_id(recording.conn(), before.area_id)?;
     recording.audit(&Entry {
         verb,
-        resource: "area",
+        resource: Noun::Area,
         id: &before.area_id.to_string(),
         area: Some(before.area_id),
         before: Some(&digest_of(before)?),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use diesel::dsl::{exists, select};
 use diesel::prelude::*;
+use qiaojian_domain::Noun;
 use qiaojian_domain::ids::AreaId;
 
 use super::read::{called, part_of_list};
@@ -31,7 +32,7 @@ pub fn find_on(
         .select(AreaVersion::as_select())
         .first(conn)
         .optional()?
-        .ok_or(StoreError::NotFound("area"))
+        .ok_or(StoreError::NotFound(Noun::Area))
 }
 
 /// The area that a caller of the area `caller` means by a code when it asks about that moment: the one that had it then, or the one that
@@ -48,12 +49,12 @@ pub fn resolve(
     let visible = on_day(conn, caller, moment.as_of, moment.known)?.subtree();
     match find_on(conn, &visible, code, moment) {
         Err(StoreError::NotFound(_)) => {
-            let now = find_anywhere(conn, code)?.ok_or(StoreError::NotFound("area"))?;
+            let now = find_anywhere(conn, code)?.ok_or(StoreError::NotFound(Noun::Area))?;
             let then = on_day(conn, now.area_id, moment.as_of, moment.known)?;
             if visible.contains(&then.path) {
                 Ok(then)
             } else {
-                Err(StoreError::NotFound("area"))
+                Err(StoreError::NotFound(Noun::Area))
             }
         }
         found => found,

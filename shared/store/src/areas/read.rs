@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::NaiveDate;
 use diesel::dsl::min;
 use diesel::prelude::*;
+use qiaojian_domain::Noun;
 use qiaojian_domain::area::AreaKind;
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::ids::AreaId;
@@ -27,7 +28,7 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, code: &str) -> StoreRes
     let found = find_anywhere(conn, code)?;
     found
         .filter(|area| visible.contains(&area.path))
-        .ok_or(StoreError::NotFound("area"))
+        .ok_or(StoreError::NotFound(Noun::Area))
 }
 
 /// The area with this code, wherever it is: for reference data (names of ancestors).
@@ -49,7 +50,7 @@ pub fn find_anywhere(conn: &mut AnyConnection, code: &str) -> QueryResult<Option
 pub fn find_or_ancestor(conn: &mut AnyConnection, visible: &Subtree, code: &str) -> StoreResult<AreaVersion> {
     find_anywhere(conn, code)?
         .filter(|area| visible.reaches(&area.path))
-        .ok_or(StoreError::NotFound("area"))
+        .ok_or(StoreError::NotFound(Noun::Area))
 }
 
 /// The areas of these codes that belong to `visible`, each under its code.
@@ -151,7 +152,7 @@ pub fn on_day(
         .select(AreaVersion::as_select())
         .first(conn)
         .optional()?
-        .ok_or(StoreError::NotFound("area"))
+        .ok_or(StoreError::NotFound(Noun::Area))
 }
 
 /// The names these areas had on `as_of`, as known at `known`.
@@ -245,7 +246,7 @@ pub fn by_id(conn: &mut AnyConnection, id: AreaId) -> StoreResult<AreaVersion> {
         .select(AreaVersion::as_select())
         .first(conn)
         .optional()?
-        .ok_or(StoreError::NotFound("area"))
+        .ok_or(StoreError::NotFound(Noun::Area))
 }
 
 /// The areas of these ids, as they are now, by path.

@@ -2,10 +2,10 @@
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use qiaojian_domain::Violation;
 use qiaojian_domain::area::{AreaKind, Level, Wanted, code_of_another_parent, fits_parent, path_under};
 use qiaojian_domain::digest::digest_of;
 use qiaojian_domain::ids::AreaId;
+use qiaojian_domain::{Noun, Violation};
 
 use super::future::Future;
 use super::segments::{refuse_days_before, standing_on};
@@ -145,7 +145,7 @@ fn first_row(recording: &Recording<'_, '_>, new: &NewArea) -> AreaVersion {
 fn made_known(recording: &mut Recording<'_, '_>, row: &AreaVersion) -> StoreResult<()> {
     recording.audit(&Entry {
         verb: "create",
-        resource: "area",
+        resource: Noun::Area,
         id: &row.area_id.to_string(),
         area: Some(row.area_id),
         before: None,

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use qiaojian_domain::Conflict;
 use qiaojian_domain::Violation;
 use qiaojian_domain::area::SuccessionKind;
 use qiaojian_domain::ids::AreaId;
 use qiaojian_domain::violation::{TEXT_CHARS, check_text};
+use qiaojian_domain::{Conflict, Noun};
 
 use super::change::told;
 use super::former::path_above;
@@ -39,7 +39,7 @@ pub fn find_ended(conn: &mut AnyConnection, visible: &Subtree, code: &str) -> St
             return Ok(area);
         }
     }
-    Err(StoreError::NotFound("area"))
+    Err(StoreError::NotFound(Noun::Area))
 }
 
 /// Takes back that an area ended: it stands on as it last was. What stood below it and the organizations in it, which a merger gave to
@@ -64,7 +64,7 @@ pub fn reopen(
     }
     let id = last.area_id;
     let Some(ended_on) = last.valid_to else {
-        return Err(StoreError::NotFound("area"));
+        return Err(StoreError::NotFound(Noun::Area));
     };
     let into = successions::merged_into(recording.conn(), id, ended_on)?;
     let mut future = Future::from(last.valid_from);

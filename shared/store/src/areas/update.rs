@@ -1,5 +1,6 @@
 //! Takes the steps of an update of the tree.
 
+use qiaojian_domain::Noun;
 use qiaojian_domain::area::update::{Listed, Step};
 use qiaojian_domain::area::{SuccessionKind, Wanted};
 use qiaojian_domain::ids::AreaId;
@@ -24,7 +25,7 @@ pub fn take_step(
     let everything = Subtree::everything();
     match step {
         Step::Add { came_out_of, .. } => {
-            let row = listed.ok_or(StoreError::NotFound("area"))?;
+            let row = listed.ok_or(StoreError::NotFound(Noun::Area))?;
             let parent = match &row.parent {
                 Some(parent) => Some(there(recording, parent)?),
                 None => None,
@@ -72,5 +73,5 @@ pub fn take_step(
 }
 
 fn there(recording: &mut Recording<'_, '_>, code: &str) -> StoreResult<AreaVersion> {
-    find_anywhere(recording.conn(), code)?.ok_or(StoreError::NotFound("area"))
+    find_anywhere(recording.conn(), code)?.ok_or(StoreError::NotFound(Noun::Area))
 }

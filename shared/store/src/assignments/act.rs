@@ -2,10 +2,10 @@
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use qiaojian_domain::Violation;
 use qiaojian_domain::assignment::{AssignmentStatus, AssignmentVerb, check_day};
 use qiaojian_domain::ids::{AssignmentId, ReportId};
 use qiaojian_domain::violation::{TEXT_CHARS, check_text};
+use qiaojian_domain::{Noun, StateMachine, Violation};
 
 use super::{AssignmentRow, AssignmentVersion, GivenTask, ReportRow};
 use crate::audit::Entry;
@@ -151,7 +151,7 @@ pub fn act(
     let id = head.assignment_id.to_string();
     recording.audit(&Entry {
         verb: act.verb().as_str(),
-        resource: "assignment",
+        resource: Noun::Assignment,
         id: &id,
         area: Some(found.assignment.area_id),
         before: Some(&head.digest()?),

@@ -6,6 +6,7 @@ mod row;
 use chrono::{Days, NaiveDate};
 use diesel::dsl::not;
 use diesel::prelude::*;
+use qiaojian_domain::Noun;
 use qiaojian_domain::assignment::{AssignmentStatus, Light, YELLOW_DAYS};
 use qiaojian_domain::ids::{AssignmentId, TaskId};
 
@@ -66,7 +67,10 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: AssignmentId) -> St
         .first(conn)
         .optional()?;
     let given = with_issuers(conn, found.into_iter().collect())?;
-    given.into_iter().next().ok_or(StoreError::NotFound("assignment"))
+    given
+        .into_iter()
+        .next()
+        .ok_or(StoreError::NotFound(Noun::Assignment))
 }
 
 /// Assignments of `within` (a part of what the caller sees), by area path and id, after `after`. Lights are those of `today`.

@@ -4,12 +4,12 @@ use diesel::dsl::{exists, max, select};
 use diesel::prelude::*;
 use qiaojian_documents::page::{self, Frozen, PageError, addressee};
 use qiaojian_documents::progress::{Digests, Letterhead};
-use qiaojian_domain::Conflict;
 use qiaojian_domain::access::Post;
 use qiaojian_domain::bulletin::{BulletinState, BulletinVerb};
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::delivery::lifetime;
 use qiaojian_domain::ids::{AreaId, BulletinId, DeliveryId};
+use qiaojian_domain::{Conflict, Noun, StateMachine};
 
 use super::{BulletinRow, Mint, audit, by_id};
 use crate::areas::{self, AreaVersion};
@@ -75,7 +75,9 @@ pub(super) fn write_pages(conn: &mut AnyConnection, bulletin: &BulletinRow) -> S
     let notices = notices::of_bulletin(conn, bulletin.id)?;
     let areas = areas::as_last_known(conn, notices.iter().map(|notice| notice.area_id))?;
     for notice in &notices {
-        let area = areas.get(&notice.area_id).ok_or(StoreError::NotFound("area"))?;
+        let area = areas
+            .get(&notice.area_id)
+            .ok_or(StoreError::NotFound(Noun::Area))?;
         let page = with_letterhead(bulletin, notice, &area.name, page::html)?;
         let text = with_letterhead(bulletin, notice, &area.name, page::text)?;
         diesel::update(notices_table::table.find(notice.id))
@@ -166,7 +168,9 @@ pub fn unreachable(
         if is_reached {
             continue;
         }
-        let area = areas.get(&notice.area_id).ok_or(StoreError::NotFound("area"))?;
+        let area = areas
+            .get(&notice.area_id)
+            .ok_or(StoreError::NotFound(Noun::Area))?;
         let why = undeliverable_reason(conn, notice.area_id, notice.post)?;
         found.push((area.clone(), notice.post, why));
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use diesel::dsl::exists;
 use diesel::prelude::*;
+use qiaojian_domain::Noun;
 use qiaojian_domain::bulletin::{BulletinKind, BulletinState};
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::ids::{BulletinId, ProgramId};
@@ -101,7 +102,7 @@ pub fn find_seen(conn: &mut AnyConnection, visible: &Subtree, id: BulletinId) ->
         .filter(bulletins::id.eq(id))
         .first(conn)
         .optional()?
-        .ok_or(StoreError::NotFound("bulletin"))?;
+        .ok_or(StoreError::NotFound(Noun::Bulletin))?;
     let issuer = areas::by_id(conn, row.issuer_area_id)?;
     let unreachable = unreachable_of(conn, &[row.id])?;
     Ok(SeenBulletin::new(row, issuer, visible, &unreachable))
@@ -145,7 +146,7 @@ pub fn list_seen(
     rows.into_iter()
         .map(|bulletin| {
             let issuer = issuers.get(&bulletin.issuer_area_id).cloned();
-            let issuer = issuer.ok_or(StoreError::NotFound("area"))?;
+            let issuer = issuer.ok_or(StoreError::NotFound(Noun::Area))?;
             Ok(SeenBulletin::new(bulletin, issuer, visible, &unreachable))
         })
         .collect()

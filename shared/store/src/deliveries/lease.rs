@@ -9,6 +9,7 @@
 use chrono::TimeDelta;
 use diesel::dsl::{exists, select, sql};
 use diesel::prelude::*;
+use qiaojian_domain::StateMachine;
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::delivery::{DeliveryState, DeliveryVerb, SendResult};
 use qiaojian_domain::ids::{DeliveryId, NodeId};

@@ -1,13 +1,13 @@
 //! What people see of deliveries, and what they may do with them.
 
 use diesel::prelude::*;
-use qiaojian_domain::Conflict;
 use qiaojian_domain::access::Post;
 use qiaojian_domain::bulletin::BulletinKind;
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::delivery::{Channel, DeliveryState, DeliveryVerb, EndpointStatus, lifetime};
 use qiaojian_domain::ids::{AreaId, BulletinId, DeliveryId, NodeId};
 use qiaojian_domain::period::Period;
+use qiaojian_domain::{Conflict, Noun, StateMachine};
 
 use super::{AttemptRow, DeliveryRow, not_found};
 use crate::areas::Subtree;
@@ -263,7 +263,7 @@ fn step(
     }
     recording.audit(&Entry {
         verb: verb.as_str(),
-        resource: "delivery",
+        resource: Noun::Delivery,
         id: &id.to_string(),
         area: Some(view.area_id),
         before: Some(view.delivery.state.as_str()),

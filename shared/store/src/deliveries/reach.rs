@@ -2,12 +2,12 @@
 
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
-use qiaojian_domain::Conflict;
 use qiaojian_domain::bulletin::BulletinState;
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::delivery::{DeliveryState, DeliveryVerb, EndpointStatus, lifetime};
 use qiaojian_domain::ids::{DeliveryId, EndpointId, NodeId, NoticeId};
 use qiaojian_domain::period::Period;
+use qiaojian_domain::{Conflict, Noun, StateMachine};
 
 use super::{DeliveryRow, queue};
 use crate::areas::Subtree;
@@ -100,7 +100,7 @@ pub fn deliver(
     if queued {
         recording.audit(&Entry {
             verb: "deliver",
-            resource: "notice",
+            resource: Noun::Notice,
             id: &id.to_string(),
             area: Some(notice.area_id),
             before: None,

@@ -2,7 +2,6 @@
 
 use diesel::dsl::{exists, select};
 use diesel::prelude::*;
-use qiaojian_domain::RefusedTransition;
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::delivery::{
     AttemptOutcome, Channel, DeliveryState, DeliveryVerb, NextStep, OnUncertain, SendResult, after_doubt,
@@ -10,6 +9,7 @@ use qiaojian_domain::delivery::{
 };
 use qiaojian_domain::ids::{DeliveryId, EndpointId, NodeId};
 use qiaojian_domain::mask::mask_addresses;
+use qiaojian_domain::{RefusedTransition, StateMachine};
 
 use super::Outgoing;
 use crate::db::AnyConnection;

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use qiaojian_domain::Noun;
 use qiaojian_domain::area::{AreaKind, Level};
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::digest::{canonical, digest_of};
@@ -145,7 +146,7 @@ pub fn note(
             .execute(recording.conn())?;
         recording.audit(&Entry {
             verb: "note",
-            resource: "milestone",
+            resource: Noun::Milestone,
             id: &row.id.to_string(),
             area: Some(row.area_id),
             before: None,

@@ -5,9 +5,11 @@ use qiaojian_domain::Conflict;
 use qiaojian_domain::access::Post;
 use qiaojian_domain::area::AreaKind;
 use qiaojian_domain::ids::OrganizationId;
-use qiaojian_domain::organization::{Facts, Kind, Life, PreciseDate, Reopening, Status, Verb, Verification};
+use qiaojian_domain::organization::{
+    ChangeVerb, Facts, Kind, Life, PreciseDate, Reopening, Status, Verb, Verification,
+};
 use qiaojian_domain::violation::{NAME_CHARS, check_optional_line};
-use qiaojian_domain::{RefusedTransition, Violation};
+use qiaojian_domain::{Labelled, RefusedTransition, StateMachine, Violation};
 
 use super::lives::{audit, put_from};
 use super::write::{find_at, in_divisions_only, reason_required};
@@ -145,14 +147,14 @@ pub fn turn(
     let found = find_at(recording, visible, id, expected)?;
     let head = &found.organization;
     let verb = match turn {
-        Turn::Move(_) => "move",
-        Turn::Rekind { .. } => "rekind",
-        Turn::Change(_) => "change",
+        Turn::Move(_) => ChangeVerb::Move,
+        Turn::Rekind { .. } => ChangeVerb::Rekind,
+        Turn::Change(_) => ChangeVerb::Change,
     };
     if !head.status.is_active() {
         return Err(RefusedTransition {
-            verb,
-            state: head.status.as_str(),
+            verb: verb.word(),
+            state: head.status.word(),
             allowed: Vec::new(),
         }
         .into());
@@ -215,7 +217,7 @@ pub fn turn(
         return Err(StoreError::Invalid(violations));
     }
     after.organization = put_from(recording, after.organization, head)?;
-    audit(recording, verb, Some(head), Some(&after.organization))?;
+    audit(recording, verb.as_str(), Some(head), Some(&after.organization))?;
     Ok(after)
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use qiaojian_domain::Noun;
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::dates::Precision;
 use qiaojian_domain::digest::digest_of;
@@ -71,7 +72,7 @@ pub(super) fn record(
     let (id, after) = (row.id.to_string(), digest_of(&(&row, parts))?);
     recording.audit(&Entry {
         verb: "create",
-        resource: "organization_change",
+        resource: Noun::OrganizationChange,
         id: &id,
         area: Some(new.area),
         before: None,

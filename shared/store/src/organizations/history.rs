@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use diesel::prelude::*;
+use qiaojian_domain::Noun;
 use qiaojian_domain::access::Post;
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::ids::{AreaId, OrganizationId};
@@ -43,7 +44,7 @@ fn find_or_voided(conn: &mut AnyConnection, visible: &Subtree, id: OrganizationI
     }
     let voided: Option<Option<i64>> = n::table.find(id).select(n::voided_seq).first(conn).optional()?;
     let Some(seq) = voided.flatten() else {
-        return Err(StoreError::NotFound("organization"));
+        return Err(StoreError::NotFound(Noun::Organization));
     };
     // Where it stood last, in the tree of now: a reader that has lost the area since has lost its history too.
     let last: Option<String> = o::table
@@ -56,7 +57,7 @@ fn find_or_voided(conn: &mut AnyConnection, visible: &Subtree, id: OrganizationI
         .optional()?;
     match last {
         Some(path) if visible.contains(&path) => Ok(()),
-        _ => Err(StoreError::NotFound("organization")),
+        _ => Err(StoreError::NotFound(Noun::Organization)),
     }
 }
 

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use qiaojian_domain::Conflict;
 use qiaojian_domain::ids::{AreaId, OrganizationId};
 use qiaojian_domain::organization::{Host, Kind, Status};
+use qiaojian_domain::{Conflict, Noun};
 
 use super::{OrganizationInArea, OrganizationVersion};
 use crate::areas::{self, AreaVersion, Subtree};
@@ -353,7 +353,7 @@ pub(super) fn audit_all(
         .iter()
         .map(|(id, area, before, after)| Entry {
             verb,
-            resource: "organization",
+            resource: Noun::Organization,
             id,
             area: Some(*area),
             before: before.as_deref(),

@@ -1,9 +1,9 @@
 //! 合并: one organization goes on within another.
 
 use chrono::NaiveDate;
-use qiaojian_domain::Violation;
 use qiaojian_domain::ids::{ChangeId, OrganizationId};
 use qiaojian_domain::organization::{ChangeKind, Part, PreciseDate, Verb, Verification};
+use qiaojian_domain::{StateMachine, Violation};
 
 use super::change::{Step, transition};
 use super::change_events::{NewChange, record};

@@ -17,6 +17,7 @@ mod verify;
 mod write;
 
 use diesel::prelude::*;
+use qiaojian_domain::Noun;
 use qiaojian_domain::area::Level;
 use qiaojian_domain::ids::OrganizationId;
 use qiaojian_domain::organization::{Kind, Status, Verification};
@@ -100,7 +101,7 @@ pub fn find(
     let found = on_either!(conn, |conn| heads_in!(visible)
         .filter(organization_versions::organization_id.eq(id))
         .first(conn));
-    found.optional()?.ok_or(StoreError::NotFound("organization"))
+    found.optional()?.ok_or(StoreError::NotFound(Noun::Organization))
 }
 
 /// The organization of this id, if its area belongs to `visible` or stands above it: the superior a county names may be the city's.
@@ -116,7 +117,7 @@ pub fn find_at_or_above(
         if visible.reaches(&found.area_path) {
             Ok(found)
         } else {
-            Err(StoreError::NotFound("organization"))
+            Err(StoreError::NotFound(Noun::Organization))
         }
     })
 }

@@ -1,6 +1,7 @@
 //! The register of another day, or as it was known at another moment.
 
 use diesel::prelude::*;
+use qiaojian_domain::Noun;
 use qiaojian_domain::ids::OrganizationId;
 
 use super::{Filter, OrganizationInArea, OrganizationVersion, contains_pattern, part_of_list};
@@ -46,7 +47,7 @@ pub fn find_on(
         .filter(organization_versions::organization_id.eq(id))
         .first(conn))
     .optional()?
-    .ok_or(StoreError::NotFound("organization"))
+    .ok_or(StoreError::NotFound(Noun::Organization))
 }
 
 /// Organizations of that moment in `within`, a path of the tree of that moment, by area path and id, after `after`.

@@ -1,9 +1,9 @@
 //! 分设: others come out of an organization, which goes on.
 
 use chrono::NaiveDate;
-use qiaojian_domain::Violation;
 use qiaojian_domain::ids::{ChangeId, OrganizationId};
 use qiaojian_domain::organization::{ChangeKind, Part, PreciseDate, Verb};
+use qiaojian_domain::{StateMachine, Violation};
 
 use super::change_events::{NewChange, record};
 use super::lives::audit;

@@ -1,5 +1,6 @@
 //! 审核: what an area reports is `unverified` until an area above verifies it, or rejects it with a reason.
 
+use qiaojian_domain::StateMachine;
 use qiaojian_domain::ids::OrganizationId;
 use qiaojian_domain::organization::{Judgement, Verification};
 use qiaojian_domain::violation::{TEXT_CHARS, check_text};

@@ -2,10 +2,10 @@
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use qiaojian_domain::Conflict;
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::ids::{AreaId, CohortId, ProgramId};
 use qiaojian_domain::program::Cohort;
+use qiaojian_domain::{Conflict, Noun};
 
 use crate::areas::AreaVersion;
 use crate::audit::Entry;
@@ -99,7 +99,7 @@ pub fn set_cohort(
     let text = program.to_string();
     recording.audit(&Entry {
         verb: "set_cohort",
-        resource: "program",
+        resource: Noun::Program,
         id: &text,
         area: Some(area),
         before: None,

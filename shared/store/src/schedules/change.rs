@@ -2,7 +2,6 @@
 
 use diesel::dsl::{exists, max, min, select};
 use diesel::prelude::*;
-use qiaojian_domain::Conflict;
 use qiaojian_domain::Violation;
 use qiaojian_domain::clock::{Clock, Entropy, UtcTime};
 use qiaojian_domain::digest::{canonical, digest_of};
@@ -10,6 +9,7 @@ use qiaojian_domain::ids::{OccurrenceId, ScheduleId};
 use qiaojian_domain::period::Period;
 use qiaojian_domain::schedule::{Approval, DueOccurrence, OccurrenceReason, Plan, PlanFields, Verdict};
 use qiaojian_domain::violation::{TEXT_CHARS, check_optional_text};
+use qiaojian_domain::{Conflict, Noun};
 
 use super::tick::{advance, calendar};
 use super::{Recipients, ScheduleRow, audit, checked, find, refuse_twin};
@@ -129,7 +129,7 @@ pub fn update(
         .execute(recording.conn())?;
     recording.audit(&Entry {
         verb: "update",
-        resource: "schedule",
+        resource: Noun::Schedule,
         id: &id.to_string(),
         area: Some(after.issuer_area_id),
         before: Some(&digest_of(&before)?),
@@ -214,7 +214,7 @@ pub fn delete(
     diesel::delete(schedules::table.find(id)).execute(recording.conn())?;
     recording.audit(&Entry {
         verb: "delete",
-        resource: "schedule",
+        resource: Noun::Schedule,
         id: &id.to_string(),
         area: Some(before.issuer_area_id),
         before: Some(&digest_of(&before)?),

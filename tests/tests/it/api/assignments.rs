@@ -136,7 +136,7 @@ fn what_cannot_be_done_now_is_said_with_what_can() {
             .expect(409);
         assert_json_snapshot!(refused.json(), {".instance" => "[request id]"}, @r#"
         {
-          "detail": "当前状态为“已下达”，不能进行“提交”操作；可以进行的操作：签收、取消。",
+          "detail": "当前状态为“已交办”，不能进行“报结”操作；可以进行的操作：签收、取消。",
           "instance": "[request id]",
           "status": 409,
           "title": "当前状态不允许此操作",

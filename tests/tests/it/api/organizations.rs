@@ -87,7 +87,7 @@ fn a_refused_step_names_the_state_and_what_is_allowed() {
         assert_eq!(refused.header("content-type"), Some("application/problem+json"));
         assert_json_snapshot!(refused.json(), {".instance" => "[request id]"}, @r#"
         {
-          "detail": "当前状态为“筹备中”，不能进行“成立”操作；可以进行的操作：批复、放弃。",
+          "detail": "当前状态为“筹备”，不能进行“成立”操作；可以进行的操作：批复、终止。",
           "instance": "[request id]",
           "status": 409,
           "title": "当前状态不允许此操作",
@@ -99,7 +99,7 @@ fn a_refused_step_names_the_state_and_what_is_allowed() {
             .header("Accept-Language", "en-GB,en;q=0.9,zh;q=0.5")
             .json(&json!({"on": "2022-03-31"}));
         let english = phone.send(request).await.expect(409);
-        assert_snapshot!(english.json()["detail"].as_str().unwrap(), @"establish is not possible in state preparing; possible: approve, abandon.");
+        assert_snapshot!(english.json()["detail"].as_str().unwrap(), @"`establish` is not allowed in state `preparing`. Allowed: approve, abandon.");
         assert_eq!(english.json()["type"], refused.json()["type"]);
     });
 }

@@ -1,6 +1,7 @@
 //! `/v1/rules`: which bases a figure may be counted on.
 
 use insta::assert_json_snapshot;
+use qiaojian_domain::Noun;
 use qiaojian_domain::access::Role;
 use qiaojian_domain::ids::RuleId;
 use qiaojian_domain::rule::RuleKind;
@@ -18,7 +19,7 @@ pub async fn add_rule(api: &TestApi, number: u128, name: &'static str, params: s
             let actor = Actor::system("test");
             let mut recording = Recording::begin(tx, &actor)?;
             let province =
-                areas::find_anywhere(recording.conn(), "340000")?.ok_or(StoreError::NotFound("area"))?;
+                areas::find_anywhere(recording.conn(), "340000")?.ok_or(StoreError::NotFound(Noun::Area))?;
             let new = NewRule {
                 id: RuleId(Uuid::from_u128(number)),
                 kind: RuleKind::Counting,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Days, NaiveDate};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use qiaojian_domain::Noun;
 use qiaojian_domain::area::{AreaKind, Level, Wanted, path_under};
 use qiaojian_domain::ids::AreaId;
 use qiaojian_store::areas::{self, AreaVersion, Filter, NewArea, Turn};
@@ -44,7 +45,7 @@ async fn act_on(register: &Register, code: &'static str, act: Act, on: NaiveDate
     register
         .write(move |recording| {
             let find = |recording: &mut qiaojian_store::Recording<'_, '_>, code: &str| {
-                areas::find_anywhere(recording.conn(), code)?.ok_or(StoreError::NotFound("area"))
+                areas::find_anywhere(recording.conn(), code)?.ok_or(StoreError::NotFound(Noun::Area))
             };
             match act {
                 Act::Recode(to) => {

@@ -251,7 +251,7 @@ fn an_act_before_the_last_one_or_tomorrow_is_refused() {
             panic!("{early:?}")
         };
         assert_eq!(
-            (refused.state, refused.allowed),
+            (refused.state.code, refused.codes()),
             ("issued", vec!["acknowledge", "cancel"])
         );
         assert_eq!(register.versions(1).await.len(), 1);

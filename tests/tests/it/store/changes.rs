@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use diesel::prelude::*;
-use qiaojian_domain::change::{FeedCursor, Noun};
+use qiaojian_domain::Noun;
+use qiaojian_domain::change::{FeedCursor, told_nouns};
 use qiaojian_domain::clock::ManualClock;
 use qiaojian_domain::ids::{AreaId, CountId};
 use qiaojian_store::areas::{self, AreaVersion, Subtree};
@@ -24,7 +25,7 @@ fn reader(area: &AreaVersion) -> Reader {
     Reader {
         area: area.area_id,
         visible: area.subtree(),
-        nouns: Noun::ALL.iter().copied().collect(),
+        nouns: told_nouns().collect(),
     }
 }
 
@@ -203,7 +204,7 @@ async fn reparent(register: &Register, area: &AreaVersion, path: &'static str) {
             }
             recording.audit(&Entry {
                 verb: "move",
-                resource: "area",
+                resource: Noun::Area,
                 id: &id.to_string(),
                 area: Some(id),
                 before: None,

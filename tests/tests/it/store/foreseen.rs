@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use qiaojian_domain::Noun;
 use qiaojian_domain::area::Wanted;
 use qiaojian_store::areas::{self, Turn};
 use qiaojian_store::{Foreseen, StoreError, Subtree};
@@ -36,7 +37,7 @@ async fn name_when_written(register: &Register, between: impl AsyncFn()) -> (Str
     let mut foreseen = Foreseen::read(&register.db, move |conn| {
         counted.fetch_add(1, Ordering::Relaxed);
         let area = areas::find_anywhere(conn, "340304")?;
-        area.map(|area| area.name).ok_or(StoreError::NotFound("area"))
+        area.map(|area| area.name).ok_or(StoreError::NotFound(Noun::Area))
     })
     .await
     .unwrap();

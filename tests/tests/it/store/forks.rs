@@ -4,9 +4,8 @@
 use std::sync::Arc;
 
 use diesel::prelude::*;
-use qiaojian_domain::Conflict;
-use qiaojian_domain::change::Noun;
 use qiaojian_domain::organization::Verb;
+use qiaojian_domain::{Conflict, Noun};
 use qiaojian_store::changes::{self, Reader};
 use qiaojian_store::db::schema::organization_versions;
 use qiaojian_store::db::snapshot;

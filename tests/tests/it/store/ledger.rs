@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
+use qiaojian_domain::Noun;
 use qiaojian_domain::clock::{ManualClock, UtcTime};
 use qiaojian_domain::ids::AreaId;
 use qiaojian_store::audit::{self, Entry};
@@ -44,7 +45,7 @@ async fn record(db: &Db, area: AreaId, number: i32) {
         let id = number.to_string();
         recording.audit(&Entry {
             verb: "create",
-            resource: "area_counts",
+            resource: Noun::Counts,
             id: &id,
             area: Some(area),
             before: None,

@@ -2,7 +2,6 @@
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use qiaojian_domain::Conflict;
 use qiaojian_domain::area::{AreaKind, Level};
 use qiaojian_domain::clock::{OsEntropy, SystemClock};
 use qiaojian_domain::dates::Precision;
@@ -10,6 +9,7 @@ use qiaojian_domain::ids::{AreaId, ChangeId, OrganizationId};
 use qiaojian_domain::organization::{
     Basis, Facts, FiveHave, Host, Kind, Life, PreciseDate, StandingRules, Status, Verb, Verification,
 };
+use qiaojian_domain::{Conflict, Noun};
 use qiaojian_store::areas::{self, NewArea};
 use qiaojian_store::db::DbError;
 use qiaojian_store::db::schema::organization_versions;
@@ -341,7 +341,7 @@ fn a_step_that_is_not_allowed_changes_nothing() {
             panic!("{early:?}")
         };
         assert_eq!(
-            (refused.state, refused.allowed),
+            (refused.state.code, refused.codes()),
             ("preparing", vec!["approve", "abandon"])
         );
         let tomorrow = register.step(1, Verb::Approve, "2022-06-25").await;
@@ -424,7 +424,7 @@ fn a_voided_one_never_was_but_was_known() {
         register.void(1).await.unwrap();
         assert!(matches!(
             register.find(1).await,
-            Err(StoreError::NotFound("organization"))
+            Err(StoreError::NotFound(Noun::Organization))
         ));
         assert!(register.story(1).await.is_empty());
         let rows = register.rows(1).await;
@@ -432,7 +432,7 @@ fn a_voided_one_never_was_but_was_known() {
         assert_eq!(status_at(&rows, "2022-06-24", told + 1), None);
         assert!(matches!(
             register.void(1).await,
-            Err(StoreError::NotFound("organization"))
+            Err(StoreError::NotFound(Noun::Organization))
         ));
     });
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
+use qiaojian_domain::Noun;
 use qiaojian_domain::clock::{Clock as _, OsEntropy};
 use qiaojian_domain::delivery::{
     AttemptOutcome, Channel, DeliveryState, EndpointStatus, FailureClass, OnUncertain, SendResult,
@@ -145,7 +146,7 @@ fn a_refused_recipient_is_dead_until_a_person_has_it_sent_again_under_the_same_i
         let refused = office
             .record(move |r| deliveries::redeliver(r, &Subtree::everything(), dead.id, None, "未收到"))
             .await;
-        assert!(matches!(refused, Err(StoreError::Refused(refused)) if refused.state == "sent"));
+        assert!(matches!(refused, Err(StoreError::Refused(refused)) if refused.state.code == "sent"));
     });
 }
 
@@ -169,7 +170,7 @@ fn what_was_not_sent_in_its_time_expires_and_what_is_taken_back_is_not_sent() {
         let foreign = office
             .record(move |r| deliveries::cancel(r, &elsewhere, id, None, "不再需要"))
             .await;
-        assert!(matches!(foreign, Err(StoreError::NotFound("delivery"))));
+        assert!(matches!(foreign, Err(StoreError::NotFound(Noun::Delivery))));
         office
             .record(move |r| deliveries::cancel(r, &Subtree::everything(), id, None, "不再需要"))
             .await

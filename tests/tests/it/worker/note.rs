@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
+use qiaojian_domain::Noun;
 use qiaojian_domain::area::{AreaKind, Level};
 use qiaojian_domain::clock::{Clock as _, OsEntropy};
 use qiaojian_domain::dates::Precision;
@@ -28,7 +29,8 @@ async fn found_with(office: &Office, code: &'static str, established: PreciseDat
     let today = office.clock.now().date_in_shanghai();
     office
         .record(move |recording| {
-            let area = areas::find_anywhere(recording.conn(), code)?.ok_or(StoreError::NotFound("area"))?;
+            let area =
+                areas::find_anywhere(recording.conn(), code)?.ok_or(StoreError::NotFound(Noun::Area))?;
             let mut facts = preparing();
             facts.name = code.to_owned();
             facts.life.status = Status::Established;
@@ -189,8 +191,8 @@ fn a_rule_that_counts_pilots_only_is_judged_by_the_only_programme() {
         let (program, province) = (office.program, office.province);
         office
             .record(move |recording| {
-                let city =
-                    areas::find_anywhere(recording.conn(), "340300")?.ok_or(StoreError::NotFound("area"))?;
+                let city = areas::find_anywhere(recording.conn(), "340300")?
+                    .ok_or(StoreError::NotFound(Noun::Area))?;
                 let cohort = CohortId(Uuid::from_u128(1));
                 programs::set_cohort(
                     recording,

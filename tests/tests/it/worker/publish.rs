@@ -3,12 +3,12 @@
 use std::fs;
 
 use chrono::TimeDelta;
-use qiaojian_domain::Conflict;
 use qiaojian_domain::bulletin::BulletinState;
 use qiaojian_domain::clock::{Clock as _, OsEntropy};
 use qiaojian_domain::delivery::{Channel, DeliveryState, OccurrenceState, OnUncertain};
 use qiaojian_domain::period::PeriodUnit;
 use qiaojian_domain::schedule::Approval;
+use qiaojian_domain::{Conflict, Noun};
 use qiaojian_store::areas::Subtree;
 use qiaojian_store::bulletins::{self, ComposedBulletin, Mint};
 use qiaojian_store::db::AnyConnection;
@@ -143,7 +143,7 @@ fn the_inbox_shows_a_city_its_own_and_remembers_who_has_read() {
         let refused = office
             .record(move |recording| notices::acknowledge(recording, &stranger, id))
             .await;
-        assert!(matches!(refused, Err(StoreError::NotFound("notice"))));
+        assert!(matches!(refused, Err(StoreError::NotFound(Noun::Notice))));
     });
 }
 
@@ -216,7 +216,7 @@ fn a_draft_waits_for_a_person_and_can_be_composed_again() {
                 )
             })
             .await;
-        assert!(matches!(twice, Err(StoreError::Refused(refused)) if refused.allowed == ["supersede"]));
+        assert!(matches!(twice, Err(StoreError::Refused(refused)) if refused.codes() == ["supersede"]));
         let id = drafts[1].id;
         let withdrawn = office
             .record(move |recording| bulletins::withdraw(recording, id))
