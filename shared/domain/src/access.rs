@@ -1,9 +1,9 @@
-//! Who may do what: posts, roles and scopes. A post in an area acts, never a named person.
+//! Access control: posts, roles and scopes. The actor is a post in an area, never a named person.
 
 use std::collections::BTreeSet;
 
 column_enum! {
-    /// Who acts or is addressed, within an area.
+    /// The post that acts or is addressed, within an area.
     pub enum Post {
         /// 侨联
         Federation => "federation" / "侨联",
@@ -19,19 +19,19 @@ column_enum! {
         FinanceBureau => "finance_bureau" / "财政局",
         /// 试点工作领导小组
         LeadingGroup => "leading_group" / "领导小组",
-        /// Any other.
+        /// Any other post.
         Other => "other" / "其他",
     }
 }
 
 text_enum! {
-    /// What a token may do. A token grants only what it holds.
+    /// A permission of a token. A token grants only the scopes that it holds.
     pub enum Scope {
-        /// Read the tree.
+        /// Read the area tree.
         AreaRead => "area:read",
-        /// Change the tree.
+        /// Change the area tree.
         AreaWrite => "area:write",
-        /// Read raw counts of persons and households.
+        /// Read the raw counts of persons and households.
         CountsRead => "counts:read",
         /// Record counts.
         CountsWrite => "counts:write",
@@ -39,35 +39,35 @@ text_enum! {
         OrgRead => "org:read",
         /// Record organizations and their transitions.
         OrgWrite => "org:write",
-        /// Verify or reject what was reported.
+        /// Verify or reject reported organizations.
         OrgVerify => "org:verify",
         /// Read tasks and assignments.
         TaskRead => "task:read",
-        /// Issue tasks; accept, return, cancel.
+        /// Issue tasks; accept, return or cancel assignments.
         TaskIssue => "task:issue",
-        /// Acknowledge, report, submit.
+        /// Acknowledge, report on and submit assignments.
         TaskWork => "task:work",
         /// Read activities.
         ActivityRead => "activity:read",
         /// Record activities.
         ActivityWrite => "activity:write",
-        /// Create programmes and set cohorts.
+        /// Create programmes and set the cohorts of areas.
         ProgramWrite => "program:write",
         /// Read rules.
         RuleRead => "rule:read",
         /// Record rules.
         RuleWrite => "rule:write",
-        /// Load working calendars.
+        /// Upload working calendars.
         CalendarWrite => "calendar:write",
-        /// Read bulletins and the own inbox.
+        /// Read bulletins and the caller's own inbox.
         BulletinRead => "bulletin:read",
         /// Compose and publish bulletins.
         BulletinPublish => "bulletin:publish",
-        /// Set schedules.
+        /// Create and change schedules.
         ScheduleWrite => "schedule:write",
-        /// Set endpoints.
+        /// Create and change endpoints.
         EndpointWrite => "endpoint:write",
-        /// See and steer deliveries.
+        /// View and manage deliveries.
         DeliveryManage => "delivery:manage",
         /// Issue and revoke tokens.
         TokenAdmin => "token:admin",
@@ -81,7 +81,7 @@ column_enum! {
     pub enum Role {
         /// The provincial office's administrator.
         ProvinceAdmin => "province_admin",
-        /// Supervises the pilot cities.
+        /// A supervisor of the pilot cities.
         Supervisor => "supervisor",
         /// A city office.
         CityReporter => "city_reporter",
@@ -89,11 +89,11 @@ column_enum! {
         CountyReporter => "county_reporter",
         /// A township office.
         TownshipReporter => "township_reporter",
-        /// A village.
+        /// A village office.
         VillageReporter => "village_reporter",
         /// A member unit of a leading group.
         MemberUnit => "member_unit",
-        /// Reads only.
+        /// Read-only access.
         Reader => "reader",
     }
 }
@@ -108,7 +108,7 @@ const READ: [Scope; 6] = [
 ];
 
 impl Role {
-    /// The scopes this role is a preset of.
+    /// Returns the scopes of this role.
     pub fn scopes(self) -> BTreeSet<Scope> {
         let more: &[Scope] = match self {
             Self::ProvinceAdmin => Scope::ALL,
@@ -157,7 +157,7 @@ impl Role {
     }
 }
 
-/// Scopes as one line, separated by spaces (RFC 6749 §3.3), sorted.
+/// Formats scopes as one line, sorted and separated by spaces (RFC 6749 §3.3).
 pub fn write_scopes(scopes: &BTreeSet<Scope>) -> String {
     scopes
         .iter()
@@ -166,10 +166,10 @@ pub fn write_scopes(scopes: &BTreeSet<Scope>) -> String {
         .join(" ")
 }
 
-/// The scopes of such a line.
+/// Parses a line written by [`write_scopes`].
 ///
 /// # Errors
-/// When a word is not a scope.
+/// Returns an error if a word is not a scope.
 pub fn read_scopes(line: &str) -> Result<BTreeSet<Scope>, crate::UnknownWord> {
     line.split_ascii_whitespace().map(str::parse).collect()
 }

@@ -1,7 +1,7 @@
-//! What happened in the course of a programme: visits, meetings, documents.
+//! Activities in the course of a programme: visits, meetings and documents.
 
 column_enum! {
-    /// What kind of thing happened.
+    /// The kind of an activity.
     pub enum ActivityKind {
         /// 督导检查
         SupervisionVisit => "supervision_visit",

@@ -6,17 +6,18 @@ pub mod update;
 pub use turns::{Standing, Wanted, code_of_another_parent, fits_parent, not_there_yet};
 
 column_enum! {
-    /// How one area came out of another.
+    /// How one area emerged from another.
     pub enum SuccessionKind {
-        /// It took the other in.
+        /// The other area was merged into it.
         Merge => "merge",
-        /// It was a part of the other.
+        /// It was split off from the other area.
         Split => "split",
     }
 }
 
 column_enum! {
-    /// Where in the tree an area stands, from the province down. A park stands beside the tree, under a county or city.
+    /// The level of an area in the tree, from the province down. A park is outside this hierarchy and belongs to a
+    /// county or a city.
     pub enum Level {
         /// 省
         Province => "province" / "省",
@@ -34,11 +35,11 @@ column_enum! {
 }
 
 column_enum! {
-    /// What an area row stands for. Statistical and placeholder areas are hidden by default and never eligible.
+    /// What an area row represents. Statistical and placeholder areas are hidden by default and are never eligible.
     pub enum AreaKind {
-        /// A real division.
+        /// A real administrative division.
         Administrative => "administrative",
-        /// A unit of the statistics bureau only (development zones, farms).
+        /// A unit that only the statistics bureau uses (development zones, farms).
         Statistical => "statistical",
         /// A row that only groups counties (市辖区, 省直辖县级行政区划).
         Placeholder => "placeholder",
@@ -59,12 +60,12 @@ impl Level {
         }
     }
 
-    /// Whether anything may stand under an area of this level.
+    /// Returns whether an area of this level may have children.
     pub const fn has_below(self) -> bool {
         !matches!(self, Self::Village | Self::Park)
     }
 
-    /// The level directly below it; a park has none, nor has a village.
+    /// Returns the next level down, or `None` for a village or a park.
     const fn below(self) -> Option<Self> {
         match self {
             Self::Province => Some(Self::City),
@@ -75,8 +76,9 @@ impl Level {
         }
     }
 
-    /// The level a code of this shape has: six digits to county, nine township, twelve village, `<code>-P01` a park of a city or county,
-    /// and `<code>-L01` a unit directly below that the national list does not have yet.
+    /// Returns the level of a code of this form: six digits down to the county, nine for a township, twelve for a
+    /// village, `<code>-P01` for a park of a city or county, and `<code>-L01` for a unit one level down that is not yet
+    /// in the national list. Returns `None` if the code has no such form.
     pub fn of_code(code: &str) -> Option<Self> {
         if let Some((above, local)) = code.rsplit_once('-') {
             let level = Self::of_code(above)?;
@@ -104,12 +106,13 @@ impl Level {
     }
 }
 
-/// The path of an area: its own code behind its parent's path. A subtree is the range of one prefix.
+/// Returns the path of an area: its parent's path followed by its own code. All paths of a subtree share one prefix.
 pub fn path_under(parent_path: &str, code: &str) -> String {
     format!("{parent_path}{code}/")
 }
 
-/// The area named at `pointer` is none of the caller's, whether it exists elsewhere or not.
+/// Returns the violation for an area at `pointer` that does not exist or is outside the caller's area. The two cases
+/// are not distinguished.
 pub fn unknown_area(pointer: impl Into<std::borrow::Cow<'static, str>>) -> super::Violation {
     super::Violation::new(
         pointer,

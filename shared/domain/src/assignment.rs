@@ -1,11 +1,11 @@
-//! A task as given to one area and post.
+//! Assignments: a task as assigned to one area and post.
 
 use chrono::NaiveDate;
 
 use super::{StateMachine, Violation};
 
 column_enum! {
-    /// Where an assignment stands.
+    /// The status of an assignment.
     pub enum AssignmentStatus {
         /// 交办
         Issued => "issued" / "已交办",
@@ -19,35 +19,35 @@ column_enum! {
         Returned => "returned" / "已退回",
         /// 办结销号
         Accepted => "accepted" / "已办结",
-        /// Taken back by the issuer.
+        /// Cancelled by the issuer.
         Cancelled => "cancelled" / "已取消",
     }
 }
 
 text_enum! {
-    /// What may be done with an assignment.
+    /// An action on an assignment.
     pub enum AssignmentVerb {
-        /// The assignee has seen it.
+        /// The assignee confirms receipt.
         Acknowledge => "acknowledge" / "签收",
         /// The assignee reports progress.
         Report => "report" / "报送进展",
-        /// The assignee says it is done.
+        /// The assignee reports completion.
         Submit => "submit" / "报结",
-        /// The issuer agrees.
+        /// The issuer accepts the submission.
         Accept => "accept" / "办结",
-        /// The issuer does not, and says why.
+        /// The issuer rejects the submission and gives a reason.
         Return => "return" / "退回",
-        /// The issuer takes it back.
+        /// The issuer cancels the assignment.
         Cancel => "cancel" / "取消",
     }
 }
 
 text_enum! {
-    /// The two sides of an assignment.
+    /// The two parties to an assignment.
     pub enum Party {
-        /// Who gave it.
+        /// The post that issued the assignment.
         Issuer => "issuer",
-        /// Who has it.
+        /// The post that the assignment was issued to.
         Assignee => "assignee",
     }
 }
@@ -55,20 +55,20 @@ text_enum! {
 text_enum! {
     /// 红黄绿灯
     pub enum Light {
-        /// On time.
+        /// On schedule, or submitted on time.
         Green => "green",
-        /// Due soon, or done late.
+        /// Due soon, or submitted late.
         Yellow => "yellow",
         /// Past due and not submitted.
         Red => "red",
     }
 }
 
-/// Days before the due date from which an open assignment is yellow, until a rule says otherwise.
+/// The number of days before the due date from which an open assignment is yellow.
 pub const YELLOW_DAYS: i64 = 5;
 
 impl AssignmentVerb {
-    /// Who alone may do it.
+    /// Returns the only party that may perform this action.
     pub const fn party(self) -> Party {
         match self {
             Self::Acknowledge | Self::Report | Self::Submit => Party::Assignee,
@@ -106,8 +106,9 @@ impl AssignmentStatus {
     }
 }
 
-/// The light on `today`. Red: past due and not submitted. Yellow: due within [`YELLOW_DAYS`], or the submission that
-/// counts came after the due date (late catch-up turns yellow, not green). Green otherwise.
+/// Returns the light on `today`. Red: past due and not submitted. Yellow: due within [`YELLOW_DAYS`] days, or submitted
+/// or accepted with a submission after the due date (late completion turns the light yellow, not green). Green
+/// otherwise; a cancelled assignment is always green.
 pub fn light(
     status: AssignmentStatus,
     due_on: NaiveDate,
@@ -125,12 +126,14 @@ pub fn light(
     }
 }
 
-/// Whether it was done late: the submission that was finally accepted came after the due date. None until one is accepted.
+/// Returns whether the assignment was completed late, that is, whether the accepted submission came after the due date.
+/// Returns `None` until a submission is accepted.
 pub fn late(status: AssignmentStatus, due_on: NaiveDate, submitted_on: Option<NaiveDate>) -> Option<bool> {
     (status == AssignmentStatus::Accepted).then(|| submitted_on.is_some_and(|on| on > due_on))
 }
 
-/// Checks the day of a step: not in the future, and not before the step before it (all Asia/Shanghai).
+/// Checks the date of a transition: it must not be in the future and not before the previous transition (all dates in
+/// Asia/Shanghai).
 pub fn check_day(violations: &mut Vec<Violation>, on: NaiveDate, step_before: NaiveDate, today: NaiveDate) {
     if on > today {
         violations.push(Violation::in_future("/on", today));

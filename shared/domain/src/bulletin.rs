@@ -1,9 +1,9 @@
-//! Published documents with frozen figures, and the posts they are addressed to.
+//! Bulletins: published documents with frozen figures, addressed to posts.
 
 use super::StateMachine;
 
 column_enum! {
-    /// What a bulletin is for.
+    /// The purpose of a bulletin.
     pub enum BulletinKind {
         /// 进展情况通报
         Progress => "progress",
@@ -19,37 +19,37 @@ column_enum! {
 }
 
 column_enum! {
-    /// Where a bulletin stands. Published is immutable.
+    /// The state of a bulletin. A published bulletin is immutable.
     pub enum BulletinState {
-        /// Composed; composing again reuses the row.
+        /// Composed. Composing again reuses the row.
         Draft => "draft" / "草稿",
-        /// Released for publication.
+        /// Approved for publication.
         Approved => "approved" / "已核准",
-        /// Out, with a serial.
+        /// Published, with a serial number.
         Published => "published" / "已发布",
-        /// A later revision corrects it.
+        /// Replaced by a later, corrected revision.
         Superseded => "superseded" / "已被替代",
-        /// Not to be published; composing again reuses the row.
+        /// Withdrawn from publication. Composing again reuses the row.
         Withdrawn => "withdrawn" / "已撤回",
     }
 }
 
 text_enum! {
-    /// What may be done with a bulletin.
+    /// An action on a bulletin.
     pub enum BulletinVerb {
-        /// Release it.
+        /// Approve it for publication.
         Approve => "approve" / "核准",
-        /// Put it out.
+        /// Publish it.
         Publish => "publish" / "发布",
-        /// Take it back before it is out.
+        /// Withdraw it before publication.
         Withdraw => "withdraw" / "撤回",
-        /// Put a corrected revision in its place.
+        /// Replace it with a corrected revision.
         Supersede => "supersede" / "替代",
     }
 }
 
 impl BulletinKind {
-    /// Whether it is known what a bulletin of this kind looks like; one of another kind cannot be composed yet.
+    /// Returns whether a document template exists for this kind. A bulletin of any other kind cannot be composed yet.
     pub const fn has_document(self) -> bool {
         matches!(self, Self::Progress)
     }

@@ -1,4 +1,4 @@
-//! The change feed: what of the ledger a phone is told, and how far it has read.
+//! The change feed: which ledger entries clients receive, and how far a client has read.
 
 use std::fmt;
 use std::str::FromStr;
@@ -56,14 +56,14 @@ pub fn told_nouns() -> impl Iterator<Item = Noun> {
 /// How far somebody has read the ledger: all of a tick, or its entries up to one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReadUpTo {
-    /// The tick.
+    /// The ledger position (tick).
     pub seq: i64,
-    /// The last entry of it that was read; the largest number there is when all were.
+    /// The ordinal of the last entry read at this position; `i16::MAX` if all were read.
     pub ordinal: i16,
 }
 
 impl ReadUpTo {
-    /// Everything up to this tick.
+    /// Returns the position after all entries of this tick.
     pub const fn all_of(seq: i64) -> Self {
         Self {
             seq,
@@ -72,34 +72,36 @@ impl ReadUpTo {
     }
 }
 
-/// A cursor of the change feed: how far somebody has read, and the hash of the last entry up to there. Written as `17-9f3a…` or
-/// `17.3-9f3a…`; the beginning is `0`.
+/// A cursor of the change feed: the position up to which a client has read, and the hash of the last entry up to there.
+/// Written as `17-9f3a…` or `17.3-9f3a…`; the start of the feed is `0`.
 ///
-/// After a failover that lost commits, or after a backup was restored, the ledger uses its numbers again. The hash shows it.
+/// After a failover that lost commits, or after a backup was restored, the ledger reuses its numbers. The hash detects
+/// this.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedCursor {
-    /// How far.
+    /// The position up to which the client has read.
     pub read: ReadUpTo,
-    /// The first [`FeedCursor::HASH_LENGTH`] characters of the entry's hash; empty where there is no entry up to there.
+    /// The first [`FeedCursor::HASH_LENGTH`] characters of the entry's hash; empty if there is no entry up to this
+    /// position.
     hash: String,
 }
 
 impl FeedCursor {
-    /// Characters of a hash that are kept: 64 bits, enough to tell one history from another.
+    /// The number of hash characters that are kept: 64 bits, enough to distinguish two histories.
     const HASH_LENGTH: usize = 16;
 
-    /// Everything up to `read`, of which the last entry has this hash.
+    /// Creates a cursor at `read`, where `hash` is the hash of the last entry up to there.
     pub fn new(read: ReadUpTo, hash: &str) -> Self {
         let hash = hash.get(..Self::HASH_LENGTH).unwrap_or(hash).to_owned();
         Self { read, hash }
     }
 
-    /// Where everything begins.
+    /// Returns the cursor at the start of the feed.
     pub fn beginning() -> Self {
         Self::new(ReadUpTo::all_of(0), "")
     }
 
-    /// Whether the last entry up to there has this hash.
+    /// Returns whether `hash` is the hash of the last entry up to this cursor.
     pub fn matches(&self, hash: &str) -> bool {
         *self == Self::new(self.read, hash)
     }
@@ -119,7 +121,7 @@ impl fmt::Display for FeedCursor {
     }
 }
 
-/// It is not a cursor of the change feed.
+/// The error returned when a text is not a cursor of the change feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoCursor;
 
@@ -138,7 +140,7 @@ impl FromStr for FeedCursor {
         };
         let is_hash = hash.len() == Self::HASH_LENGTH
             && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        // Only the beginning needs no hash.
+        // Only the start of the feed has no hash.
         if is_hash || text == "0" {
             Ok(Self::new(read, hash))
         } else {
@@ -147,7 +149,7 @@ impl FromStr for FeedCursor {
     }
 }
 
-/// `parse` takes a sign, which no number here has.
+/// Parses an unsigned number. `parse` alone would also accept a sign.
 fn number<T: FromStr>(text: &str) -> Result<T, NoCursor> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         text.parse().map_err(|_| NoCursor)

@@ -1,4 +1,4 @@
-//! Time and randomness, handed in. Instants are UTC microseconds; business dates are Asia/Shanghai.
+//! Time and randomness as injected dependencies. Instants are UTC microseconds; business dates are in Asia/Shanghai.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, TimeZone, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A moment in UTC, to the microsecond: what both databases keep.
+/// An instant in UTC with microsecond precision, which is what both databases store.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(
     feature = "diesel",
@@ -20,33 +20,34 @@ impl UtcTime {
     /// 1970-01-01T00:00:00Z.
     pub const EPOCH: Self = Self(DateTime::UNIX_EPOCH);
 
-    /// From microseconds since 1970. Values outside chrono's range become the epoch; no column holds such a value.
+    /// Creates an instant from microseconds since 1970. Values outside chrono's range become the epoch; no column holds
+    /// such a value.
     pub fn from_micros(micros: i64) -> Self {
         Self(DateTime::from_timestamp_micros(micros).unwrap_or(DateTime::UNIX_EPOCH))
     }
 
-    /// Microseconds since 1970.
+    /// Returns the microseconds since 1970.
     pub fn micros(self) -> i64 {
         self.0.timestamp_micros()
     }
 
-    /// Whole seconds since 1970, as a JWT counts.
+    /// Returns the whole seconds since 1970, as used in a JWT.
     pub fn unix_seconds(self) -> i64 {
         self.0.timestamp()
     }
 
-    /// The calendar date in Asia/Shanghai at this moment.
+    /// Returns the calendar date in Asia/Shanghai at this instant.
     pub fn date_in_shanghai(self) -> NaiveDate {
         self.0.with_timezone(&chrono_tz::Asia::Shanghai).date_naive()
     }
 
-    /// The moment `delta` later (earlier when negative), clamped to chrono's range.
+    /// Returns the instant `delta` later (earlier if negative), or `self` if the result is outside chrono's range.
     #[must_use]
     pub fn plus(self, delta: TimeDelta) -> Self {
         self.0.checked_add_signed(delta).map_or(self, Self::from)
     }
 
-    /// The underlying chrono value.
+    /// Returns the underlying chrono value.
     pub fn as_chrono(self) -> DateTime<Utc> {
         self.0
     }
@@ -112,7 +113,7 @@ impl utoipa::ToSchema for UtcTime {
     }
 }
 
-/// Midnight in Asia/Shanghai at the start of `date`.
+/// Returns the start of `date` (midnight) in Asia/Shanghai.
 pub fn start_of_day_in_shanghai(date: NaiveDate) -> UtcTime {
     let midnight = date.and_time(chrono::NaiveTime::MIN);
     chrono_tz::Asia::Shanghai
@@ -121,21 +122,23 @@ pub fn start_of_day_in_shanghai(date: NaiveDate) -> UtcTime {
         .map_or(UtcTime::EPOCH, |at| at.with_timezone(&Utc).into())
 }
 
-/// Where the present comes from.
+/// A source of the current time.
 pub trait Clock: Send + Sync + 'static {
-    /// The present moment.
+    /// Returns the current instant.
     fn now(&self) -> UtcTime;
 
-    /// Today in Asia/Shanghai.
+    /// Returns the current date in Asia/Shanghai.
     fn today(&self) -> NaiveDate {
         self.now().date_in_shanghai()
     }
 
-    /// How long it is since some moment, by a clock that nobody can set: what two calls differ by has passed. A machine's sleep counts.
+    /// Returns the time elapsed since an unspecified fixed instant, by a clock that cannot be set. The difference of
+    /// two calls is the time that passed between them. On Linux this includes the time during which the machine was
+    /// suspended.
     fn steady(&self) -> TimeDelta;
 }
 
-/// The machine's clock.
+/// The system clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -167,17 +170,17 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is told otherwise.
+/// A clock that only changes when it is set.
 #[derive(Debug)]
 pub struct ManualClock {
-    /// What it shows, in microseconds.
+    /// The time shown, in microseconds.
     shown: AtomicI64,
-    /// By how much of that it was set wrong.
+    /// The total of the simulated clock steps, in microseconds.
     stepped: AtomicI64,
 }
 
 impl ManualClock {
-    /// A clock that shows `at`.
+    /// Creates a clock that shows `at`.
     pub fn at(at: UtcTime) -> Self {
         Self {
             shown: AtomicI64::new(at.micros()),
@@ -185,18 +188,18 @@ impl ManualClock {
         }
     }
 
-    /// Shows `at` from now on; it may go back.
+    /// Sets the clock to `at`, which may be in the past.
     pub fn set(&self, at: UtcTime) {
         self.shown.store(at.micros(), Ordering::SeqCst);
     }
 
-    /// Moves on (or back, when negative).
+    /// Advances the clock by `delta` (backwards if negative).
     pub fn advance(&self, delta: TimeDelta) {
         self.shown
             .fetch_add(delta.num_microseconds().unwrap_or(0), Ordering::SeqCst);
     }
 
-    /// Is set ahead (or back, when negative), though no time has passed.
+    /// Simulates someone setting the clock forward by `delta` (back if negative) without time passing.
     pub fn step(&self, delta: TimeDelta) {
         let micros = delta.num_microseconds().unwrap_or(0);
         self.stepped.fetch_add(micros, Ordering::SeqCst);
@@ -215,13 +218,13 @@ impl Clock for ManualClock {
     }
 }
 
-/// Where unpredictable bytes come from.
+/// A source of random bytes.
 pub trait Entropy: Send + Sync + 'static {
-    /// Fills `bytes`.
+    /// Fills `bytes` with random bytes.
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// The operating system's generator.
+/// The operating system's random number generator.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OsEntropy;
 
@@ -235,17 +238,17 @@ impl Entropy for OsEntropy {
     }
 }
 
-/// A repeatable generator (SplitMix64) for tests and the demo. Never for secrets.
+/// A reproducible generator (SplitMix64) for tests and the demo. Must not be used for secrets.
 #[derive(Debug)]
 pub struct SeededEntropy(Mutex<u64>);
 
 impl SeededEntropy {
-    /// A generator that starts from `seed`.
+    /// Creates a generator with this seed.
     pub fn new(seed: u64) -> Self {
         Self(Mutex::new(seed))
     }
 
-    /// The next 64 bits.
+    /// Returns the next 64 bits.
     pub fn next_u64(&self) -> u64 {
         let mut state = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -1,4 +1,4 @@
-//! What stands in the way of a write: the request itself is right, what is recorded does not allow it.
+//! Conflicts: reasons why a valid request cannot be carried out in the present state of the register.
 
 use std::borrow::Cow;
 
@@ -6,32 +6,32 @@ use super::Violation;
 
 macro_rules! conflicts {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $chinese:literal, $english:literal;)+) => {
-        /// Why what is recorded does not allow a write.
+        /// The reason why the present state does not allow a write.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Conflict {
             $($(#[$doc])* $name,)+
         }
 
         impl Conflict {
-            /// The same, said of the field at `pointer`.
+            /// Returns the conflict as a violation of the field at `pointer`.
             pub fn violation(self, pointer: impl Into<Cow<'static, str>>) -> Violation {
                 Violation::new(pointer, self.code(), self.chinese(), self.english())
             }
 
-            /// All of them.
+            /// All conflicts.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-            /// The code that clients tell it by.
+            /// Returns the stable code for clients.
             pub const fn code(self) -> &'static str {
                 match self { $(Self::$name => $code,)+ }
             }
 
-            /// What it means and what to do, in Chinese.
+            /// Returns the meaning and the remedy, in Chinese.
             pub const fn chinese(self) -> &'static str {
                 match self { $(Self::$name => $chinese,)+ }
             }
 
-            /// What it means and what to do, in English.
+            /// Returns the meaning and the remedy, in English.
             pub const fn english(self) -> &'static str {
                 match self { $(Self::$name => $english,)+ }
             }

@@ -1,20 +1,21 @@
-//! Dates as precise as the paper they come from.
+//! Dates with the precision of their source document.
 
 use chrono::{Datelike as _, Days, Months, NaiveDate};
 
 column_enum! {
-    /// How much of a date is known.
+    /// The precision of a date.
     pub enum Precision {
-        /// The day itself.
+        /// Known to the day.
         Day => "day",
-        /// 上旬, 中旬 or 下旬 of a month.
+        /// Known to the ten-day period of a month: 上旬, 中旬 or 下旬.
         TenDay => "ten_day",
-        /// The month.
+        /// Known to the month.
         Month => "month",
     }
 }
 
-/// The first and last day a date may mean. An imprecise date counts from the last (3月下旬 → 03-31).
+/// Returns the first and the last day that a date may stand for. An imprecise date counts from the last day (3月下旬 →
+/// 03-31).
 pub fn interval(on: NaiveDate, precision: Precision) -> (NaiveDate, NaiveDate) {
     let last_of_month = || {
         let first = on.with_day(1).unwrap_or(on);
@@ -35,24 +36,24 @@ pub fn interval(on: NaiveDate, precision: Precision) -> (NaiveDate, NaiveDate) {
     }
 }
 
-/// The day before.
+/// Returns the day before `day`.
 pub fn day_before(day: NaiveDate) -> NaiveDate {
     day.pred_opt().unwrap_or(day)
 }
 
-/// The day from which an event of this date counts: the last of its interval.
+/// Returns the day from which an event on this date counts: the last day of its interval.
 pub fn counts_from(on: NaiveDate, precision: Precision) -> NaiveDate {
     interval(on, precision).1
 }
 
-/// The latest date of this precision that counts by `day`.
+/// Returns the latest date of this precision that counts on or before `day`.
 pub fn latest_counting_by(day: NaiveDate, precision: Precision) -> NaiveDate {
     let (first, last) = interval(day, precision);
     if last == day { day } else { day_before(first) }
 }
 
-/// A date as text: exactly `YYYY-MM-DD`, of a year from 1900 on. Anything else is a slip of the finger, and beyond four digits the two
-/// databases would not agree on the order.
+/// Dates as text: exactly `YYYY-MM-DD`, from 1900-01-01 on. Earlier years are assumed to be typing errors, and the two
+/// databases sort years of more than four digits differently.
 pub mod day {
     use chrono::NaiveDate;
     use serde::de::Error as _;
@@ -60,10 +61,10 @@ pub mod day {
 
     const FIRST: Option<NaiveDate> = NaiveDate::from_ymd_opt(1900, 1, 1);
 
-    /// Reads it.
+    /// Parses a date.
     ///
     /// # Errors
-    /// A sentence that says what is expected.
+    /// Returns a sentence that describes the expected format.
     pub fn parse(text: &str) -> Result<NaiveDate, String> {
         Some(text)
             .filter(|text| text.len() == "YYYY-MM-DD".len())
@@ -75,7 +76,7 @@ pub mod day {
     /// For `#[serde(deserialize_with = "day::read")]`.
     ///
     /// # Errors
-    /// As [`parse`].
+    /// See [`parse`].
     pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error> {
         parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
@@ -83,7 +84,7 @@ pub mod day {
     /// For `#[serde(default, deserialize_with = "day::read_optional")]`.
     ///
     /// # Errors
-    /// As [`parse`].
+    /// See [`parse`].
     pub fn read_optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
         Option::<String>::deserialize(deserializer)?
             .map(|text| parse(&text).map_err(D::Error::custom))

@@ -1,4 +1,4 @@
-//! A notice on its way: the channels, the states a delivery passes through, and what a failure means for the next try.
+//! Deliveries of notices: the channels, the states of a delivery, and the effect of a failure on the next attempt.
 
 mod retry;
 
@@ -10,13 +10,13 @@ use super::StateMachine;
 use super::period::PeriodUnit;
 
 column_enum! {
-    /// How a post is reached.
+    /// The channel by which a post is reached.
     pub enum Channel {
-        /// The list of notices in the API: nothing is sent.
+        /// The list of notices in the API. Nothing is sent.
         Inbox => "inbox",
         /// A pair of files under the data directory.
         File => "file",
-        /// SMTP.
+        /// Email by SMTP.
         Email => "email",
         /// A signed HTTP call.
         Webhook => "webhook",
@@ -32,83 +32,84 @@ column_enum! {
 }
 
 column_enum! {
-    /// Where a delivery stands.
+    /// The state of a delivery.
     pub enum DeliveryState {
-        /// To be sent, from `not_before` on.
+        /// To be sent from `not_before` on.
         Queued => "queued" / "待发送",
-        /// A worker has it; nothing was sent.
+        /// Leased by a worker. Nothing has been sent.
         Leased => "leased" / "发送中",
-        /// The first byte may be out.
+        /// Being sent. The first byte may have been transmitted.
         Sending => "sending" / "发送中",
-        /// The other side took it.
+        /// Accepted by the receiver.
         Sent => "sent" / "已送达",
-        /// Whether the other side took it is unknown.
+        /// It is unknown whether the receiver accepted it.
         Uncertain => "uncertain" / "送达存疑",
-        /// Uncertain, and a person decides.
+        /// It is unknown whether the receiver accepted it, and a person has to decide.
         NeedsReview => "needs_review" / "待核实",
-        /// Refused for good.
+        /// Failed permanently.
         Dead => "dead" / "已停止发送",
-        /// Not sent in its time.
+        /// Not sent within its lifetime.
         Expired => "expired" / "已过期",
-        /// Taken back.
+        /// Cancelled by a person.
         Cancelled => "cancelled" / "已取消",
-        /// The recipient has nowhere to receive: a delivery without an endpoint.
+        /// The recipient has no endpoint, so the delivery has none either.
         Undeliverable => "undeliverable" / "无法投递",
     }
 }
 
 text_enum! {
-    /// What may be done with a delivery.
+    /// An action on a delivery.
     pub enum DeliveryVerb {
-        /// A worker takes it.
+        /// A worker leases it.
         Claim => "claim" / "领取",
-        /// It is given back unsent, or the worker's lease is over.
+        /// The worker returns it unsent, or the worker's lease has expired.
         Release => "release" / "放回",
-        /// About to send the first byte.
+        /// The first byte is about to be sent.
         Mark => "mark" / "开始发送",
-        /// The other side took it.
+        /// The receiver accepted it.
         Succeed => "succeed" / "送达",
-        /// It failed and is tried again.
+        /// It failed and will be retried.
         Retry => "retry" / "重试",
-        /// It failed for good.
+        /// It failed permanently.
         GiveUp => "give_up" / "停止发送",
         /// The result is unknown.
         Doubt => "doubt" / "存疑",
-        /// Unknown, and sent again with the same id.
+        /// The result is unknown; it is sent again with the same id.
         Resend => "resend" / "再次发送",
-        /// Unknown, and left to a person.
+        /// The result is unknown; a person has to decide.
         Park => "park" / "转人工核实",
-        /// Its time is over.
+        /// Its lifetime has ended.
         Expire => "expire" / "过期",
-        /// A person has it sent again, with the same id.
+        /// A person sends it again with the same id.
         Redeliver => "redeliver" / "重新发送",
-        /// A person takes it back.
+        /// A person cancels it.
         Cancel => "cancel" / "取消",
-        /// A person has a notice that did not reach its post sent to an endpoint that is there now.
+        /// A person sends a notice that did not reach its post to a current endpoint.
         Deliver => "deliver" / "改投",
     }
 }
 
 text_enum! {
-    /// Why a send failed, as far as it decides what happens next.
+    /// The reason why a send failed, as far as it decides what happens next.
     pub enum FailureClass {
-        /// The link or the other side, for now: connect, 5xx.
+        /// A temporary failure of the connection or the receiver: connection errors, 5xx.
         Transient => "transient",
-        /// Too much at once: 429 and its like.
+        /// The receiver limits the rate: 429 and similar.
         Limited => "limited",
-        /// The endpoint's own settings: wrong password, revoked robot.
+        /// The endpoint's settings are wrong: wrong password, revoked robot.
         Config => "config",
-        /// This message to this recipient: no such mailbox.
+        /// The message cannot be delivered to this recipient: no such mailbox.
         Permanent => "permanent",
-        /// Our own way out, before the other side was asked: the mail relay is away, or does not let us in.
+        /// A failure on our own side, before the receiver was contacted: the mail relay is unavailable or rejects our
+        /// login.
         Relay => "relay",
     }
 }
 
 column_enum! {
-    /// How one attempt ended.
+    /// The outcome of one attempt.
     pub enum AttemptOutcome {
-        /// The other side took it.
+        /// The receiver accepted the message.
         Sent => "sent",
         /// See [`FailureClass::Transient`] and [`FailureClass::Relay`].
         Transient => "transient",
@@ -118,19 +119,19 @@ column_enum! {
         Config => "config",
         /// See [`FailureClass::Permanent`].
         Permanent => "permanent",
-        /// Nobody can tell.
+        /// It is unknown whether the receiver accepted the message.
         Uncertain => "uncertain",
     }
 }
 
 column_enum! {
-    /// Whether an endpoint is used.
+    /// The status of an endpoint.
     pub enum EndpointStatus {
         /// In use.
         Active => "active",
-        /// Its settings were refused, or a person stopped it: what is queued waits.
+        /// Its settings were refused, or a person paused it. Queued deliveries wait.
         Paused => "paused",
-        /// Given up: nothing new is queued for it.
+        /// No longer used. No new deliveries are queued for it.
         Disabled => "disabled",
     }
 }
@@ -138,23 +139,23 @@ column_enum! {
 column_enum! {
     /// What to do when it is unknown whether a notice arrived.
     pub enum OnUncertain {
-        /// Send it again, with the same id; ask a person after [`MOST_DOUBTS`] such ends.
+        /// Send it again with the same id. After [`MOST_DOUBTS`] uncertain results, leave the decision to a person.
         Resend => "resend",
-        /// Ask a person.
+        /// Leave the decision to a person.
         Review => "review",
     }
 }
 
 column_enum! {
-    /// What became of one period of a schedule.
+    /// The state of one period of a schedule.
     pub enum OccurrenceState {
         /// To be composed.
         Open => "open",
-        /// There is a bulletin.
+        /// A bulletin was composed.
         Composed => "composed",
-        /// Left out by the rules of the schedule.
+        /// Skipped by the rules of the schedule.
         Skipped => "skipped",
-        /// Came due while nobody could issue it, and was not caught up.
+        /// Fell due while it could not be issued, and was not caught up.
         Missed => "missed",
     }
 }
@@ -196,7 +197,7 @@ impl StateMachine for DeliveryState {
     }
 }
 
-/// How long a notice is worth sending, from its publication: about until the next one comes.
+/// Returns how long after its publication a notice is still sent: about until the next one is published.
 pub const fn lifetime(unit: PeriodUnit) -> TimeDelta {
     match unit {
         PeriodUnit::Day => TimeDelta::days(3),
@@ -206,15 +207,16 @@ pub const fn lifetime(unit: PeriodUnit) -> TimeDelta {
     }
 }
 
-/// An endpoint that has only failed for this long, and at least [`DISABLE_STREAK`] times, is disabled.
+/// An endpoint is disabled after it has only failed for this long, with at least [`DISABLE_STREAK`] failures.
 pub const DISABLE_AFTER: TimeDelta = TimeDelta::hours(24);
-/// Two failures a day apart, of a city that is sent to once a month, say nothing about the day between them.
+/// The minimum number of consecutive failures before an endpoint is disabled. An endpoint that is used once a month may
+/// fail twice a day apart, which says nothing about the time in between.
 pub const DISABLE_STREAK: i32 = 5;
 
-/// How often it may be unknown whether a delivery arrived before a person is asked: each time may have been another copy.
+/// The maximum number of uncertain results before a person has to decide. Each of them may have delivered another copy.
 pub const MOST_DOUBTS: i32 = 3;
 
-/// What to do with a delivery of which it is unknown for the `doubts`th time whether it arrived.
+/// Returns what to do with a delivery when it is uncertain for the `doubts`th time whether it arrived.
 pub const fn after_doubt(on_uncertain: OnUncertain, doubts: i32) -> DeliveryVerb {
     match on_uncertain {
         OnUncertain::Resend if doubts < MOST_DOUBTS => DeliveryVerb::Resend,

@@ -1,20 +1,20 @@
-//! Canonical JSON (RFC 8785) and SHA-256: what is frozen, compared and chained.
+//! Canonical JSON (RFC 8785) and SHA-256, used for frozen, compared and hash-chained data.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-/// The canonical text of a value (RFC 8785). Our own types always have one; a value that has none (a map with keys that are
-/// not strings) is an error of ours.
+/// Returns the canonical JSON text of a value (RFC 8785). This always succeeds for our own types; a failure, such as a
+/// map whose keys are not strings, is a programming error.
 ///
 /// # Errors
-/// When the value cannot be written as JSON.
+/// Returns an error if the value cannot be written as JSON.
 pub fn canonical<T: Serialize>(value: &T) -> Result<String, serde_json::Error> {
     serde_json_canonicalizer::to_string(value)
 }
 
-/// SHA-256 in lower-case hexadecimal.
+/// Returns the SHA-256 digest in lower-case hexadecimal.
 pub fn sha256_hex(bytes: impl AsRef<[u8]>) -> String {
     let digest: [u8; 32] = Sha256::digest(bytes.as_ref()).into();
     digest.iter().fold(String::with_capacity(64), |mut text, byte| {
@@ -24,20 +24,20 @@ pub fn sha256_hex(bytes: impl AsRef<[u8]>) -> String {
     })
 }
 
-/// SHA-256 of the canonical text.
+/// Returns the SHA-256 digest of the canonical JSON text.
 ///
 /// # Errors
-/// When the value cannot be written as JSON.
+/// Returns an error if the value cannot be written as JSON.
 pub fn digest_of<T: Serialize>(value: &T) -> Result<String, serde_json::Error> {
     canonical(value).map(sha256_hex)
 }
 
-/// Bytes as base64url without padding.
+/// Encodes bytes as base64url without padding.
 pub fn base64url(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The bytes of base64url text; `None` when it is not that.
+/// Decodes base64url without padding. Returns `None` if the text is not valid.
 pub fn from_base64url(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }

@@ -1,24 +1,24 @@
-//! Whether the clock and the ledger can be believed: as a pure function of what was read of them.
+//! Decides, as a pure function of the readings, whether the clock and the ledger can be trusted.
 //!
-//! A clock that is wrong publishes what is not yet to be published, and dates for good what it writes. A ledger that went back, by a restored
-//! backup or a failover that lost commits, does not know what was sent: it would be sent again. In doubt nothing is done until a person has
-//! looked (docs/OPERATIONS.md).
+//! With a wrong clock, the worker would publish bulletins too early and record wrong timestamps permanently. A ledger
+//! that went back to an earlier state, because a backup was restored or a failover lost commits, does not know what was
+//! already sent, so it would be sent again. In doubt, nothing is done until a person has checked (docs/OPERATIONS.md).
 
 use chrono::TimeDelta;
 
 use crate::clock::UtcTime;
 
-/// What is tolerated.
+/// The tolerances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How far two clocks may be apart.
+    /// The maximum difference between two clocks.
     pub disagreement: TimeDelta,
-    /// How long nobody may have been heard of before a start.
+    /// The maximum time since the last sign of life at a start.
     pub silence: TimeDelta,
 }
 
 impl Default for Limits {
-    /// Five minutes; thirty days.
+    /// Five minutes and thirty days.
     fn default() -> Self {
         Self {
             disagreement: TimeDelta::minutes(5),
@@ -27,51 +27,51 @@ impl Default for Limits {
     }
 }
 
-/// What was read of the clocks and the ledger.
+/// The readings of the clocks and the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Readings {
     /// The machine's clock.
     pub now: UtcTime,
-    /// What it would show if nobody had set it since it was believed last.
+    /// The time that the machine's clock would show if nobody had set it since it was last trusted.
     pub by_steady_clock: UtcTime,
-    /// The database's clock, where it has one of its own.
+    /// The database's clock, if it has one of its own.
     pub of_database: Option<UtcTime>,
-    /// The last sign of life in the ledger; looked at once, at the start.
+    /// The last sign of life in the ledger. Only read once, at the start.
     pub last_sign: Option<UtcTime>,
-    /// What was found of the position in the ledger that was noted outside the database.
+    /// The state of the ledger compared with the position that was stored outside the database.
     pub ledger: Ledger,
 }
 
-/// What became of a ledger since its position was noted.
+/// The state of a ledger compared with its stored position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ledger {
-    /// It has the position, or none was noted.
+    /// The ledger contains the position, or no position was stored.
     WentOn,
-    /// It no longer has what was noted.
+    /// The ledger no longer contains the stored position.
     WentBack,
-    /// Another server became the primary: what the last one had not passed on is lost.
+    /// Another server became the primary. Writes that were not yet replicated are lost.
     FailedOver,
 }
 
-/// Why nothing is done.
+/// The reason why nothing is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
-    /// The ledger went back: a backup was restored.
+    /// The ledger went back to an earlier state: a backup was restored.
     LedgerWentBack,
     /// The database failed over.
     FailedOver,
-    /// The machine's clock was set while the process ran, ahead by so much (back if negative).
+    /// The machine's clock was set forward by this much while the process ran (back if negative).
     ClockStepped(TimeDelta),
-    /// It is ahead of the database's by so much (behind if negative).
+    /// The machine's clock is ahead of the database's by this much (behind if negative).
     ClockDiffers(TimeDelta),
-    /// It is behind the ledger's last entry by so much.
+    /// The machine's clock is behind the ledger's last entry by this much.
     ClockBehind(TimeDelta),
-    /// Nobody was heard of for so long.
+    /// There was no sign of life for this long.
     Silence(TimeDelta),
 }
 
 impl Doubt {
-    /// What is doubtful about these readings, the worst first; nothing, if all is well.
+    /// Returns the most serious doubt about these readings, or `None` if there is none.
     pub fn of(readings: &Readings, limits: &Limits) -> Option<Self> {
         let Readings {
             now,
@@ -99,7 +99,7 @@ impl Doubt {
             .or(since.filter(|since| *since > limits.silence).map(Self::Silence))
     }
 
-    /// In Chinese: what is doubtful, and what to do.
+    /// Returns the reason and the remedy in Chinese.
     pub fn chinese(self) -> String {
         let what = match self {
             Self::LedgerWentBack => {
@@ -116,7 +116,7 @@ impl Doubt {
         format!("{what}。请核对时钟和数据库，确认后执行 qiaojian resume。")
     }
 
-    /// The same in English.
+    /// Returns the reason and the remedy in English.
     pub fn english(self) -> String {
         let what = match self {
             Self::LedgerWentBack => {

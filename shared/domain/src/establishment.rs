@@ -1,4 +1,4 @@
-//! Where something should be founded (应建): the establishment rule, as a pure function.
+//! The establishment rule as a pure function: which areas should have an organization (应建).
 
 use std::collections::BTreeMap;
 
@@ -8,25 +8,25 @@ use serde::{Deserialize, Serialize};
 use super::area::Level;
 
 text_enum! {
-    /// What a rule asks of an area.
+    /// What a rule requires of an area.
     pub enum Requirement {
-        /// An organization of its own: 侨联, 工作站 or 工作分站.
+        /// The area's own organization: 侨联, 工作站 or 工作分站.
         Organization => "organization",
-        /// Somebody who does the work: 联络员. An organization will do too.
+        /// A liaison officer (联络员). An organization satisfies this as well.
         LiaisonPost => "liaison_post",
-        /// It cannot be told, because a count is not known. Unknown is not zero.
+        /// Cannot be determined because a count is not known. Unknown is not zero.
         Undetermined => "undetermined",
     }
 }
 
-/// From which number on a village should have an organization; either is enough.
+/// The numbers from which a village should have an organization; reaching either is sufficient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Threshold {
-    /// 涉侨人员
+    /// 涉侨人员, minimum number of persons.
     pub persons: i32,
-    /// 涉侨家庭
+    /// 涉侨家庭, minimum number of households.
     pub households: i32,
 }
 
@@ -35,25 +35,26 @@ pub struct Threshold {
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EstablishmentParams {
-    /// Every area of these levels should have an organization (应建尽建).
+    /// Levels at which every area should have an organization (应建尽建).
     #[serde(default)]
     pub levels: Vec<Level>,
-    /// A village should have one from this threshold on, and below it a liaison post (article, 三: 10名及以上的涉侨人员或者3户及以上涉侨家庭).
+    /// A village should have an organization from this threshold on, and a liaison post below it (article, 三:
+    /// 10名及以上的涉侨人员或者3户及以上涉侨家庭).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub village: Option<Threshold>,
 }
 
-/// What a rule asks of the areas of one level.
+/// What a rule requires of the areas of one level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asks {
-    /// An organization, whatever is counted there.
+    /// An organization, regardless of the counts.
     Organization,
-    /// An organization from a threshold on, and below it a liaison post.
+    /// An organization from a threshold on, and a liaison post below it.
     From(Threshold),
 }
 
 impl Asks {
-    /// What it asks of an area with these counts.
+    /// Returns the requirement for an area with these counts.
     pub fn requires(self, persons: Option<i32>, households: Option<i32>) -> Requirement {
         let Self::From(threshold) = self else {
             return Requirement::Organization;
@@ -71,7 +72,7 @@ impl Asks {
 }
 
 impl EstablishmentParams {
-    /// What the rule asks of the areas of this level; nothing, where it does not speak of it.
+    /// Returns what the rule requires of the areas of this level, or `None` if the rule does not cover the level.
     pub fn asks(&self, level: Level) -> Option<Asks> {
         if self.levels.contains(&level) {
             return Some(Asks::Organization);
@@ -81,15 +82,16 @@ impl EstablishmentParams {
     }
 }
 
-/// What rules ask of the areas of a scope, by level: for each level the nearest scope that speaks of it binds (DESIGN §5), so that rules of
-/// several scopes add up.
+/// What the rules require of the areas of a scope, by level. For each level, the rule of the nearest scope that covers
+/// the level applies (DESIGN §5), so rules of several scopes combine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Asking {
     by_level: BTreeMap<Level, (Asks, NaiveDate)>,
 }
 
 impl Asking {
-    /// What `rule`, of a nearer scope and in force since a day, asks in addition or instead.
+    /// Adds the requirements of `rule`, which belongs to a nearer scope and is in force since `since`. They replace
+    /// existing requirements for the same levels.
     #[must_use]
     pub fn with(mut self, rule: &EstablishmentParams, since: NaiveDate) -> Self {
         for level in Level::ALL {
@@ -100,12 +102,13 @@ impl Asking {
         self
     }
 
-    /// What is asked of the areas of a level, and since when just that; nothing, where no rule speaks of it.
+    /// Returns the requirement for the areas of a level and the day since which it applies, or `None` if no rule covers
+    /// the level.
     pub fn of(&self, level: Level) -> Option<(Asks, NaiveDate)> {
         self.by_level.get(&level).copied()
     }
 
-    /// The first day from which on it asks something.
+    /// Returns the first day on which any requirement applies.
     pub fn since(&self) -> Option<NaiveDate> {
         self.by_level.values().map(|(_, since)| *since).min()
     }

@@ -1,14 +1,15 @@
-//! What holds of every history: at each place in the ledger, what was known of a thing follows day upon day.
+//! Invariants of every bitemporal history: at each ledger position, the versions known then cover consecutive days
+//! (valid time).
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use chrono::NaiveDate;
 
-/// Some days: from the first on, up to but without the last; without one, for good.
+/// A range of days: the first day, and the first day after the range; open-ended if the latter is `None`.
 pub type Days = (NaiveDate, Option<NaiveDate>);
 
-/// The two times of one version.
+/// The transaction time and the valid time of one version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     pub recorded_seq: i64,
@@ -22,18 +23,18 @@ impl Span {
     }
 }
 
-/// What is wrong with a history.
+/// A violation of the invariants of a history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
-    /// A version was superseded before it was known, or at once.
+    /// A version was superseded no later than it was recorded.
     NeverKnown { seq: i64 },
-    /// A version ends before it begins.
+    /// A version ends no later than its first day.
     NoDays { seq: i64, on: NaiveDate },
-    /// Two versions say what is true from here on.
+    /// Two versions are open-ended.
     TwoHeads { seq: i64 },
-    /// Two versions say what is true on this day.
+    /// Two versions are valid on this day.
     Overlap { seq: i64, on: NaiveDate },
-    /// No version says what is true on this day, though one before it does, and one after it.
+    /// No version is valid on this day, although an earlier and a later version exist.
     Gap { seq: i64, on: NaiveDate },
 }
 
@@ -54,8 +55,8 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// The first flaw of a thing's history, if any: whether each version was known and has days, and whether at each place in the ledger
-/// the versions that were known then follow each other without a gap and without an overlap.
+/// Returns the first flaw of a history, if any. Checks that each version was known for some time and is valid for at
+/// least one day, and that at each ledger position the versions known then follow each other without gaps and overlaps.
 pub fn first_flaw(versions: &[Span]) -> Option<Flaw> {
     versions.iter().find_map(|version| flaw_of(*version)).or_else(|| {
         let places: BTreeSet<i64> = versions
@@ -97,7 +98,7 @@ fn flaw_at(versions: &[Span], seq: i64) -> Option<Flaw> {
         })
 }
 
-/// The first of `days` that none of `by` holds, if there is one.
+/// Returns the first of `days` that is in none of the ranges `by`, if there is one.
 pub fn first_day_without(days: Days, by: &[Days]) -> Option<NaiveDate> {
     let (mut day, end) = days;
     let mut by = by.to_vec();
@@ -114,7 +115,7 @@ pub fn first_day_without(days: Days, by: &[Days]) -> Option<NaiveDate> {
     end.is_none_or(|end| day < end).then_some(day)
 }
 
-/// Whether two stretches of days share one.
+/// Returns whether two ranges of days have a day in common.
 pub fn overlap(one: Days, other: Days) -> bool {
     let begins_before_end = |(from, _): Days, (_, to): Days| to.is_none_or(|to| from < to);
     begins_before_end(one, other) && begins_before_end(other, one)
@@ -151,9 +152,9 @@ mod tests {
         for (versions, flaw) in [
             (vec![], None),
             (whole.to_vec(), None),
-            // Made void at 7: nothing is known from then on.
+            // Voided at 7: nothing is known from then on.
             (vec![span(1, Some(7), 1, None)], None),
-            // An area that was closed has no head.
+            // A closed area has no open-ended version.
             (vec![span(1, None, 1, Some(9))], None),
             (vec![span(3, Some(3), 1, None)], Some(Flaw::NeverKnown { seq: 3 })),
             (vec![span(3, Some(2), 1, None)], Some(Flaw::NeverKnown { seq: 3 })),
@@ -177,7 +178,7 @@ mod tests {
                 vec![span(1, None, 1, Some(4)), span(1, None, 5, None)],
                 Some(Flaw::Gap { seq: 1, on: day(4) }),
             ),
-            // Whole now, but not as it was known at 5.
+            // Consistent now, but not as known at 5.
             (
                 vec![
                     whole[0],

@@ -1,4 +1,4 @@
-//! One type per id, all UUIDv7: sorted by the time they were made.
+//! One newtype per kind of id. All ids are UUIDv7 and therefore sorted by creation time.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::clock::{Clock, Entropy};
 
-/// A UUIDv7 of the clock's present, with random bits from `entropy`.
+/// Creates a UUIDv7 with the clock's current time and random bits from `entropy`.
 pub fn new_uuid(clock: &dyn Clock, entropy: &dyn Entropy) -> Uuid {
     let millis = u64::try_from(clock.now().micros() / 1000).unwrap_or(0);
     let mut random = [0_u8; 10];
@@ -29,7 +29,7 @@ macro_rules! id_types {
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// A new id, of the clock's present.
+            /// Generates a new id with the clock's current time.
             pub fn generate(clock: &dyn Clock, entropy: &dyn Entropy) -> Self {
                 Self(new_uuid(clock, entropy))
             }
@@ -72,46 +72,46 @@ macro_rules! id_types {
 }
 
 id_types! {
-    /// An administrative division or park, whatever its code is at the time.
+    /// Identifies an administrative division or park, independently of its current code.
     AreaId;
-    /// One count of an area's persons and households.
+    /// Identifies one count of an area's persons and households.
     CountId;
-    /// A pilot programme.
+    /// Identifies a pilot programme.
     ProgramId;
-    /// One row of a programme's cohort.
+    /// Identifies one row of a programme's cohort.
     CohortId;
-    /// One version of a rule.
+    /// Identifies one version of a rule.
     RuleId;
-    /// A grassroots organization.
+    /// Identifies a grassroots organization.
     OrganizationId;
-    /// A merge or a split of organizations.
+    /// Identifies a merger or a split of organizations.
     ChangeId;
-    /// What an area reached.
+    /// Identifies a milestone of an area.
     MilestoneId;
-    /// A row of the task breakdown table.
+    /// Identifies a row of the task breakdown table.
     TaskId;
-    /// A task given to one area and post.
+    /// Identifies an assignment: a task as assigned to one area and post.
     AssignmentId;
-    /// A progress report under an assignment.
+    /// Identifies a progress report on an assignment.
     ReportId;
-    /// Something that happened.
+    /// Identifies an activity.
     ActivityId;
-    /// What a caller holds.
+    /// Identifies a token, with which a caller obtains access tokens.
     TokenId;
-    /// One access token given for it (`jti`).
+    /// Identifies one access token issued for a token (`jti`).
     AccessTokenId;
-    /// When bulletins are composed.
+    /// Identifies a schedule for composing bulletins.
     ScheduleId;
-    /// One period of one schedule.
+    /// Identifies one period of one schedule.
     OccurrenceId;
-    /// A published document with frozen figures.
+    /// Identifies a bulletin: a published document with frozen figures.
     BulletinId;
-    /// A bulletin as addressed to one area and post.
+    /// Identifies a notice: a bulletin as addressed to one area and post.
     NoticeId;
-    /// Where a post in an area receives.
+    /// Identifies an endpoint, where a post in an area receives notices.
     EndpointId;
-    /// A notice on its way to one endpoint.
+    /// Identifies the delivery of a notice to one endpoint.
     DeliveryId;
-    /// One run of a worker process.
+    /// Identifies one run of a worker process.
     NodeId;
 }

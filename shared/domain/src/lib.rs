@@ -1,5 +1,5 @@
-//! The rules, as pure functions: given plain values and today, they return plain values. Nothing here reads a clock, a
-//! database or a file.
+//! The domain rules as pure functions: given plain values and the current date, they return plain values. No function
+//! reads a database or a file, and only [`clock`] reads the time or randomness.
 
 #[macro_use]
 mod text_enum;
@@ -47,12 +47,12 @@ pub use transition::{Labelled, RefusedTransition, StateMachine};
 pub use utoipa;
 pub use violation::Violation;
 
-/// A word that is not in its list.
+/// The error returned when a word is not in its list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownWord {
-    /// The word.
+    /// The rejected word.
     pub word: String,
-    /// What would have been understood.
+    /// The allowed words.
     pub allowed: &'static [&'static str],
 }
 
@@ -68,3 +68,4 @@ impl std::fmt::Display for UnknownWord {
 }
 
 impl std::error::Error for UnknownWord {}
+

@@ -1,20 +1,22 @@
-//! Mail addresses as they are recorded, checked by the parser that the mailer uses: what is recorded can be written to.
+//! Validation of mail addresses, with the same parser that the mailer uses: every recorded address can be used for
+//! sending.
 
 use lettre::Address;
 
 use super::Violation;
 
-/// Longest address that a mail server takes (RFC 5321).
+/// The maximum length of an address that mail servers accept (RFC 5321).
 const MOST_BYTES: usize = 254;
 
-/// A mail address as typed: in half width, without what is not seen, its domain in lower case.
+/// Normalizes a mail address as typed: converts it to half-width, removes invisible characters and converts the domain
+/// to lower case.
 ///
 /// # Errors
-/// A violation at `/address` that says what to write.
+/// Returns a violation at `/address` that says what to write.
 pub fn read_mail_address(text: &str) -> Result<String, Violation> {
     let plain: String = text.chars().filter_map(plain).collect();
     let plain = plain.trim();
-    // Somebody's name with it: posts receive, not persons.
+    // Includes a person's name. Endpoints belong to posts, not to persons.
     if plain.contains(['<', '>', '"', '(']) {
         return Err(Violation::new(
             "/address",
@@ -38,7 +40,8 @@ pub fn read_mail_address(text: &str) -> Result<String, Violation> {
     Ok(format!("{}@{}", address.user(), address.domain().to_lowercase()))
 }
 
-/// By which two addresses are told to be the same mailbox. Servers that tell capitals apart in it are not met.
+/// Returns the key by which two addresses are recognized as the same mailbox. It ignores case, because mail servers
+/// with case-sensitive mailbox names do not occur in practice.
 pub fn mailbox_key(address: &str) -> String {
     address.to_lowercase()
 }
@@ -52,14 +55,14 @@ fn bad_address() -> Violation {
     )
 }
 
-/// The character in half width; none for one that is not seen.
+/// Converts the character to half-width, or returns `None` if it is invisible.
 fn plain(character: char) -> Option<char> {
     match character {
         // Full-width forms of ASCII.
         '\u{FF01}'..='\u{FF5E}' => u32::from(character).checked_sub(0xFEE0).and_then(char::from_u32),
         '\u{3000}' | '\u{A0}' => Some(' '),
         '。' | '｡' => Some('.'),
-        // Soft hyphens, joiners, marks of direction, fillers, variation selectors, tags, the byte order mark.
+        // Soft hyphens, joiners, directional marks, fillers, variation selectors, tags and the byte order mark.
         '\u{AD}'
         | '\u{34F}'
         | '\u{61C}'

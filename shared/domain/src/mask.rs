@@ -1,10 +1,10 @@
-//! What other systems say, made fit to be kept and shown: without mail addresses.
+//! Masks mail addresses in messages of other systems, so that the messages can be stored and shown.
 
-/// What stands in the place of the part before the `@`.
+/// Replaces the part before the `@`.
 const MASK: &str = "***";
 
-/// The text with every mail address masked: `<office@example.org>: unknown` becomes `<***@example.org>: unknown`. The domain
-/// stays, because it says which server was meant.
+/// Returns the text with every mail address masked: `<office@example.org>: unknown` becomes `<***@example.org>:
+/// unknown`. The domain is kept because it identifies the server.
 pub fn mask_addresses(text: &str) -> String {
     let mut pieces = text.split('@').peekable();
     let mut masked = String::with_capacity(text.len());
@@ -23,7 +23,7 @@ pub fn mask_addresses(text: &str) -> String {
     masked
 }
 
-/// How many bytes at the end of `text`, which stands before an `@`, are the name of a mailbox.
+/// Returns the number of bytes at the end of `text`, the text before an `@`, that form the mailbox name.
 fn local_part_len(text: &str) -> usize {
     if let Some(quoted) = text.strip_suffix('"') {
         return text.len() - quoted.rfind('"').unwrap_or(0);

@@ -1,11 +1,11 @@
-//! Milestones: what an area reaches once.
+//! Milestones: goals that an area reaches once.
 
 use super::area::Level;
 
 column_enum! {
-    /// What was reached.
+    /// The kind of a milestone.
     pub enum MilestoneKind {
-        /// 零突破: the first organization at a level in a city or county; the day its count leaves 0.
+        /// 零突破: the first organization at a level in a city or county, on the day on which its count rises above 0.
         FirstAtLevel => "first_at_level",
         /// 全覆盖: every administrative area of a level in a province, city or county has an organization.
         FullCoverage => "full_coverage",
@@ -15,17 +15,17 @@ column_enum! {
 }
 
 text_enum! {
-    /// Whether it still holds.
+    /// Whether the milestone still holds.
     pub enum MilestoneState {
-        /// By what is known, it was reached on its day.
+        /// According to current knowledge, it was reached on its day.
         Reached => "reached",
-        /// It was noted as reached; by what is known since, it was not on that day.
+        /// It was recorded as reached, but according to later knowledge it was not reached on that day.
         Withdrawn => "withdrawn",
     }
 }
 
 impl MilestoneKind {
-    /// Whether an area of this level can reach it.
+    /// Returns whether an area of this level can reach this milestone.
     pub const fn is_of(self, area: Level) -> bool {
         match self {
             Self::FirstAtLevel => matches!(area, Level::City | Level::County),
@@ -34,8 +34,8 @@ impl MilestoneKind {
         }
     }
 
-    /// Whether it can be about organizations of `level` in an area of this level: a county's own federation is an event of its city, not a
-    /// first within the county.
+    /// Returns whether the milestone can be about organizations of `level` in an area of level `area`. A county's own
+    /// federation is an event of its city, not a first within the county.
     pub fn may_be_about(self, area: Level, level: Level) -> bool {
         !matches!(
             (self, area, level),
@@ -43,7 +43,7 @@ impl MilestoneKind {
         )
     }
 
-    /// It in Chinese, about a level.
+    /// Returns the Chinese description for a level.
     pub fn chinese(self, level: Option<Level>) -> String {
         let level = level.map_or("", Level::chinese);
         match self {
@@ -53,7 +53,7 @@ impl MilestoneKind {
         }
     }
 
-    /// It in English, about a level.
+    /// Returns the English description for a level.
     pub fn english(self, level: Option<Level>) -> String {
         let level = level.map_or("", Level::as_str);
         match self {

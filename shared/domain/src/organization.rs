@@ -1,4 +1,4 @@
-//! A grassroots organization: its kinds, and its life from preparation to closing.
+//! Grassroots organizations: their kinds and their life cycle from preparation to closure.
 
 mod checklist;
 mod dormancy;
@@ -18,7 +18,7 @@ use super::violation::{NAME_CHARS, TEXT_CHARS, check_line, check_optional_line, 
 use super::{StateMachine, Violation};
 
 column_enum! {
-    /// What an organization is. Kind and level are independent, within the bounds of [`Kind::may_stand_at`].
+    /// The kind of an organization. It is independent of the level, within the limits of [`Kind::may_stand_at`].
     pub enum Kind {
         /// 侨联
         Federation => "federation" / "侨联",
@@ -26,15 +26,15 @@ column_enum! {
         WorkStation => "work_station" / "侨联工作站",
         /// 侨联工作分站
         WorkSubStation => "work_sub_station" / "侨联工作分站",
-        /// 侨联工作联络员; never one of `organizations`
+        /// 侨联工作联络员. Not counted among `organizations`.
         LiaisonPost => "liaison_post" / "侨联工作联络员",
     }
 }
 
 column_enum! {
-    /// What carries an organization.
+    /// The body that an organization is attached to.
     pub enum Host {
-        /// The area itself: one active organization of a kind.
+        /// The area itself, which has at most one active organization of each kind.
         Area => "area" / "地区",
         /// A park in the area.
         Park => "park" / "园区",
@@ -46,7 +46,7 @@ column_enum! {
 }
 
 column_enum! {
-    /// Where an organization stands in its life. Unveiling (挂牌) is a date, not a state.
+    /// The status of an organization. Unveiling (挂牌) is a date, not a status.
     pub enum Status {
         /// 筹备
         Preparing => "preparing" / "筹备",
@@ -58,39 +58,40 @@ column_enum! {
         Closed => "closed" / "已撤销",
         /// 合并
         Merged => "merged" / "已合并",
-        /// Given up before it was established.
+        /// Abandoned before it was established.
         Abandoned => "abandoned" / "已终止",
     }
 }
 
 column_enum! {
-    /// How it came to be.
+    /// How the organization was founded.
     pub enum Basis {
-        /// Founded anew.
+        /// Newly founded.
         New => "new" / "新建",
-        /// 撤一建一: another institution, which has to be named, was abolished for it.
+        /// 撤一建一: another institution was abolished in exchange and must be named.
         ReplaceOne => "replace_one" / "撤一建一",
-        /// By a congress (归侨侨眷代表大会).
+        /// Founded by a congress (归侨侨眷代表大会).
         Congress => "congress" / "代表大会",
     }
 }
 
 column_enum! {
-    /// Whether the area above has confirmed the report.
+    /// Whether the area above has verified the report.
     pub enum Verification {
-        /// Reported, not yet looked at.
+        /// Reported, but not yet reviewed.
         Unverified => "unverified" / "待审核",
-        /// Confirmed.
+        /// Verified.
         Verified => "verified" / "已审核",
-        /// Refused, with a reason.
+        /// Rejected, with a reason.
         Rejected => "rejected" / "已退回",
-        /// Confirmed, and then said by whoever reported it never to have been: it waits for the area above, and counts until that agrees.
+        /// Verified, but the reporter has since asked to void the record because the organization never existed. It
+        /// still counts until the area above agrees.
         VoidAsked => "void_asked" / "待作废",
     }
 }
 
 text_enum! {
-    /// What the area above says to a report (审核).
+    /// The decision of the area above on a report (审核).
     pub enum Judgement {
         /// 审核通过
         Verify => "verify" / "审核通过",
@@ -114,7 +115,7 @@ impl StateMachine for Verification {
 }
 
 text_enum! {
-    /// What changes an organization, each with the date on which it happened.
+    /// A transition of an organization, recorded with the date on which it happened.
     pub enum Verb {
         /// 批复
         Approve => "approve" / "批复",
@@ -124,19 +125,19 @@ text_enum! {
         Unveil => "unveil" / "挂牌",
         /// 撤销
         Close => "close" / "撤销",
-        /// 恢复: established again after it was closed.
+        /// 恢复: re-established after it was closed.
         Reopen => "reopen" / "恢复",
-        /// 合并: it goes on within another.
+        /// 合并: it continues as part of another organization.
         Merge => "merge" / "合并",
-        /// 分设: others come out of it; it goes on.
+        /// 分设: other organizations are split off; it continues.
         Split => "split" / "分设",
-        /// Given up before it was established.
+        /// Abandoned before it was established.
         Abandon => "abandon" / "终止",
     }
 }
 
 impl Verb {
-    /// Whether it ends something, begins it anew or parts it, and so has to be given a reason.
+    /// Returns whether the transition ends, reopens or splits an organization and therefore requires a reason.
     pub const fn needs_reason(self) -> bool {
         matches!(
             self,
@@ -146,7 +147,7 @@ impl Verb {
 }
 
 column_enum! {
-    /// How one organization comes out of another (an `org:ChangeEvent` of the W3C's ORG vocabulary).
+    /// How one organization emerges from another (an `org:ChangeEvent` of the W3C Organization Ontology).
     pub enum ChangeKind {
         /// 合并
         Merge => "merge",
@@ -156,18 +157,18 @@ column_enum! {
 }
 
 column_enum! {
-    /// What an organization is in a change.
+    /// The role of an organization in a change.
     pub enum Part {
-        /// It was before (`org:originalOrganization`).
+        /// It existed before the change (`org:originalOrganization`).
         Original => "original",
-        /// It is after (`org:resultingOrganization`).
+        /// It exists after the change (`org:resultingOrganization`).
         Result => "result",
     }
 }
 
 impl Kind {
-    /// Whether an organization of this kind may stand in an area of `level`: a federation anywhere, a work station in a
-    /// township, village or park, a sub-station or a liaison post in a village.
+    /// Returns whether an organization of this kind may exist in an area of `level`: a federation at any level, a work
+    /// station in a township, village or park, a sub-station or a liaison post only in a village.
     pub const fn may_stand_at(self, level: Level) -> bool {
         match self {
             Self::Federation => true,
@@ -176,7 +177,7 @@ impl Kind {
         }
     }
 
-    /// That an organization of this kind cannot stand in an area of `level`.
+    /// Returns the violation for an organization of this kind in an area of `level` where it may not exist.
     pub fn not_at(self, level: Level) -> Violation {
         Violation::new(
             "/kind",
@@ -186,19 +187,19 @@ impl Kind {
         )
     }
 
-    /// Whether this kind is one of `organizations`; a liaison post is not.
+    /// Returns whether this kind counts among `organizations`; a liaison post does not.
     pub const fn is_organization(self) -> bool {
         !matches!(self, Self::LiaisonPost)
     }
 }
 
 impl Status {
-    /// Whether it takes the place of its kind in its area.
+    /// Returns whether an organization with this status occupies the place of its kind in its area.
     pub const fn is_active(self) -> bool {
         matches!(self, Self::Preparing | Self::Approved | Self::Established)
     }
 
-    /// The statuses of those that are.
+    /// Returns all active statuses.
     pub fn active() -> Vec<Self> {
         Self::ALL
             .iter()
@@ -236,7 +237,7 @@ text_enum! {
     }
 }
 
-/// What is recorded begins its life; a verb ends it later.
+/// Returns a violation if a new record does not begin with an initial status. Later statuses are reached by verbs.
 pub fn later_status(status: Status) -> Option<Violation> {
     let may_begin = matches!(status, Status::Preparing | Status::Approved | Status::Established);
     (!may_begin).then(|| {
@@ -249,7 +250,7 @@ pub fn later_status(status: Status) -> Option<Violation> {
     })
 }
 
-/// What is recorded of an organization, but for where it stands in the tree.
+/// The recorded facts of an organization, except its place in the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     pub host: Host,
@@ -259,7 +260,7 @@ pub struct Facts {
     pub approval_post: Option<Post>,
     pub approval_doc_no: Option<String>,
     pub basis: Basis,
-    /// The institution abolished for it.
+    /// The institution that was abolished in exchange.
     pub replaces: Option<String>,
     pub has_office: bool,
     /// 机构隶属
@@ -276,7 +277,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Everything that is wrong with recording this in an area of `level` today (Asia/Shanghai).
+    /// Returns all violations for recording these facts in an area of `level` today (Asia/Shanghai).
     pub fn violations(&self, level: Level, today: NaiveDate) -> Vec<Violation> {
         let mut found = self.life.violations(today);
         check_line(&mut found, "/name", &self.name, NAME_CHARS);
@@ -336,7 +337,7 @@ impl Facts {
         found
     }
 
-    /// The dates that are no steps of its life.
+    /// Checks the dates that are not transitions.
     fn check_dates(&self, found: &mut Vec<Violation>, today: NaiveDate) {
         let five_have = self.five_have.items().into_iter();
         let in_force = five_have
@@ -363,7 +364,8 @@ impl Facts {
         }
     }
 
-    /// Whether a change from `self` to `other` touches what only a verb or a reasoned correction may change.
+    /// Returns whether the change from `self` to `other` affects fields that only a verb or a correction with a reason
+    /// may change.
     pub fn needs_reason(&self, other: &Self) -> bool {
         self.life != other.life || self.kind != other.kind || self.host != other.host
     }

@@ -1,5 +1,5 @@
-//! Calendar periods: what a bulletin is about. A period is a name on the calendar, never an instant, so that moving a
-//! schedule from nine to ten o'clock cannot make a second one.
+//! Calendar periods, which bulletins report on. A period is a calendar name, never an instant, so rescheduling from
+//! nine to ten o'clock cannot create a second period.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::dates::day_before;
 
 column_enum! {
-    /// How long a period is.
+    /// The length of a period.
     pub enum PeriodUnit {
         /// 日: `2022-05-24`.
         Day => "day",
@@ -27,7 +27,8 @@ column_enum! {
     }
 }
 
-/// A period of the calendar, from 1900 to 9999. Periods of one unit are ordered by time; of different units, by the unit.
+/// A calendar period between 1900 and 9999. Periods of the same unit are ordered by time, periods of different units by
+/// unit.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(
     feature = "diesel",
@@ -39,16 +40,17 @@ pub struct Period {
     first_day: NaiveDate,
 }
 
-/// A text that names no period.
+/// The error returned when a text is not the name of a period.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a period; write 2022-05-24, 2022-W21, 2022-05-T2, 2022-05, 2022-Q2 or 2022")]
 pub struct NotAPeriod(pub String);
 
-/// Years that can be named.
+/// The supported years.
 const YEARS: std::ops::RangeInclusive<i32> = 1900..=9999;
 
 impl Period {
-    /// The period of this unit that holds `date`. Dates before 1900 or after 9999 are taken as the first or last nameable day.
+    /// Returns the period of this unit that contains `date`. Dates before 1900 or after 9999 are clamped to the
+    /// supported years.
     pub fn containing(date: NaiveDate, unit: PeriodUnit) -> Self {
         let date = date.clamp(first_nameable_day(), last_nameable_day());
         let month_from = |month| NaiveDate::from_ymd_opt(date.year(), month, 1).unwrap_or(date);
@@ -63,22 +65,22 @@ impl Period {
         Self { unit, first_day }
     }
 
-    /// How long it is.
+    /// Returns the length of the period.
     pub const fn unit(self) -> PeriodUnit {
         self.unit
     }
 
-    /// Its first day.
+    /// Returns the first day.
     pub const fn first_day(self) -> NaiveDate {
         self.first_day
     }
 
-    /// The day before it: what was established *in* it began to count after that day.
+    /// Returns the day before the period. What was established *in* the period counts from a later day than this.
     pub fn eve(self) -> NaiveDate {
         day_before(self.first_day)
     }
 
-    /// Its last day.
+    /// Returns the last day.
     pub fn last_day(self) -> NaiveDate {
         let next = match self.unit {
             PeriodUnit::Day => return self.first_day,
@@ -100,17 +102,17 @@ impl Period {
             .unwrap_or(self.first_day)
     }
 
-    /// The period after this one; none after 9999.
+    /// Returns the following period, or `None` after 9999.
     pub fn next(self) -> Option<Self> {
         self.plus(1)
     }
 
-    /// The period before this one; none before 1900.
+    /// Returns the preceding period, or `None` before 1900.
     pub fn previous(self) -> Option<Self> {
         self.plus(-1)
     }
 
-    /// The period `offset` periods later (earlier when negative); none outside the years that can be named.
+    /// Returns the period `offset` periods later (earlier if negative), or `None` outside the supported years.
     pub fn plus(self, offset: i32) -> Option<Self> {
         let index = self.index() + i64::from(offset);
         let date = |year: i64, month0: i64, day: u32| {
@@ -136,7 +138,7 @@ impl Period {
             })
     }
 
-    /// The name as a Chinese document writes it: 2022年5月, 2022年第21周, 2022年5月中旬.
+    /// Returns the Chinese name as used in documents: 2022年5月, 2022年第21周, 2022年5月中旬.
     pub fn chinese(self) -> String {
         let day = self.first_day;
         let (year, month) = (day.year(), day.month());
@@ -158,7 +160,7 @@ impl Period {
         }
     }
 
-    /// Counts the periods of this unit; the zero point does not matter.
+    /// Numbers the periods of this unit consecutively, from an arbitrary origin.
     fn index(self) -> i64 {
         let day = self.first_day;
         let (year, month0) = (i64::from(day.year()), i64::from(day.month0()));
@@ -174,12 +176,12 @@ impl Period {
     }
 }
 
-/// 0, 1 or 2: which third of its month a day is in.
+/// Returns 0, 1 or 2: the ten-day period of the month that contains `day`.
 fn ten_day_index(day: NaiveDate) -> u32 {
     (day.day0() / 10).min(2)
 }
 
-/// A Monday, so that the first week begins in range too.
+/// This day is a Monday, so the first week is also within range.
 fn first_nameable_day() -> NaiveDate {
     NaiveDate::from_ymd_opt(*YEARS.start(), 1, 1).unwrap_or_default()
 }
@@ -262,7 +264,7 @@ fn read(text: &str) -> Option<Period> {
     Some(Period { unit, first_day })
 }
 
-/// A number of exactly this many ASCII digits.
+/// Parses a number of exactly `count` ASCII digits.
 fn digits(text: &str, count: usize) -> Option<u32> {
     (text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
 }

@@ -11,7 +11,7 @@ use super::organization::PreciseDate;
 use super::violation::{NAME_CHARS, TEXT_CHARS, check_line, check_optional_text};
 
 column_enum! {
-    /// Which side of the comparison an area is on.
+    /// The cohort of an area in the comparison.
     pub enum Cohort {
         /// 试点
         Pilot => "pilot",
@@ -20,27 +20,27 @@ column_enum! {
     }
 }
 
-/// What a programme is called and measured by.
+/// The recorded facts of a programme.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
-    /// Short and stable, such as `ah-qiaojian-2021`.
+    /// A short, stable code such as `ah-qiaojian-2021`.
     pub code: String,
     pub title: String,
-    /// The same programme under other names.
+    /// Other names of the same programme.
     pub aliases: Vec<String>,
-    /// Growth is counted against the organizations of this day.
+    /// The baseline date: growth is measured against the organizations of this day.
     pub baseline_on: NaiveDate,
-    /// When it starts, as precisely as the paper says it: 2021年11月.
+    /// The start date, with the precision of the source document: 2021年11月.
     pub starts: PreciseDate,
     pub target_on: NaiveDate,
     pub note: Option<String>,
 }
 
-/// Names a programme may have besides its title.
+/// The maximum number of aliases.
 const MOST_ALIASES: usize = 20;
 
 impl Facts {
-    /// Everything that is wrong with them.
+    /// Returns all violations of these facts.
     pub fn violations(&self) -> Vec<Violation> {
         let mut found = Vec::new();
         check_line(&mut found, "/code", &self.code, NAME_CHARS);

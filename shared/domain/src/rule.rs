@@ -1,4 +1,4 @@
-//! Versioned parameter sets. The version in force on a date decides; none is ever edited.
+//! Versioned rules. The version in force on a date applies; versions are never edited.
 
 use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
@@ -7,21 +7,21 @@ use super::Violation;
 use super::period::Period;
 use super::program::Cohort;
 
-/// The name of the rule that is used when none is asked for.
+/// The name of the rule that applies if none is requested.
 pub const DEFAULT: &str = "default";
 
 column_enum! {
-    /// What a rule is about.
+    /// The kind of a rule.
     pub enum RuleKind {
-        /// Which area should have what.
+        /// Which areas should have which organization.
         Establishment => "establishment",
-        /// From when an organization counts.
+        /// The date from which an organization counts.
         Counting => "counting",
-        /// Until when reports of a period are taken into its figures.
+        /// Until when reports of a period are included in its figures.
         Reporting => "reporting",
-        /// What covers an area.
+        /// What counts as coverage of an area.
         Coverage => "coverage",
-        /// Red, yellow, green.
+        /// Red, yellow and green lights.
         Light => "light",
         /// When an overdue task is chased.
         Chase => "chase",
@@ -31,7 +31,7 @@ column_enum! {
 }
 
 text_enum! {
-    /// From which date an organization counts.
+    /// The date from which an organization counts.
     pub enum CountedFrom {
         /// 批复
         Approved => "approved",
@@ -47,18 +47,18 @@ text_enum! {
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CountingParams {
-    /// From which date an organization counts.
+    /// The date from which an organization counts.
     pub counted_from: CountedFrom,
-    /// Only areas of these cohorts count; all when left out.
+    /// Only areas of these cohorts count; all areas if omitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cohorts: Option<Vec<Cohort>>,
-    /// Only what an area above has verified counts. What was rejected counts by no rule.
+    /// Whether only organizations verified by an area above count. Rejected organizations never count.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub verified_only: bool,
 }
 
 impl Default for CountingParams {
-    /// Counted from 成立 until closed (article, features F7).
+    /// Counts from 成立 until closed (article, features F7).
     fn default() -> Self {
         Self {
             counted_from: CountedFrom::Established,
@@ -73,15 +73,15 @@ impl Default for CountingParams {
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ReportingParams {
-    /// The cut-off (截止) is the end of the day so many days after the period's last one, in Asia/Shanghai.
+    /// The cut-off (截止): the end of the day that is this many days after the last day of the period (Asia/Shanghai).
     pub cut_off_days: u32,
 }
 
 impl ReportingParams {
-    /// No cut-off is later than a year.
+    /// The maximum of `cut_off_days`: about one year.
     const MOST: u32 = 366;
 
-    /// What is wrong with it, if anything.
+    /// Returns the violations of these parameters.
     pub fn violations(self) -> Vec<Violation> {
         if self.cut_off_days <= Self::MOST {
             return Vec::new();
@@ -94,7 +94,7 @@ impl ReportingParams {
         )]
     }
 
-    /// The first day on which reports of a period come too late.
+    /// Returns the first day on which reports of a period are too late.
     pub fn closed_from(self, period: Period) -> Option<NaiveDate> {
         period
             .last_day()

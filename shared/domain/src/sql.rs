@@ -1,5 +1,5 @@
-//! Ids, instants and periods as columns. PostgreSQL keeps ids and instants as `uuid` and `timestamptz`, SQLite as 16 bytes and integer
-//! microseconds; a period is its name.
+//! SQL types for ids, instants and periods. PostgreSQL stores ids and instants as `uuid` and `timestamptz`, SQLite as
+//! 16 bytes and integer microseconds. A period is stored as its name.
 
 use std::io::Write as _;
 
@@ -13,19 +13,19 @@ use diesel::sqlite::{Sqlite, SqliteValue};
 use crate::clock::UtcTime;
 use crate::period::Period;
 
-/// An id column.
+/// The SQL type of an id column.
 #[derive(Debug, Clone, Copy, SqlType, QueryId)]
 #[diesel(postgres_type(oid = 2950, array_oid = 2951))]
 #[diesel(sqlite_type(name = "Binary"))]
 pub struct SqlUuid;
 
-/// An instant column.
+/// The SQL type of an instant column.
 #[derive(Debug, Clone, Copy, SqlType, QueryId)]
 #[diesel(postgres_type(oid = 1184, array_oid = 1185))]
 #[diesel(sqlite_type(name = "Long"))]
 pub struct SqlInstant;
 
-/// Lets id newtypes over `Uuid` stand in [`SqlUuid`] columns.
+/// Implements [`SqlUuid`] conversions for id newtypes over `Uuid`.
 macro_rules! uuid_columns {
     ($($name:ident),+) => {$(
         impl ToSql<SqlUuid, Pg> for crate::ids::$name {
@@ -57,7 +57,7 @@ macro_rules! uuid_columns {
 }
 for_each_id!(uuid_columns);
 
-/// Microseconds between 1970-01-01, where we count from, and 2000-01-01, where PostgreSQL does.
+/// The microseconds between 1970-01-01, our epoch, and 2000-01-01, PostgreSQL's epoch.
 const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
 
 impl ToSql<SqlInstant, Pg> for UtcTime {

@@ -26,15 +26,15 @@ column_enum! {
     }
 }
 
-/// Areas and posts one task is given to, at most.
+/// The maximum number of assignees of one task.
 pub const MOST_ASSIGNEES: usize = 200;
-/// The highest number of a row in the table.
+/// The maximum number of a row in the table.
 const HIGHEST_NO: i32 = 9999;
 
-/// What a row of the table says.
+/// The recorded facts of a row in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
-    /// Its number in the issuer's table.
+    /// The number in the issuer's table.
     pub no: i32,
     pub theme: Theme,
     pub content: String,
@@ -47,7 +47,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Everything that is wrong with it.
+    /// Returns all violations of these facts.
     pub fn violations(&self) -> Vec<Violation> {
         let mut found = Vec::new();
         check_text(&mut found, "/content", &self.content, TEXT_CHARS);
@@ -83,7 +83,7 @@ impl Facts {
     }
 }
 
-/// Whether a task may be given to this many.
+/// Checks the number of assignees of a task.
 pub fn check_assignees(violations: &mut Vec<Violation>, count: usize) {
     if !(1..=MOST_ASSIGNEES).contains(&count) {
         violations.push(Violation::new(

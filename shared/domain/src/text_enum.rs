@@ -1,10 +1,7 @@
-//! One macro for every closed list of words. The same word stands in the table, the type, the JSON and the docs.
+//! Macros for closed lists of words. The same word is used in the table, the type, the JSON and the documentation.
 
-/// Declares an enum whose variants are written as fixed words: in text columns, in JSON, in query parameters and in the
-/// OpenAPI document.
-///
-/// A word may have a Chinese label, `Variant => "word" / "标签",`; then all of the list have one, and the enum is
-/// [`Labelled`](crate::transition::Labelled).
+/// Declares an enum whose variants are represented by fixed words: in text columns, in JSON, in query parameters and in
+/// the OpenAPI document.
 #[macro_export]
 macro_rules! text_enum {
     ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$vmeta:meta])* $variant:ident => $word:literal $(/ $chinese:literal)?,)+ }) => {
@@ -13,10 +10,10 @@ macro_rules! text_enum {
         $vis enum $name { $($(#[$vmeta])* $variant,)+ }
 
         impl $name {
-            /// Every word of the list, in the order of its meaning.
+            /// All variants, in the order of declaration.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// The word as stored and as sent.
+            /// Returns the word as stored and sent.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
             }
@@ -105,7 +102,7 @@ macro_rules! schema_of_words {
     };
 }
 
-/// Without the OpenAPI document a list of words has no schema.
+/// Does nothing, because without the feature `utoipa` there is no OpenAPI schema.
 #[cfg(not(feature = "utoipa"))]
 #[doc(hidden)]
 #[macro_export]
@@ -113,7 +110,7 @@ macro_rules! schema_of_words {
     ($name:ident: $($word:literal),+) => {};
 }
 
-/// Declares a [`text_enum!`] that also stands in text columns, where the crate that declares it has the feature `diesel`.
+/// Declares a [`text_enum!`] that can also be used in text columns if the declaring crate has the feature `diesel`.
 #[macro_export]
 macro_rules! column_enum {
     ($(#[$meta:meta])* $vis:vis enum $name:ident { $($variants:tt)+ }) => {

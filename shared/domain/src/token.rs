@@ -1,13 +1,13 @@
-//! What a caller holds.
+//! Tokens of callers.
 
 column_enum! {
-    /// Where a token stands. Whether it has expired is a question of the time, not a stored state.
+    /// The status of a token. Expiry depends on the time and is not a stored status.
     pub enum TokenStatus {
-        /// Issued as a one-time code, not yet taken up.
+        /// Issued as a one-time code that has not been redeemed yet.
         Enrolling => "enrolling",
         /// In use.
         Active => "active",
-        /// Withdrawn for good.
+        /// Revoked permanently.
         Revoked => "revoked",
     }
 }

@@ -1,9 +1,11 @@
-//! Characters that a reader does not see or that change what is read around them: none of them belongs in a name, a number or a title.
+//! Characters that are invisible or change the rendering of the surrounding text. They are not allowed in a name, a
+//! number or a title.
 //!
-//! After Unicode 16: the default ignorable code points, the bidirectional controls, line and paragraph separators, blank letters (Hangul
-//! fillers, braille blank), tags and non-characters. Variation selectors of ideographs stay: rare names are written with them.
+//! Based on Unicode 16: the default ignorable code points, the bidirectional controls, line and paragraph separators,
+//! blank letters (Hangul fillers, braille blank), tags and non-characters. Ideographic variation selectors are allowed
+//! because rare names are written with them.
 
-/// Whether a character does not belong in a one-line text.
+/// Returns whether a character is not allowed in a one-line text.
 pub fn is_unseen(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -53,7 +55,8 @@ mod tests {
         ] {
             assert!(is_unseen(unseen), "{unseen:?}");
         }
-        // A blank, full-width signs, a rare ideograph with its variation selector, one of a private area of GB18030.
+        // A space, full-width signs, a rare ideograph with its variation selector, and a private-use character of
+        // GB18030.
         for seen in [
             '侨',
             ' ',

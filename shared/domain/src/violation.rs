@@ -1,4 +1,4 @@
-//! One way in which an input breaks a rule, in both languages.
+//! Violations: how an input breaks a rule, described in both languages.
 
 use std::borrow::Cow;
 
@@ -6,21 +6,21 @@ use chrono::NaiveDate;
 
 use super::unseen::is_unseen;
 
-/// What is wrong, where, and what to do about it.
+/// A violation of a rule: what is wrong, where, and how to correct it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// A JSON pointer into the body, or the parameter's name.
+    /// A JSON pointer into the body, or the name of the parameter.
     pub pointer: Cow<'static, str>,
-    /// Stable, for programs.
+    /// A stable code for programs.
     pub code: &'static str,
-    /// For people, in Chinese.
+    /// The message in Chinese.
     pub zh: Cow<'static, str>,
-    /// For people, in English.
+    /// The message in English.
     pub en: Cow<'static, str>,
 }
 
 impl Violation {
-    /// A violation at `pointer`.
+    /// Creates a violation at `pointer`.
     pub fn new(
         pointer: impl Into<Cow<'static, str>>,
         code: &'static str,
@@ -35,7 +35,7 @@ impl Violation {
         }
     }
 
-    /// The day at `pointer` is still to come.
+    /// Returns the violation for a date in the future at `pointer`.
     pub fn in_future(pointer: impl Into<Cow<'static, str>>, today: NaiveDate) -> Self {
         Self::new(
             pointer,
@@ -45,7 +45,7 @@ impl Violation {
         )
     }
 
-    /// The same violation of a part of the body that stands at `place`.
+    /// Returns the same violation with `place` prepended to its pointer.
     #[must_use]
     pub fn under(self, place: &str) -> Self {
         Self {
@@ -55,12 +55,13 @@ impl Violation {
     }
 }
 
-/// Longest text of a name or title, in characters.
+/// The maximum length of a name or title, in characters.
 pub const NAME_CHARS: usize = 100;
-/// Longest text of a note, reason or report, in characters.
+/// The maximum length of a note, reason or report, in characters.
 pub const TEXT_CHARS: usize = 2000;
 
-/// Checks that a text is neither empty nor longer than `most` characters, and holds no control characters but line breaks.
+/// Checks that a text is not empty, is not longer than `most` characters, and contains no control characters except
+/// line breaks.
 pub fn check_text(violations: &mut Vec<Violation>, pointer: &'static str, text: &str, most: usize) {
     let count = text.chars().count();
     if text.trim().is_empty() {
@@ -90,7 +91,8 @@ pub fn check_text(violations: &mut Vec<Violation>, pointer: &'static str, text: 
     }
 }
 
-/// The same for a text of one line, such as a name or a number: it has no line breaks, and nothing that a reader does not see.
+/// Checks a text of one line, such as a name or a number. In addition to [`check_text`], line breaks and invisible
+/// characters are not allowed.
 pub fn check_line(violations: &mut Vec<Violation>, pointer: &'static str, text: &str, most: usize) {
     let unseen = text.chars().find(|character| is_unseen(*character));
     match unseen {
@@ -107,7 +109,7 @@ pub fn check_line(violations: &mut Vec<Violation>, pointer: &'static str, text: 
     }
 }
 
-/// The same for a text that may be missing.
+/// Checks an optional text as [`check_line`] does.
 pub fn check_optional_line(
     violations: &mut Vec<Violation>,
     pointer: &'static str,
@@ -119,7 +121,7 @@ pub fn check_optional_line(
     }
 }
 
-/// Checks a text that may be missing as [`check_text`] does.
+/// Checks an optional text as [`check_text`] does.
 pub fn check_optional_text(
     violations: &mut Vec<Violation>,
     pointer: &'static str,

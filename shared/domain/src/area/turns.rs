@@ -1,4 +1,4 @@
-//! What may become of an area, and when: the rules of renaming, moving, closing, merging and dividing.
+//! Rules for renaming, moving, closing, merging and splitting areas.
 
 use chrono::NaiveDate;
 
@@ -6,11 +6,11 @@ use super::{AreaKind, Level};
 use crate::Violation;
 use crate::violation::{NAME_CHARS, check_line};
 
-/// An area as it stands on the day a change is about.
+/// An area as of the day of a change.
 #[derive(Debug, Clone, Copy)]
 pub struct Standing<'a> {
     pub level: Level,
-    /// The codes from the province down, each followed by `/`.
+    /// The codes from the province down to the area, each followed by `/`.
     pub path: &'a str,
 }
 
@@ -19,7 +19,8 @@ impl Standing<'_> {
         self.path.split('/').next().unwrap_or_default()
     }
 
-    /// Whether this area, as it stands, may go into `other` as it stands: of one level and one province, and neither a part of itself.
+    /// Returns the violations of merging this area into `other`: both must have the same level and be in the same
+    /// province, and they must be different areas.
     pub fn may_merge_into(&self, other: &Standing<'_>) -> Vec<Violation> {
         let mut found = Vec::new();
         if self.path == other.path {
@@ -47,7 +48,7 @@ impl Standing<'_> {
         found
     }
 
-    /// Whether this area may stand under `parent`.
+    /// Returns the violations of moving this area under `parent`.
     pub fn may_move_under(&self, parent: &Standing<'_>) -> Vec<Violation> {
         if parent.path.starts_with(self.path) {
             return vec![Violation::new(
@@ -68,7 +69,7 @@ impl Standing<'_> {
         parent.may_take(self.level)
     }
 
-    /// Whether an area of `level` may stand under this one.
+    /// Returns the violations of placing an area of `level` under this one.
     pub fn may_take(&self, level: Level) -> Vec<Violation> {
         if level.may_stand_under(self.level) {
             return Vec::new();
@@ -83,7 +84,7 @@ impl Standing<'_> {
     }
 }
 
-/// What an area is to be called, by name and code; nothing where nothing is to change.
+/// The requested name and code of an area; `None` leaves a value unchanged.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wanted<'a> {
     pub name: Option<&'a str>,
@@ -91,7 +92,7 @@ pub struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// Everything that is wrong with it for an area of `level`.
+    /// Returns all violations of the request for an area of `level`.
     pub fn violations(&self, level: Level) -> Vec<Violation> {
         let mut found = Vec::new();
         if let Some(name) = self.name {
@@ -110,10 +111,10 @@ impl Wanted<'_> {
 }
 
 impl AreaKind {
-    /// Whether the row of an area of `level` may stand for this. Provinces and parks are what they are.
+    /// Checks that an area of `level` may have this kind. Provinces and parks are always administrative.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Returns a violation if it may not.
     pub fn may_be_of(self, level: Level) -> Result<(), Violation> {
         if self == Self::Administrative || !matches!(level, Level::Province | Level::Park) {
             return Ok(());
@@ -127,8 +128,8 @@ impl AreaKind {
     }
 }
 
-/// Whether a code that is given anew is one of an area directly below `parent`: each level adds digits to the code of the one above, and a
-/// park or a unit without an official code stands behind it.
+/// Returns whether a newly assigned code fits an area directly under `parent`. Each level appends digits to the code of
+/// the level above; the code of a park or of a unit without an official code is the parent's code with a suffix.
 pub fn fits_parent(code: &str, parent: &str) -> bool {
     if let Some((above, _)) = code.rsplit_once('-') {
         return above == parent;
@@ -140,11 +141,11 @@ pub fn fits_parent(code: &str, parent: &str) -> bool {
         Some(Level::Village) => 9,
         Some(Level::Province | Level::Park) | None => return true,
     };
-    // A unit without an official code has none to begin with.
+    // If the parent has no official code, there is nothing to compare with.
     parent.contains('-') || code.get(..digits) == parent.get(..digits)
 }
 
-/// The code at `pointer` is none of an area below `parent`.
+/// Returns the violation for a code at `pointer` that does not fit an area under `parent`.
 pub fn code_of_another_parent(pointer: &'static str, parent: &str) -> Violation {
     Violation::new(
         pointer,
@@ -154,7 +155,7 @@ pub fn code_of_another_parent(pointer: &'static str, parent: &str) -> Violation 
     )
 }
 
-/// The day at `pointer` is before the area was there, which it is since `since`.
+/// Returns the violation for a date at `pointer` that is before `since`, the first day on which the area is on record.
 pub fn not_there_yet(pointer: &'static str, since: NaiveDate) -> Violation {
     Violation::new(
         pointer,

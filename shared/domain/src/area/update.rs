@@ -1,4 +1,4 @@
-//! From the tree that is registered to the one a new edition of the national list shows: which steps lead there.
+//! Computes the steps from the registered tree to the tree of a new edition of the national list.
 
 mod check;
 mod doubts;
@@ -23,27 +23,28 @@ use identity::Identity;
 pub struct Listed {
     pub code: String,
     pub level: Level,
-    /// The code of the area above; none for a province.
+    /// The code of the parent; `None` for a province.
     pub parent: Option<String>,
     pub name: String,
     pub kind: AreaKind,
-    /// What it came out of.
+    /// The areas that it emerged from.
     pub origin: Origin,
-    /// From when on it is so; the day of the whole update where it is not said.
+    /// The first day of validity; the date of the whole update if omitted.
     pub valid_from: Option<NaiveDate>,
 }
 
-/// What a row of the list came out of.
+/// The origin of an area in the list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// The codes, in the edition before, of the areas it came out of. They decide which area it is; its own code does where there are none.
+    /// The codes that its predecessors had in the previous edition. They determine which registered area the row is; if
+    /// there are none, its own code does.
     pub predecessors: Vec<String>,
-    /// Whether it is said to be a new area, though its code was another one's.
+    /// Whether the row is declared to be a new area, although its code belonged to another one.
     pub is_new: bool,
 }
 
 impl Origin {
-    /// What a cell says: codes, however they are separated, or that the area is new.
+    /// Parses a cell: a list of codes with any separator, or the word for a new area.
     pub fn of(text: &str) -> Self {
         let words: Vec<String> = text
             .split(|sign: char| sign.is_whitespace() || ";；,，、".contains(sign))
@@ -63,7 +64,7 @@ impl Origin {
     }
 }
 
-/// An area as it is registered.
+/// A registered area.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registered {
     pub code: String,
@@ -73,28 +74,28 @@ pub struct Registered {
     pub kind: AreaKind,
 }
 
-/// One step of an update. Codes are those the areas have when the step's turn comes.
+/// One step of an update. Codes are those in effect when the step is carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// An area that is going to end leaves its code to another one: see [`vacated`].
+    /// An area that is about to end gives up its code to another area; see [`vacated`].
     Vacate { code: String },
-    /// The list has an area that is not registered.
+    /// The list contains an area that is not registered.
     Add { code: String, came_out_of: Vec<String> },
-    /// The same area under another name, another code, or both.
+    /// The area gets another name, another code, or both.
     Rename {
         code: String,
         name: Option<String>,
         new_code: Option<String>,
     },
-    /// Several areas whose codes go from one to the next, at once.
+    /// Several areas exchange their codes at once.
     Recode { changes: Vec<Recoded> },
-    /// The same area, whose row stands for something else.
+    /// The area gets another kind.
     Rekind { code: String, kind: AreaKind },
-    /// The same area under another one.
+    /// The area gets another parent.
     Move { code: String, parent: String },
-    /// The list has one area where several were.
+    /// Several areas become one area of the list.
     Merge { code: String, into: String },
-    /// The list has it no more, and nothing that came out of it.
+    /// The area is no longer in the list and has no successor.
     Close { code: String },
 }
 
@@ -102,14 +103,15 @@ pub enum Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recoded {
     pub code: String,
-    /// The name it is registered under.
+    /// The registered name.
     pub named: String,
     pub name: Option<String>,
     pub new_code: String,
 }
 
 impl Step {
-    /// The code of the area the step is about, as it is registered when its turn comes; the first of several.
+    /// Returns the code of the area that the step is about, as in effect when the step is carried out; for several
+    /// areas, the first.
     pub fn code(&self) -> &str {
         match self {
             Self::Vacate { code }
@@ -124,30 +126,31 @@ impl Step {
     }
 }
 
-/// The code of an area that is going to end and whose code another one gets, between these two steps. No area is ever called so on a day.
+/// Returns the temporary code of an area that is about to end and whose code goes to another area. It is only used
+/// between these two steps; on no day does an area have it.
 pub fn vacated(code: &str) -> String {
     format!("{code}~")
 }
 
-/// The code that an area had before it left it to another one.
+/// Returns the code that an area had before it was vacated.
 pub fn before_vacated(code: &str) -> &str {
     code.trim_end_matches('~')
 }
 
-/// A step, its day, and what it is about.
+/// A step with its date and origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatedStep {
     pub step: Step,
-    /// The day of the whole update where the list says none.
+    /// The date of the step; `None` for the date of the whole update.
     pub on: Option<NaiveDate>,
-    /// The place of the row that asks for it.
+    /// The index of the row that requires the step.
     pub row: Option<usize>,
-    /// The name the area is registered under.
+    /// The registered name of the area.
     pub named: Option<String>,
 }
 
-/// The steps from `registered` to `listed`, in an order in which each can be taken. The list is complete for every province it names; parks
-/// and units under a local code are not in it and stay.
+/// Returns the steps from `registered` to `listed`, in an order in which they can be carried out. The list is complete
+/// for every province it names, but contains no parks and no units with a local code; those are left unchanged.
 pub fn steps(listed: &[Listed], registered: &[Registered]) -> Vec<DatedStep> {
     Update {
         listed,
@@ -174,7 +177,7 @@ impl Update<'_> {
                 let row = |place: &usize| Some((*place, self.listed.get(*place)?));
                 places.iter().filter_map(row)
             };
-            // Whoever goes elsewhere has its new code there.
+            // An area that moves gets its new code at its new place, so moves come first.
             for (place, row) in rows() {
                 self.go(&mut steps, place, row);
             }
@@ -190,7 +193,7 @@ impl Update<'_> {
         steps
     }
 
-    /// Puts an area under the one it stands under, by the code it has.
+    /// Moves an area under its new parent if the parent changes. The area still has its old code.
     fn go(&self, steps: &mut Vec<DatedStep>, place: usize, row: &Listed) {
         if let Some(area) = self.who.of_row(place)
             && let Some(parent) = &row.parent
@@ -204,7 +207,7 @@ impl Update<'_> {
         }
     }
 
-    /// Adds what is new; makes the rest of its kind. Its place, code and name are there already.
+    /// Adds a new area, or changes the kind of an existing one, whose parent, code and name are already updated.
     fn place(&self, steps: &mut Vec<DatedStep>, place: usize, row: &Listed) {
         let area = self.who.of_row(place);
         let step = match area {
@@ -221,7 +224,7 @@ impl Update<'_> {
         steps.push(about(row, place, area, step));
     }
 
-    /// What ends while its code goes to another area gives way first.
+    /// Areas that end and whose code goes to another area give up the code first.
     fn vacations(&self) -> impl Iterator<Item = DatedStep> {
         self.who.giving_way().map(|area| {
             let row = self.who.merged_into(&area.code);
@@ -236,7 +239,7 @@ impl Update<'_> {
         })
     }
 
-    /// The code by which an area that is registered under `code` and goes nowhere else is found when its turn comes.
+    /// Returns the code that an area registered under `code` has when its merger or closure is carried out.
     fn at_turn(&self, code: &str) -> String {
         if self.who.gives_way(code) {
             vacated(code)
@@ -245,7 +248,7 @@ impl Update<'_> {
         }
     }
 
-    /// From the villages up, so that what stands below goes first.
+    /// Returns the mergers from the villages up, so that children are merged before their parents.
     fn mergers(&self) -> impl Iterator<Item = DatedStep> {
         let mut merged: Vec<_> = self
             .who
@@ -278,7 +281,7 @@ impl Update<'_> {
     }
 }
 
-/// A step that a row asks for.
+/// Creates a step that a row requires.
 fn about(row: &Listed, place: usize, area: Option<&Registered>, step: Step) -> DatedStep {
     DatedStep {
         step,

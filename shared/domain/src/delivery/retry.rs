@@ -1,11 +1,11 @@
-//! What a failure means: for the next try, and for the endpoint.
+//! The effect of a failure on the next attempt and on the endpoint.
 
 use chrono::TimeDelta;
 
 use super::{AttemptOutcome, Channel, FailureClass};
 
 impl FailureClass {
-    /// The outcome an attempt of this failure has.
+    /// Returns the outcome of an attempt that failed this way.
     pub const fn outcome(self) -> AttemptOutcome {
         match self {
             Self::Transient | Self::Relay => AttemptOutcome::Transient,
@@ -15,15 +15,15 @@ impl FailureClass {
         }
     }
 
-    /// Whether the failure says something about the endpoint. What goes wrong on our own side must not pause, disable or kill
-    /// anybody's mail.
+    /// Returns whether the failure is attributed to the endpoint. A failure on our own side must not pause or disable
+    /// an endpoint or give up a delivery.
     pub const fn blames_endpoint(self) -> bool {
         !matches!(self, Self::Relay)
     }
 }
 
 impl Channel {
-    /// How long to leave an endpoint alone that said "too much" without saying for how long.
+    /// Returns how long to pause an endpoint that limits the rate without saying for how long.
     pub const fn limit_pause(self) -> TimeDelta {
         match self {
             Self::Dingtalk => TimeDelta::minutes(10),
@@ -32,26 +32,26 @@ impl Channel {
     }
 }
 
-/// What a channel says about one send.
+/// The result of one send, as reported by a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendResult {
-    /// The other side took it; what it said.
+    /// The receiver accepted the message. Contains its reply.
     Sent(String),
-    /// It did not, for sure.
+    /// The receiver certainly did not accept the message.
     Failed {
-        /// What that means for the next try.
+        /// The class of the failure, which decides about the next attempt.
         class: FailureClass,
-        /// How long the other side asks to be left alone.
+        /// How long the receiver asks to wait.
         wait: Option<TimeDelta>,
-        /// What it said.
+        /// The receiver's reply or the error.
         detail: String,
     },
-    /// The link broke after the first byte of the message: nobody can tell.
+    /// The connection broke after the first byte of the message, so the result is unknown.
     Uncertain(String),
 }
 
 impl SendResult {
-    /// A failure without a wish to be left alone.
+    /// Creates a failure for which the receiver did not ask to wait.
     pub fn failed(class: FailureClass, detail: impl Into<String>) -> Self {
         Self::Failed {
             class,
@@ -60,7 +60,7 @@ impl SendResult {
         }
     }
 
-    /// The outcome as kept with the attempt.
+    /// Returns the outcome that is stored with the attempt.
     pub const fn outcome(&self) -> AttemptOutcome {
         match self {
             Self::Sent(_) => AttemptOutcome::Sent,
@@ -69,7 +69,7 @@ impl SendResult {
         }
     }
 
-    /// What the other side said.
+    /// Returns the receiver's reply or the error.
     pub fn detail(&self) -> &str {
         match self {
             Self::Sent(detail) | Self::Failed { detail, .. } | Self::Uncertain(detail) => detail,
@@ -77,20 +77,20 @@ impl SendResult {
     }
 }
 
-/// What a failure means for the delivery and its endpoint.
+/// The effect of a failure on the delivery and its endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextStep {
-    /// Try again after this long. The attempt counts.
+    /// Retry after this delay. The attempt counts.
     Retry(TimeDelta),
-    /// Leave the whole endpoint alone for this long. The attempt does not count.
+    /// Pause sending to the whole endpoint for this long. The attempt does not count.
     Wait(TimeDelta),
-    /// Pause the endpoint: every further try would fail alike. The delivery stays queued.
+    /// Pause the endpoint, because every further attempt would fail the same way. The delivery stays queued.
     PauseEndpoint,
-    /// Give this delivery up.
+    /// Give up this delivery.
     GiveUp,
 }
 
-/// Upper ends of the delay before the next try, by tries made.
+/// The upper bounds of the delay before the next attempt, by the number of attempts made.
 const BACK_OFF: [TimeDelta; 6] = [
     TimeDelta::seconds(5),
     TimeDelta::seconds(30),
@@ -99,16 +99,16 @@ const BACK_OFF: [TimeDelta; 6] = [
     TimeDelta::hours(2),
     TimeDelta::hours(6),
 ];
-/// No try follows sooner.
+/// The minimum delay before an attempt.
 pub(super) const SHORTEST_DELAY: TimeDelta = TimeDelta::seconds(1);
-/// However long the other side asks us to wait, and however long the relay has been away, we look again after this.
+/// The maximum wait, regardless of how long the receiver asks to wait or how long the relay has been unavailable.
 const LONGEST_WAIT: TimeDelta = TimeDelta::hours(1);
 
-/// What to do after a failure.
+/// Returns what to do after a failure.
 ///
-/// `attempts` counts the tries made that count, this one included. `wait` is how long the other side asks to be left alone, if
-/// it did; one that says "too much" without saying for how long is left alone as its channel has it
-/// ([`Channel::limit_pause`]). `random` spreads the tries: any value, all equally likely. Tries go on until the delivery
+/// `attempts` is the number of attempts that count, including this one. `wait` is how long the receiver asks to wait,
+/// if it does; an endpoint that limits the rate without a duration is paused for [`Channel::limit_pause`]. `random`
+/// spreads the attempts and must be uniformly distributed over all values. Attempts continue until the delivery
 /// expires.
 pub fn next_delay(
     attempts: i32,
@@ -119,7 +119,7 @@ pub fn next_delay(
 ) -> NextStep {
     match class {
         FailureClass::Transient => NextStep::Retry(back_off(attempts, random)),
-        // Ours to mend: when the relay is back, no mail should wait for hours.
+        // This is for us to repair: once the relay is available again, no mail should wait for hours.
         FailureClass::Relay => {
             let asked = wait.unwrap_or(SHORTEST_DELAY);
             NextStep::Retry(back_off(attempts, random).max(asked).min(LONGEST_WAIT))
@@ -133,7 +133,7 @@ pub fn next_delay(
     }
 }
 
-/// A delay between [`SHORTEST_DELAY`] and the upper end for this many tries (full jitter).
+/// Returns a delay between [`SHORTEST_DELAY`] and the upper bound for this number of attempts (full jitter).
 pub fn back_off(attempts: i32, random: u32) -> TimeDelta {
     let step = usize::try_from(attempts.saturating_sub(1))
         .unwrap_or(0)

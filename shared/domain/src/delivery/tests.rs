@@ -1,4 +1,4 @@
-//! The tables: every legal step, and what each failure leads to.
+//! Tables of every legal transition and of the effect of each failure.
 
 use proptest::prelude::*;
 

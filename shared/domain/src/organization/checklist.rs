@@ -1,30 +1,30 @@
-//! What an organization has: the five-have standard, and its standing rules.
+//! The five-have standard (五有) and the standing rules of an organization.
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::dates::day;
 
-/// One of the five: whether it is there, since when, and by which document.
+/// One item of the five-have standard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ChecklistItem {
     /// Whether the organization has it.
     pub have: bool,
-    /// Since when.
+    /// The date since which the organization has it.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "day::read_optional"
     )]
     pub on: Option<NaiveDate>,
-    /// The document that shows it.
+    /// The number of the document that proves it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doc_no: Option<String>,
 }
 
-/// 五有: the five-have standard. An item that was never looked at is missing, not false.
+/// 五有, the five-have standard. An item that was never assessed is omitted, not false.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
@@ -47,7 +47,7 @@ pub struct FiveHave {
 }
 
 impl FiveHave {
-    /// The five, each with where a document number stands in a body.
+    /// Returns the five items, each with the JSON pointer of its document number.
     pub fn items(&self) -> [(&'static str, Option<&ChecklistItem>); 5] {
         [
             ("/five_have/organization/doc_no", self.organization.as_ref()),
@@ -59,7 +59,7 @@ impl FiveHave {
     }
 }
 
-/// The standing rules (article, 二): since when each is in force.
+/// The standing rules (article, 二), each with the date since which it is in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
@@ -91,7 +91,7 @@ pub struct StandingRules {
 }
 
 impl StandingRules {
-    /// The four, each with where it stands in a body.
+    /// Returns the four dates, each with its JSON pointer.
     pub fn dates(&self) -> [(&'static str, Option<NaiveDate>); 4] {
         [
             ("/standing_rules/learning", self.learning),

@@ -1,11 +1,11 @@
-//! 作用发挥: whether anything happens in an organization.
+//! 作用发挥: whether an organization is active.
 
 text_enum! {
-    /// Why an organization is listed where nothing happens.
+    /// Why an organization is listed as dormant.
     pub enum Dormancy {
-        /// Something was recorded of it or of its area before, and nothing for a year.
+        /// Activities were recorded earlier, but none within the past year.
         Dormant => "dormant",
-        /// No activity was ever recorded: nobody knows whether it is active.
+        /// No activity was ever recorded, so it is unknown whether the organization is active.
         Unknown => "unknown",
     }
 }

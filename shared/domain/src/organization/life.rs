@@ -1,4 +1,4 @@
-//! The dated facts of a life, and the order they must have.
+//! The dated life-cycle facts of an organization and their order.
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -7,20 +7,20 @@ use super::Status;
 use crate::Violation;
 use crate::dates::{Precision, counts_from, day, interval};
 
-/// How often an organization may have been closed and established again.
+/// The maximum number of times an organization may have been reopened.
 const MOST_REOPENINGS: usize = 20;
 
 /// A date with its precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PreciseDate {
-    /// Any day of the interval.
+    /// Any day within the interval of the date.
     pub on: NaiveDate,
-    /// How much of it is known.
+    /// The precision of the date.
     pub precision: Precision,
 }
 
 impl PreciseDate {
-    /// A date known to the day.
+    /// Creates a date known to the day.
     pub fn day(on: NaiveDate) -> Self {
         Self {
             on,
@@ -28,18 +28,18 @@ impl PreciseDate {
         }
     }
 
-    /// The day from which it counts.
+    /// Returns the day from which an event on this date counts.
     pub fn counts_from(self) -> NaiveDate {
         counts_from(self.on, self.precision)
     }
 
-    /// The first day it may mean.
+    /// Returns the earliest day that the date may stand for.
     pub fn earliest(self) -> NaiveDate {
         interval(self.on, self.precision).0
     }
 }
 
-/// 恢复: it was closed on a day, and established again on a later one. Between the two it does not count.
+/// 恢复: the organization was closed, and re-established on a later day. It does not count in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -59,7 +59,7 @@ const fn to_the_day() -> Precision {
 }
 
 impl Reopening {
-    /// Closed on one day, established again on another.
+    /// Creates a reopening from its two dates.
     pub fn between(closed: PreciseDate, reopened: PreciseDate) -> Self {
         Self {
             closed_on: closed.on,
@@ -69,7 +69,7 @@ impl Reopening {
         }
     }
 
-    /// When it was closed.
+    /// Returns the date of the closure.
     pub fn closed(self) -> PreciseDate {
         PreciseDate {
             on: self.closed_on,
@@ -77,7 +77,7 @@ impl Reopening {
         }
     }
 
-    /// When it was established again.
+    /// Returns the date of the re-establishment.
     pub fn reopened(self) -> PreciseDate {
         PreciseDate {
             on: self.reopened_on,
@@ -86,25 +86,25 @@ impl Reopening {
     }
 }
 
-/// The dated facts of an organization's life.
+/// The dated life-cycle facts of an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Life {
-    /// Where it stands.
+    /// The status.
     pub status: Status,
     /// 批复
     pub approved: Option<PreciseDate>,
-    /// 成立, the first time
+    /// 成立, the first time.
     pub established: Option<PreciseDate>,
     /// 挂牌
     pub unveiled: Option<PreciseDate>,
-    /// 撤销、合并, for good as far as is known
+    /// 撤销、合并: the final closure, as far as is known.
     pub closed: Option<PreciseDate>,
-    /// 恢复: when it was closed for a time, in order.
+    /// 恢复: the periods during which it was closed, in order.
     pub reopenings: Vec<Reopening>,
 }
 
 impl Life {
-    /// Checks that the dates fit the status, each other, and today (Asia/Shanghai).
+    /// Returns the violations of the dates against the status, each other and today (Asia/Shanghai).
     pub fn violations(&self, today: NaiveDate) -> Vec<Violation> {
         let mut found = Vec::new();
         let needs = |found: &mut Vec<Violation>,
@@ -158,7 +158,7 @@ impl Life {
             ("/unveiled_on", self.unveiled),
             ("/closed_on", self.closed),
         ];
-        // The earliest day the steps so far allow: of 03-25, then 下旬, then 03-22, the last comes too early.
+        // The earliest day that the previous steps allow. For example, after 03-25 and then 下旬, 03-22 is too early.
         let mut before: Option<NaiveDate> = None;
         for (pointer, date) in steps
             .into_iter()
@@ -167,7 +167,7 @@ impl Life {
             if date.earliest() > today {
                 found.push(Violation::in_future(pointer, today));
             }
-            // Only an order that no day of both intervals can satisfy is wrong.
+            // The order is only wrong if no days of both intervals satisfy it.
             if before.is_some_and(|before| date.counts_from() < before) {
                 found.push(Violation::new(
                     pointer,
@@ -191,8 +191,8 @@ impl Life {
         found
     }
 
-    /// Each time it was closed and established again lies behind the one before, by the days from which they count, so that on
-    /// every day it is clear whether it counts.
+    /// Checks that the reopenings follow each other, by the days from which they count, so that it is determined for
+    /// every day whether the organization counts.
     fn check_reopenings(&self, found: &mut Vec<Violation>, today: NaiveDate) {
         if self.reopenings.len() > MOST_REOPENINGS {
             found.push(Violation::new(
@@ -243,23 +243,23 @@ impl Life {
         }
     }
 
-    /// The first day this life tells of.
+    /// Returns the first day of this life cycle.
     pub fn first_day(&self, today: NaiveDate) -> Option<NaiveDate> {
         self.segments(today).first().map(|(day, _)| *day)
     }
 
-    /// The lives this organization led, in order: each status from a date until the next. `first_day` is when a preparation
-    /// of unknown date is taken to have begun.
+    /// Returns the successive states of this life cycle, each from its first day until the next. `first_day` is the
+    /// assumed start of a preparation whose date is unknown.
     pub fn segments(&self, first_day: NaiveDate) -> Vec<(NaiveDate, Self)> {
         let mut segments: Vec<(NaiveDate, Self)> = Vec::new();
         let mut push = |from: NaiveDate, life: &Self| {
             match segments.last_mut() {
-                // Two steps on one day: only the later state lasted.
+                // Of two transitions on one day, only the later state is kept.
                 Some(last) if last.0 >= from => last.1 = life.clone(),
                 _ => segments.push((from, life.clone())),
             }
         };
-        // What was so far: each step adds to it.
+        // The state so far, to which each transition adds.
         let mut so_far = Self {
             status: Status::Approved,
             established: None,

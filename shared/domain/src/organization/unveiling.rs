@@ -1,38 +1,38 @@
-//! 一同挂牌: whether an organization was unveiled together with the one above it (article, 二).
+//! 一同挂牌: whether an organization was unveiled together with the organization above it (article, 二).
 
 use chrono::NaiveDate;
 
 use super::PreciseDate;
 
 text_enum! {
-    /// What the check of joint unveiling finds.
+    /// The finding of the joint unveiling check.
     pub enum Unveiling {
-        /// Established since the register follows it, and not unveiled yet.
+        /// Established after the baseline, and not yet unveiled.
         NotUnveiled => "not_unveiled",
-        /// The one above it was unveiled on another day, or is not unveiled yet.
+        /// The organization above was unveiled on another day or is not yet unveiled.
         Apart => "apart",
-        /// On the day of the one above it, as far as the dates tell.
+        /// Unveiled on the same day as the organization above, as far as the dates show.
         Together => "together",
-        /// Unveiled, and nothing is known of one above it.
+        /// Unveiled, without an organization above it.
         Alone => "alone",
-        /// A date is missing that may just not have been recorded.
+        /// Unknown, because a date is missing that may exist but was not recorded.
         Unknown => "unknown",
     }
 }
 
-/// What is known of an organization's unveiling.
+/// What is known about an organization's unveiling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unveiled {
     On(PreciseDate),
     NotYet,
-    /// No date is recorded, and it is older than the register's own knowledge: it may have been unveiled.
+    /// No date is recorded, but the organization predates the records, so it may have been unveiled.
     Unknown,
 }
 
 impl Unveiled {
-    /// What `unveiled`, the recorded date if there is one, says of an organization established on `established`. Without a date, one that
-    /// was established after `followed_since` (the baseline of a programme, from which on the register follows what happens) is not unveiled
-    /// yet; of an older one, or where there is no programme, nobody knows.
+    /// Derives the unveiling of an organization established on `established` from the recorded date `unveiled`. Without
+    /// a date, an organization established after `followed_since` (the baseline of a programme, since which the
+    /// register records events) is not yet unveiled. For an older one, or without a programme, it is unknown.
     pub fn of(
         unveiled: Option<PreciseDate>,
         established: Option<PreciseDate>,
@@ -45,7 +45,7 @@ impl Unveiled {
         }
     }
 
-    /// The date, where it is known.
+    /// Returns the date, if known.
     pub fn date(self) -> Option<PreciseDate> {
         match self {
             Self::On(date) => Some(date),
@@ -55,7 +55,7 @@ impl Unveiled {
 }
 
 impl Unveiling {
-    /// What is found of an organization. `above` is that of the organization above it, where there is one.
+    /// Returns the finding for an organization. `above` is the unveiling of the organization above it, if there is one.
     pub fn of(own: Unveiled, above: Option<Unveiled>) -> Self {
         match (own, above) {
             (Unveiled::NotYet, _) => Self::NotUnveiled,

@@ -1,31 +1,32 @@
-//! Which programme a question means that names none.
+//! Chooses the programme for a request that does not name one.
 
 use chrono::NaiveDate;
 
-/// What decides about a programme.
+/// The properties of a programme that decide the choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Candidate {
-    /// How many areas are above its issuer: the larger, the nearer to the area asked about.
+    /// The number of areas above its issuer. The larger it is, the nearer the issuer is to the requested area.
     pub depth: usize,
-    /// The first day it may have started on.
+    /// The earliest day on which it may have started.
     pub starts_on: NaiveDate,
-    /// The day by which it is to be complete.
+    /// The day by which it is to be completed.
     pub target_on: NaiveDate,
 }
 
-/// What was chosen.
+/// The result of a choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice<T> {
-    /// There is none, or none had started by that day.
+    /// There is no programme, or none of several had started by that day.
     None,
-    /// This one.
+    /// The chosen programme.
     One(T),
-    /// Several fit equally well; whoever asks has to name one.
+    /// Several programmes match equally well; the caller has to name one.
     Several,
 }
 
-/// Chooses among the programmes issued by an area or by those above it, for `as_of` (Asia/Shanghai): the only one there is; else the one
-/// that is running; else the one that ended last. Of several, that of the nearest issuer.
+/// Chooses among the programmes issued by an area or its ancestors, for `as_of` (Asia/Shanghai). A single programme is
+/// always chosen. Of several, those that have started and are running are preferred; if none is running, those that
+/// ended last. Among these, the one with the nearest issuer is chosen.
 pub fn choose<T>(candidates: impl IntoIterator<Item = (Candidate, T)>, as_of: NaiveDate) -> Choice<T> {
     let mut all: Vec<(Candidate, T)> = candidates.into_iter().collect();
     if all.len() > 1 {
@@ -66,20 +67,20 @@ mod tests {
         let twin = candidate(0, "2022-01-01", "2023-06-30");
         for (candidates, as_of, chosen) in [
             (vec![], "2022-06-24", Choice::None),
-            // The only one, whatever the day: its baseline is before its start.
+            // The only programme is chosen on any day, because its baseline is before its start.
             (vec![pilot], "2021-10-31", Choice::One(0)),
             (vec![pilot], "2030-01-01", Choice::One(0)),
             (vec![pilot, further], "2022-06-24", Choice::One(0)),
             (vec![pilot, further], "2023-01-01", Choice::One(1)),
-            // Both are over: the one that ended last.
+            // Both have ended: the one that ended last.
             (vec![pilot, further], "2026-01-01", Choice::One(1)),
             (vec![further, pilot], "2026-01-01", Choice::One(0)),
             // Neither has started.
             (vec![pilot, further], "2021-10-31", Choice::None),
-            // The city's own, once it has started.
+            // The city's own programme, once it has started.
             (vec![pilot, of_city], "2022-02-28", Choice::One(0)),
             (vec![pilot, of_city], "2022-03-01", Choice::One(1)),
-            // Two of one issuer at once.
+            // Two programmes of one issuer at the same time.
             (vec![pilot, twin], "2022-06-24", Choice::Several),
             (vec![pilot, twin], "2023-06-24", Choice::One(1)),
         ] {

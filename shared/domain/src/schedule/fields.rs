@@ -1,4 +1,4 @@
-//! A schedule's timing as it is written, and how it is read.
+//! The timing of a schedule as written by a caller, and its validation.
 
 use chrono_tz::Tz;
 use croner::Cron;
@@ -9,44 +9,44 @@ use super::{CatchUp, WorkdayPolicy};
 use crate::Violation;
 use crate::period::{Period, PeriodUnit};
 
-/// How far a period may lie from the one its fire is in.
+/// The maximum distance between a period and the period of its fire.
 const MOST_OFFSET: i32 = 36;
-/// Catch-up never opens more than this at once.
+/// The maximum number of periods that catch-up opens at once.
 const MOST_CAP: i32 = 1000;
-/// Longest spec, in characters.
+/// The maximum length of a cron expression, in characters.
 const SPEC_CHARS: usize = 100;
 
-/// The timing of a schedule as a caller writes it and a row keeps it.
+/// The timing of a schedule, as written by a caller and stored in a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanFields {
-    /// Five fields, or six with seconds first; `L`, `W` and `#` as Quartz has them; a day of the month and a weekday must
-    /// both match.
+    /// A cron expression of five fields, or six with seconds first. `L`, `W` and `#` have their Quartz meaning. The day
+    /// of the month and the weekday must both match.
     pub spec: String,
-    /// An IANA name: `Asia/Shanghai`.
+    /// An IANA time zone name, such as `Asia/Shanghai`.
     pub time_zone: String,
-    /// One fire per period of this length.
+    /// The length of the periods. The schedule fires once per period.
     pub period_unit: PeriodUnit,
-    /// Added to the period the fire is in: -1 for the period just over.
+    /// Added to the period of the fire: -1 selects the period that has just ended.
     pub period_offset: i32,
-    /// The first period to issue; it may lie in the past, and is then caught up.
+    /// The first period to issue. If it is in the past, it is caught up.
     pub starts_period: Period,
-    /// The last one; none: for ever.
+    /// The last period to issue; unlimited if `None`.
     pub ends_period: Option<Period>,
     /// What to do on days off.
     pub workday_policy: WorkdayPolicy,
     /// What to do about missed periods.
     pub catch_up: CatchUp,
-    /// How far back catch-up reaches, in seconds; none: without limit.
+    /// How far back catch-up reaches, in seconds; unlimited if `None`.
     pub catch_up_window_s: Option<i64>,
-    /// How many periods are opened at once at most; the latest are kept.
+    /// The maximum number of periods that are opened at once; the latest are kept.
     pub catch_up_cap: i32,
 }
 
 impl PlanFields {
-    /// Reads the fields. What needs a look at the calendar is left to [`Plan::check`].
+    /// Parses and validates the fields. Checks that depend on the calendar are done by [`Plan::check`].
     ///
     /// # Errors
-    /// Everything that is wrong, by field.
+    /// Returns all violations, by field.
     pub fn read(&self) -> Result<Plan, Vec<Violation>> {
         let mut violations = Vec::new();
         let cron = read_spec(&self.spec)
@@ -59,7 +59,7 @@ impl PlanFields {
             .ok();
         self.check_numbers(&mut violations);
         self.check_periods(&mut violations);
-        // An offset that cannot be turned round is far outside its range, which is said above.
+        // An offset that cannot be negated is far out of range, which `check_numbers` has already reported.
         let back = self.period_offset.checked_neg().unwrap_or_default();
         let first_fire_in = self.starts_period.plus(back);
         let last_fire_in = self.ends_period.and_then(|ends| ends.plus(back));

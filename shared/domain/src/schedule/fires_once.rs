@@ -1,4 +1,4 @@
-//! What a schedule must fulfil when it is saved: it fires exactly once in each period.
+//! Validation of a saved schedule: it fires exactly once in each period.
 
 use chrono::Datelike as _;
 
@@ -6,16 +6,17 @@ use super::plan::{Fire, Plan};
 use crate::Violation;
 use crate::period::{Period, PeriodUnit};
 
-/// Weekdays and dates meet again after 28 years: a double that does not show by then does not come.
+/// Weekdays and dates coincide again after 28 years, so a duplicate that does not occur by then never does.
 const CHECKED_YEARS: i32 = 28;
-/// A spec is a set of dates times a set of times, so a double within a day shows on its first day.
+/// A cron expression is a set of dates combined with a set of times, so a duplicate within a day already occurs on the
+/// first day.
 const CHECKED_DAYS: usize = 370;
 
 impl Plan {
-    /// What a schedule must fulfil when it is saved: it fires exactly once in each period, and not before that has begun.
+    /// Checks that the schedule fires exactly once in each period, and not before the period has begun.
     ///
     /// # Errors
-    /// A violation that names the dates, and what to write.
+    /// Returns a violation that names the dates and suggests a cron expression.
     pub fn check(&self) -> Result<(), Vec<Violation>> {
         if self.fields.period_offset > 0 {
             return Err(vec![not_begun()]);
@@ -92,7 +93,7 @@ fn not_begun() -> Violation {
     )
 }
 
-/// What fires once in each period of a unit.
+/// Returns a suggestion, in Chinese and English, for firing once in each period of a unit.
 const fn instead(unit: PeriodUnit) -> (&'static str, &'static str) {
     match unit {
         PeriodUnit::Day => (

@@ -1,4 +1,4 @@
-//! A schedule's timing as read, and what is due by it.
+//! The validated timing of a schedule, and which occurrences are due.
 
 use std::collections::VecDeque;
 
@@ -11,23 +11,23 @@ use super::{CatchUp, Due, DueOccurrence, OccurrenceReason, Verdict, WorkdayPolic
 use crate::clock::UtcTime;
 use crate::period::Period;
 
-/// Work begun this much after its due time still counts as on time: a restart or a deployment is not an outage.
+/// Work that starts within this time after it is due counts as on time: a restart or a deployment is not an outage.
 const ON_TIME: TimeDelta = TimeDelta::minutes(10);
-/// How long a run of days off may be before the policy gives up and keeps the fire's own day.
+/// The maximum number of consecutive days off to skip before the policy gives up and keeps the day of the fire.
 const MOST_DAYS_OFF: u64 = 31;
 
-/// The timing of a schedule, read.
+/// The validated timing of a schedule.
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub(super) cron: Cron,
     pub(super) zone: Tz,
     pub(super) fields: PlanFields,
-    /// The calendar period the first period's fire is in.
+    /// The calendar period in which the first period's fire is.
     pub(super) first_fire_in: Period,
     pub(super) last_fire_in: Option<Period>,
 }
 
-/// A moment the spec names.
+/// An instant that the cron expression matches.
 pub(super) struct Fire {
     at: UtcTime,
     pub(super) local: DateTime<Tz>,
@@ -41,26 +41,27 @@ struct Shifted {
 }
 
 impl Plan {
-    /// The cursor of a schedule that has decided nothing yet: just before the first period's fire can be.
+    /// Returns the cursor of a schedule without decided occurrences: just before the earliest possible fire of the
+    /// first period.
     pub fn initial_cursor(&self) -> UtcTime {
         self.cursor_before(self.fields.starts_period)
     }
 
-    /// The cursor that leaves `period` to be issued next: just before its fire can be.
+    /// Returns the cursor for which `period` is issued next: just before its earliest possible fire.
     pub fn cursor_before(&self, period: Period) -> UtcTime {
         let back = self.fields.period_offset.checked_neg().unwrap_or_default();
         let fire_in = period.plus(back).unwrap_or(self.first_fire_in);
         at_local(self.zone, fire_in.first_day(), NaiveTime::MIN).plus(TimeDelta::seconds(-1))
     }
 
-    /// The period that is issued next after the fire `cursor_at`; none when it was the last.
+    /// Returns the period that is issued next after the fire `cursor_at`, or `None` after the last one.
     pub fn next_period(&self, cursor_at: UtcTime) -> Option<Period> {
         self.fires(cursor_at).next().map(|fire| fire.period)
     }
 
-    /// What has come due after the fire `cursor_at`, by the time `now`: at most `most` periods, oldest first.
+    /// Returns what is due at `now` after the fire `cursor_at`: at most `most` periods, oldest first.
     ///
-    /// `calendar` says whether a day is a working day; nothing when its year has no published calendar.
+    /// `calendar` returns whether a day is a working day, or `None` if its year has no published calendar.
     pub fn due(
         &self,
         cursor_at: UtcTime,
@@ -78,8 +79,8 @@ impl Plan {
             }
             pending.push_back((fire, shifted));
         }
-        // The verdict looks at what is newer, so it is taken over all that is pending, also when only a part is returned:
-        // the next look then comes to the same verdicts.
+        // The decisions depend on later occurrences. They are therefore made over all pending ones even if only some
+        // are returned, so that the next evaluation comes to the same decisions.
         let mut newer = pending.iter().filter(|(_, shifted)| !shifted.skipped).count();
         let mut due = Due {
             occurrences: Vec::new(),
@@ -108,7 +109,7 @@ impl Plan {
         due
     }
 
-    /// The next `count` periods after the fire `cursor_at`, whenever they are due: for previews.
+    /// Returns the next `count` periods after the fire `cursor_at`, regardless of when they are due. Used for previews.
     pub fn upcoming(
         &self,
         cursor_at: UtcTime,
@@ -136,7 +137,7 @@ impl Plan {
         self.fires(cursor_at).take(count).map(to_occurrence).collect()
     }
 
-    /// `newer` counts the periods of this look that came due after this one.
+    /// Decides on an occurrence. `newer` is the number of periods of this evaluation that fell due after it.
     fn verdict(&self, late: TimeDelta, newer: usize) -> Verdict {
         let fields = &self.fields;
         let window = fields.catch_up_window_s.and_then(TimeDelta::try_seconds);
@@ -154,7 +155,8 @@ impl Plan {
         }
     }
 
-    /// The fires after `after`, within the first and last period. Ends early when the spec has no further fire.
+    /// Returns the fires after `after`, within the first and last period. Ends early if the cron expression has no
+    /// further match.
     pub(super) fn fires(&self, after: UtcTime) -> impl Iterator<Item = Fire> + '_ {
         let mut last = after
             .max(self.initial_cursor())
@@ -197,7 +199,7 @@ impl Plan {
             WorkdayPolicy::Previous => Some(
                 (0..=MOST_DAYS_OFF)
                     .filter_map(|days| fired_on.checked_sub_days(Days::new(days)))
-                    // Nobody reports about what has not begun.
+                    // A report must not be composed before its period has begun.
                     .take_while(|day| *day >= fire.period.first_day())
                     .find(|day| is_workday(*day))
                     .unwrap_or(fired_on),
@@ -215,8 +217,8 @@ impl Plan {
     }
 }
 
-/// The moment the clocks of a zone show this time on this day: the earlier one when they show it twice, the first valid
-/// minute after when they never do.
+/// Returns the instant at which the clocks of a zone show this time on this day: the earlier one if they show it twice,
+/// the first valid minute afterwards if they never show it.
 fn at_local(zone: Tz, day: NaiveDate, time: NaiveTime) -> UtcTime {
     let wanted = day.and_time(time);
     (0..=180)

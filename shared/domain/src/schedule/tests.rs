@@ -165,8 +165,8 @@ fn a_clock_set_back_does_nothing() {
 
 #[test]
 fn work_moves_off_a_day_off_but_the_period_stays() {
-    // 2022-01-01 (Saturday) to 01-03 were New Year's holiday; 2022-05-01 to 05-04 the May holiday; 2022-05-07, a Saturday,
-    // was worked instead.
+    // 2022-01-01 (a Saturday) to 01-03 were the New Year's holiday, 2022-05-01 to 05-04 the May holiday. Saturday
+    // 2022-05-07 was a make-up workday.
     let off = [
         "2022-01-01",
         "2022-01-02",
@@ -260,7 +260,8 @@ fn work_moves_off_a_day_off_but_the_period_stays() {
 fn a_calendar_published_late_moves_work_and_loses_none() {
     let plan = with(|fields| fields.workday_policy = WorkdayPolicy::Previous);
     let cursor = at("2022-04-01T01:00:00Z");
-    // Looked at on the 30th with no calendar: due on Friday the 29th already. Then the calendar says the 29th was off too.
+    // Evaluated on the 30th without a calendar, it was due on Friday the 29th. Then the calendar declares the 29th a
+    // day off too.
     let holiday: &dyn Fn(NaiveDate) -> Option<bool> = &|day| Some(day.to_string().as_str() < "2022-04-29");
     let due = plan.due(cursor, at("2022-04-30T00:00:00Z"), holiday, ENOUGH);
     assert_eq!(opened(&due), ["2022-04"]);
@@ -597,7 +598,7 @@ fn any_moment() -> impl Strategy<Value = UtcTime> {
     (0_i64..400 * 86_400).prop_map(|seconds| at("2021-12-01T00:00:00Z").plus(TimeDelta::seconds(seconds)))
 }
 
-/// The periods and due times of a run of looks at the clock, each from where the one before left off.
+/// Returns the periods and due times of a series of evaluations, each continuing where the previous one ended.
 fn looks(plan: &Plan, times: &[UtcTime], most: usize) -> Vec<(Period, UtcTime)> {
     let mut cursor = plan.initial_cursor();
     let mut found = Vec::new();

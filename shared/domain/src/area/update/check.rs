@@ -1,4 +1,4 @@
-//! What is wrong with a list of areas.
+//! Validation of a list of areas.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,8 @@ use crate::Violation;
 use crate::area::{Level, code_of_another_parent, fits_parent};
 use crate::violation::NAME_CHARS;
 
-/// Everything that is wrong with the rows of a list, each with the place of its row. An area above may be one that is `registered`.
+/// Returns all violations in the rows of a list, each with the index of its row. A parent may be in the list or
+/// `registered`.
 pub fn problems(rows: &[Listed], registered: &HashMap<&str, Level>) -> Vec<(usize, Violation)> {
     let mut levels: HashMap<&str, Level> = rows.iter().map(|row| (row.code.as_str(), row.level)).collect();
     levels.extend(registered);
@@ -72,7 +73,8 @@ fn problem(row: &Listed, levels: &HashMap<&str, Level>) -> Option<Violation> {
     }
 }
 
-/// A list that ends at the counties or townships says nothing of what stands below them, and is not taken as if all of that were gone.
+/// Returns a violation for a list that ends at the counties or townships. Such a list is rejected because it would
+/// close all registered areas below.
 pub fn cut_short(rows: &[Listed], registered: &[Registered]) -> Option<Violation> {
     let deepest = rows.iter().map(|row| row.level).max()?;
     let missing = match deepest {

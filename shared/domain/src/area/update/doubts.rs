@@ -1,4 +1,4 @@
-//! Rows that look like an area which the register has under another code, and do not say so.
+//! Detects rows that look like an area that is registered under another code, without saying so.
 
 use std::collections::HashMap;
 
@@ -6,22 +6,23 @@ use super::identity::Identity;
 use super::{Listed, Registered};
 use crate::Violation;
 
-/// A row without predecessors under whose name an area of the same parent is registered with another code: either the codes were given anew,
-/// and its former code belongs in the row, or two areas exchanged their names, which a person has to confirm.
+/// A row without predecessors whose name is registered under the same parent with another code. Either the codes were
+/// reassigned and the former code is missing in the row, or two areas exchanged their names, which a person has to
+/// confirm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubt {
-    /// The row's place.
+    /// The index of the row.
     pub row: usize,
     pub code: String,
     pub name: String,
-    /// The code its name is registered under.
+    /// The code under which the name is registered.
     pub known_as: String,
-    /// The name its code is registered under, if it is.
+    /// The name under which the code is registered, if any.
     pub was_named: Option<String>,
 }
 
 impl Doubt {
-    /// Why it is not taken, where `count` of them are to be confirmed.
+    /// Returns the violation that rejects the row unless all `count` doubts are confirmed.
     pub fn violation(&self, count: usize) -> Violation {
         let Self {
             code, name, known_as, ..
@@ -41,7 +42,7 @@ impl Doubt {
     }
 }
 
-/// Every such row.
+/// Returns all doubts.
 pub fn doubts(listed: &[Listed], registered: &[Registered]) -> Vec<Doubt> {
     let who = Identity::new(listed, registered);
     let mut known: HashMap<(&str, &str), Vec<&Registered>> = HashMap::new();
@@ -60,10 +61,10 @@ pub fn doubts(listed: &[Listed], registered: &[Registered]) -> Vec<Doubt> {
         if row.origin != super::Origin::default() || is_itself {
             continue;
         }
-        // The parent may have another code in the register.
+        // The parent may be registered under another code.
         let parent = row.parent.as_deref().and_then(|code| who.registered_code(code));
         let namesakes = parent.and_then(|parent| known.get(&(parent, row.name.as_str())));
-        // One that keeps its name is another area.
+        // An area that keeps its name is a different area.
         let leaves = |area: &&&Registered| match who.row_of(&area.code) {
             Some(row) => listed.get(row).is_some_and(|row| row.name != area.name),
             None => who.merged_into(&area.code).is_none(),

@@ -1,4 +1,5 @@
-//! Which registered area a row of the list is: the one its predecessors name, or that of its own code where it names none.
+//! Determines which registered area each row of the list is: the one its predecessors name, or else the one with its
+//! own code.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -7,19 +8,19 @@ use crate::Violation;
 use crate::area::Level;
 
 pub(super) struct Identity<'a> {
-    /// Every registered area of the list's provinces, by code.
+    /// All registered areas, by code.
     known: BTreeMap<&'a str, &'a Registered>,
-    /// The place of each row, by its code.
+    /// The index of each row, by its code.
     places: HashMap<&'a str, usize>,
-    /// The registered area that each row is.
+    /// The registered area of each row.
     rows: Vec<Option<&'a Registered>>,
-    /// The rows that name a code as their predecessor.
+    /// The rows that name a code as a predecessor.
     claims: HashMap<&'a str, Vec<usize>>,
-    /// The row of each area that goes on, by its registered code.
+    /// The row of each continuing area, by its registered code.
     goes_on: HashMap<&'a str, usize>,
-    /// The row of the area that each one goes into.
+    /// The row of the area that each merged area is merged into.
     merged: BTreeMap<&'a str, usize>,
-    /// The provinces that the list names: of others it says nothing.
+    /// The provinces in the list. The list says nothing about other provinces.
     provinces: BTreeSet<&'a str>,
 }
 
@@ -86,29 +87,29 @@ impl<'a> Identity<'a> {
         }
     }
 
-    /// The row with the code of a predecessor, if it says nothing of what it came out of.
+    /// Returns the row that has the code of a predecessor, if that row does not state its own origin.
     fn stays_unsaid(&self, listed: &[Listed], code: &str) -> Option<usize> {
         let place = *self.places.get(code)?;
         (listed.get(place)?.origin == Origin::default()).then_some(place)
     }
 
-    /// The registered area that a row is.
+    /// Returns the registered area of a row.
     pub fn of_row(&self, place: usize) -> Option<&'a Registered> {
         self.rows.get(place).copied().flatten()
     }
 
-    /// The row of an area that goes on, by its registered code.
+    /// Returns the row of a continuing area, by its registered code.
     pub fn row_of(&self, code: &str) -> Option<usize> {
         self.goes_on.get(code).copied()
     }
 
-    /// The code under which an area of the list is registered, by the list's.
+    /// Returns the registered code of an area by its code in the list.
     pub fn registered_code(&self, listed: &str) -> Option<&'a str> {
         self.of_row(*self.places.get(listed)?)
             .map(|area| area.code.as_str())
     }
 
-    /// Whether the area registered under `code` is the one that the list has under `listed`.
+    /// Returns whether the area registered under `code` has the code `listed` in the list.
     pub fn is_now(&self, code: Option<&str>, listed: &str) -> bool {
         match self.places.get(listed) {
             Some(place) => self.of_row(*place).map(|area| area.code.as_str()) == code && code.is_some(),
@@ -116,13 +117,13 @@ impl<'a> Identity<'a> {
         }
     }
 
-    /// The predecessors of a new area that do not end in it: it came out of them.
+    /// Returns the predecessors of a new area that are not merged into it, that is, from which it was split off.
     pub fn parted<'b>(&'b self, row: &'b Listed) -> impl Iterator<Item = &'b str> {
         let codes = row.origin.predecessors.iter().map(String::as_str);
         codes.filter(|code| self.known.contains_key(code) && !self.merged.contains_key(code))
     }
 
-    /// Every area that goes into another one, and that one's row.
+    /// Returns each merged area with the row of the area that it is merged into.
     pub fn merged(&self) -> impl Iterator<Item = (&'a Registered, usize)> {
         let merged = self.merged.iter();
         merged.filter_map(|(code, place)| Some((*self.known.get(code)?, *place)))
@@ -132,7 +133,7 @@ impl<'a> Identity<'a> {
         self.merged.get(code).copied()
     }
 
-    /// Every area that the list has no more, and nothing it went into.
+    /// Returns the areas that are no longer in the list and were not merged into another area.
     pub fn gone(&self) -> impl Iterator<Item = &'a Registered> {
         self.known.values().copied().filter(|area| {
             let code = area.code.as_str();
@@ -143,7 +144,7 @@ impl<'a> Identity<'a> {
         })
     }
 
-    /// Every area that ends while its code goes to another one.
+    /// Returns the areas that end and whose code goes to another area.
     pub fn giving_way(&self) -> impl Iterator<Item = &'a Registered> {
         let known = self.known.values().copied();
         known.filter(|area| self.gives_way(&area.code))
@@ -157,7 +158,7 @@ impl<'a> Identity<'a> {
         self.claims.get(code).is_some_and(|rows| rows.len() == 1)
     }
 
-    /// Whether an area is registered, in a province that the list is complete for.
+    /// Returns whether an area is registered in a province for which the list is complete.
     fn is_ours(&self, code: &str) -> bool {
         let area = self.known.get(code);
         area.is_some_and(|area| self.provinces.contains(self.province_of(area)))
@@ -165,7 +166,7 @@ impl<'a> Identity<'a> {
 
     fn province_of<'b>(&'b self, area: &'b Registered) -> &'b str {
         let mut at = area;
-        // A tree has six levels.
+        // The tree has at most six levels.
         for _ in 0..Level::ALL.len() {
             match at.parent.as_deref().and_then(|parent| self.known.get(parent)) {
                 Some(above) => at = above,
@@ -176,7 +177,7 @@ impl<'a> Identity<'a> {
     }
 }
 
-/// The rows whose predecessors do not tell which area they are, each with its place.
+/// Returns the rows whose predecessors do not determine which area they are, each with its index.
 pub fn unusable_predecessors(listed: &[Listed], registered: &[Registered]) -> Vec<(usize, Violation)> {
     let who = Identity::new(listed, registered);
     let mut found = Vec::new();
@@ -194,8 +195,8 @@ pub fn unusable_predecessors(listed: &[Listed], registered: &[Registered]) -> Ve
 }
 
 impl Identity<'_> {
-    /// Whether a row names predecessors and not itself, though its code is registered under its very name: something goes into it, or the
-    /// list was taken already.
+    /// Returns whether a row names predecessors but not itself, although its code is registered under the same name.
+    /// Either another area is merged into it, or the list was already imported.
     fn is_itself_all_the_same(&self, row: &Listed) -> bool {
         let named = &row.origin.predecessors;
         let is_called_so = |code: &String| {
@@ -208,15 +209,17 @@ impl Identity<'_> {
         names_others && is_called_so(&row.code) && !is_given_up
     }
 
-    /// A predecessor of the row at `place` that another row is as well, so that it cannot be or go into this one: where one stays and the
-    /// other is new, that one came out of it.
+    /// Returns a violation if a predecessor of the row at `place` also belongs to another row, so that it can neither
+    /// be this area nor be merged into it. If one of the areas continues the predecessor and the other is new, the new
+    /// one was split off, which is no violation.
     fn shared(&self, listed: &[Listed], place: usize, code: &str) -> Option<Violation> {
         let area = self.known.get(code)?;
         let (row, own) = (listed.get(place)?, self.of_row(place));
         let stands = own.is_some_and(|own| own.code != area.code);
         let others = self.claims.get(code)?.iter().filter(|other| **other != place);
         let other = match self.stays_unsaid(listed, code) {
-            // It stays as it was, unless the names tell that this row is it and its code another one's.
+            // The predecessor continues unchanged, unless the names show that it is this row and that another area took
+            // over its code.
             Some(itself) => {
                 (stands || row.name == area.name || listed.get(itself)?.name != area.name).then_some(itself)
             }

@@ -1,4 +1,4 @@
-//! New names and codes of areas that go on. Codes that go from one area to the next do so at once.
+//! New names and codes of continuing areas. Codes that are passed on between areas are changed at once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,10 +6,10 @@ use chrono::NaiveDate;
 
 use super::{DatedStep, Listed, Recoded, Registered, Step};
 
-/// A row, its place, and the area it is.
+/// The index of a row, the row, and its registered area.
 type Row<'a> = (usize, &'a Listed, &'a Registered);
 
-/// The steps that give the areas of one level the names and codes of their rows.
+/// Returns the steps that give the areas of one level the names and codes of their rows.
 pub(super) fn recodes<'a>(rows: impl Iterator<Item = Row<'a>>) -> Vec<DatedStep> {
     let changed: Vec<Row<'_>> = rows
         .filter(|(_, row, area)| row.name != area.name || row.code != area.code)
@@ -18,7 +18,8 @@ pub(super) fn recodes<'a>(rows: impl Iterator<Item = Row<'a>>) -> Vec<DatedStep>
     let wants: HashMap<&str, Row<'_>> = changed.iter().map(|row| (row.1.code.as_str(), *row)).collect();
     let (mut seen, mut steps) = (BTreeSet::new(), Vec::new());
     for row in &changed {
-        // Codes that hang together: forward to whoever holds the wanted one, and backward to whoever wants the held one.
+        // Collects codes that depend on each other: forward to the holder of the wanted code, backward to the area that
+        // wants the held code.
         let mut together: BTreeMap<usize, Row<'_>> = BTreeMap::new();
         let mut next = Some(row);
         while let Some(row) = next.filter(|row| seen.insert(row.0)) {
@@ -30,7 +31,7 @@ pub(super) fn recodes<'a>(rows: impl Iterator<Item = Row<'a>>) -> Vec<DatedStep>
             together.insert(row.0, *row);
             next = wants.get(row.2.code.as_str());
         }
-        // Whoever leaves a code earlier goes first.
+        // Areas that give up their code earlier come first.
         let mut by_day: BTreeMap<Option<NaiveDate>, Vec<Row<'_>>> = BTreeMap::new();
         for row in together.into_values() {
             by_day.entry(row.1.valid_from).or_default().push(row);

@@ -1,4 +1,4 @@
-//! From one edition to the next.
+//! Updates from one edition of the list to the next.
 
 use super::*;
 
@@ -41,7 +41,7 @@ fn listed(rows: &[(&str, &str, &[&str])]) -> Vec<Listed> {
         .collect()
 }
 
-/// The rows below 蚌埠, with those above them.
+/// The rows below 蚌埠, with their ancestors.
 fn of_bengbu(rows: &[(&str, &str, &[&str])]) -> Vec<Listed> {
     let above: [(&str, &str, &[&str]); 2] = [("340000", "安徽省", &[]), ("340300", "蚌埠市", &[])];
     listed(&[&above, rows].concat())
@@ -105,7 +105,7 @@ fn the_same_list_again_changes_nothing() {
 #[test]
 fn what_is_new_otherwise_or_gone_is_a_step_in_an_order_that_can_be_taken() {
     let list = of_bengbu(&[
-        // The county has a new code, and one street under another name.
+        // The county has a new code, and one street has another name.
         ("340305", "禹会区", &["340304"]),
         ("340305001", "大庆镇", &["340304001"]),
         ("340305001001", "燕山社区", &["340304001001"]),
@@ -196,7 +196,7 @@ fn a_list_says_nothing_of_another_province() {
     assert_eq!(told(&list, &registered(&there)), ["add 340304009 320105001"]);
 }
 
-/// The villages of a street, as they are registered.
+/// The registered villages of a street.
 const STREET: &[(&str, &str)] = &[
     ("340000", "安徽省"),
     ("340300", "蚌埠市"),
@@ -216,7 +216,8 @@ fn of_street(villages: &[(&str, &str, &[&str])]) -> Vec<Listed> {
 #[test]
 fn codes_that_go_from_one_area_to_the_next_go_at_once() {
     let list = of_street(&[
-        // Two change places; the third goes to a new code, and the fourth gets its code under a new name.
+        // Two areas exchange their codes; the third gets a new code, and the fourth gets the third's code under a new
+        // name.
         ("340304001001", "乙社区", &["340304001002"]),
         ("340304001002", "甲社区", &["340304001001"]),
         ("340304001003", "丁新社区", &["340304001004"]),
@@ -234,7 +235,7 @@ fn codes_that_go_from_one_area_to_the_next_go_at_once() {
 #[test]
 fn an_area_that_ends_gives_way_to_the_one_that_gets_its_code() {
     let list = of_street(&[
-        // The first is gone; the second has its code, and the third the second's.
+        // The first is closed; the second gets its code, and the third gets the second's code.
         ("340304001001", "乙社区", &["340304001002"]),
         ("340304001002", "丙社区", &["340304001003"]),
         ("340304001004", "丁社区", &[]),
@@ -248,7 +249,7 @@ fn an_area_that_ends_gives_way_to_the_one_that_gets_its_code() {
         ]
     );
     let list = of_street(&[
-        // A new one has the first one's code, which went into the second.
+        // A new area gets the code of the first one, which was merged into the second.
         ("340304001001", "新社区", &["新设"]),
         ("340304001002", "乙社区", &["340304001002", "340304001001"]),
         ("340304001003", "丙社区", &[]),
@@ -275,7 +276,7 @@ fn wrong(listed: &[Listed], registered: &[Registered]) -> Vec<(String, &'static 
 fn predecessors_that_do_not_tell_who_is_who_are_wrong() {
     let known = registered(STREET);
     let stay: (&str, &str, &[&str]) = ("340304001004", "丁社区", &[]);
-    // The first stays, and a new one came out of it; unless it has another name all of a sudden.
+    // The first continues and a new area was split off, unless the first suddenly has another name.
     let parted = of_street(&[
         ("340304001001", "甲社区", &[]),
         ("340304001009", "新社区", &["340304001001"]),
@@ -299,7 +300,8 @@ fn predecessors_that_do_not_tell_who_is_who_are_wrong() {
     ]);
     assert_eq!(wrong(&said, &known), []);
     assert!(told(&said, &known).contains(&"add 340304001009 340304001001".to_owned()));
-    // What is gone went into one of those that stand, or it is not said where its organizations went.
+    // A closed area must be merged into only one of the continuing areas; otherwise the successor of its organizations
+    // is unknown.
     let both = of_street(&[
         ("340304001001", "甲社区", &["340304001001", "340304001003"]),
         ("340304001002", "乙社区", &["340304001002", "340304001003"]),
@@ -307,7 +309,7 @@ fn predecessors_that_do_not_tell_who_is_who_are_wrong() {
     ]);
     let of = |code: &str| (code.to_owned(), "predecessor_shared");
     assert_eq!(wrong(&both, &known), [of("340304001001"), of("340304001002")]);
-    // Named without itself, under its own name.
+    // The row does not name itself, but has its registered name.
     let without = of_street(&[("340304001001", "甲社区", &["340304001003"]), stay]);
     assert_eq!(
         wrong(&without, &known),
@@ -340,7 +342,7 @@ fn a_known_name_at_another_code_is_a_doubt_unless_it_is_said_who_it_is() {
     let list = of_street(&[
         ("340304001001", "丁社区", &["340304001004"]),
         ("340304001002", "乙社区", &[]),
-        // A second one of a name that stays is another area.
+        // A second area with the name of a continuing area is a different area.
         ("340304001009", "乙社区", &[]),
     ]);
     assert_eq!(found(&list), [""; 0]);
