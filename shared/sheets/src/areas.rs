@@ -12,18 +12,18 @@ use super::{
 };
 
 qiaojian_domain::text_enum! {
-    /// A column.
+    /// A column of the list.
     pub enum AreaField {
         /// The area's code.
         Code => "code",
         Level => "level",
-        /// The code of the area above; blank for a province.
+        /// The parent's code; blank for a province.
         Parent => "parent",
         Name => "name",
         Kind => "kind",
-        /// The codes, in the edition before, of the areas it came out of.
+        /// The codes that the area's predecessors had in the previous edition.
         Predecessors => "predecessors",
-        /// From when on it is so.
+        /// The first day of validity.
         ValidFrom => "valid_from",
     }
 }
@@ -42,10 +42,10 @@ const KINDS: Choices = &[
     (AreaKind::Placeholder.as_str(), "占位区划"),
 ];
 
-/// The sheet's name.
+/// The name of the data sheet.
 pub const DATA_SHEET: &str = "区划名录";
 
-/// How the table is filled in.
+/// Instructions for filling in the table.
 pub const NOTES: &[&str] = &[
     "每行一个地区，须为一省到村（社区）一级的完整名录：表中没有的在册地区视为撤销。",
     "园区和暂用代码的单位（…-P01、…-L01）不列入本表，不受影响。",
@@ -109,25 +109,25 @@ pub const COLUMNS: &[Column<AreaField>] = &[
     ),
 ];
 
-/// Rows of a list at most that is sent: a province to village level has up to 60,000.
+/// The maximum number of rows of an uploaded list. A province down to its villages has up to 60,000.
 pub const MOST_ROWS: usize = 100_000;
 
-/// A row of the list with its number, or what cannot be read of it.
+/// The number of a row, with its content or the reasons why it cannot be read.
 pub type ListedRow = (u32, Result<Listed, Vec<Violation>>);
 
 /// Reads a file as the national list.
 ///
 /// # Errors
-/// What is wrong with the file as a whole, or everything that is wrong with its header.
+/// Returns the fault of the file as a whole, or all violations of its header.
 pub fn read(bytes: &[u8]) -> Result<Vec<ListedRow>, Vec<Violation>> {
     let (sheet, layout) = Sheet::with_columns(bytes, MOST_ROWS, COLUMNS, |_, _| Aside::Data)?;
     Ok(sheet.rows.iter().map(|row| listed(&layout, row)).collect())
 }
 
-/// The same of a file of whoever runs the system, which may be CSV of any size: the whole country has 665,273 rows.
+/// Reads a file provided by the operator. It may be CSV of any size: the whole country has 665,273 rows.
 ///
 /// # Errors
-/// As [`read`].
+/// See [`read`].
 pub fn read_trusted(bytes: &[u8]) -> Result<Vec<ListedRow>, Vec<Violation>> {
     let format = Format::of(bytes).map_err(|wrong| vec![wrong])?;
     if format == Format::Xlsx {
@@ -144,10 +144,10 @@ pub fn read_trusted(bytes: &[u8]) -> Result<Vec<ListedRow>, Vec<Violation>> {
     listing.rows()
 }
 
-/// A list that is read row by row: the header is one of the first rows, as in [`Sheet::with_columns`].
+/// A list that is read row by row. The header is one of the first rows, as in [`Sheet::with_columns`].
 #[derive(Default)]
 struct Listing {
-    /// The first rows, until the header is found among them.
+    /// The first rows, until the header has been found among them.
     first: Vec<SheetRow>,
     layout: Option<Result<Layout<AreaField>, Vec<Violation>>>,
     rows: Vec<ListedRow>,

@@ -1,31 +1,31 @@
-//! One cell: what it holds, and how its text is guarded and cleaned.
+//! A cell: its content, and how its text is escaped and cleaned.
 
 use qiaojian_domain::organization::PreciseDate;
 
 use super::MOST_CHARS;
 
-/// What a cell holds, each with what it shows.
+/// The content of a cell, with the text that it displays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cell {
-    /// A text, and in CSV whatever it is.
+    /// A text. In CSV, every cell is a text.
     Text(String),
     /// A number.
     Number(String),
-    /// A day or a month, as its format shows it; nothing where that is neither.
+    /// A date, with the day or month that its format displays, or `None` if it displays neither.
     Date(String, Option<PreciseDate>),
     /// `TRUE` or `FALSE`.
     Truth(String),
-    /// A formula, with the value it showed last. Nobody typed that value in, so it is not taken.
+    /// A formula, with the last value it displayed. The value was not entered by a person, so it is not accepted.
     Formula(String),
-    /// A text longer than any may be, kept to be handed back.
+    /// A text longer than allowed, kept so that the file can be returned.
     TooLong(String),
 }
 
 impl Cell {
-    /// A text as it stands in a file.
+    /// Creates a cell from the text in a file.
     pub(super) fn of(text: &str) -> Self {
         let text = without_guard(text).to_owned();
-        // A character has a byte at least: most texts are short enough without counting.
+        // A character has at least one byte, so most texts are short enough without counting characters.
         if text.len() > MOST_CHARS && text.chars().nth(MOST_CHARS).is_some() {
             Self::TooLong(text)
         } else {
@@ -33,7 +33,7 @@ impl Cell {
         }
     }
 
-    /// What it shows.
+    /// Returns the displayed text.
     pub fn text(&self) -> &str {
         match self {
             Self::Text(text)
@@ -46,7 +46,7 @@ impl Cell {
     }
 }
 
-/// What a cell is besides its text, as a workbook says.
+/// The type of a cell in a workbook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Typed {
     Text,
@@ -57,7 +57,7 @@ pub(super) enum Typed {
 }
 
 impl Typed {
-    /// The cell that shows this text.
+    /// Returns the cell that displays this text.
     pub fn showing(self, text: &str) -> Cell {
         let shown = || without_guard(text).to_owned();
         match self {
@@ -70,7 +70,7 @@ impl Typed {
     }
 }
 
-/// Whether a text is what a spreadsheet shows where it has no value: `#N/A`, `#REF!`, and those that newer ones have.
+/// Returns whether a text is an error value of a spreadsheet: `#N/A`, `#REF!`, or one of the newer ones.
 pub(super) fn is_error_value(text: &str) -> bool {
     text.strip_prefix('#').is_some_and(|name| {
         let is_word = name
@@ -80,12 +80,13 @@ pub(super) fn is_error_value(text: &str) -> bool {
     })
 }
 
-/// What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection), full-width forms included.
+/// Returns whether a spreadsheet would interpret the text as a formula (OWASP, CSV injection). Includes full-width
+/// characters.
 fn begins_a_formula(text: &str) -> bool {
     text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'])
 }
 
-/// The text with a `'` before it if a spreadsheet would take it for a formula, or for a text that we guarded.
+/// Prepends a `'` if a spreadsheet would interpret the text as a formula, or if it looks like a text escaped this way.
 pub fn neutralise(text: &str) -> std::borrow::Cow<'_, str> {
     if begins_a_formula(text.trim_start_matches('\'')) {
         format!("'{text}").into()
@@ -94,7 +95,7 @@ pub fn neutralise(text: &str) -> std::borrow::Cow<'_, str> {
     }
 }
 
-/// The text without the `'` that [`neutralise`] put before it.
+/// Removes the `'` that [`neutralise`] prepended.
 pub fn without_guard(text: &str) -> &str {
     match text.strip_prefix('\'') {
         Some(rest) if begins_a_formula(rest.trim_start_matches('\'')) => rest,
@@ -102,12 +103,12 @@ pub fn without_guard(text: &str) -> &str {
     }
 }
 
-/// The text without what nobody sees around it: spaces of every width, and marks of no width.
+/// Removes surrounding whitespace of every width and zero-width characters.
 pub fn clean(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c))
 }
 
-/// Whether a character has no width: it came along with what was pasted.
+/// Returns whether a character has no width. Such characters typically come from pasted text.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,
@@ -115,8 +116,8 @@ fn is_invisible(c: char) -> bool {
     )
 }
 
-/// The text with its full-width letters, digits and signs in half width, and without what nobody sees: for codes, numbers, dates and
-/// words, not for names.
+/// Converts full-width letters, digits and signs to half-width and removes zero-width characters. Used for codes,
+/// numbers, dates and words, not for names.
 pub fn half_width(text: &str) -> String {
     text.chars()
         .filter(|c| !is_invisible(*c))
@@ -128,7 +129,7 @@ pub fn half_width(text: &str) -> String {
         .collect()
 }
 
-/// The beginning of a text, for a sentence about it.
+/// Returns the beginning of a text, for use in a message.
 pub fn shortened(text: &str) -> String {
     const MOST: usize = 30;
     match text.char_indices().nth(MOST) {

@@ -1,49 +1,49 @@
-//! What the columns of a table are, and which of them a file has.
+//! The columns of a table, and which of them a file contains.
 
 use qiaojian_domain::Violation;
 
 use super::cell::{clean, half_width};
 use super::faults;
 
-/// Whether a column has to be there.
+/// Whether a column is required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
-    /// It has to, and every row has to fill it.
+    /// The column is required, and so is a value in every row.
     Required,
-    /// It may be left out or blank.
+    /// The column may be omitted or blank.
     Optional,
-    /// We write it for whoever reads the file; what stands in it is not taken.
+    /// The column is written for information. Its content is ignored when read.
     Shown,
 }
 
-/// The words a cell may hold, each as it is stored and as it is shown.
+/// The words that a cell may contain, each as stored and as displayed.
 pub type Choices = &'static [(&'static str, &'static str)];
 
-/// A column. Its header is `<Chinese> <field>`, with a star before it where it is required.
+/// A column. Its header is `<Chinese name> <field>`, preceded by an asterisk if it is required.
 #[derive(Debug, Clone, Copy)]
 pub struct Column<F> {
     pub field: F,
-    /// Its name in Chinese.
+    /// The Chinese name.
     pub zh: &'static str,
     pub need: Need,
-    /// What it may hold, if that is one of a few words.
+    /// The allowed words; empty if the content is free.
     pub choices: Choices,
-    /// What it means and how it is written, in Chinese: for the explanation.
+    /// The meaning and the format in Chinese, for the help sheet.
     pub meaning: &'static str,
     pub example: &'static str,
-    /// Its width in characters.
+    /// The width in characters.
     pub width: u16,
 }
 
 impl<F: std::fmt::Display> Column<F> {
-    /// Its header.
+    /// Returns the header.
     pub fn header(&self) -> String {
         let star = if self.need == Need::Required { "*" } else { "" };
         format!("{star}{} {}", self.zh, self.field)
     }
 }
 
-/// What a header says, without star, spaces, and differences of case and width.
+/// Normalizes a header: removes asterisks and spaces, and ignores case and width.
 pub fn normal_form(header: &str) -> String {
     half_width(clean(header))
         .chars()
@@ -52,28 +52,28 @@ pub fn normal_form(header: &str) -> String {
         .to_lowercase()
 }
 
-/// The names under which a column is found.
+/// Returns the normalized names by which a column is recognized.
 pub(super) fn names_of<F: std::fmt::Display>(column: &Column<F>) -> [String; 3] {
     let names = [column.zh.to_owned(), column.header(), column.field.to_string()];
     names.map(|name| normal_form(&name))
 }
 
-/// Columns of people's own registers that say nothing: the running number.
+/// Headers of columns that contain no information: the running number.
 const SAYS_NOTHING: [&str; 3] = ["序号", "no", "no."];
 
-/// Which columns a file has, and where.
+/// The columns that a file contains, and their positions.
 #[derive(Debug, Clone)]
 pub struct Layout<F> {
     places: Vec<Option<F>>,
-    /// Where a column stands that says nothing.
+    /// The positions of columns that contain no information.
     nothing: Vec<usize>,
 }
 
 impl<F: Copy + Eq + std::fmt::Display + 'static> Layout<F> {
-    /// Finds the columns of a header: by the Chinese name, the field, or both.
+    /// Identifies the columns of a header by the Chinese name, the field, or both.
     ///
     /// # Errors
-    /// Everything that is wrong with the header.
+    /// Returns all violations of the header.
     pub fn of(header: &[String], columns: &[Column<F>]) -> Result<Self, Vec<Violation>> {
         let named: Vec<(String, F)> = columns
             .iter()
@@ -112,20 +112,20 @@ impl<F: Copy + Eq + std::fmt::Display + 'static> Layout<F> {
         }
     }
 
-    /// The column at this place, from 0.
+    /// Returns the column at this position, from 0.
     pub fn at(&self, column: u32) -> Option<F> {
         let place = usize::try_from(column).unwrap_or(usize::MAX);
         self.places.get(place).copied().flatten()
     }
 
-    /// Whether the column at this place says nothing: a running number.
+    /// Returns whether the column at this position contains no information, such as a running number.
     pub fn says_nothing(&self, column: u32) -> bool {
         self.nothing
             .iter()
             .any(|place| u32::try_from(*place) == Ok(column))
     }
 
-    /// Where a column stands, from 0.
+    /// Returns the position of a column, from 0.
     pub fn place(&self, field: F) -> Option<usize> {
         self.places.iter().position(|place| *place == Some(field))
     }

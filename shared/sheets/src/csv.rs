@@ -1,5 +1,5 @@
-//! CSV as spreadsheets write it (RFC 4180), row by row. The rows are counted as a spreadsheet counts them: a line break within quotes
-//! begins no row, and a blank line is one.
+//! Reads CSV as written by spreadsheets (RFC 4180), row by row. Rows are counted as in a spreadsheet: a line break
+//! within quotes does not start a row, and a blank line is a row.
 
 use std::borrow::Cow;
 
@@ -8,12 +8,12 @@ use qiaojian_domain::Violation;
 use super::cell::Typed;
 use super::{Collector, faults};
 
-/// Hands every row to `rows`.
+/// Passes every row to `rows`.
 pub(super) fn read(text: &str, rows: &mut Collector<'_>) -> Result<(), Violation> {
     if text.contains('\0') {
         return Err(faults::unknown_format());
     }
-    // "Unicode text" of a spreadsheet is separated by tabs.
+    // The "Unicode text" format of spreadsheets is separated by tabs.
     let first = text.lines().next().unwrap_or_default();
     let delimiter = if first.contains('\t') && !first.contains(',') {
         '\t'
@@ -28,7 +28,7 @@ pub(super) fn read(text: &str, rows: &mut Collector<'_>) -> Result<(), Violation
     rows.end_row()
 }
 
-/// Reads one row, and gives what is behind it.
+/// Reads one row and returns the remaining text.
 fn row<'a>(
     mut rest: &'a str,
     delimiter: char,
@@ -50,7 +50,7 @@ fn row<'a>(
     }
 }
 
-/// One field and what is behind it; nothing if a quote is never closed.
+/// Returns one field and the remaining text, or `None` if a quote is not closed.
 fn field(text: &str, delimiter: char) -> Option<(Cow<'_, str>, &str)> {
     let plain = |text: &'_ str| text.find([delimiter, '\r', '\n']).unwrap_or(text.len());
     let Some(mut rest) = text.strip_prefix('"') else {
@@ -67,7 +67,7 @@ fn field(text: &str, delimiter: char) -> Option<(Cow<'_, str>, &str)> {
                 rest = more;
             }
             None => {
-                // What stands behind the closing quote belongs to it, as spreadsheets read it.
+                // Text after the closing quote belongs to the field, as in spreadsheets.
                 let (tail, behind) = behind.split_at(plain(behind));
                 field.push_str(tail);
                 return Some((field.into(), behind));

@@ -1,4 +1,4 @@
-//! Dates as people write them in a spreadsheet, and the one form in which we write them: `2022-03-01`, `2022-03下旬`, `2022-03`.
+//! Parses dates as written in spreadsheets, and formats them as `2022-03-01`, `2022-03下旬` or `2022-03`.
 
 use chrono::{Datelike as _, NaiveDate, NaiveTime};
 use qiaojian_domain::dates::{Precision, day, interval};
@@ -6,15 +6,15 @@ use qiaojian_domain::organization::PreciseDate;
 
 use super::cell::{clean, half_width};
 
-/// A day: `2022-03-01`, `2022/3/1`, `2022.3.1`, `2022年3月1日` or `20220301`, perhaps with a time of day behind it.
+/// Parses a day: `2022-03-01`, `2022/3/1`, `2022.3.1`, `2022年3月1日` or `20220301`, optionally followed by a time of day.
 pub fn read_day(text: &str) -> Option<NaiveDate> {
     read_precise(text)
         .filter(|date| date.precision == Precision::Day)
         .map(|date| date.on)
 }
 
-/// A day as above, a month (`2022-03`, `2022年3月`), or a part of it (`2022-03下旬`, `2022年3月下旬`). An imprecise date is written as the
-/// first day it may mean.
+/// Parses a day as [`read_day`] does, a month (`2022-03`, `2022年3月`) or a ten-day period (`2022-03下旬`, `2022年3月下旬`). An
+/// imprecise date is represented by its first day.
 pub fn read_precise(text: &str) -> Option<PreciseDate> {
     let text = half_width(clean(text));
     if is_cut_short(&text) {
@@ -55,21 +55,21 @@ pub fn read_precise(text: &str) -> Option<PreciseDate> {
     )
 }
 
-/// Whether this may be a month or what is left of one: a number 2022.10 is written 2022.1.
+/// Returns whether this may be a truncated month: a spreadsheet writes the number 2022.10 as 2022.1.
 pub(super) fn is_cut_short(text: &str) -> bool {
     let text = half_width(clean(text));
     let year = text.strip_suffix(".1");
     year.is_some_and(|year| year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// A date within the same bounds as elsewhere.
+/// Returns the date if it is within the bounds of [`day::parse`].
 pub(super) fn bounded(on: NaiveDate, precision: Precision) -> Option<PreciseDate> {
     day::parse(&on.to_string())
         .ok()
         .map(|on| PreciseDate { on, precision })
 }
 
-/// What stands before a time of day: `0:00`, `00:00:00`.
+/// Removes a time of day at the end: `0:00`, `00:00:00`.
 fn without_time(text: &str) -> &str {
     let formats = ["%H:%M:%S%.f", "%H:%M"];
     match text.rsplit_once(' ') {
@@ -84,13 +84,13 @@ fn without_time(text: &str) -> &str {
     }
 }
 
-/// `20220301`.
+/// Parses a day of the form `20220301`.
 fn eight_digits(text: &str) -> Option<NaiveDate> {
     let is_one = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
     is_one.then(|| NaiveDate::parse_from_str(text, "%Y%m%d").ok())?
 }
 
-/// A date in our form.
+/// Formats a date in the standard form.
 pub fn show_precise(date: PreciseDate) -> String {
     let month = date.on.format("%Y-%m");
     match date.precision {

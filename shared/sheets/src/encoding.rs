@@ -1,14 +1,15 @@
-//! The text of a file: in UTF-8 or UTF-16 with a mark, in UTF-8 without, or, as spreadsheets in China save it, in GB18030.
+//! Decodes the text of a file: UTF-8 or UTF-16 with a byte order mark, UTF-8 without one, or GB18030, which
+//! spreadsheets in China write.
 
 use std::borrow::Cow;
 
 use encoding_rs::{Encoding, GB18030, UTF_8};
 
-/// The text, by its byte order mark or else by what it can be: valid UTF-8 is UTF-8, and nothing but chance makes GB18030 text
-/// valid UTF-8.
+/// Decodes by the byte order mark, if there is one. Otherwise valid UTF-8 is read as UTF-8, because GB18030 text is
+/// valid UTF-8 only by chance, and anything else as GB18030.
 ///
 /// # Errors
-/// The name of the encoding it was read as, and is not.
+/// Returns the name of the encoding that was tried if the text is not valid in it.
 pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, &'static str> {
     let (encoding, mark) = Encoding::for_bom(bytes).unwrap_or_else(|| {
         let encoding = if std::str::from_utf8(bytes).is_ok() {

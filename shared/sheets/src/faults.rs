@@ -1,4 +1,4 @@
-//! What may be wrong with a file as a whole, each a sentence that says what to do.
+//! Faults of a file as a whole, each with a message that says what to do.
 
 use qiaojian_domain::Violation;
 
@@ -37,7 +37,7 @@ pub(super) fn unknown_format() -> Violation {
     )
 }
 
-/// A file that is something else, and what it is.
+/// The file has another format, which is named.
 pub(super) fn other_format((zh, en): (&str, &str)) -> Violation {
     of_file(
         "unknown_format",
@@ -46,7 +46,7 @@ pub(super) fn other_format((zh, en): (&str, &str)) -> Violation {
     )
 }
 
-/// Rows that whoever sends the file does not see.
+/// The file has rows with content that are hidden from the user.
 pub(super) fn hidden_rows(first: u32, count: usize) -> Violation {
     of_file(
         "hidden_rows",

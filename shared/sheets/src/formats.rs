@@ -1,4 +1,5 @@
-//! What a number cell shows, by its number format: a spreadsheet keeps `2022年3月` as a day, and 2022.10 as 2022.1.
+//! The text that a number cell displays according to its number format. A spreadsheet stores `2022年3月` as a day, and
+//! 2022.10 as 2022.1.
 
 use chrono::{NaiveDateTime, Timelike as _};
 use qiaojian_domain::dates::Precision;
@@ -7,11 +8,11 @@ use qiaojian_domain::dates::Precision;
 #[derive(Debug, Clone, Default)]
 pub(super) struct NumberFormat {
     tokens: Vec<Token>,
-    /// Digits before the point and behind it, where it is made of zeros.
+    /// The number of digits before and after the decimal point, if the format consists of zeros.
     zeros: Option<(usize, usize)>,
 }
 
-/// A part of a format. A letter stands with how often it is repeated.
+/// A token of a format. A letter is stored with the number of its repetitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Token {
     Year(usize),
@@ -25,7 +26,8 @@ enum Token {
 }
 
 impl NumberFormat {
-    /// The format of this number and code. Some numbers stand for a format that depends on the place; in China it is this one.
+    /// Returns the format with this id and code. Some ids denote locale-dependent formats; these are resolved for
+    /// China.
     pub fn of(id: Option<u32>, code: &str) -> Self {
         let code = match (id, code) {
             (Some(14), "mm-dd-yy") => "yyyy/m/d",
@@ -47,13 +49,14 @@ impl NumberFormat {
         }
     }
 
-    /// How precise a date it shows, if it shows one: a day or a month, with its year.
+    /// Returns the precision of the date that the format displays: a day or a month, each with its year. Returns `None`
+    /// if it displays neither.
     pub fn precision(&self) -> Option<Precision> {
         let has = |wanted: fn(&Token) -> bool| self.tokens.iter().any(wanted);
         if !has(|token| matches!(token, Token::Year(_))) || !has(|token| matches!(token, Token::Month(_))) {
             return None;
         }
-        // Three letters and more name the day of the week.
+        // Three or more letters denote the day of the week.
         if has(|token| matches!(token, Token::Day(1 | 2))) {
             Some(Precision::Day)
         } else {
@@ -61,14 +64,14 @@ impl NumberFormat {
         }
     }
 
-    /// Whether it shows anything of a date or a time.
+    /// Returns whether the format displays any part of a date or a time.
     pub fn is_of_time(&self) -> bool {
         self.tokens
             .iter()
             .any(|token| !matches!(token, Token::Literal(_)))
     }
 
-    /// What it shows of a moment.
+    /// Returns the text displayed for a date and time.
     pub fn show_moment(&self, at: NaiveDateTime) -> String {
         let half_days = self.tokens.contains(&Token::HalfDay);
         let mut shown = String::new();
@@ -99,9 +102,9 @@ impl NumberFormat {
         shown
     }
 
-    /// What it shows of a number, as far as that can be told from the number itself.
+    /// Returns the text displayed for a number, as far as it can be determined without rounding.
     pub fn show_number(&self, value: f64) -> String {
-        // From here on a spreadsheet does not keep every digit.
+        // From this number on, spreadsheets do not store every digit.
         const EXACT: f64 = 1e15;
         if value.fract() == 0.0 && value.abs() < EXACT {
             let width = self
@@ -111,7 +114,7 @@ impl NumberFormat {
         }
         if let Some((_, behind)) = self.zeros {
             let shown = format!("{value:.behind$}");
-            // A format that rounds does not show what is there.
+            // Formats that round are ignored because they hide digits.
             if shown.parse() == Ok(value) {
                 return shown;
             }
@@ -125,7 +128,7 @@ fn padded(number: u32, count: usize) -> String {
     format!("{number:0width$}")
 }
 
-/// The parts of a format up to its first `;`.
+/// Tokenizes a format up to its first `;`.
 fn tokens(code: &str) -> Vec<Token> {
     let mut found = Vec::new();
     let mut chars = code.chars().peekable();
@@ -134,9 +137,9 @@ fn tokens(code: &str) -> Vec<Token> {
             ';' => break,
             '"' => found.extend(chars.by_ref().take_while(|c| *c != '"').map(Token::Literal)),
             '\\' => found.extend(chars.next().map(Token::Literal)),
-            // A space as wide as the next character, or that character over and over.
+            // A space as wide as the next character, or a repetition of that character.
             '_' | '*' => _ = chars.next(),
-            // A colour, a place, a condition, or hours that go on beyond a day.
+            // A colour, a locale, a condition, or elapsed hours beyond a day.
             '[' => _ = chars.by_ref().find(|c| *c == ']'),
             'a' | 'A' => {
                 let half_day = ["AM/PM", "A/P"].into_iter().find(|half_day| {
@@ -172,7 +175,7 @@ fn tokens(code: &str) -> Vec<Token> {
     with_minutes(found)
 }
 
-/// An `m` behind hours or before seconds stands for minutes.
+/// Interprets an `m` after hours or before seconds as minutes.
 fn with_minutes(mut tokens: Vec<Token>) -> Vec<Token> {
     let letters: Vec<usize> = (0..tokens.len())
         .filter(|at| !matches!(tokens.get(*at), Some(Token::Literal(_)) | None))
@@ -191,7 +194,8 @@ fn with_minutes(mut tokens: Vec<Token>) -> Vec<Token> {
     tokens
 }
 
-/// How many zeros a format has that is made of them: `0`, `0.00`, `000000`, perhaps with room behind it (`0.00_ `).
+/// Returns the numbers of zeros of a format that consists of zeros: `0`, `0.00`, `000000`, optionally followed by a
+/// space (`0.00_ `).
 fn zeros(code: &str) -> Option<(usize, usize)> {
     let code = code.split(';').next().unwrap_or_default();
     let code = code.split('_').next().unwrap_or_default().trim_end();

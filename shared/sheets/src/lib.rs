@@ -1,7 +1,8 @@
-//! Tables for people who live in spreadsheets: CSV and XLSX, read and written. Nothing here knows a database.
+//! Reads and writes tables as CSV and XLSX. This crate does not access the database.
 //!
-//! A file is read as rows of text, each with the number that a person sees beside it. What a file may not be is refused before much of
-//! it is in memory; what is wrong with a row is left to whoever knows the columns.
+//! A file is read as rows of text, each with the row number that a spreadsheet displays. Files that are not allowed are
+//! rejected before much of them is in memory. The content of the rows is validated by the modules that know the
+//! columns.
 
 pub mod areas;
 mod cell;
@@ -33,31 +34,32 @@ use qiaojian_domain::Violation;
 
 use cell::Typed;
 
-/// Bytes of a file at most.
+/// The maximum size of a file, in bytes.
 pub const MOST_BYTES: usize = 8 * 1024 * 1024;
-/// Bytes of a workbook's parts at most, unpacked.
+/// The maximum unpacked size of a workbook's parts, in bytes.
 const MOST_UNPACKED: u64 = 64 * 1024 * 1024;
-/// Bytes of text in all cells at most: one text may stand in many cells of a workbook.
+/// The maximum size of the text in all cells, in bytes. One shared text may be used in many cells of a workbook.
 const MOST_TEXT: usize = 64 * 1024 * 1024;
-/// Rows of a table at most, without its header.
+/// The maximum number of rows of a table, without the header.
 pub const MOST_ROWS: usize = 20_000;
-/// Columns at most.
+/// The maximum number of columns.
 const MOST_COLUMNS: u32 = 100;
-/// Cells at most that are not blank: each takes more memory than its text.
+/// The maximum number of cells that are not blank. Each takes more memory than its text.
 const MOST_CELLS: usize = 1_000_000;
-/// Rows that are not blank, of which one is the header.
+/// The header must be among this many first rows that are not blank.
 const HEADER_WITHIN: usize = 10;
-/// Sheets of a workbook at most, since each is looked into.
+/// The maximum number of sheets of a workbook, since each is examined.
 const MOST_SHEETS: usize = 20;
-/// Characters of a cell at most.
+/// The maximum length of a cell, in characters.
 pub const MOST_CHARS: usize = 2000;
-/// Characters of a cell at most that is handed back, longer than it may be, as UTF-16 counts; a spreadsheet's holds 32,767.
+/// The maximum length of a cell that is too long but is returned to the user, in UTF-16 code units. A spreadsheet cell
+/// holds 32,767.
 pub const MOST_KEPT_UNITS: usize = 32_000;
-/// Rows of a spreadsheet's sheet.
+/// The number of rows of a spreadsheet's sheet.
 const SHEET_ROWS: u32 = 1_048_576;
 
 qiaojian_domain::text_enum! {
-    /// How a table is written.
+    /// The file format of a table.
     pub enum Format {
         /// Comma-separated values, UTF-8 with a byte order mark.
         Csv => "csv",
@@ -67,7 +69,7 @@ qiaojian_domain::text_enum! {
 }
 
 impl Format {
-    /// What a file is, by its first bytes.
+    /// Detects the format of a file from its first bytes.
     fn of(bytes: &[u8]) -> Result<Self, Violation> {
         match bytes {
             [] => Err(faults::no_header()),
@@ -85,7 +87,7 @@ impl Format {
         }
     }
 
-    /// Its media type.
+    /// Returns the media type.
     pub const fn media_type(self) -> &'static str {
         match self {
             Self::Csv => "text/csv; charset=utf-8",
@@ -98,18 +100,18 @@ fn text_of(bytes: &[u8]) -> Result<Cow<'_, str>, Violation> {
     encoding::decode(bytes).map_err(|_| faults::unknown_encoding())
 }
 
-/// How much is taken of a file.
+/// The limits on what is read from a file.
 struct Limits {
-    /// Below the header.
+    /// The maximum number of rows below the header.
     rows: usize,
-    /// That are not blank.
+    /// The maximum number of cells that are not blank.
     cells: usize,
-    /// Bytes of text.
+    /// The maximum size of the text, in bytes.
     text: usize,
 }
 
 impl Limits {
-    /// For files of whoever runs the system.
+    /// No limits, for files of the operator.
     const NONE: Self = Self {
         rows: usize::MAX,
         cells: usize::MAX,
@@ -125,7 +127,7 @@ impl Limits {
     }
 }
 
-/// Takes cells in their order, hands on the rows that are not blank, the header first, and refuses what is too much.
+/// Collects cells in order, passes on the rows that are not blank, starting with the header, and enforces the limits.
 struct Collector<'a> {
     limits: Limits,
     each: &'a mut dyn FnMut(SheetRow) -> Result<(), Violation>,
@@ -147,9 +149,9 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Takes the text of a cell, unless it is blank. A row is that of the cell before, or one below.
+    /// Adds the text of a cell unless it is blank. Its row is the row of the previous cell or a later one.
     fn take(&mut self, (row, column): (u32, u32), text: &str, typed: Typed) -> Result<(), Violation> {
-        // Counted first: one long text may stand in many cells, and even to see that it is blank takes its time.
+        // Counted first: one long text may be used in many cells, and even checking whether it is blank takes time.
         self.text += text.len();
         if self.text > self.limits.text {
             return Err(faults::too_much_text());
@@ -178,14 +180,14 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    /// Hands on the row so far. Whoever reads a file ends its last one.
+    /// Passes on the current row. The reader of a file calls this after the last row.
     fn end_row(&mut self) -> Result<(), Violation> {
         let (number, cells) = (self.row.0, std::mem::take(&mut self.row.1));
         if cells.is_empty() {
             return Ok(());
         }
         self.rows += 1;
-        // The header is one of the first; how many stand below it is seen when it is known.
+        // The header is one of the first rows; the exact number of rows below it is checked once it is known.
         if self.rows > self.limits.rows.saturating_add(HEADER_WITHIN) {
             return Err(faults::too_many_rows(self.limits.rows));
         }

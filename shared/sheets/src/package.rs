@@ -1,5 +1,6 @@
-//! A workbook is a zip. Before it is read it is unpacked once, whatever it says of its size, and looked through for what would become
-//! large in memory; what a table has no use for is left out. What was not looked at is not read.
+//! Checks and repacks a workbook, which is a zip archive. Before it is read, it is unpacked once, regardless of its
+//! declared size, and checked for content that would become large in memory. Parts that a table does not need are
+//! omitted. Parts that were not checked are not read.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{Cursor, Read, Write as _};
@@ -12,22 +13,23 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 use super::places::{Edits, Notes, Range};
 use super::{MOST_CELLS, MOST_SHEETS, MOST_UNPACKED, faults};
 
-/// Parts of a workbook at most; a table has a dozen.
+/// The maximum number of parts of a workbook; a table has a dozen.
 const MOST_PARTS: usize = 1000;
-/// Formats of cells, and what they refer to, at most; a spreadsheet has a hundred, and one that grew for years some thousand. Each format
-/// repeats in memory what it refers to, so that few bytes become many.
+/// The maximum number of cell formats and of the fonts, fills and borders that they refer to. A typical spreadsheet has
+/// a hundred, one that grew for years some thousand. Each format copies in memory what it refers to, so a few bytes can
+/// become many.
 const MOST_FORMATS: usize = 20_000;
-/// Names and links between parts at most.
+/// The maximum number of names and of links between parts.
 const MOST_NAMES: usize = 20_000;
-/// Tags of a part at most: a cell has two to four, and rows and formats some more.
+/// The maximum number of tags of a part: a cell has two to four, and rows and formats have some more.
 const MOST_TAGS: usize = 8 * MOST_CELLS;
-/// Merged cells at most; one is enough to be refused.
+/// The maximum number of merged cells that are read. A single one in the table is already rejected.
 const MOST_MERGED: usize = 200_000;
-/// Bytes of a tag that is kept in memory at most; the text of a number format has 255 characters.
+/// The maximum size of a tag that is kept in memory, in bytes. The text of a number format has at most 255 characters.
 const MOST_TAG_BYTES: usize = 2048;
-/// Bytes of a link at most; an address has 2,083 characters.
+/// The maximum size of a link, in bytes. An address has at most 2,083 characters.
 const MOST_LINK_BYTES: usize = 8192;
-/// What stands beside a table: pictures, drawings, notes for printers, descriptions.
+/// Parts that a table does not need: pictures, drawings, printer settings, descriptions.
 const BESIDE: [&str; 12] = [
     "customxml/",
     "docprops/",
@@ -43,29 +45,29 @@ const BESIDE: [&str; 12] = [
     "xl/printersettings/",
 ];
 
-/// A workbook with the parts that a table is made of, none of which would fill the memory.
+/// A workbook reduced to the parts that a table needs, none of which exhausts the memory.
 pub(super) struct Package {
     pub bytes: Vec<u8>,
     notes: HashMap<String, Notes>,
-    /// The links of the sheets, in their order.
+    /// The link ids of the sheets, in order.
     sheets: Vec<String>,
-    /// Where the workbook's links lead.
+    /// The targets of the workbook's links, by id.
     links: HashMap<String, String>,
 }
 
 impl Package {
-    /// What stands beside the cells of a sheet, by its place among the sheets.
+    /// Returns the notes of a sheet, by its index among the sheets.
     pub fn notes(&self, sheet: usize) -> Notes {
         let part = self.sheets.get(sheet).and_then(|link| self.links.get(link));
         match part.and_then(|part| self.notes.get(part)) {
             Some(notes) => notes.clone(),
-            // Which part it is cannot be told: it may be any.
+            // The part is unknown, so the notes of all parts are combined.
             None => self.notes.values().cloned().fold(Notes::default(), Notes::and),
         }
     }
 }
 
-/// Looks through a workbook.
+/// Checks a workbook.
 pub(super) fn checked(bytes: &[u8]) -> Result<Package, Violation> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|_| faults::damaged())?;
     if archive.len() > MOST_PARTS {
@@ -100,7 +102,7 @@ pub(super) fn checked(bytes: &[u8]) -> Result<Package, Violation> {
             continue;
         }
         let Some(text) = plain_text(&content) else {
-            // Spreadsheets write UTF-8; what is in another encoding could hide what it says.
+            // Spreadsheets write UTF-8; another encoding could hide content.
             if lower.ends_with(".xml") || lower.ends_with(".rels") {
                 return Err(faults::damaged());
             }
@@ -122,7 +124,7 @@ pub(super) fn checked(bytes: &[u8]) -> Result<Package, Violation> {
     Ok(package)
 }
 
-/// What a zip is that is no workbook of ours, by its parts.
+/// Returns the format of a zip archive that is not an XLSX workbook, judged by its parts.
 fn other_format(names: &[String]) -> Option<(&'static str, &'static str)> {
     let has = |part: &str| names.iter().any(|name| name == part);
     if has("xl/workbook.bin") {
@@ -141,12 +143,12 @@ fn other_format(names: &[String]) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// The name of a part as links name it.
+/// Returns the name of a part as used in links.
 fn part_name(lower: &str) -> &str {
     lower.trim_start_matches(['.', '/']).trim_start_matches("xl/")
 }
 
-/// The text in UTF-8, without control characters.
+/// Returns the content as text if it is UTF-8 without control characters.
 fn plain_text(content: &[u8]) -> Option<&str> {
     let is_plain = |byte: &u8| *byte >= b' ' || matches!(byte, b'\t' | b'\r' | b'\n');
     std::str::from_utf8(content)
@@ -154,7 +156,7 @@ fn plain_text(content: &[u8]) -> Option<&str> {
         .filter(|_| content.iter().all(is_plain))
 }
 
-/// What there is of what is kept in memory one by one.
+/// Counts what the reader keeps in memory item by item, and collects what is needed later.
 #[derive(Default)]
 struct Seen {
     sheets: HashSet<String>,
@@ -170,7 +172,8 @@ struct Seen {
     edits: Edits,
 }
 
-/// Refuses a part of which more would be made than a table needs. It is looked through by the parser that reads it afterwards.
+/// Checks a part and rejects it if it contains more than a table needs. Uses the same parser that reads the part
+/// afterwards.
 fn look_through(text: &str) -> Result<Seen, Violation> {
     let mut reader = quick_xml::Reader::from_str(text);
     reader.config_mut().check_end_names = false;
@@ -193,7 +196,7 @@ impl Seen {
         count(&mut self.tags, MOST_TAGS, faults::too_many_cells)?;
         match tag.local_name().as_ref() {
             "sheet" => {
-                // Two that are one would be read twice.
+                // A sheet that is listed twice would be read twice.
                 let link = attribute(tag, "id")?.unwrap_or_default();
                 self.sheet_links.push(link.clone());
                 let is_new = self.sheets.insert(link);
@@ -225,7 +228,7 @@ impl Seen {
             "xf" | "numFmt" | "font" | "fill" | "border" | "dxf" | "cellStyle" => {
                 count(&mut self.formats, MOST_FORMATS, faults::too_many_formats)?;
             }
-            // How many texts there are is believed by whoever reads them, who makes room for as many.
+            // The reader trusts the declared number of texts and allocates memory for it.
             "sst" => {
                 let claimed = attribute(tag, "uniqueCount")?;
                 let is_believable = |claimed: String| {
@@ -249,7 +252,8 @@ impl Seen {
 }
 
 impl Seen {
-    /// Notes what stands beside the cells of a sheet, and what its reader would stumble over. The tag begins at `begin`.
+    /// Collects the notes of a sheet and the edits for content that its reader cannot handle. The tag begins at
+    /// `begin`.
     fn note_of_sheet(&mut self, tag: &BytesStart<'_>, begin: usize) -> Result<(), Violation> {
         let text: &str = tag;
         match tag.local_name().as_ref() {
@@ -266,14 +270,14 @@ impl Seen {
                 let range = attribute(tag, "ref")?.as_deref().and_then(Range::parse);
                 self.notes.merged.push(range.ok_or_else(faults::damaged)?);
             }
-            // Nobody needs to know how large a sheet says it is.
+            // The declared size of a sheet is not needed.
             "dimension" => {
                 let range = attribute(tag, "ref")?;
                 if let Some(range) = range.filter(|range| Range::parse_cells(range).is_none()) {
                     self.edits.replace(text, begin, &range, "A1");
                 }
             }
-            // An error value is read as the text that it shows: new ones come with new spreadsheets.
+            // An error value is read as the text that it displays, because new spreadsheets introduce new ones.
             "c" if text.contains("\"e\"") => self.edits.replace(text, begin, "t=\"e\"", "t=\"str\""),
             _ => {}
         }
@@ -286,7 +290,8 @@ fn count(so_far: &mut usize, most: usize, fault: fn() -> Violation) -> Result<()
     if *so_far > most { Err(fault()) } else { Ok(()) }
 }
 
-/// What an attribute says. What is not written as a spreadsheet writes it could be read in two ways, and is refused.
+/// Returns the value of an attribute. Attributes that are not well-formed could be interpreted in two ways and are
+/// rejected.
 fn attribute(tag: &BytesStart<'_>, name: &str) -> Result<Option<String>, Violation> {
     let mut found = None;
     for attribute in tag.attributes() {
@@ -318,7 +323,7 @@ mod tests {
                 true,
             ),
             ("<sst uniqueCount=\"many\"/>", true),
-            // Whoever reads attributes less strictly would find the claim.
+            // A less strict parser would find the declared number.
             ("<sst a=\"\" a=\"\"uniqueCount=\"40000000000\"/>", true),
             ("<sst uniqueCount=40000000000/>", true),
         ] {
@@ -355,7 +360,7 @@ mod tests {
                     .collect(),
                 Some("too_many_sheets"),
             ),
-            // Two sheets that are one part would be read twice.
+            // Two sheets that refer to the same part would be read twice.
             (
                 "<sheet r:id=\"a\"/><sheet r:id=\"a\"/>".to_owned(),
                 Some("damaged_file"),
@@ -369,13 +374,13 @@ mod tests {
                 "<Relationship Target=\"http://a\" TargetMode=\"External\"/>".repeat(2),
                 None,
             ),
-            // What is not kept may be long.
+            // Tags that are not kept may be long.
             (
                 format!("<dataValidation sqref=\"{}\"/>", "A1 ".repeat(2000)),
                 None,
             ),
             ("<a/>".repeat(MOST_TAGS + 1), Some("too_many_cells")),
-            // A tag ends behind its quotes, whatever stands in them.
+            // A tag ends after its quotes, regardless of their content.
             (styles(1, &"<0>'".repeat(600)), Some("too_many_formats")),
             ("<styleSheet><numFmt".to_owned(), Some("damaged_file")),
         ] {

@@ -1,13 +1,13 @@
-//! Places in a sheet, and in the text of one.
+//! Positions in a sheet and in the text of a part.
 
 use std::borrow::Cow;
 
 use super::SHEET_ROWS;
 
-/// The last column of a sheet, from 0.
+/// The index of the last column of a sheet, from 0.
 const LAST_COLUMN: u32 = 16_383;
 
-/// A range of cells: first and last row from 1, first and last column from 0.
+/// A range of cells: the first and the last row from 1, and the first and the last column from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Range {
     pub rows: (u32, u32),
@@ -15,7 +15,7 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// `A4:B5`, `A4`; whole columns (`A:C`) and rows (`1:4`) too.
+    /// Parses `A4:B5` or `A4`, and also whole columns (`A:C`) and rows (`1:4`).
     pub fn parse(text: &str) -> Option<Self> {
         let (first, last) = text.split_once(':').unwrap_or((text, text));
         let ((first_column, first_row), (last_column, last_row)) = (cell(first)?, cell(last)?);
@@ -26,7 +26,7 @@ impl Range {
         (range.rows.0 <= range.rows.1 && range.columns.0 <= range.columns.1).then_some(range)
     }
 
-    /// The same of cells alone.
+    /// Parses a range, but not whole columns and rows.
     pub fn parse_cells(text: &str) -> Option<Self> {
         let are_cells = text
             .split(':')
@@ -46,7 +46,7 @@ impl std::fmt::Display for Range {
     }
 }
 
-/// Column and row of `$A$4`, `A` or `4`.
+/// Returns the column and the row of `$A$4`, `A` or `4`.
 fn cell(text: &str) -> Option<(Option<u32>, Option<u32>)> {
     let text = text.trim().replace('$', "");
     let digits = text.find(|c: char| c.is_ascii_digit()).unwrap_or(text.len());
@@ -66,7 +66,7 @@ fn cell(text: &str) -> Option<(Option<u32>, Option<u32>)> {
     (column.is_some() || row.is_some()).then_some((column, row))
 }
 
-/// `A` to `Z`, then `AA`.
+/// Returns the name of a column: `A` to `Z`, then `AA`.
 fn column_name(mut column: u32) -> String {
     let mut name = Vec::new();
     loop {
@@ -78,12 +78,12 @@ fn column_name(mut column: u32) -> String {
     }
 }
 
-/// What stands beside the cells of a sheet.
+/// The notes of a sheet: properties other than the content of its cells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Notes {
-    /// Cells that were made one.
+    /// The ranges of merged cells.
     pub merged: Vec<Range>,
-    /// Rows that are not seen, from 1: by hand or by a filter.
+    /// The rows that are hidden manually or by a filter, from 1.
     pub hidden: Vec<u32>,
 }
 
@@ -95,12 +95,12 @@ impl Notes {
     }
 }
 
-/// Changes of a text, each behind the one before.
+/// Replacements in a text, in ascending order.
 #[derive(Debug, Default)]
 pub(super) struct Edits(Vec<(usize, usize, &'static str)>);
 
 impl Edits {
-    /// Replaces the first `old` of a tag, whose text without brackets is `tag` and which begins at `begin`.
+    /// Replaces the first `old` in a tag. `tag` is the text of the tag without brackets; the tag begins at `begin`.
     pub fn replace(&mut self, tag: &str, begin: usize, old: &str, new: &'static str) {
         if let Some(at) = tag.find(old) {
             let at = begin + 1 + at;
@@ -108,7 +108,7 @@ impl Edits {
         }
     }
 
-    /// The text as it is then.
+    /// Applies the replacements.
     pub fn applied_to<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if self.0.is_empty() {
             return text.into();

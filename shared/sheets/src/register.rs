@@ -1,4 +1,4 @@
-//! The register as a table: one row for each organization.
+//! The register as a table with one row per organization.
 
 mod aside;
 mod columns;
@@ -15,16 +15,16 @@ pub use columns::{COLUMNS, DATA_SHEET, Field, NOTES, field_of};
 pub use read::{RegisterRow, Skipped, Table, open, read};
 pub use show::{Shown, cells, differing, shown_cell};
 
-/// What a row says of an organization.
+/// The content of a row about an organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Which it is, where the file says so.
+    /// The id of the organization, if the file contains one.
     pub id: Option<Uuid>,
-    /// The code of the area it stands in.
+    /// The code of the organization's area.
     pub area: String,
-    /// How the area is called beside its code, if it is.
+    /// The name of the area given beside its code, if any.
     pub area_name: Option<String>,
-    /// The organization above it.
+    /// The organization above.
     pub parent: Option<OrganizationId>,
     pub facts: Facts,
 }

@@ -1,4 +1,5 @@
-//! What the cells of one row say, column by column. Whatever cannot be read is noted at its column, so that all of it is told at once.
+//! Reads the cells of one row, column by column. All violations are collected with their columns, so that they can be
+//! reported together.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -14,22 +15,22 @@ use super::columns::{Choices, Layout};
 use super::dates::{is_cut_short, read_precise};
 use super::{MOST_CHARS, SheetRow};
 
-/// The cells of a row by column, and what is wrong with them so far.
+/// The cells of a row by column, and the violations found so far.
 pub(super) struct RowReader<'a, F> {
     cells: Vec<(F, &'a Cell)>,
     wrong: Vec<Violation>,
 }
 
 impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
-    /// The cells but for those of columns that are not taken.
+    /// Collects the cells, except those of columns that are ignored.
     pub fn of(layout: &Layout<F>, row: &'a SheetRow, is_taken: impl Fn(F) -> bool) -> Self {
         let (mut cells, mut wrong) = (Vec::with_capacity(row.cells.len()), Vec::new());
-        // Of those that stand in no column the first is enough to say.
+        // Only the first cell outside the columns is reported.
         let mut outside = false;
         for (column, cell) in &row.cells {
             match (layout.at(*column), cell) {
                 (None, _) if layout.says_nothing(*column) => {}
-                // Beside the table nobody typed it in.
+                // A formula beside the table was not entered as data.
                 (None, Cell::Formula(_)) => {}
                 (None, _) if outside => {}
                 (None, _) => {
@@ -45,7 +46,7 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
         Self { cells, wrong }
     }
 
-    /// Whatever is wrong with the row.
+    /// Returns the violations of the row.
     pub fn finish(self) -> Vec<Violation> {
         self.wrong
     }
@@ -57,7 +58,8 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
             .map(|(_, cell)| *cell)
     }
 
-    /// What the cell shows, unless it is blank, if it can be read; what cannot is noted.
+    /// Parses the displayed text of a cell. Returns `None` if the cell is blank, or if the text cannot be parsed, which
+    /// is recorded.
     pub fn read<T>(
         &mut self,
         field: F,
@@ -72,7 +74,8 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
         value
     }
 
-    /// A text or a whole number as it was typed. What a spreadsheet made of something else is noted: nobody can tell from what.
+    /// Returns a text or an integer as entered. A value that a spreadsheet has converted is recorded as a violation,
+    /// because the original text is unknown.
     fn typed(&mut self, field: F) -> Option<&'a str> {
         let cell = self.cell(field)?;
         let text = clean(cell.text());
@@ -94,13 +97,14 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
         }
     }
 
-    /// A text, its line breaks as `\n`.
+    /// Reads a text, with line breaks as `\n`.
     pub fn text(&mut self, field: F) -> Option<String> {
         self.typed(field)
             .map(|text| text.replace("\r\n", "\n").replace('\r', "\n"))
     }
 
-    /// A code: full-width digits and letters are taken for what they mean, and what keeps its zeros (`'01`, `="01"`) is no part of it.
+    /// Reads a code. Full-width digits and letters are converted, and a prefix that preserves leading zeros (`'01`,
+    /// `="01"`) is removed.
     pub fn code(&mut self, field: F) -> Option<String> {
         let text = half_width(self.typed(field)?);
         let bare = text
@@ -115,7 +119,7 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
         Some(code)
     }
 
-    /// Notes that the cell is blank, unless something else was said of it.
+    /// Records a violation if the cell is blank, unless another violation is already recorded for it.
     pub fn require(&mut self, field: F) {
         let pointer = pointer(field);
         if self.cell(field).is_none() && !self.wrong.iter().any(|wrong| wrong.pointer == pointer) {
@@ -134,12 +138,12 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
         })
     }
 
-    /// One of a few words, as it is stored or as it is shown.
+    /// Reads one of a few words, as stored or as displayed.
     pub fn word<T: FromStr>(&mut self, field: F, choices: Choices) -> Option<T> {
         self.word_or(field, choices, &[])
     }
 
-    /// The same, with other words that people use.
+    /// Reads one of a few words, also accepting other common words.
     pub fn word_or<T: FromStr>(&mut self, field: F, choices: Choices, others: Choices) -> Option<T> {
         let shown: Vec<&str> = choices.iter().map(|(_, shown)| *shown).collect();
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
@@ -171,7 +175,8 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
         self.dated(field, expected, |_| true)
     }
 
-    /// A date as its cell shows it. A number is none: a spreadsheet shows 2022.10 and keeps 2022.1.
+    /// Reads a date as displayed. A number is not accepted as a month, because a spreadsheet displays 2022.10 but
+    /// stores 2022.1.
     fn dated(
         &mut self,
         field: F,
@@ -198,20 +203,20 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
     }
 }
 
-/// Whether a number is whole, and so short that a spreadsheet keeps every digit.
+/// Returns whether a number is an integer that is short enough for a spreadsheet to store every digit.
 fn is_whole(number: &str) -> bool {
     let digits = number.strip_prefix('-').unwrap_or(number);
     digits.len() <= 15 && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The stored word of what a cell says.
+/// Returns the stored word for the content of a cell.
 pub(super) fn chosen(choices: Choices, text: &str) -> Option<&'static str> {
     let text = half_width(text);
     let is_meant = |(word, shown): &&(&str, &str)| text.eq_ignore_ascii_case(word) || text == *shown;
     choices.iter().find(is_meant).map(|(word, _)| *word)
 }
 
-/// Where a column's content stands in JSON.
+/// Returns the JSON pointer of a column's content.
 fn pointer(field: impl Display) -> String {
     format!("/{}", field.to_string().replace('.', "/"))
 }

@@ -1,4 +1,5 @@
-//! A table out of the rows of a file: which of them is the header, which are no data, and what may not be.
+//! Turns the rows of a file into a table: finds the header, sets aside rows that are not data, and rejects tables that
+//! are not allowed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -11,14 +12,14 @@ use super::{Cell, Collector, Format, HEADER_WITHIN, Limits, MOST_ROWS, csv, faul
 /// A row that is not blank.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SheetRow {
-    /// From 1, as a spreadsheet counts.
+    /// The row number as displayed in a spreadsheet, from 1.
     pub number: u32,
-    /// What is not blank, by column from 0.
+    /// The cells that are not blank, by column from 0.
     pub cells: Vec<(u32, Cell)>,
 }
 
 impl SheetRow {
-    /// Its texts, by column: a header.
+    /// Returns the texts by column, for a header.
     pub(super) fn texts(&self) -> Vec<String> {
         let mut texts: Vec<String> = Vec::new();
         for (column, cell) in &self.cells {
@@ -29,36 +30,36 @@ impl SheetRow {
     }
 }
 
-/// What a row below the header is.
+/// The classification of a row below the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Aside {
-    /// A row of the table.
+    /// A data row.
     Data,
-    /// Nothing that anybody typed into a column that is taken.
+    /// A row without user input in any column that is read.
     Blank,
-    /// A total, a signature or a remark.
+    /// A total, a signature or a remark, which is reported as skipped.
     Told,
 }
 
-/// A table as it was read: a header, and the rows below it that are not blank.
+/// A table as read from a file: the header, and the rows below it that are not blank.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sheet {
-    /// What it was read from.
+    /// The format of the file.
     pub format: Format,
-    /// What stands above the header: a title.
+    /// The rows above the header, such as a title.
     pub above: Vec<SheetRow>,
     /// The header, by column.
     pub header: Vec<String>,
-    /// Where the header stands, from 1.
+    /// The row number of the header, from 1.
     pub header_row: u32,
-    /// The rows below it.
+    /// The data rows.
     pub rows: Vec<SheetRow>,
-    /// Rows below it that are none of the table.
+    /// The rows below the header that are not data.
     pub skipped: Vec<SheetRow>,
 }
 
 impl Sheet {
-    /// How many columns it has, those without a header included.
+    /// Returns the number of columns, including those without a header.
     pub fn width(&self) -> usize {
         let last = |row: &SheetRow| row.cells.last().map_or(0, |(column, _)| column + 1);
         let rows = self.above.iter().chain(&self.rows).chain(&self.skipped);
@@ -68,21 +69,21 @@ impl Sheet {
             .max(usize::try_from(widest).unwrap_or(usize::MAX))
     }
 
-    /// Reads a file whose first row is the header. What it is, is told by its bytes.
+    /// Reads a file whose first row is the header. The format is detected from the content.
     ///
     /// # Errors
-    /// What is wrong with the file as a whole, at the pointer "".
+    /// Returns the fault of the file as a whole, at the pointer "".
     pub fn read(bytes: &[u8]) -> Result<Self, Violation> {
         let rows = Rows::read(bytes, MOST_ROWS)?;
         rows.refuse_merged_header(0)?;
         rows.into_sheet(0, MOST_ROWS, |_| Aside::Data)
     }
 
-    /// Reads a file with these columns and so many rows at most. The header is the row among the first that names most of them; `aside`
-    /// tells what is no row of the table.
+    /// Reads a file with these columns and at most `most` rows. The header is the one of the first rows that names the
+    /// most columns; `aside` classifies the rows below it.
     ///
     /// # Errors
-    /// As [`Self::read`], or everything that is wrong with the header.
+    /// Returns the error of [`Self::read`], or all violations of the header.
     pub fn with_columns<F: Copy + Eq + std::fmt::Display + 'static>(
         bytes: &[u8],
         most: usize,
@@ -101,7 +102,8 @@ impl Sheet {
     }
 }
 
-/// Which of the first rows names most columns, two at least; otherwise the first, whose unknown names are told.
+/// Returns the index of the row among the first ones that names the most columns, at least two. Otherwise returns the
+/// first row, whose unknown names are then reported.
 pub(super) fn header_among<F: std::fmt::Display>(rows: &[SheetRow], columns: &[Column<F>]) -> usize {
     let known: Vec<String> = columns.iter().flat_map(names_of).collect();
     let named = |row: &SheetRow| {
@@ -113,7 +115,7 @@ pub(super) fn header_among<F: std::fmt::Display>(rows: &[SheetRow], columns: &[C
     best.filter(|(_, named)| *named > 1).map_or(0, |(at, _)| at)
 }
 
-/// The rows of a file, before anybody knows which of them is the header. There is one at least.
+/// The rows of a file before the header is known. There is at least one.
 struct Rows {
     format: Format,
     rows: Vec<SheetRow>,
@@ -129,7 +131,7 @@ impl Rows {
         };
         let mut collector = Collector::new(Limits::of_rows(most), &mut each);
         let notes = match format {
-            // Whoever reads other people's archives may stumble over one; then it is the file that is damaged.
+            // The reader may panic on archives of others; then the file is reported as damaged.
             Format::Xlsx => catch_unwind(AssertUnwindSafe(|| xlsx::read(bytes, &mut collector)))
                 .unwrap_or_else(|_| Err(faults::damaged()))?,
             Format::Csv => {
@@ -178,7 +180,7 @@ impl Rows {
         if below.len() > most {
             return Err(faults::too_many_rows(most));
         }
-        // Of what is no data nobody minds how it looks.
+        // Merged cells and hidden rows outside the data do not matter.
         for range in &self.notes.merged {
             let from = below.partition_point(|row| row.number < range.rows.0);
             if below.get(from).is_some_and(|row| range.holds_row(row.number)) {

@@ -1,4 +1,4 @@
-//! Tables of files, good and bad.
+//! Tests with valid and invalid files.
 
 mod bombs;
 
@@ -29,7 +29,7 @@ fn fault(bytes: &[u8]) -> &'static str {
     Sheet::read(bytes).unwrap_err().code
 }
 
-/// A workbook with a header `a`, `b` and what else is put on its first sheet.
+/// Returns a workbook with the header `a`, `b` and the given content on its first sheet.
 fn workbook(fill: impl FnOnce(&mut Workbook)) -> Vec<u8> {
     let mut book = Workbook::new();
     let sheet = book.add_worksheet();
@@ -120,7 +120,7 @@ fn what_is_no_table_is_told_apart() {
     let long = "长".repeat(MOST_CHARS + 1);
     let read = Sheet::read(format!("a\n{long}\n").as_bytes()).unwrap();
     assert_eq!(read.rows[0].cells, [(0, Cell::TooLong(long))]);
-    // Whatever is blank may stand anywhere, and costs nothing.
+    // Blank cells may be anywhere and are not counted.
     let wide = format!("a\n1{}\n", ", ".repeat(1_000_000));
     assert_eq!(read_text(wide.as_bytes()), [(2, vec![(0, text("1"))])]);
 }
@@ -189,7 +189,7 @@ fn a_date_cell_is_what_its_format_shows() {
             let format = CellFormat::new().set_num_format(*format);
             sheet.write_datetime_with_format(row, 0, &at, &format).unwrap();
         }
-        // 2022年3月 and 3月15日, as a Chinese spreadsheet calls them.
+        // 2022年3月 and 3月15日 in the built-in formats of a Chinese spreadsheet.
         for (row, index) in [(9, 57), (10, 58)] {
             let format = CellFormat::new().set_num_format_index(index);
             sheet.write_datetime_with_format(row, 0, &at, &format).unwrap();
@@ -337,7 +337,7 @@ fn cells_that_would_be_formulas_are_guarded_and_come_back() {
     assert_eq!(half_width("３４０\u{200e}３０４－Ｐ０１"), "340304-P01");
 }
 
-/// What a register's text may hold: no control characters but line breaks.
+/// A text that a register may contain: no control characters except line breaks.
 fn any_cell() -> impl Strategy<Value = String> {
     let char = prop_oneof![
         3 => proptest::char::any().prop_filter("no control character", |c| !c.is_control()),

@@ -1,4 +1,4 @@
-//! Tables, written. A cell that a spreadsheet would take for a formula gets a `'` before it.
+//! Writes tables. A cell that a spreadsheet would interpret as a formula is prefixed with `'`.
 
 use rust_xlsxwriter::{
     Color, DataValidation, DataValidationErrorStyle, Format as CellFormat, FormatAlign, Workbook, Worksheet,
@@ -9,15 +9,15 @@ use super::MOST_ROWS;
 use super::cell::neutralise;
 use super::columns::{Column, Need};
 
-/// The sheet that explains the columns.
+/// The name of the help sheet, which explains the columns.
 pub const HELP_SHEET: &str = "填写说明";
 
-/// A workbook could not be written.
+/// The error returned when a workbook cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write a workbook: {0}")]
 pub struct WriteError(#[from] XlsxError);
 
-/// CSV in UTF-8 with a byte order mark, row by row.
+/// Writes CSV in UTF-8 with a byte order mark, row by row.
 #[derive(Debug)]
 pub struct CsvWriter {
     text: String,
@@ -32,12 +32,12 @@ impl Default for CsvWriter {
 }
 
 impl CsvWriter {
-    /// Goes on where another left off: without a mark.
+    /// Creates a writer that continues the output of another one, without a byte order mark.
     pub fn further() -> Self {
         Self { text: String::new() }
     }
 
-    /// Writes a row. One without cells is a blank line.
+    /// Writes a row. A row without cells is a blank line.
     pub fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
         for (place, cell) in cells.into_iter().enumerate() {
             if place > 0 {
@@ -58,13 +58,13 @@ impl CsvWriter {
         self.text.push_str("\r\n");
     }
 
-    /// What was written.
+    /// Returns the text written so far.
     pub fn finish(self) -> String {
         self.text
     }
 }
 
-/// How the sheet of data looks: the headers of its columns with their widths, and what they may hold.
+/// The style of the data sheet: the headers and widths of its columns, and their allowed words.
 #[derive(Debug, Default)]
 pub struct SheetStyle {
     name: String,
@@ -72,7 +72,7 @@ pub struct SheetStyle {
 }
 
 impl SheetStyle {
-    /// A sheet of these columns.
+    /// Returns the style of a sheet with these columns.
     pub fn of<'a, F: std::fmt::Display + 'a>(
         name: &str,
         columns: impl Iterator<Item = &'a Column<F>>,
@@ -84,12 +84,13 @@ impl SheetStyle {
         }
     }
 
-    /// A sheet with a header of its own.
+    /// Returns the style of a sheet with a custom header.
     pub fn plain(name: &str, header: &[String]) -> Self {
         Self::of_file(name, header, |_| None::<&Column<String>>)
     }
 
-    /// A sheet with a header of its own, whose columns look like ours where they are: a file that is handed back.
+    /// Returns the style of a sheet with a custom header, where known columns look like ours. Used for a file that is
+    /// returned to the user.
     pub fn of_file<'a, F: std::fmt::Display + 'a>(
         name: &str,
         header: &[String],
@@ -113,29 +114,29 @@ fn shown_choices<F>(column: &Column<F>) -> Vec<&'static str> {
     column.choices.iter().map(|(_, shown)| *shown).collect()
 }
 
-/// A workbook, written row by row; what is written lies in a temporary file.
+/// Writes a workbook row by row. The rows are buffered in a temporary file.
 pub struct XlsxWriter {
     book: Workbook,
     text: CellFormat,
-    /// Of a cell in which something is wrong.
+    /// The format of a cell with a violation.
     wrong: CellFormat,
     next: u32,
 }
 
 impl XlsxWriter {
-    /// Begins a workbook: every column holds texts, so that no code loses a zero and no date is rewritten; the header, which stands in
-    /// row `header_row` (from 1), stays in sight.
+    /// Creates a workbook. All columns are formatted as text, so that codes keep their leading zeros and dates are not
+    /// converted. The header, in row `header_row` (from 1), is frozen.
     ///
     /// # Errors
-    /// When the temporary file cannot be written.
+    /// Returns an error if the temporary file cannot be written.
     pub fn begin(style: &SheetStyle, header_row: u32) -> Result<Self, WriteError> {
         Self::begin_below(style, [], header_row)
     }
 
-    /// The same with rows above the header, each with its number.
+    /// Creates a workbook with rows above the header, each with its row number.
     ///
     /// # Errors
-    /// As [`Self::begin`].
+    /// See [`Self::begin`].
     pub fn begin_below<'a>(
         style: &SheetStyle,
         above: impl IntoIterator<Item = (u32, &'a [String])>,
@@ -183,19 +184,19 @@ impl XlsxWriter {
         })
     }
 
-    /// Writes a row below the last.
+    /// Writes a row after the last one.
     ///
     /// # Errors
-    /// When the temporary file cannot be written, or the sheet is full.
+    /// Returns an error if the temporary file cannot be written or the sheet is full.
     pub fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) -> Result<(), WriteError> {
         let next = self.next + 1;
         self.row_at(next, cells)
     }
 
-    /// Writes the row of this number, from 1: behind those written so far.
+    /// Writes the row with this number, from 1. It must be after the rows written so far.
     ///
     /// # Errors
-    /// As [`Self::row`].
+    /// See [`Self::row`].
     pub fn row_at<S: AsRef<str>>(
         &mut self,
         number: u32,
@@ -204,10 +205,10 @@ impl XlsxWriter {
         self.marked_row_at(number, cells, &[])
     }
 
-    /// The same with the columns, from 0, in which something is wrong: they are coloured, also where they are blank.
+    /// Writes a row and highlights the cells of the columns `wrong` (from 0), even if they are blank.
     ///
     /// # Errors
-    /// As [`Self::row`].
+    /// See [`Self::row`].
     pub fn marked_row_at<S: AsRef<str>>(
         &mut self,
         number: u32,
@@ -228,10 +229,10 @@ impl XlsxWriter {
         Ok(())
     }
 
-    /// Adds the sheet that explains the columns.
+    /// Adds the help sheet, which explains the columns.
     ///
     /// # Errors
-    /// As [`Self::row`].
+    /// See [`Self::row`].
     pub fn explain<F: std::fmt::Display>(
         &mut self,
         columns: &[Column<F>],
@@ -276,10 +277,10 @@ impl XlsxWriter {
         Ok(())
     }
 
-    /// The workbook's bytes.
+    /// Returns the bytes of the workbook.
     ///
     /// # Errors
-    /// When the temporary file cannot be read or written.
+    /// Returns an error if the temporary file cannot be read or written.
     pub fn finish(mut self) -> Result<Vec<u8>, WriteError> {
         Ok(self.book.save_to_buffer()?)
     }

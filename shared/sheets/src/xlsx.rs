@@ -1,4 +1,5 @@
-//! The one sheet of data of a workbook, cell by cell: never as a rectangle, which a single cell far off would make huge.
+//! Reads the data sheet of a workbook cell by cell. It is never read as a rectangle, which a single distant cell would
+//! make huge.
 
 use std::borrow::Cow;
 use std::io::Cursor;
@@ -16,10 +17,10 @@ use super::{Collector, HELP_SHEET, MOST_CELLS, SHEET_ROWS, clean, faults, packag
 
 type Book<'a> = Xlsx<Cursor<&'a [u8]>>;
 
-/// Bytes of a text that is blank at most.
+/// The maximum size of a blank text, in bytes.
 const MOST_BLANK: usize = 100;
 
-/// Hands every row of the sheet to `rows`, and gives what stands beside its cells.
+/// Passes every row of the sheet to `rows`, and returns the notes of the sheet.
 pub(super) fn read(bytes: &[u8], rows: &mut Collector<'_>) -> Result<Notes, Violation> {
     let package = package::checked(bytes)?;
     let mut book: Book<'_> = Xlsx::new(Cursor::new(package.bytes.as_slice())).map_err(damaged)?;
@@ -32,7 +33,8 @@ fn damaged(_: XlsxError) -> Violation {
     faults::damaged()
 }
 
-/// The first sheet that can be seen. Nothing may stand on another, but for our explanation: it would be left out silently.
+/// Returns the first visible sheet. Other sheets, except our help sheet, must be empty because their content would be
+/// silently ignored.
 fn sheet_of_data(book: &mut Book<'_>) -> Result<(usize, String), Violation> {
     let sheets = book.sheets_metadata().to_vec();
     let mut looks = MOST_CELLS;
@@ -52,13 +54,13 @@ fn sheet_of_data(book: &mut Book<'_>) -> Result<(usize, String), Violation> {
     data.ok_or_else(faults::no_header)
 }
 
-/// Whether anything stands on a sheet, at most so many `looks` at cells of all such sheets.
+/// Returns whether a sheet has any content. `looks` limits the number of cells examined on all such sheets.
 fn has_content(book: &mut Book<'_>, sheet: &str, looks: &mut usize) -> Result<bool, Violation> {
     let any = NumberFormat::default();
     let mut cells = book.worksheet_cells_reader(sheet).map_err(damaged)?;
     while let Some(cell) = cells.next_cell().map_err(damaged)? {
         let (text, _) = shown(cell.get_value(), &any);
-        // Nobody fills cells with so many spaces.
+        // A cell with this many spaces is not blank by accident.
         if text.len() > MOST_BLANK || !clean(&text).is_empty() {
             return Ok(true);
         }
@@ -79,7 +81,7 @@ fn read_rows(book: &mut Book<'_>, sheet: &str, rows: &mut Collector<'_>) -> Resu
         if !is_formula && matches!(cell.get_value(), DataRef::Empty) {
             continue;
         }
-        // A spreadsheet writes rows and cells in order, each once, and has so many rows; nothing of ours stands in its last.
+        // A spreadsheet writes rows and cells in order, each once, up to its maximum row. We never use the last row.
         let place = (at.0.saturating_add(1), at.1);
         if last.is_some_and(|last| place <= last) || place.0 >= SHEET_ROWS {
             return Err(faults::damaged());
@@ -91,7 +93,7 @@ fn read_rows(book: &mut Book<'_>, sheet: &str, rows: &mut Collector<'_>) -> Resu
     rows.end_row()
 }
 
-/// Where the formulas of a sheet stand, in the order of its cells.
+/// Returns the positions of the formulas of a sheet, in the order of its cells.
 fn formulas(book: &mut Book<'_>, sheet: &str) -> Result<Vec<(u32, u32)>, Violation> {
     let mut cells = book.worksheet_cells_reader(sheet).map_err(damaged)?;
     let mut places = Vec::new();
@@ -114,7 +116,7 @@ fn format_of(style: &Style) -> NumberFormat {
         .unwrap_or_default()
 }
 
-/// What a cell shows, and what it is.
+/// Returns the displayed text and the type of a cell.
 fn shown<'a>(value: &'a DataRef<'_>, format: &NumberFormat) -> (Cow<'a, str>, Typed) {
     match value {
         DataRef::String(text) | DataRef::DurationIso(text) => (text.as_str().into(), Typed::Text),
@@ -135,7 +137,7 @@ fn shown<'a>(value: &'a DataRef<'_>, format: &NumberFormat) -> (Cow<'a, str>, Ty
     }
 }
 
-/// The moment that a number of days means, unless it is a span of time or before the first day.
+/// Returns the date and time for a number of days, unless it is a duration or before the first day.
 fn moment(date: &ExcelDateTime) -> Option<NaiveDateTime> {
     if !date.is_datetime() || date.as_f64() < 1.0 {
         return None;
@@ -157,9 +159,10 @@ fn iso_moment(text: &str) -> Option<NaiveDateTime> {
     text.trim_end_matches('Z').parse().ok().or_else(day)
 }
 
-/// A date to the day or month that its format shows. Where what it shows would not be read as that date again, it is shown in our form.
+/// Returns a date with the precision that its format displays. If the displayed text would not be parsed as the same
+/// date, the standard form is used instead.
 fn shown_moment(moment: NaiveDateTime, format: &NumberFormat) -> (Cow<'static, str>, Typed) {
-    // One that is called a date by its type needs no format.
+    // A cell of type date needs no date format.
     let precision = match format.precision() {
         None if !format.is_of_time() => Some(Precision::Day),
         precision => precision,

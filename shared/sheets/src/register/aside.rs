@@ -1,10 +1,10 @@
-//! What stands below the header of people's own registers and is no organization: totals, signatures, remarks.
+//! Detects rows below the header that are not organizations: totals, signatures and remarks.
 
 use super::columns::Field;
 use super::read::is_shown_only;
 use crate::{Aside, Cell, Layout, SheetRow, clean};
 
-/// How such a line begins.
+/// The beginnings of such rows.
 const BEGINS: [&str; 27] = [
     "合计",
     "总计",
@@ -35,7 +35,8 @@ const BEGINS: [&str; 27] = [
     "说明：",
 ];
 
-/// What a row is. One that names a kind or an area is an organization, and so is whatever is not plainly something else.
+/// Classifies a row. A row that names a kind or an area is an organization, and so is every row that is not clearly
+/// something else.
 pub(super) fn aside(layout: &Layout<Field>, row: &SheetRow) -> Aside {
     let says_something = |(column, cell): &&(u32, Cell)| match layout.at(*column) {
         None => !layout.says_nothing(*column) && !matches!(cell, Cell::Formula(_)),

@@ -5,10 +5,10 @@ use qiaojian_domain::organization::{Basis, Host, Kind, Status, Verification};
 
 use crate::{Choices, Column, Need};
 
-/// The sheet that holds the register.
+/// The name of the data sheet.
 pub const DATA_SHEET: &str = "组织名册";
 
-/// What stands below the explanation of the columns.
+/// Notes below the explanation of the columns on the help sheet.
 pub const NOTES: &[&str] = &[
     "表头请勿改动；带 * 的列必填；不用的列可以删除。每行一个组织，最多 20000 行、8 MiB。",
     "日期可写到日（2022-03-01）、旬（2022-03下旬）或月（2022-03）；只写到旬或月的，按最后一天起计。",
@@ -18,13 +18,13 @@ pub const NOTES: &[&str] = &[
 ];
 
 qiaojian_domain::text_enum! {
-    /// A column: the place of what it holds in the JSON of an organization, with dots.
+    /// A column, named by the path of its content in the JSON of an organization, separated by dots.
     pub enum Field {
         /// 编号
         Id => "id",
         /// 地区代码
         Area => "area",
-        /// Shown only.
+        /// For information only.
         AreaName => "area_name",
         Kind => "kind",
         Name => "name",
@@ -32,7 +32,7 @@ qiaojian_domain::text_enum! {
         ApprovalOn => "approval.on",
         ApprovalDocNo => "approval.doc_no",
         ApprovalPost => "approval.post",
-        /// With its precision.
+        /// Includes the precision.
         EstablishedOn => "established_on",
         UnveiledOn => "unveiled_on",
         ClosedOn => "closed_on",
@@ -45,7 +45,7 @@ qiaojian_domain::text_enum! {
         Affiliation => "affiliation",
         QuotaPosts => "quota_posts",
         PostsFilled => "posts_filled",
-        /// Whether, since when, and by which document.
+        /// Whether the organization has it, since when, and the document number.
         FiveOrganization => "five_have.organization",
         FiveTeam => "five_have.team",
         FiveFunding => "five_have.funding",
@@ -57,9 +57,9 @@ qiaojian_domain::text_enum! {
         Service => "standing_rules.service",
         TermEndsOn => "term_ends_on",
         Note => "note",
-        /// Shown only.
+        /// For information only.
         Verification => "verification",
-        /// What was wrong with the row; never read.
+        /// The violations of the row. Ignored when read.
         Errors => "errors",
     }
 }
@@ -106,7 +106,8 @@ const fn column(
     }
 }
 
-/// The columns, in the order in which we write them. The last one is only in files that are handed back.
+/// The columns, in the order in which they are written. The last one only occurs in files that are returned to the
+/// user.
 pub const COLUMNS: &[Column<Field>] = &[
     column(Field::Id, "编号", FREE, ("系统编号（UUID）；新组织留空", ""), 12),
     column(
@@ -231,7 +232,7 @@ pub const COLUMNS: &[Column<Field>] = &[
     ),
 ];
 
-/// The column that shows what stands at this JSON pointer of an organization; "" is the whole row.
+/// Returns the column of the content at this JSON pointer of an organization. "" is the whole row.
 pub fn field_of(pointer: &str) -> String {
     let dotted = pointer.trim_start_matches('/').replace('/', ".");
     let holds = |field: &Field| {

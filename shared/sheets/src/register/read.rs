@@ -1,4 +1,4 @@
-//! A row of cells as an organization.
+//! Reads a row of cells as an organization.
 
 use qiaojian_domain::Violation;
 use qiaojian_domain::organization::{
@@ -14,15 +14,15 @@ use crate::{Cell, Layout, MOST_ROWS, Sheet, SheetRow, clean, half_width, read_da
 /// A row of the register.
 #[derive(Debug, Clone)]
 pub struct RegisterRow {
-    /// As a spreadsheet counts, from 1.
+    /// The row number as displayed in a spreadsheet, from 1.
     pub number: u32,
-    /// What it says, as far as it can be read.
+    /// The content, as far as it can be read.
     pub record: Record,
-    /// All that cannot be read of it.
+    /// The violations of the row.
     pub wrong: Vec<Violation>,
 }
 
-/// The register, read from a file.
+/// The register as read from a file.
 #[derive(Debug)]
 pub struct Table {
     pub layout: Layout<Field>,
@@ -30,12 +30,12 @@ pub struct Table {
     pub skipped: Vec<Skipped>,
 }
 
-/// A line that is none of the table.
+/// A row that is not part of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
-    /// As a spreadsheet counts, from 1.
+    /// The row number as displayed in a spreadsheet, from 1.
     pub number: u32,
-    /// How it begins.
+    /// The beginning of its text.
     pub text: String,
 }
 
@@ -52,7 +52,7 @@ impl Skipped {
 /// Reads a file as the register.
 ///
 /// # Errors
-/// What is wrong with the file as a whole, or everything that is wrong with its header.
+/// Returns the fault of the file as a whole, or all violations of its header.
 pub fn open(bytes: &[u8]) -> Result<(Sheet, Table), Vec<Violation>> {
     let (sheet, layout) = Sheet::with_columns(bytes, MOST_ROWS, COLUMNS, aside)?;
     let table = rows(&sheet, layout);
@@ -62,7 +62,7 @@ pub fn open(bytes: &[u8]) -> Result<(Sheet, Table), Vec<Violation>> {
 /// Reads a sheet as the register.
 ///
 /// # Errors
-/// Everything that is wrong with the header.
+/// Returns all violations of the header.
 pub fn read(sheet: &Sheet) -> Result<Table, Vec<Violation>> {
     Ok(rows(sheet, Layout::of(&sheet.header, COLUMNS)?))
 }
@@ -90,7 +90,7 @@ fn rows(sheet: &Sheet, layout: Layout<Field>) -> Table {
     }
 }
 
-/// What somebody typed into a column that is for reading.
+/// Returns the text entered in a column that is for information only.
 fn shown_text(layout: &Layout<Field>, row: &SheetRow, field: Field) -> Option<String> {
     let of_field = |(column, _): &&(u32, Cell)| layout.at(*column) == Some(field);
     match row.cells.iter().find(of_field) {
@@ -113,7 +113,7 @@ fn record(mut row: RowReader<'_, Field>, area_name: Option<String>) -> (Record, 
     (record, row.finish())
 }
 
-/// What is missing or wrong is noted, and then nothing is taken of the row.
+/// Missing or invalid values are recorded as violations and replaced by defaults; such a row is not imported.
 fn facts(row: &mut RowReader<'_, Field>) -> Facts {
     Facts {
         host: row.word(Field::Host, HOSTS).unwrap_or(Host::Area),

@@ -1,4 +1,4 @@
-//! An organization as a row of cells.
+//! Writes an organization as a row of cells.
 
 use chrono::NaiveDate;
 use qiaojian_domain::organization::{ChecklistItem, PreciseDate, Reopening, Verification};
@@ -8,14 +8,14 @@ use super::columns::{BASES, COLUMNS, Field, HOSTS, KINDS, POSTS, STATUSES, VERIF
 use super::read::is_shown_only;
 use crate::{Choices, Layout, clean, show_precise};
 
-/// What a row shows besides the record.
+/// The values that a row shows besides the record.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Shown<'a> {
     pub area_name: &'a str,
     pub verification: Option<Verification>,
 }
 
-/// The cells of a row, in the order of [`COLUMNS`] up to the column of errors.
+/// Returns the cells of a row in the order of [`COLUMNS`], except the column of errors.
 pub fn cells(record: &Record, shown: Shown<'_>) -> impl Iterator<Item = String> {
     let fields = COLUMNS.iter().map(|column| column.field);
     fields
@@ -30,7 +30,7 @@ pub fn cells(record: &Record, shown: Shown<'_>) -> impl Iterator<Item = String> 
         })
 }
 
-/// The columns of a file in which two records do not look alike.
+/// Returns the columns of a file in which two records differ as displayed.
 pub fn differing(layout: &Layout<Field>, one: &Record, other: &Record) -> Vec<Field> {
     let differs = |field: &Field| {
         let looked_at = layout.place(*field).is_some() && !is_shown_only(*field) && *field != Field::Id;
@@ -39,7 +39,7 @@ pub fn differing(layout: &Layout<Field>, one: &Record, other: &Record) -> Vec<Fi
     Field::ALL.iter().copied().filter(differs).collect()
 }
 
-/// What a cell shows of an organization.
+/// Returns the displayed text of a cell.
 pub fn shown_cell(record: &Record, field: Field) -> String {
     let facts = &record.facts;
     let (life, five, rules) = (&facts.life, &facts.five_have, &facts.standing_rules);
@@ -107,13 +107,13 @@ fn yes_no(yes: bool) -> String {
     word(YES_NO, if yes { "true" } else { "false" })
 }
 
-/// `是`, `是；2022-03-01`, `是；；皖侨〔2022〕7号`.
+/// Returns `是`, `是；2022-03-01` or `是；；皖侨〔2022〕7号`.
 fn item(item: Option<&ChecklistItem>) -> String {
     let Some(item) = item else {
         return String::new();
     };
     let (have, on) = (yes_no(item.have), day(item.on));
-    // As it is read again: without what nobody sees around it.
+    // Cleaned in the same way as when read.
     match item.doc_no.as_deref().map(clean) {
         Some(doc_no) if !doc_no.is_empty() => format!("{have}；{on}；{doc_no}"),
         _ if on.is_empty() => have,

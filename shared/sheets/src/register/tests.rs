@@ -66,7 +66,7 @@ fn a_row_is_an_organization() {
         (second.facts.kind, second.facts.life.status),
         (Kind::Federation, Status::Preparing)
     );
-    // Written and read again they are the same.
+    // The rows are equal after they are written and read again.
     let mut csv = CsvWriter::default();
     csv.row(COLUMNS.iter().map(crate::Column::header));
     for row in &table.rows {
@@ -77,7 +77,7 @@ fn a_row_is_an_organization() {
         assert_eq!(one.record, other.record);
         assert_eq!(differing(&again.layout, &one.record, &other.record), []);
     }
-    // What nobody sees around the number of a document makes no difference either.
+    // Invisible characters around a document number make no difference.
     let mut spaced = first.clone();
     let doc_no = |number: &str| {
         let team = first.facts.five_have.team.clone().unwrap();
@@ -151,7 +151,7 @@ fn a_pointer_names_the_column_that_shows_it() {
     }
 }
 
-/// What is wrong with the only row of a file, in English.
+/// Returns the violations of the only row of a file, in English.
 fn told(bytes: &[u8]) -> Vec<String> {
     let table = read(&Sheet::read(bytes).unwrap()).unwrap();
     let told = table.rows[0].wrong.iter();

@@ -1,4 +1,4 @@
-//! Files of few bytes that would become much.
+//! Small files that would become large in memory.
 
 use std::io::Write as _;
 
@@ -6,7 +6,7 @@ use zip::write::SimpleFileOptions;
 
 use super::{Cell, Sheet, fault, read_text, text};
 
-/// A zip of these parts.
+/// Returns a zip archive of these parts.
 fn zip(parts: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, bytes) in parts {
@@ -22,7 +22,7 @@ fn a_zip_bomb_is_refused_before_it_is_kept() {
     let bomb = zip(&[("xl/worksheets/sheet1.xml", &zeros)]);
     assert!(bomb.len() < 200_000);
     assert_eq!(fault(&bomb), "unpacks_too_large");
-    // One that lies about its size: the declared sizes, in the local header and the directory, become small.
+    // A file with a false size: the sizes declared in the local header and the directory are small.
     let mut lying = bomb;
     let size = u32::try_from(zeros.len()).unwrap().to_le_bytes();
     let places: Vec<usize> = (0..lying.len() - 4)
@@ -49,7 +49,8 @@ fn a_zip_bomb_is_refused_before_it_is_kept() {
     assert_eq!(fault(&zip(&[("other.xml", b"<a/>")])), "damaged_file");
 }
 
-/// A workbook of one sheet written part by part, with its sheet, its texts and what else the workbook names.
+/// Returns the parts of a handwritten workbook with one sheet, its shared texts, and further content of the workbook
+/// part.
 fn by_hand(sheet: &str, strings: &str, more: &str) -> Vec<(&'static str, Vec<u8>)> {
     const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
     const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
@@ -106,7 +107,7 @@ fn few_bytes_never_become_much() {
     let strings = |second: &str| format!("<si><t>a</t></si><si><t xml:space=\"preserve\">{second}</t></si>");
     let good = by_hand(&rows(3, 1), &strings("x"), "");
     assert_eq!(read_text(&zipped(&good)).len(), 3);
-    // Pictures and the like are left out, whatever is in them.
+    // Pictures and the like are omitted, regardless of their content.
     let mut with_picture = good.clone();
     with_picture.push(("xl/media/image1.png", vec![0x89, b'P', 0xFF, 0]));
     with_picture.push((
@@ -114,7 +115,7 @@ fn few_bytes_never_become_much() {
         format!("<a b=\"{}\"/>", "x".repeat(5000)).into_bytes(),
     ));
     assert_eq!(read_text(&zipped(&with_picture)).len(), 3);
-    // What could not be looked at is not read either.
+    // A part that cannot be checked is not read either.
     let mut hidden = good.clone();
     hidden[2].1 = String::from_utf8(hidden[2].1.clone())
         .unwrap()
