@@ -1,5 +1,5 @@
-//! What is frozen and sent: the content of a bulletin as data, and the page and the plain text made from it. Pure functions:
-//! the same content always gives the same bytes.
+//! The content of bulletins as data, and the HTML page and the plain text rendered from it. All functions are pure: the
+//! same content always renders to the same bytes.
 
 pub mod page;
 pub mod percent;

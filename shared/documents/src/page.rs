@@ -1,4 +1,4 @@
-//! From frozen content to what a recipient sees: the page and the plain text of one notice, whatever kind its bulletin is.
+//! Renders the HTML page and the plain text of a notice from its frozen content, for every kind of bulletin.
 
 use qiaojian_domain::access::Post;
 use qiaojian_domain::bulletin::BulletinKind;
@@ -8,46 +8,47 @@ use super::progress::{Common, Digests, FORMAT, Format, Letterhead, Own};
 use super::progress_html::render_html;
 use super::progress_text::render_text;
 
-/// What a notice is made of, as kept in the rows of the bulletin and the notice.
+/// The frozen content of a notice, as stored in the rows of the bulletin and the notice.
 #[derive(Debug, Clone, Copy)]
 pub struct Frozen<'a> {
-    /// What the bulletin is for.
+    /// The kind of the bulletin.
     pub kind: BulletinKind,
-    /// The bulletin's figures, canonical JSON.
+    /// The common part of the bulletin, as canonical JSON.
     pub common: &'a str,
-    /// The recipient's own figures, canonical JSON.
+    /// The recipient's own part, as canonical JSON.
     pub own: &'a str,
-    /// The digests of both.
+    /// The digests of both parts.
     pub digests: Digests<'a>,
 }
 
-/// Why there is no page.
+/// The reason why a document cannot be rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
-    /// Nobody has said yet what such a bulletin looks like.
+    /// There is no document template for this kind yet.
     #[error("there is no document for bulletins of kind {0} yet")]
     NoDocument(BulletinKind),
-    /// A later version of this program composed it.
+    /// The content was composed by a later version of this program.
     #[error("the document has format {0}, which a later version of this program wrote")]
     LaterFormat(u32),
-    /// The frozen figures are not those of this kind.
+    /// The frozen content is not valid for this kind.
     #[error("the frozen figures cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
 }
 
-/// The page.
+/// Renders the HTML page.
 ///
 /// # Errors
-/// When there is no document for this kind, or its figures cannot be read.
+/// Returns an error if there is no document template for this kind, the content cannot be read, or its format is later
+/// than this version supports.
 pub fn html(letterhead: &Letterhead<'_>, frozen: &Frozen<'_>) -> Result<String, PageError> {
     let (common, own) = read(frozen)?;
     Ok(render_html(letterhead, &common, &own, &frozen.digests))
 }
 
-/// The plain text.
+/// Renders the plain text.
 ///
 /// # Errors
-/// As [`html`].
+/// See [`html`].
 pub fn text(letterhead: &Letterhead<'_>, frozen: &Frozen<'_>) -> Result<String, PageError> {
     let (common, own) = read(frozen)?;
     Ok(render_text(letterhead, &common, &own, &frozen.digests))
@@ -72,10 +73,11 @@ fn has_document(kind: BulletinKind) -> Result<(), PageError> {
     }
 }
 
-/// The format in which a bulletin's common part was frozen.
+/// Returns the format in which the common part of a bulletin was frozen.
 ///
 /// # Errors
-/// When it cannot be read, or is later than this version knows.
+/// Returns an error if there is no document template for this kind, the content cannot be read, or its format is later
+/// than this version supports.
 pub fn format_of(kind: BulletinKind, common: &str) -> Result<u32, PageError> {
     has_document(kind)?;
     let Format { format } = serde_json::from_str(common)?;
@@ -85,25 +87,25 @@ pub fn format_of(kind: BulletinKind, common: &str) -> Result<u32, PageError> {
     Ok(format)
 }
 
-/// A common part that was composed now, as an earlier format has it: canonical JSON again.
+/// Converts a newly composed common part to an earlier format. Takes and returns canonical JSON.
 ///
 /// # Errors
-/// When it cannot be read.
+/// Returns an error if the content cannot be read.
 pub fn common_in_format(common: &str, format: u32) -> Result<String, PageError> {
     let common: Common = serde_json::from_str(common)?;
     Ok(canonical(&common.in_format(format))?)
 }
 
-/// A recipient's own part that was composed now, as an earlier format has it: canonical JSON again.
+/// Converts a newly composed own part of a recipient to an earlier format. Takes and returns canonical JSON.
 ///
 /// # Errors
-/// When it cannot be read.
+/// Returns an error if the content cannot be read.
 pub fn own_in_format(own: &str, format: u32) -> Result<String, PageError> {
     let own: Own = serde_json::from_str(own)?;
     Ok(canonical(&own.in_format(format))?)
 }
 
-/// Who a notice is addressed to, as an office writes it: 蚌埠市侨联, 蚌埠市委组织部.
+/// Returns the official name of a recipient: 蚌埠市侨联, 蚌埠市委组织部.
 pub fn addressee(area_name: &str, post: Post) -> String {
     let office = match post {
         Post::Federation => "侨联",

@@ -1,9 +1,9 @@
-//! Percentages with one decimal, half up, from integers: no binary fraction takes part in the rounding.
+//! Percentages with one decimal, rounded half up, computed from integers without binary fractions.
 
-/// `numerator` ÷ `denominator` in tenths of a percent, half up (towards the greater value). `None` when the denominator is
-/// not positive, or the result does not fit.
+/// Returns `numerator` ÷ `denominator` in tenths of a percent, rounded half up (towards the greater value). Returns
+/// `None` if the denominator is not positive or the result does not fit.
 ///
-/// 325 of 158 are 2057 tenths: 205.7 %.
+/// 325 of 158 are 2057 tenths, that is, 205.7 %.
 pub fn tenths_of_percent(numerator: i64, denominator: i64) -> Option<i64> {
     if denominator <= 0 {
         return None;
@@ -13,8 +13,8 @@ pub fn tenths_of_percent(numerator: i64, denominator: i64) -> Option<i64> {
     i64::try_from(doubled.div_euclid(2 * denominator)).ok()
 }
 
-/// `numerator` ÷ `denominator` in percent with one decimal, half up: the `f64` nearest to that decimal, which prints as it.
-/// `None` when the denominator is not positive.
+/// Returns `numerator` ÷ `denominator` in percent, rounded half up to one decimal: the `f64` nearest to that decimal,
+/// which is displayed as that decimal. Returns `None` if the denominator is not positive or the result does not fit.
 pub fn percent(numerator: i64, denominator: i64) -> Option<f64> {
     tenths_of_percent(numerator, denominator).map(|tenths| tenths as f64 / 10.0)
 }
@@ -31,7 +31,7 @@ mod tests {
             (0, 158, Some("0.0")),
             (1, 3, Some("33.3")),
             (2, 3, Some("66.7")),
-            // Exactly on the half, where binary fractions go either way.
+            // Exact halves, which binary fractions would round either way.
             (1, 2000, Some("0.1")),
             (1, 2001, Some("0.0")),
             (3, 2000, Some("0.2")),

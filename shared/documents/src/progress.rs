@@ -1,8 +1,9 @@
-//! 进展情况通报: what is frozen when a progress bulletin is composed. The *common* part is the same for every recipient, the
-//! *own* part belongs to one city. Frozen is their canonical JSON ([`qiaojian_domain::digest::canonical`]): integers, words, dates and
-//! ratios with their parts; no link, no host name, nothing that changes later.
+//! The content of a progress bulletin (进展情况通报), frozen when it is composed. The *common* part is the same for every
+//! recipient; the *own* part belongs to one city. Both are frozen as canonical JSON
+//! ([`qiaojian_domain::digest::canonical`]): integers, words, dates, and ratios with their numerators and denominators.
+//! They contain no links, no host names and nothing else that may change later.
 //!
-//! Unknown is not zero: what may be unknown is an `Option`, and the page says 未知.
+//! Unknown is not zero: values that may be unknown are `Option`s, and the page displays 未知.
 
 use chrono::NaiveDate;
 use qiaojian_domain::area::Level;
@@ -17,11 +18,11 @@ use utoipa::ToSchema;
 use super::percent::percent;
 use super::words::program_phrase;
 
-/// The format of what is composed now. A field that is added, removed or means something else makes the next number, so that what was
-/// published in an earlier one is read, rendered and compared as it was:
+/// The current format. The number increases when a field is added, removed or changes its meaning, so that bulletins
+/// published in an earlier format are still read, rendered and compared in that format:
 ///
-/// 1. The first; it has no `format` of its own.
-/// 2. Says its `format`, what was established again, and the cohorts that the totals sum.
+/// 1. The first format. It has no `format` field.
+/// 2. Adds `format`, the reopened organizations, and the cohorts that make up the totals.
 pub const FORMAT: u32 = 2;
 
 const fn first_format() -> u32 {
@@ -36,67 +37,67 @@ const fn is_first_format(format: &u32) -> bool {
 /// The part that is the same for every recipient.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Common {
-    /// The format of this part, [`FORMAT`] when it was composed.
+    /// The format of this part; [`FORMAT`] at the time of composition.
     #[serde(default = "first_format", skip_serializing_if = "is_first_format")]
     pub format: u32,
-    /// Whether the data are made up for a demonstration; every page made of it says so.
+    /// Whether the data are invented for a demonstration. Every page with such data displays a notice.
     pub illustrative: bool,
     /// The programme's title, without quotation marks.
     pub program: String,
-    /// Who issues it, as it signs: 安徽省侨联.
+    /// The issuer as it signs: 安徽省侨联.
     pub issuer: String,
-    /// The area the totals are of; pilot and other cities together.
+    /// The area of the totals, which include pilot and other cities.
     pub scope: AreaName,
-    /// What the bulletin reports on.
+    /// The period that the bulletin reports on.
     pub period: PeriodSpan,
-    /// What it announces.
+    /// The next period, whose tasks are announced.
     pub next_period: PeriodSpan,
-    /// The date for which the figures are true.
+    /// The date as of which the figures are valid (valid time).
     pub as_of: NaiveDate,
-    /// What the system knew when they were computed.
+    /// The instant up to which recorded data is included in the figures (transaction time).
     pub known_at: UtcTime,
-    /// The date the growth is measured from.
+    /// The baseline date from which growth is measured.
     pub baseline_on: NaiveDate,
-    /// Totals of the scope.
+    /// The totals of the scope.
     pub totals: Totals,
-    /// What was established within the period, until `as_of`.
+    /// Organizations established within the period, up to `as_of`.
     pub added_in_period: Added,
-    /// What was established after `baseline_on`, until `as_of`.
+    /// Organizations established after `baseline_on`, up to `as_of`.
     pub added_since_baseline: Added,
-    /// Which share of the scope's areas has an organization, one row a level.
+    /// The share of the scope's areas that have an organization, by level.
     pub coverage: Vec<Coverage>,
-    /// What the totals are the sum of; from format 2 on.
+    /// The figures that add up to the totals. Since format 2.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cohorts: Vec<CohortFigures>,
-    /// The pilot cities side by side, by code.
+    /// The figures of the pilot cities, ordered by code.
     pub cities: Vec<CityFigures>,
-    /// The rules the figures were counted by.
+    /// The rules by which the figures were computed.
     pub rules: Vec<RuleUsed>,
-    /// What a reader has to know about the counting, in a sentence or two.
+    /// A short note on how the figures were counted.
     pub basis_note: Option<String>,
 }
 
 /// The part that belongs to one recipient.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Own {
-    /// The format of this part, [`FORMAT`] when it was composed.
+    /// The format of this part; [`FORMAT`] at the time of composition.
     #[serde(default = "first_format", skip_serializing_if = "is_first_format")]
     pub format: u32,
-    /// The city's figures, the same as its row in [`Common::cities`].
+    /// The city's figures; the same as its row in [`Common::cities`].
     pub figures: CityFigures,
-    /// What the city established within the period.
+    /// Organizations established in the city within the period.
     pub added_in_period: Added,
-    /// What the city established after the baseline.
+    /// Organizations established in the city after the baseline.
     pub added_since_baseline: Added,
-    /// Where organizations are missing: every county of the city, by code.
+    /// The missing organizations in each county of the city, ordered by code.
     pub gaps: Vec<CountyGap>,
-    /// The city's tasks as they stand on `as_of`.
+    /// The city's tasks as of `as_of`.
     pub tasks: Tasks,
-    /// What of them is due in the next period.
+    /// The city's tasks that are due in the next period.
     pub due_next: TaskList,
 }
 
-/// The format of a frozen part, whatever else it says.
+/// The format of a frozen part, read without its other fields.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(super) struct Format {
     #[serde(default = "first_format")]
@@ -104,7 +105,7 @@ pub(super) struct Format {
 }
 
 impl Common {
-    /// What was composed now, as an earlier format has it.
+    /// Converts newly composed content to an earlier format.
     #[must_use]
     pub fn in_format(mut self, format: u32) -> Self {
         self.format = format;
@@ -117,7 +118,7 @@ impl Common {
 }
 
 impl Own {
-    /// What was composed now, as an earlier format has it.
+    /// Converts newly composed content to an earlier format.
     #[must_use]
     pub fn in_format(mut self, format: u32) -> Self {
         self.format = format;
@@ -125,21 +126,21 @@ impl Own {
     }
 }
 
-/// An area as named on `as_of`.
+/// An area with its name as of `as_of`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AreaName {
-    /// Its code.
+    /// The area's code.
     pub code: String,
-    /// Its full name.
+    /// The area's full name.
     pub name: String,
 }
 
 /// A period with its first and last day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PeriodSpan {
-    /// The calendar name: `2022-06`.
+    /// The name of the period: `2022-06`.
     pub name: String,
-    /// As an office writes it: 2022年6月.
+    /// The Chinese name of the period: 2022年6月.
     pub label: String,
     /// The first day.
     pub first_day: NaiveDate,
@@ -147,19 +148,20 @@ pub struct PeriodSpan {
     pub last_day: NaiveDate,
 }
 
-/// A share or a growth, never without its parts.
+/// A share or a growth rate, always with its numerator and denominator.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Ratio {
-    /// What is counted.
+    /// The numerator; `null` if unknown.
     pub numerator: Option<i64>,
-    /// Out of how many.
+    /// The denominator; `null` if unknown.
     pub denominator: Option<i64>,
-    /// Percent with one decimal, half up; `null` when a part is unknown or the denominator is 0.
+    /// The percentage with one decimal, rounded half up; `null` if the numerator or denominator is unknown or the
+    /// denominator is 0.
     pub value: Option<f64>,
 }
 
 impl Ratio {
-    /// The ratio of two numbers, either of which may be unknown.
+    /// Returns the ratio of two numbers, either of which may be unknown.
     pub fn of(numerator: impl Into<Option<i64>>, denominator: impl Into<Option<i64>>) -> Self {
         let (numerator, denominator) = (numerator.into(), denominator.into());
         let value = numerator
@@ -172,7 +174,8 @@ impl Ratio {
         }
     }
 
-    /// Parts added up, as of areas that do not overlap. One unknown part makes the sum unknown.
+    /// Returns the ratio of the summed numerators and denominators, for areas that do not overlap. If any of them is
+    /// unknown, so is the sum.
     pub fn sum(ratios: impl Iterator<Item = Self> + Clone) -> Self {
         let numerator: Option<i64> = ratios.clone().map(|ratio| ratio.numerator).sum();
         let denominator: Option<i64> = ratios.map(|ratio| ratio.denominator).sum();
@@ -180,108 +183,108 @@ impl Ratio {
     }
 }
 
-/// The scope's totals.
+/// The totals of the scope.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Totals {
-    /// Organizations on `as_of`.
+    /// The number of organizations as of `as_of`.
     pub organizations: i64,
-    /// Organizations on `baseline_on`; `null` when the register does not reach back to it.
+    /// The number of organizations as of `baseline_on`; `null` if the register does not reach back that far.
     pub baseline: Option<i64>,
-    /// Closed or merged after `baseline_on`.
+    /// The number of organizations closed or merged after `baseline_on`.
     pub closed_since_baseline: i64,
-    /// Established again (恢复) after `baseline_on`; from format 2 on.
+    /// The number of organizations re-established (恢复) after `baseline_on`. Since format 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reopened_since_baseline: Option<i64>,
-    /// Added after `baseline_on` ÷ `baseline`.
+    /// The number added after `baseline_on` ÷ `baseline`.
     pub growth: Ratio,
 }
 
-/// One part of the totals.
+/// The figures of one cohort, which are part of the totals.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CohortFigures {
-    /// Which cities; `null` is what belongs to no city of a cohort, as the province's own.
+    /// The cohort of the cities; `null` for organizations outside the cities of a cohort, such as the province's own.
     pub cohort: Option<Cohort>,
-    /// Organizations on `as_of`.
+    /// The number of organizations as of `as_of`.
     pub organizations: i64,
-    /// Established after the baseline.
+    /// The number of organizations established after the baseline.
     pub added_since_baseline: i64,
 }
 
-/// What was established in an interval.
+/// The organizations established within an interval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Added {
-    /// All of it.
+    /// The total number.
     pub total: i64,
-    /// By level and kind; groups of zero may be left out.
+    /// The numbers by level and kind. Groups with a count of zero may be omitted.
     pub groups: Vec<AddedGroup>,
 }
 
-/// One level and kind.
+/// The number of organizations of one level and kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AddedGroup {
     /// The level.
     pub level: Level,
     /// The kind.
     pub kind: Kind,
-    /// How many.
+    /// The number of organizations.
     pub count: i64,
 }
 
-/// Which share of the areas of a level has an organization.
+/// The share of the areas of one level that have an organization.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Coverage {
     /// The level.
     pub level: Level,
-    /// Areas that have one ÷ areas of the level.
+    /// Areas that have an organization ÷ all areas of the level.
     pub ratio: Ratio,
 }
 
-/// One city's row in the comparison.
+/// The figures of one city.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CityFigures {
     /// The city.
     pub city: AreaName,
-    /// Organizations on `as_of`.
+    /// The number of organizations as of `as_of`.
     pub organizations: i64,
-    /// Established within the period.
+    /// The number of organizations established within the period.
     pub added_in_period: i64,
-    /// Established after the baseline.
+    /// The number of organizations established after the baseline.
     pub added_since_baseline: i64,
-    /// Added after the baseline ÷ count at the baseline.
+    /// The number added after the baseline ÷ the number at the baseline.
     pub growth: Ratio,
-    /// Counties that have an organization ÷ counties.
+    /// Counties that have an organization ÷ all counties.
     pub counties: Ratio,
-    /// Townships that have an organization ÷ townships.
+    /// Townships that have an organization ÷ all townships.
     pub townships: Ratio,
-    /// Villages that have an organization ÷ villages.
+    /// Villages that have an organization ÷ all villages.
     pub villages: Ratio,
 }
 
-/// What is missing in one county.
+/// The missing organizations in one county.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CountyGap {
     /// The county.
     pub county: AreaName,
-    /// A development zone of the statistics bureau: no county itself, but real townships stand under it.
+    /// Whether it is a development zone of the statistics bureau: not a real county, but with real townships.
     pub statistical: bool,
-    /// Whether the county itself has an organization; `null` when unknown, and for a zone.
+    /// Whether the county itself has an organization; `null` if unknown or for a development zone.
     pub has_organization: Option<bool>,
-    /// Its townships.
+    /// The townships without an organization.
     pub townships: Missing,
-    /// Its villages.
+    /// The villages without an organization.
     pub villages: Missing,
 }
 
-/// Areas of one level without an organization, whether or not a rule asks for one there.
+/// The areas of one level without an organization, whether or not a rule requires one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Missing {
-    /// Without one.
+    /// The number of areas without an organization; `null` if unknown.
     pub without: Option<i64>,
-    /// Out of how many.
+    /// The number of all areas; `null` if unknown.
     pub of: Option<i64>,
 }
 
-/// A city's tasks. Each task is in exactly one list.
+/// The tasks of a city. Each task is in exactly one list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Tasks {
     /// Accepted.
@@ -292,17 +295,17 @@ pub struct Tasks {
     pub overdue: TaskList,
 }
 
-/// Tasks, the first of them listed.
+/// A list of tasks, of which only the first ones are included.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TaskList {
-    /// How many there are.
+    /// The number of all tasks.
     pub count: i64,
-    /// The first of them, at most [`TaskList::CAP`].
+    /// The first tasks, at most [`TaskList::CAP`].
     pub rows: Vec<TaskRow>,
 }
 
 impl TaskList {
-    /// How many rows a list shows.
+    /// The maximum number of rows of a list.
     pub const CAP: usize = 20;
 
     /// Counts the rows and keeps the first [`Self::CAP`].
@@ -312,54 +315,54 @@ impl TaskList {
         Self { count, rows }
     }
 
-    /// How many are not listed.
+    /// Returns the number of tasks that are not listed.
     pub fn unlisted(&self) -> i64 {
         let listed = i64::try_from(self.rows.len()).unwrap_or(i64::MAX);
         (self.count - listed).max(0)
     }
 }
 
-/// One task of the breakdown table.
+/// A task of the breakdown table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TaskRow {
-    /// Its number in the table.
+    /// The number of the task in the table.
     pub no: i32,
-    /// What is to be done.
+    /// The content of the task.
     pub content: String,
-    /// By when.
+    /// The due date.
     pub due_on: NaiveDate,
-    /// Where the city's assignment stands.
+    /// The status of the city's assignment.
     pub status: AssignmentStatus,
 }
 
-/// A rule the figures were counted by.
+/// A rule by which the figures were computed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RuleUsed {
-    /// What it is about.
+    /// The kind of the rule.
     pub kind: RuleKind,
-    /// Its name.
+    /// The name of the rule.
     pub name: String,
-    /// Its version.
+    /// The version of the rule.
     pub version: i64,
 }
 
-/// What the page needs and the frozen content does not hold: it comes from the rows of the bulletin and the notice.
+/// The parts of the page that are not frozen. They come from the rows of the bulletin and the notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Letterhead<'a> {
-    /// The number of the issue; a draft has none yet.
+    /// The serial number; `None` for a draft.
     pub serial: Option<i32>,
     /// The title.
     pub title: &'a str,
-    /// The day of publication; a draft has none yet.
+    /// The date of publication; `None` for a draft.
     pub published_on: Option<NaiveDate>,
-    /// The day it should have come out, where it comes out later: 补发.
+    /// The scheduled date of publication, if the bulletin is published late (补发).
     pub late_since: Option<NaiveDate>,
-    /// Who it is addressed to: 蚌埠市侨联.
+    /// The name of the recipient: 蚌埠市侨联.
     pub recipient_name: &'a str,
 }
 
 impl Letterhead<'_> {
-    /// 第6期, or 编号待发 for a draft; 第6期（补发） where it is late.
+    /// Returns 第6期, 编号待发 for a draft, or 第6期（补发） for a late issue.
     pub(super) fn serial_words(&self) -> String {
         let late = if self.late_since.is_some() {
             "（补发）"
@@ -370,28 +373,29 @@ impl Letterhead<'_> {
             .map_or_else(|| "编号待发".to_owned(), |serial| format!("第{serial}期{late}"))
     }
 
-    /// From which day on something may still be asked for: of a late issue, that of its publication.
+    /// Returns the date from which tasks may still be requested: for a late issue, its date of publication; otherwise
+    /// `None`.
     pub(super) fn asks_from(&self) -> Option<NaiveDate> {
         self.late_since.and(self.published_on)
     }
 
-    /// 2022年6月27日, or 日期待定 for a draft.
+    /// Returns 2022年6月27日, or 日期待定 for a draft.
     pub(super) fn published_words(&self) -> String {
         self.published_on
             .map_or_else(|| "日期待定".to_owned(), super::words::day)
     }
 }
 
-/// The digests a page carries, so that it can be checked against the register.
+/// The digests printed on a page, by which it can be verified against the register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Digests<'a> {
-    /// Of the common part: the bulletin's.
+    /// The digest of the common part, stored with the bulletin.
     pub common: &'a str,
-    /// Of the recipient's own part: the notice's.
+    /// The digest of the recipient's own part, stored with the notice.
     pub own: &'a str,
 }
 
-/// The title an office would give it: 关于“党建带侨建、侨建促党建”试点工作2022年6月进展情况的通报.
+/// Returns the official title: 关于“党建带侨建、侨建促党建”试点工作2022年6月进展情况的通报.
 pub fn title(program: &str, period_label: &str) -> String {
     format!("关于{}{period_label}进展情况的通报", program_phrase(program))
 }

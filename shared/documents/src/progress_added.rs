@@ -1,11 +1,12 @@
-//! What was added: the sentences that have to stay right when it is nothing, one, or has nothing to be compared with.
+//! Sentences about added organizations, which must also be correct for none, for one, and without a baseline for
+//! comparison.
 
 use chrono::NaiveDate;
 
 use super::progress::{Added, Common, PeriodSpan, Ratio};
 use super::words::{day, organization, percentage, span};
 
-/// 新增12个, or 无新增.
+/// Returns 新增12个, or 无新增.
 pub(super) fn added_words(added: i64) -> String {
     words_for(added, "")
 }
@@ -18,8 +19,8 @@ fn words_for(added: i64, what: &str) -> String {
     }
 }
 
-/// ，比试点前（2021年10月31日）的158个增长205.7%. Nothing grows from nothing or from the unknown: it says so. Empty when nothing
-/// was added.
+/// Returns ，比试点前（2021年10月31日）的158个增长205.7%. If the baseline is zero or unknown, the clause says so instead. Empty if
+/// nothing was added.
 pub(super) fn growth_clause(added: i64, growth: &Ratio, baseline_on: Option<NaiveDate>) -> String {
     if added == 0 {
         return String::new();
@@ -32,7 +33,7 @@ pub(super) fn growth_clause(added: i64, growth: &Ratio, baseline_on: Option<Naiv
     }
 }
 
-/// 试点工作开展以来，新增基层侨联组织325个，比试点前…增长205.7%。其中，…。
+/// Returns 试点工作开展以来，新增基层侨联组织325个，比试点前…增长205.7%。其中，…。
 pub(super) fn since_baseline(added: &Added, growth: &Ratio, baseline_on: Option<NaiveDate>) -> String {
     let words = words_for(added.total, "基层侨联组织");
     let grown = growth_clause(added.total, growth, baseline_on);
@@ -43,7 +44,7 @@ pub(super) fn since_baseline(added: &Added, growth: &Ratio, baseline_on: Option<
     }
 }
 
-/// 2022年6月（6月1日至6月24日），全省新增基层侨联组织47个，其中，…。
+/// Returns 2022年6月（6月1日至6月24日），全省新增基层侨联组织47个，其中，…。
 pub(super) fn in_period(who: &str, common: &Common, added: &Added) -> String {
     let PeriodSpan {
         label,
@@ -62,11 +63,11 @@ pub(super) fn in_period(who: &str, common: &Common, added: &Added) -> String {
     }
 }
 
-/// What was added, by level and kind.
+/// The added organizations by level and kind.
 enum Breakdown {
-    /// Nothing, or it is not known of what sort.
+    /// None were added, or their level and kind are unknown.
     None,
-    /// 均为村（社区）侨联工作站: all of one sort.
+    /// 均为村（社区）侨联工作站: all have the same level and kind.
     One(String),
     /// 其中，县（市、区）侨联15个，乡镇（街道）侨联31个
     Several(String),

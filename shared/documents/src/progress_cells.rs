@@ -1,9 +1,9 @@
-//! The cells of the progress bulletin's tables.
+//! The rows and cells of the progress bulletin's tables.
 
 use super::progress::{CityFigures, Ratio, TaskRow};
 use super::words::{Row, UNKNOWN, count, day, percentage};
 
-/// Name, organizations, added in the period, added since the baseline, growth.
+/// Returns the name, organizations, added in the period, added since the baseline, and growth.
 pub(super) fn number_row(city: &CityFigures, strong: bool) -> Row {
     Row {
         cells: vec![
@@ -17,7 +17,7 @@ pub(super) fn number_row(city: &CityFigures, strong: bool) -> Row {
     }
 }
 
-/// Name and the coverage of counties, townships and villages.
+/// Returns the name and the coverage of counties, townships and villages.
 pub(super) fn share_row(city: &CityFigures, strong: bool) -> Row {
     Row {
         cells: vec![
@@ -30,7 +30,7 @@ pub(super) fn share_row(city: &CityFigures, strong: bool) -> Row {
     }
 }
 
-/// A growth in a table; — where it cannot be computed because there was nothing before.
+/// Returns a growth rate for a table, or — if the baseline is zero.
 pub(super) fn growth_cell(growth: &Ratio) -> String {
     if growth.denominator == Some(0) {
         "—".to_owned()
@@ -39,7 +39,7 @@ pub(super) fn growth_cell(growth: &Ratio) -> String {
     }
 }
 
-/// 26.2%（16/61）; — where there is no area of the level, 未知 where a part is unknown.
+/// Returns 26.2%（16/61）, — if there is no area of the level, or 未知 if a part is unknown.
 pub(super) fn share(ratio: &Ratio) -> String {
     match (ratio.numerator, ratio.denominator, ratio.value) {
         (_, Some(0), _) => "—".to_owned(),
@@ -49,7 +49,7 @@ pub(super) fn share(ratio: &Ratio) -> String {
     }
 }
 
-/// Number, content, due date, status.
+/// Returns the number, content, due date and status.
 pub(super) fn task_row(task: &TaskRow) -> Row {
     Row {
         cells: vec![

@@ -1,10 +1,10 @@
-//! Where organizations are missing in a city: the sentences and the table.
+//! The sentences and the table about missing organizations in a city.
 
 use super::progress::{CountyGap, Missing};
 use super::words::{Row, UNKNOWN, count, total_of};
 
 impl Missing {
-    /// Nothing is missing, and that is known.
+    /// Returns whether it is known that nothing is missing.
     fn is_none(&self) -> bool {
         self.without == Some(0)
     }
@@ -18,30 +18,30 @@ impl Missing {
 }
 
 impl CountyGap {
-    /// Nothing is missing here, and that is known.
+    /// Returns whether it is known that nothing is missing here.
     pub(super) fn is_covered(&self) -> bool {
         self.has_organization == Some(true) && self.townships.is_none() && self.villages.is_none()
     }
 
-    /// Something is known to be missing.
+    /// Returns whether something is known to be missing.
     pub(super) fn is_wanting(&self) -> bool {
         let missing = |missing: &Missing| missing.without.is_some_and(|without| without > 0);
         self.has_organization == Some(false) || missing(&self.townships) || missing(&self.villages)
     }
 
-    /// 三级全覆盖: covered, with townships and villages to cover.
+    /// 三级全覆盖: returns whether the county is covered and has townships and villages.
     fn is_three_tier(&self) -> bool {
         let some = |missing: &Missing| missing.of.is_some_and(|of| of > 0);
         self.is_covered() && some(&self.townships) && some(&self.villages)
     }
 }
 
-/// What is missing in a city, in a sentence or two.
+/// Describes what is missing in a city in one or two sentences.
 pub(super) fn gaps_paragraph(city: &str, gaps: &[CountyGap]) -> String {
     if gaps.is_empty() {
         return format!("{city}所辖县（市、区）的覆盖情况未知。");
     }
-    // A development zone is no county: its townships and villages are counted, it is not.
+    // A development zone is not counted as a county, but its townships and villages are counted.
     let number = gaps.iter().filter(|gap| !gap.statistical).count();
     if gaps
         .iter()
@@ -101,7 +101,7 @@ fn names(gaps: &[CountyGap], filter: impl Fn(&CountyGap) -> bool) -> Vec<&str> {
         .collect()
 }
 
-/// Name, whether the county itself has one, and what is missing below it.
+/// Returns the name, whether the county itself has an organization, and the missing organizations below it.
 pub(super) fn gap_row(gap: &CountyGap) -> Row {
     let own = match gap.has_organization {
         _ if gap.statistical => "—",
@@ -120,7 +120,7 @@ pub(super) fn gap_row(gap: &CountyGap) -> Row {
     }
 }
 
-/// 3/8.
+/// Returns missing and total, such as 3/8.
 fn missing_cell(missing: &Missing) -> String {
     match (missing.without, missing.of) {
         (None, None) => UNKNOWN.to_owned(),

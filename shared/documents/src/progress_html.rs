@@ -1,8 +1,9 @@
-//! The progress bulletin as a page of its own: no script, nothing to load, one `<style>` element. Written for a phone, a
-//! screen and A4 paper, with the parts of an official letter (GB/T 9704—2012 §7): head, title, recipient, text, signature.
+//! Renders the progress bulletin as a self-contained page without scripts and external resources, with one `<style>`
+//! element. It is designed for phones, desktop screens and A4 paper, and has the elements of an official document (GB/T
+//! 9704—2012 §7): head, title, recipient, text, signature.
 //!
-//! Mail programs drop the `<style>`. What the page cannot do without is therefore said by attributes too: lines of tables, alignment, the
-//! head, indents. Sizes are not, so that the style may choose them by the width of the screen.
+//! Mail programs drop the `<style>` element. Essential formatting is therefore also given by attributes: table borders,
+//! alignment, the head, indentation. Sizes are not, so that the style sheet can choose them by the width of the screen.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -10,12 +11,12 @@ use super::progress::{Common, Digests, Letterhead, Own};
 use super::progress_words::{BANNER, body, footer};
 use super::words::{Block, Column, Row, Set, Table};
 
-/// A table of so many rows is not parted between pages.
+/// The maximum number of rows of a table that is not split across pages.
 const ROWS_TOGETHER: usize = 12;
 
 const STYLE: &str = include_str!("progress.css");
 
-/// The whole page. Same arguments, same bytes.
+/// Renders the whole page. The same arguments render to the same bytes.
 pub fn render_html(letterhead: &Letterhead<'_>, common: &Common, own: &Own, digests: &Digests<'_>) -> String {
     let page = html! {
         (DOCTYPE)
@@ -101,7 +102,7 @@ fn render_row(columns: &[Column], row: &Row) -> Markup {
     }
 }
 
-/// A title: it breaks between words, nowhere else.
+/// Renders a title that may only break between its phrases.
 fn title(title: &str) -> Markup {
     html! {
         @for (place, words) in phrases(title).into_iter().enumerate() {
@@ -111,11 +112,11 @@ fn title(title: &str) -> Markup {
     }
 }
 
-/// The parts of a title that are not parted further: a title is made of them.
+/// Splits a title into phrases that must not be broken.
 fn phrases(title: &str) -> Vec<&str> {
-    /// A part begins with these.
+    /// A phrase starts with one of these.
     const HEADS: [&str; 6] = ["“", "试点工作", "20", "进展情况", "的通报", "【"];
-    /// A part ends with these.
+    /// A phrase ends with one of these.
     const TAILS: [&str; 4] = ["关于", "、", "”", "】"];
     let mut parts = Vec::new();
     let mut rest = title;
@@ -134,7 +135,7 @@ fn phrases(title: &str) -> Vec<&str> {
     parts
 }
 
-/// A short cell: it may break before its bracket, nowhere else.
+/// Renders a short cell that may only break before its bracket.
 fn short(cell: &str) -> Markup {
     match cell.split_once('（') {
         Some((value, parts)) => {

@@ -1,4 +1,4 @@
-//! A realistic bulletin for tests: the article's totals, illustrative below them.
+//! A realistic bulletin for tests, with the article's totals and illustrative figures below them.
 
 use chrono::NaiveDate;
 use qiaojian_domain::area::Level;

@@ -1,4 +1,4 @@
-//! What the bulletin says, above all where there is nothing to say.
+//! Tests of the bulletin's wording, especially where there is nothing to report.
 
 use qiaojian_domain::area::Level;
 use qiaojian_domain::assignment::AssignmentStatus;
@@ -220,7 +220,7 @@ fn the_page_needs_nothing_from_elsewhere_and_escapes_what_it_is_given() {
     for absent in ["<script", "<link", "<img", "http", "url(", "@import", "编号待发"] {
         assert!(!page.contains(absent), "{absent}");
     }
-    // What is left when a mail program drops the style.
+    // The formatting that remains if a mail program drops the style sheet.
     for kept in [
         r#"border="1" cellspacing="0" cellpadding="5" width="100%" style="border-collapse:collapse""#,
         r#"<td class="name" align="left">"#,

@@ -1,10 +1,10 @@
-//! The progress bulletin as plain text: the text part of a mail, for readers that show no page.
+//! Renders the progress bulletin as plain text, for the text part of a mail.
 
 use super::progress::{Common, Digests, Letterhead, Own};
 use super::progress_words::{BANNER, body, footer};
 use super::words::{Block, Set, Table};
 
-/// The whole text, lines ended by `\n`. Same arguments, same bytes.
+/// Renders the whole text, with lines ended by `\n`. The same arguments render to the same bytes.
 pub fn render_text(letterhead: &Letterhead<'_>, common: &Common, own: &Own, digests: &Digests<'_>) -> String {
     let mut lines = Vec::new();
     if common.illustrative {
@@ -50,14 +50,15 @@ fn push_block(lines: &mut Vec<String>, block: &Block) {
     }
 }
 
-/// An empty line, unless there is one already.
+/// Adds an empty line unless there is one already.
 fn open_line(lines: &mut Vec<String>) {
     if lines.last().is_some_and(|line| !line.is_empty()) {
         lines.push(String::new());
     }
 }
 
-/// One line a row: its first cell, then each head with its cell. A plain-text column would not survive a phone.
+/// Renders each row as one line: its first cell, then each column title with its cell. Aligned columns would be
+/// unreadable on a phone.
 fn push_table(lines: &mut Vec<String>, table: &Table) {
     open_line(lines);
     lines.push(table.caption.clone());

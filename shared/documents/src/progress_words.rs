@@ -1,4 +1,4 @@
-//! The sentences and tables of the progress bulletin, from which both the page and the plain text are made.
+//! The sentences and tables of the progress bulletin, shared by the HTML page and the plain text.
 
 use chrono::NaiveDate;
 use qiaojian_domain::area::Level;
@@ -16,10 +16,10 @@ use super::words::{
     Block, Column, Row, Table, day, minute, percentage, program_phrase, span, total_of, whole,
 };
 
-/// What every page made of illustrative data says.
+/// The notice on every page with illustrative data.
 pub(super) const BANNER: &str = "演示数据，仅供示意";
 
-/// The body, from the opening sentence to the closing one.
+/// Returns the body, from the opening to the closing sentence.
 pub(super) fn body(letterhead: &Letterhead<'_>, common: &Common, own: &Own) -> Vec<Block> {
     let mut body = Body::default();
     if let Some(due_on) = letterhead.late_since {
@@ -42,7 +42,7 @@ pub(super) fn body(letterhead: &Letterhead<'_>, common: &Common, own: &Own) -> V
     body.blocks
 }
 
-/// The small print: each line a head and what stands behind it.
+/// Returns the small print as pairs of a heading and a text.
 pub(super) fn footer(common: &Common, digests: &Digests<'_>) -> Vec<(&'static str, String)> {
     let rules: Vec<String> = common
         .rules
@@ -87,7 +87,7 @@ const fn rule_kind(kind: RuleKind) -> &'static str {
     }
 }
 
-/// The rule that is used when none is asked for has no name of its own in Chinese.
+/// Returns the name of a rule. The default rule has no Chinese name of its own.
 fn rule_name(name: &str) -> &str {
     if name == qiaojian_domain::rule::DEFAULT {
         "默认"
@@ -96,7 +96,7 @@ fn rule_name(name: &str) -> &str {
     }
 }
 
-/// The body as it grows; it numbers the tables.
+/// The body under construction. It numbers the tables.
 #[derive(Default)]
 struct Body {
     blocks: Vec<Block>,
@@ -116,7 +116,7 @@ impl Body {
         self.blocks.push(Block::Paragraph(text));
     }
 
-    /// Adds a table under the next number.
+    /// Adds a table with the next number.
     fn table(&mut self, caption: &str, columns: &[Column], rows: Vec<Row>, note: Option<String>) {
         self.tables += 1;
         self.blocks.push(Block::Table(Table {
@@ -258,7 +258,7 @@ impl Body {
         self.tasks("已办结的任务", &tasks.done);
     }
 
-    /// Of the tasks of the next period, those whose date is still to come when the issue is late.
+    /// Lists the tasks of the next period that are not yet past due when a late issue is published.
     fn late_tasks(&mut self, next: &str, from: NaiveDate, own: &Own) {
         let city = &own.figures.city.name;
         let mut left = own.due_next.clone();
@@ -306,7 +306,7 @@ impl Body {
         );
     }
 
-    /// What is to be done next. A late issue asks for nothing whose date is past.
+    /// Lists the next tasks. A late issue does not request tasks that are past due.
     fn next_stage(&mut self, asks_from: Option<NaiveDate>, common: &Common, own: &Own) {
         self.heading("四、下一阶段工作".to_owned());
         let city = &own.figures.city.name;
@@ -351,7 +351,7 @@ impl Body {
     }
 }
 
-/// 同期撤销、合并1个，恢复1个。
+/// Returns 同期撤销、合并1个，恢复1个。
 fn closed_and_reopened(totals: &Totals) -> String {
     match (
         totals.closed_since_baseline,
@@ -364,7 +364,7 @@ fn closed_and_reopened(totals: &Totals) -> String {
     }
 }
 
-/// 全省数为试点市（现有356个、新增324个）、非试点市（现有126个、新增1个）和省本级（现有1个、新增0个）之和。
+/// Returns 全省数为试点市（现有356个、新增324个）、非试点市（现有126个、新增1个）和省本级（现有1个、新增0个）之和。
 fn cohorts_summed(all: &str, cohorts: &[CohortFigures]) -> String {
     if cohorts.len() < 2 {
         return String::new();
@@ -384,7 +384,7 @@ fn cohorts_summed(all: &str, cohorts: &[CohortFigures]) -> String {
     format!("{all}数为各部分之和：{}。", parts.join("；"))
 }
 
-/// 乡镇（街道）1522个，已建侨联组织62个，覆盖率4.1%. Nothing when there is no area of the level.
+/// Returns 乡镇（街道）1522个，已建侨联组织62个，覆盖率4.1%, or `None` if there is no area of the level.
 fn coverage_clause(coverage: &Coverage) -> Option<String> {
     let ratio = &coverage.ratio;
     if ratio.denominator == Some(0) {
@@ -405,7 +405,7 @@ fn coverage_clause(coverage: &Coverage) -> Option<String> {
     })
 }
 
-/// 蚌埠市承担任务12项，已办结5项，正在办理6项，逾期未办结1项。
+/// Returns 蚌埠市承担任务12项，已办结5项，正在办理6项，逾期未办结1项。
 fn tasks_paragraph(city: &str, common: &Common, own: &Own) -> String {
     let tasks = &own.tasks;
     let (done, open, overdue) = (tasks.done.count, tasks.open.count, tasks.overdue.count);

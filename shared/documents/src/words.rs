@@ -1,14 +1,15 @@
-//! How an office writes dates, levels and states, and the blocks a document is made of before it becomes a page or a text.
+//! Official Chinese wording of dates, levels and statuses, and the blocks of which a document is composed before it is
+//! rendered.
 
 use chrono::{Datelike as _, NaiveDate, Timelike as _};
 use qiaojian_domain::area::Level;
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::organization::Kind;
 
-/// What stands where a value is not known. Never a zero.
+/// Displayed for an unknown value. Never zero.
 pub(super) const UNKNOWN: &str = "未知";
 
-/// One piece of a document, in reading order.
+/// A block of a document, in reading order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Block {
     /// 一、…
@@ -26,25 +27,25 @@ pub(super) enum Block {
 pub(super) struct Table {
     /// 表1 …
     pub caption: String,
-    /// One per column; all columns but those of text are numbers.
+    /// The columns, in order.
     pub columns: Vec<Column>,
-    /// One cell per column.
+    /// The rows, each with one cell per column.
     pub rows: Vec<Row>,
-    /// What stands below it.
+    /// A note below the table.
     pub note: Option<String>,
 }
 
-/// A column's head and how its cells are set.
+/// A column's title and the layout of its cells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Column {
-    /// Its head.
+    /// The title.
     pub title: &'static str,
-    /// How its cells are set.
+    /// The layout of the cells.
     pub set: Set,
 }
 
 impl Column {
-    /// A column of names.
+    /// Creates a column of names.
     pub(super) const fn name(title: &'static str) -> Self {
         Self {
             title,
@@ -52,7 +53,7 @@ impl Column {
         }
     }
 
-    /// A column of running text.
+    /// Creates a column of running text.
     pub(super) const fn text(title: &'static str) -> Self {
         Self {
             title,
@@ -60,7 +61,7 @@ impl Column {
         }
     }
 
-    /// A column of numbers, dates or short words.
+    /// Creates a column of numbers, dates or short words.
     pub(super) const fn short(title: &'static str) -> Self {
         Self {
             title,
@@ -69,32 +70,32 @@ impl Column {
     }
 }
 
-/// How the cells of a column are set.
+/// The layout of the cells of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Set {
-    /// A name: flush left, not broken.
+    /// A name: left-aligned, not broken.
     Name,
-    /// Running text: flush left, may break.
+    /// Running text: left-aligned, may break.
     Text,
     /// A number, a date or a short word: centred.
     Short,
 }
 
-/// One row.
+/// A row of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
-    /// One per column.
+    /// One cell per column.
     pub cells: Vec<String>,
-    /// Whether it is the recipient's own or a total, and stands out.
+    /// Whether the row is emphasized because it is the recipient's own or a total.
     pub strong: bool,
 }
 
-/// 2022年6月24日
+/// Returns 2022年6月24日.
 pub(super) fn day(on: NaiveDate) -> String {
     format!("{}年{}月{}日", on.year(), on.month(), on.day())
 }
 
-/// 6月1日至6月24日; with the years where they differ; one day alone where both are the same.
+/// Returns 6月1日至6月24日, with years if they differ, or a single day if both are the same.
 pub(super) fn span(first: NaiveDate, last: NaiveDate) -> String {
     let short = |on: NaiveDate| format!("{}月{}日", on.month(), on.day());
     match (first == last, first.year() == last.year()) {
@@ -104,12 +105,12 @@ pub(super) fn span(first: NaiveDate, last: NaiveDate) -> String {
     }
 }
 
-/// A number, or 未知.
+/// Returns a number, or 未知.
 pub(super) fn count(value: Option<i64>) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), |value| value.to_string())
 }
 
-/// 村（社区）共1062个, or 村（社区）总数未知.
+/// Returns 村（社区）共1062个, or 村（社区）总数未知.
 pub(super) fn total_of(level: &str, total: Option<i64>) -> String {
     total.map_or_else(
         || format!("{level}总数{UNKNOWN}"),
@@ -117,7 +118,7 @@ pub(super) fn total_of(level: &str, total: Option<i64>) -> String {
     )
 }
 
-/// 2022年6月27日8时05分 in Beijing.
+/// Returns 2022年6月27日8时05分 in Asia/Shanghai.
 pub(super) fn minute(at: UtcTime) -> String {
     let local = at.as_chrono().with_timezone(&chrono_tz::Asia::Shanghai);
     format!(
@@ -128,12 +129,12 @@ pub(super) fn minute(at: UtcTime) -> String {
     )
 }
 
-/// A percentage with one decimal, or 未知.
+/// Returns a percentage with one decimal, or 未知.
 pub(super) fn percentage(value: Option<f64>) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), |value| format!("{value:.1}%"))
 }
 
-/// 乡镇（街道）侨联工作站: an organization of this kind at this level.
+/// Returns 乡镇（街道）侨联工作站: the name of an organization of this kind at this level.
 pub(super) fn organization(level: Level, kind: Kind) -> String {
     let level = match level {
         Level::Province => "省级",
@@ -143,7 +144,7 @@ pub(super) fn organization(level: Level, kind: Kind) -> String {
     format!("{level}{}", kind.chinese())
 }
 
-/// 全省, 全区, 全市, or the name itself.
+/// Returns 全省, 全区, 全市, or the name itself.
 pub(super) fn whole(area: &str) -> String {
     match area.chars().next_back() {
         Some('省') => "全省".to_owned(),
@@ -153,7 +154,7 @@ pub(super) fn whole(area: &str) -> String {
     }
 }
 
-/// The programme's name in quotation marks with 试点工作 behind it, neither of them twice.
+/// Returns the programme's title in quotation marks followed by 试点工作, unless the title already contains them.
 pub(super) fn program_phrase(title: &str) -> String {
     let quoted = if title.contains('“') {
         title.to_owned()
