@@ -102,7 +102,8 @@ impl NumberFormat {
         shown
     }
 
-    /// Returns the text displayed for a number, as far as it can be determined without rounding.
+    /// Returns the text displayed for a number, as far as the value determines it. Formats that round the value are
+    /// ignored.
     pub fn show_number(&self, value: f64) -> String {
         // From this number on, spreadsheets do not store every digit.
         const EXACT: f64 = 1e15;

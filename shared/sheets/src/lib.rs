@@ -127,7 +127,7 @@ impl Limits {
     }
 }
 
-/// Collects cells in order, passes on the rows that are not blank, starting with the header, and enforces the limits.
+/// Collects cells in order, passes on the rows that are not blank, and enforces the limits.
 struct Collector<'a> {
     limits: Limits,
     each: &'a mut dyn FnMut(SheetRow) -> Result<(), Violation>,

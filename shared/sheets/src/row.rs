@@ -175,8 +175,8 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
         self.dated(field, expected, |_| true)
     }
 
-    /// Reads a date as displayed. A number is not accepted as a month, because a spreadsheet displays 2022.10 but
-    /// stores 2022.1.
+    /// Reads a date as displayed. Of numbers only eight digits such as 20220301 are accepted, because a spreadsheet
+    /// displays 2022.10 but stores 2022.1.
     fn dated(
         &mut self,
         field: F,

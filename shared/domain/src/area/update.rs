@@ -93,7 +93,7 @@ pub enum Step {
     Rekind { code: String, kind: AreaKind },
     /// The area gets another parent.
     Move { code: String, parent: String },
-    /// Several areas become one area of the list.
+    /// The area is merged into another area of the list.
     Merge { code: String, into: String },
     /// The area is no longer in the list and has no successor.
     Close { code: String },

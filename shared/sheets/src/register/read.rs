@@ -113,7 +113,7 @@ fn record(mut row: RowReader<'_, Field>, area_name: Option<String>) -> (Record, 
     (record, row.finish())
 }
 
-/// Missing or invalid values are recorded as violations and replaced by defaults; such a row is not imported.
+/// Invalid values are recorded as violations and replaced by defaults; a row with violations is not imported.
 fn facts(row: &mut RowReader<'_, Field>) -> Facts {
     Facts {
         host: row.word(Field::Host, HOSTS).unwrap_or(Host::Area),
