@@ -37,7 +37,7 @@ const fn is_first_format(format: &u32) -> bool {
 /// The part that is the same for every recipient.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Common {
-    /// The format of this part; [`FORMAT`] at the time of composition.
+    /// The format of this part when it was composed; 1 if omitted.
     #[serde(default = "first_format", skip_serializing_if = "is_first_format")]
     pub format: u32,
     /// Whether the data are invented for a demonstration. Every page with such data displays a notice.
@@ -80,10 +80,10 @@ pub struct Common {
 /// The part that belongs to one recipient.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Own {
-    /// The format of this part; [`FORMAT`] at the time of composition.
+    /// The format of this part when it was composed; 1 if omitted.
     #[serde(default = "first_format", skip_serializing_if = "is_first_format")]
     pub format: u32,
-    /// The city's figures; the same as its row in [`Common::cities`].
+    /// The city's figures; the same as its row in `cities` of the common part.
     pub figures: CityFigures,
     /// Organizations established in the city within the period.
     pub added_in_period: Added,
@@ -300,7 +300,7 @@ pub struct Tasks {
 pub struct TaskList {
     /// The number of all tasks.
     pub count: i64,
-    /// The first tasks, at most [`TaskList::CAP`].
+    /// The first tasks, at most 20.
     pub rows: Vec<TaskRow>,
 }
 

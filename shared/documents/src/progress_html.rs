@@ -1,6 +1,6 @@
 //! Renders the progress bulletin as a self-contained page without scripts and external resources, with one `<style>`
-//! element. It is designed for phones, desktop screens and A4 paper, and has the elements of an official document (GB/T
-//! 9704—2012 §7): head, title, recipient, text, signature.
+//! element. It is designed for phones, desktop screens and A4 paper.
+//! It has the elements of an official document (GB/T 9704—2012 §7): head, title, recipient, text, signature.
 //!
 //! Mail programs drop the `<style>` element. Essential formatting is therefore also given by attributes: table borders,
 //! alignment, the head, indentation. Sizes are not, so that the style sheet can choose them by the width of the screen.

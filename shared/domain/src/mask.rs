@@ -3,8 +3,8 @@
 /// Replaces the part before the `@`.
 const MASK: &str = "***";
 
-/// Returns the text with every mail address masked: `<office@example.org>: unknown` becomes `<***@example.org>:
-/// unknown`. The domain is kept because it identifies the server.
+/// Masks every mail address in the text: `<office@example.org>: unknown` becomes `<***@example.org>: unknown`.
+/// The domain is kept because it identifies the server.
 pub fn mask_addresses(text: &str) -> String {
     let mut pieces = text.split('@').peekable();
     let mut masked = String::with_capacity(text.len());

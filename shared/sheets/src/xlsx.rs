@@ -60,7 +60,7 @@ fn has_content(book: &mut Book<'_>, sheet: &str, looks: &mut usize) -> Result<bo
     let mut cells = book.worksheet_cells_reader(sheet).map_err(damaged)?;
     while let Some(cell) = cells.next_cell().map_err(damaged)? {
         let (text, _) = shown(cell.get_value(), &any);
-        // A longer text counts as content without looking for anything but spaces.
+        // A longer text counts as content, even if it consists of spaces only.
         if text.len() > MOST_BLANK || !clean(&text).is_empty() {
             return Ok(true);
         }

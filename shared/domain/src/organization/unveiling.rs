@@ -13,7 +13,7 @@ text_enum! {
         Apart => "apart",
         /// Unveiled on the same day as the organization above, as far as the dates show.
         Together => "together",
-        /// Unveiled, without an organization above it.
+        /// Unveiled; no organization above it is known.
         Alone => "alone",
         /// Unknown, because a date is missing that may exist but was not recorded.
         Unknown => "unknown",
