@@ -47,7 +47,7 @@ column_enum! {
 }
 
 impl Level {
-    /// Whether an area of this level may stand directly under one of `parent`.
+    /// Returns whether an area of this level may be a direct child of an area of level `parent`.
     pub const fn may_stand_under(self, parent: Self) -> bool {
         match self {
             Self::Province => false,

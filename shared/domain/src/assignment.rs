@@ -100,7 +100,7 @@ impl StateMachine for AssignmentStatus {
 }
 
 impl AssignmentStatus {
-    /// Whether somebody still has to do something.
+    /// Returns whether the assignment still requires action.
     pub const fn is_open(self) -> bool {
         !matches!(self, Self::Accepted | Self::Cancelled)
     }

@@ -160,7 +160,7 @@ column_enum! {
     }
 }
 
-/// What is being sent cannot be cancelled: the first byte may be out.
+/// A delivery in state `sending` cannot be cancelled: the first byte may have been sent.
 impl StateMachine for DeliveryState {
     type Verb = DeliveryVerb;
 

@@ -100,7 +100,7 @@ text_enum! {
     }
 }
 
-/// Whoever is above may change its mind; saying the same again is refused.
+/// A judgement may be changed later, but not repeated.
 impl StateMachine for Verification {
     type Verb = Judgement;
 
