@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::declared::assert_declared;
 use crate::fixtures::{article_clock, load_areas};
-use crate::{TestDb, both_databases};
+use crate::{Backend, TestDb, with_database};
 
 /// A running API.
 pub struct TestApi {
@@ -36,9 +36,9 @@ pub struct TestApi {
     test_db: TestDb,
 }
 
-/// Runs one body against an API on SQLite, then on PostgreSQL. The fixture's areas are loaded.
-pub fn with_api(body: impl AsyncFn(&TestApi)) {
-    both_databases(|test_db| {
+/// Runs a test against an API. The fixture's areas are loaded.
+pub fn with_api(backend: Backend, body: impl AsyncFn(&TestApi)) {
+    with_database(backend, |test_db| {
         // The server runs on a system of its own, as in production; the test drives it from outside.
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         runtime.block_on(async {

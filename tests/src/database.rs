@@ -114,17 +114,12 @@ impl Drop for TestDb {
     }
 }
 
-/// Runs one body on SQLite and on PostgreSQL. Without `TEST_POSTGRES_URL` it says what it skipped; with
+/// Runs a test on a database of its own. On PostgreSQL without `TEST_POSTGRES_URL` it says that it is skipped; with
 /// `TEST_REQUIRE_POSTGRES=1` (as in CI) skipping is a failure.
-pub fn both_databases(body: impl Fn(TestDb)) {
-    // Each inline snapshot is compared on both: the answers are the same.
-    insta::allow_duplicates! {
-        for backend in [Backend::Sqlite, Backend::Postgres] {
-            match TestDb::create(backend) {
-                Some(db) => body(db),
-                None => skipped(),
-            }
-        }
+pub fn with_database(backend: Backend, test: impl FnOnce(TestDb)) {
+    match TestDb::create(backend) {
+        Some(db) => test(db),
+        None => skipped(),
     }
 }
 

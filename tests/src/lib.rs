@@ -10,7 +10,7 @@
 mod database;
 mod declared;
 
-pub use database::{Backend, TestDb, both_databases};
+pub use database::{Backend, TestDb, with_database};
 
 pub mod api;
 pub mod fixtures;

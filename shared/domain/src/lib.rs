@@ -68,4 +68,3 @@ impl std::fmt::Display for UnknownWord {
 }
 
 impl std::error::Error for UnknownWord {}
-

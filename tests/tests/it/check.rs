@@ -13,12 +13,15 @@ use qiaojian_store::db::schema::{
     organizations,
 };
 use qiaojian_store::db::{AnyConnection, Db, snapshot};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{TestApi, with_api};
 use qiaojian_tests::fixtures::{article_time, date};
+use rstest_reuse::apply;
 use serde_json::json;
 
 use crate::api::bulletins::{campaign, published};
 use crate::api::tasks::issue;
+use crate::both_databases;
 
 async fn check(db: &Db, check: Check) -> Report {
     let today = article_time().date_in_shanghai();
@@ -310,9 +313,9 @@ async fn a_year(api: &TestApi) {
         .expect(204);
 }
 
-#[test]
-fn a_register_is_clean_until_somebody_tampers_with_it() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_register_is_clean_until_somebody_tampers_with_it(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         a_year(api).await;
         for check_of in Check::ALL {
             let whole = check(&api.db, *check_of).await;

@@ -19,10 +19,12 @@ use qiaojian_store::figures::{self, Basis, CohortChoice, Facts, GroupBy, Metric,
 use qiaojian_store::schedules::Recipients;
 use qiaojian_store::{Moment, StoreError, Subtree, areas, ledger, organizations, programs, tasks};
 use qiaojian_tests::api::TestApi;
-use qiaojian_tests::both_databases;
 use qiaojian_tests::fixtures::{article_clock, date};
+use qiaojian_tests::{Backend, with_database};
+use rstest_reuse::apply;
 
 use super::{article, statistics};
+use crate::both_databases;
 
 /// Areas, organizations, tasks, and the ledger's place: all that a second load could add to.
 async fn contents(db: &Db) -> (i64, usize, usize, i64) {
@@ -238,9 +240,11 @@ async fn check_rows(db: &Db, of: Check) -> check::Report {
 }
 
 /// One test, because twenty thousand areas take their time in a debug build.
-#[test]
-fn a_load_that_was_cut_short_goes_on_to_the_articles_figures_and_a_second_adds_nothing() {
-    both_databases(|test_db| {
+#[apply(both_databases)]
+fn a_load_that_was_cut_short_goes_on_to_the_articles_figures_and_a_second_adds_nothing(
+    #[case] backend: Backend,
+) {
+    with_database(backend, |test_db| {
         let clock = article_clock();
         let db = test_db.open(Arc::<ManualClock>::clone(&clock));
         tokio::runtime::Runtime::new().unwrap().block_on(async {

@@ -8,6 +8,13 @@
     reason = "a test that cannot go on fails"
 )]
 
+/// Makes two tests of one body, `…::case_1_sqlite` and `…::case_2_postgres`.
+#[rstest_reuse::template]
+#[rstest::rstest]
+#[case::sqlite(Backend::Sqlite)]
+#[case::postgres(Backend::Postgres)]
+pub fn both_databases(#[case] backend: Backend) {}
+
 mod api;
 mod article;
 mod blackbox;

@@ -1,9 +1,13 @@
 //! Codes in time: which is which on two days, what an old one is called today, and which fit.
 
 use qiaojian_domain::access::Role;
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, Reply, with_api};
 use reqwest::Method;
+use rstest_reuse::apply;
 use serde_json::{Value, json};
+
+use crate::both_databases;
 
 async fn turn(caller: &Client, code: &str, verb: &str, body: Value) {
     let reply = caller.post(&format!("/v1/areas/{code}/{verb}"), &body).await;
@@ -35,9 +39,9 @@ async fn a_year(office: &Client) {
     }
 }
 
-#[test]
-fn an_old_code_is_told_with_the_new_one_and_what_became_of_it() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn an_old_code_is_told_with_the_new_one_and_what_became_of_it(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let county = api.caller("340304", Role::CountyReporter).await;
         a_year(&office).await;
@@ -88,9 +92,9 @@ fn an_old_code_is_told_with_the_new_one_and_what_became_of_it() {
     });
 }
 
-#[test]
-fn an_old_code_names_todays_to_whom_it_belongs() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn an_old_code_names_todays_to_whom_it_belongs(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let other = api.caller("341800", Role::CityReporter).await;
         a_year(&office).await;
@@ -128,9 +132,9 @@ fn an_old_code_names_todays_to_whom_it_belongs() {
     });
 }
 
-#[test]
-fn a_new_code_fits_the_area_above() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_new_code_fits_the_area_above(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let on = "2022-05-01";
         let code_of = async |path: &str, body: Value| {
@@ -158,9 +162,9 @@ fn a_new_code_fits_the_area_above() {
     });
 }
 
-#[test]
-fn a_list_that_ends_above_the_villages_is_no_list_and_a_blank_one_has_the_columns() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_list_that_ends_above_the_villages_is_no_list_and_a_blank_one_has_the_columns(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let send = async |text: String| {
             let request = office.request(Method::POST, "/v1/areas/import?on=2022-06-01&dry_run=true");

@@ -3,10 +3,14 @@
 use qiaojian_domain::access::Role;
 use qiaojian_domain::area::Level;
 use qiaojian_store::{StoreError, audit};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, Reply, with_api};
 use qiaojian_tests::fixtures::AREAS;
 use reqwest::Method;
+use rstest_reuse::apply;
 use serde_json::{Value, json};
+
+use crate::both_databases;
 
 const IMPORT: &str = "/v1/areas/import";
 
@@ -61,9 +65,9 @@ fn numbers(reply: &Value) -> [u64; 5] {
     ["added", "renamed", "moved", "merged", "closed"].map(|name| reply[name].as_u64().unwrap())
 }
 
-#[test]
-fn a_list_is_tried_then_taken_then_nothing_is_left_to_do() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_list_is_tried_then_taken_then_nothing_is_left_to_do(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let province = api.caller("340000", Role::ProvinceAdmin).await;
         let same = send(&province, "?on=2022-06-01&dry_run=true", list(|row| row))
             .await
@@ -116,9 +120,9 @@ fn a_list_is_tried_then_taken_then_nothing_is_left_to_do() {
     });
 }
 
-#[test]
-fn a_refused_step_leaves_everything_as_it_was() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_refused_step_leaves_everything_as_it_was(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let province = api.caller("340000", Role::ProvinceAdmin).await;
         let there = json!({"area": "341802001001", "kind": "work_sub_station", "name": "状元社区工作分站"});
         province.post("/v1/organizations", &there).await.expect(201);
@@ -143,9 +147,9 @@ fn a_refused_step_leaves_everything_as_it_was() {
     });
 }
 
-#[test]
-fn only_the_province_itself_and_only_whole_rows() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn only_the_province_itself_and_only_whole_rows(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let province = api.caller("340000", Role::ProvinceAdmin).await;
         let scopes = Role::ProvinceAdmin.scopes();
         let city = api
@@ -216,9 +220,9 @@ async fn station(caller: &Client, area: &str) -> String {
         .to_owned()
 }
 
-#[test]
-fn two_areas_that_exchange_their_codes_keep_what_is_theirs() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn two_areas_that_exchange_their_codes_keep_what_is_theirs(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let province = api.caller("340000", Role::ProvinceAdmin).await;
         let of_yanshan = station(&province, "340304001001").await;
         let exchanged = with_communities([
@@ -266,9 +270,9 @@ fn two_areas_that_exchange_their_codes_keep_what_is_theirs() {
     });
 }
 
-#[test]
-fn an_area_that_is_gone_leaves_its_code_to_another_one() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn an_area_that_is_gone_leaves_its_code_to_another_one(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let province = api.caller("340000", Role::ProvinceAdmin).await;
         let of_daqing = station(&province, "340304001002").await;
         let list = with_communities([
@@ -298,9 +302,9 @@ fn an_area_that_is_gone_leaves_its_code_to_another_one() {
     });
 }
 
-#[test]
-fn a_known_name_at_another_code_has_to_be_confirmed() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_known_name_at_another_code_has_to_be_confirmed(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let province = api.caller("340000", Role::ProvinceAdmin).await;
         let list = with_communities(["340304001001,village,340304001,大庆社区居委会,行政区划,\n", ""]);
         let tried = send(&province, "?on=2022-06-01&dry_run=true", list.clone())
@@ -325,9 +329,9 @@ fn a_known_name_at_another_code_has_to_be_confirmed() {
     });
 }
 
-#[test]
-fn predecessors_that_cannot_be_used_are_errors_of_their_rows() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn predecessors_that_cannot_be_used_are_errors_of_their_rows(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let province = api.caller("340000", Role::ProvinceAdmin).await;
         let mut faults = Vec::new();
         let renamed = |row: String| row.replace("燕山社区居委会", "燕山新社区居委会");

@@ -1,8 +1,12 @@
 //! What an area's row stands for, and since when: a zone of the statistics bureau is asked for nothing.
 
 use qiaojian_domain::access::Role;
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
+
+use crate::both_databases;
 
 /// Counties of 蚌埠 that are there to be covered.
 async fn counties(caller: &Client, times: &str) -> i64 {
@@ -24,9 +28,9 @@ async fn rekind(caller: &Client, code: &str, kind: &str, on: &str) -> Value {
     reply.json()
 }
 
-#[test]
-fn a_county_becomes_a_zone_from_a_day_on_and_no_earlier_figure_changes() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_county_becomes_a_zone_from_a_day_on_and_no_earlier_figure_changes(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let before = office
             .get("/v1/figures?metric=organizations")
@@ -67,9 +71,9 @@ fn a_county_becomes_a_zone_from_a_day_on_and_no_earlier_figure_changes() {
     });
 }
 
-#[test]
-fn what_cannot_be_is_refused_and_changes_nothing() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_cannot_be_is_refused_and_changes_nothing(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let refused = [
             (

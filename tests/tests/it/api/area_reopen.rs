@@ -1,8 +1,12 @@
 //! `POST /v1/areas/{code}/reopen`: an area that was closed or merged by mistake stands again, with what is its own.
 
 use qiaojian_domain::access::Role;
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
+
+use crate::both_databases;
 
 async fn establish(caller: &Client, area: &str, kind: &str) -> String {
     let body = json!({"area": area, "kind": kind, "name": format!("{area}组织"), "status": "established",
@@ -31,9 +35,9 @@ async fn organizations(caller: &Client, area: &str, as_of: &str) -> i64 {
     figures["totals"][0]["numerator"].as_i64().unwrap()
 }
 
-#[test]
-fn a_street_that_was_merged_by_mistake_has_everything_back() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_street_that_was_merged_by_mistake_has_everything_back(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let street = establish(&office, "340304001", "federation").await;
         let community = establish(&office, "340304001001", "work_station").await;
@@ -109,9 +113,9 @@ fn a_street_that_was_merged_by_mistake_has_everything_back() {
     });
 }
 
-#[test]
-fn a_village_that_was_closed_stands_again_unless_its_code_or_its_street_is_gone() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_village_that_was_closed_stands_again_unless_its_code_or_its_street_is_gone(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let county = api.caller("340304", Role::CountyReporter).await;
         let reason = json!({"reason": "误撤"});

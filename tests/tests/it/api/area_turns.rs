@@ -1,9 +1,13 @@
 //! What becomes of areas, over HTTP: the register follows, and figures of earlier days stay as they were.
 
 use qiaojian_domain::access::Role;
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, with_api};
 use reqwest::Method;
+use rstest_reuse::apply;
 use serde_json::{Value, json};
+
+use crate::both_databases;
 
 async fn establish(caller: &Client, area: &str, on: &str) -> String {
     let body = json!({"area": area, "kind": "federation", "name": format!("{area}侨联"), "status": "established", "established_on": on});
@@ -37,9 +41,9 @@ fn cities(counts: [(&str, i64); 2]) -> Vec<(String, i64)> {
     counts.map(|(city, count)| (city.to_owned(), count)).to_vec()
 }
 
-#[test]
-fn a_county_that_goes_to_another_city_takes_everything_with_it_from_that_day_on() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_county_that_goes_to_another_city_takes_everything_with_it_from_that_day_on(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let (old, new) = (
             api.caller("340300", Role::CityReporter).await,
@@ -97,9 +101,9 @@ fn a_county_that_goes_to_another_city_takes_everything_with_it_from_that_day_on(
     });
 }
 
-#[test]
-fn a_late_report_changes_todays_answer_and_not_what_was_known() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_late_report_changes_todays_answer_and_not_what_was_known(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         establish(&office, "340322", "2022-01-01").await;
         let figures = "/v1/figures?metric=organizations&group_by=city&cohort=all&as_of=2022-06-01";
@@ -123,9 +127,9 @@ fn a_late_report_changes_todays_answer_and_not_what_was_known() {
     });
 }
 
-#[test]
-fn a_street_that_is_merged_leaves_its_communities_and_organizations_to_the_other() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_street_that_is_merged_leaves_its_communities_and_organizations_to_the_other(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let county = api.caller("340304", Role::CountyReporter).await;
         let own = establish(&county, "340304001", "2022-03-01").await;
@@ -191,9 +195,9 @@ fn a_street_that_is_merged_leaves_its_communities_and_organizations_to_the_other
     });
 }
 
-#[test]
-fn a_park_and_a_unit_without_a_code_are_added_and_named_later() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_park_and_a_unit_without_a_code_are_added_and_named_later(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let park = json!({"code": "340322-P01", "name": "五河产业园", "parent": "340322", "valid_from": "2022-01-01"});
         let made = office.post("/v1/areas", &park).await.expect(201);
@@ -240,9 +244,9 @@ fn a_park_and_a_unit_without_a_code_are_added_and_named_later() {
     });
 }
 
-#[test]
-fn no_organization_stands_in_an_area_before_it_was_there() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn no_organization_stands_in_an_area_before_it_was_there(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let park = json!({"code": "340322-P01", "name": "五河产业园", "parent": "340322", "valid_from": "2022-03-01"});
         office.post("/v1/areas", &park).await.expect(201);
@@ -319,9 +323,9 @@ fn no_organization_stands_in_an_area_before_it_was_there() {
     });
 }
 
-#[test]
-fn a_town_is_divided_and_what_is_left_of_it_closed() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_town_is_divided_and_what_is_left_of_it_closed(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let parts = json!({"into": [
             {"code": "340304101", "name": "燕山镇", "children": ["340304001001"]},
@@ -366,9 +370,9 @@ fn a_town_is_divided_and_what_is_left_of_it_closed() {
     });
 }
 
-#[test]
-fn what_cannot_become_of_an_area_is_refused_and_says_why() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_cannot_become_of_an_area_is_refused_and_says_why(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         establish(&office, "340304002", "2022-03-01").await;
         let on = "2022-05-01";

@@ -10,9 +10,13 @@ use qiaojian_domain::digest::{base64url, sha256_hex};
 use qiaojian_domain::ids::AreaId;
 use qiaojian_store::areas::{self, NewArea};
 use qiaojian_store::{Actor, Recording, StoreError};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Reply, TestApi, with_api};
 use qiaojian_tests::fixtures::beginning;
+use rstest_reuse::apply;
 use serde_json::json;
+
+use crate::both_databases;
 
 /// The codes on a page, in its order.
 fn codes(reply: &Reply) -> Vec<String> {
@@ -47,9 +51,9 @@ pub async fn add_statistical_area(api: &TestApi) {
         .unwrap_or_else(|error: StoreError| panic!("{error}"));
 }
 
-#[test]
-fn a_county_office_looks_around_in_its_county() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_county_office_looks_around_in_its_county(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let all = county.get("/v1/areas").await.expect(200);
         assert_eq!(
@@ -116,9 +120,9 @@ fn a_county_office_looks_around_in_its_county() {
     });
 }
 
-#[test]
-fn a_long_list_comes_in_parts() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_long_list_comes_in_parts(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let mut seen = Vec::new();
         let mut path = "/v1/areas?limit=4".to_owned();
@@ -135,9 +139,9 @@ fn a_long_list_comes_in_parts() {
     });
 }
 
-#[test]
-fn names_of_ancestors_are_told_and_nothing_beside_them() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn names_of_ancestors_are_told_and_nothing_beside_them(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let street = api.caller("340304001", Role::TownshipReporter).await;
         for code in ["340304001001", "340304001", "340304", "340300", "340000"] {
             street.get(&format!("/v1/areas/{code}")).await.expect(200);
@@ -163,9 +167,9 @@ fn names_of_ancestors_are_told_and_nothing_beside_them() {
     });
 }
 
-#[test]
-fn statistical_areas_are_shown_when_asked_for() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn statistical_areas_are_shown_when_asked_for(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         add_statistical_area(api).await;
         let city = api.caller("340300", Role::CityReporter).await;
         let children = "/v1/areas/340300/children";
@@ -192,9 +196,9 @@ fn statistical_areas_are_shown_when_asked_for() {
     });
 }
 
-#[test]
-fn a_question_that_cannot_be_understood_is_told_so() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_question_that_cannot_be_understood_is_told_so(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         for bad in [
             "/v1/areas?colour=red",
@@ -232,9 +236,9 @@ fn a_question_that_cannot_be_understood_is_told_so() {
 }
 
 /// A cursor is no secret, and what is in it is read like any other input.
-#[test]
-fn a_cursor_that_somebody_made_is_refused_where_no_list_of_ours_could_end() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_cursor_that_somebody_made_is_refused_where_no_list_of_ours_could_end(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         for (path, key) in [
             ("/v1/areas", json!("340000/\u{0}")),
@@ -254,9 +258,9 @@ fn a_cursor_that_somebody_made_is_refused_where_no_list_of_ours_could_end() {
     });
 }
 
-#[test]
-fn a_cursor_is_good_for_its_own_list_and_filters_only() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_cursor_is_good_for_its_own_list_and_filters_only(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let first = office
             .get("/v1/areas?level=city,county&kind=administrative&limit=1")

@@ -3,14 +3,17 @@
 use chrono::TimeDelta;
 use insta::assert_json_snapshot;
 use qiaojian_domain::access::{Post, Role};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::with_api;
+use rstest_reuse::apply;
 use serde_json::{Value, json};
 
 use super::tasks::{cities, first, issue, province};
+use crate::both_databases;
 
-#[test]
-fn lights_change_with_the_days_and_late_stays_late() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn lights_change_with_the_days_and_late_stays_late(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let (_, paths) = issue(api, &cities()).await;
         let mine = first(&paths);
         api.clock.advance(TimeDelta::days(10)); // 2022-07-04, four days after it was due
@@ -69,9 +72,9 @@ fn lights_change_with_the_days_and_late_stays_late() {
     });
 }
 
-#[test]
-fn only_the_two_parties_act() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn only_the_two_parties_act(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let (_, paths) = issue(api, &json!([{"area": "340304"}])).await;
         let paper = first(&paths);
         let city = api.caller("340300", Role::CityReporter).await;
@@ -124,9 +127,9 @@ fn only_the_two_parties_act() {
     });
 }
 
-#[test]
-fn what_cannot_be_done_now_is_said_with_what_can() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_cannot_be_done_now_is_said_with_what_can(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let (_, paths) = issue(api, &cities()).await;
         let mine = first(&paths);
         let phone = api.caller("340300", Role::CityReporter).await;
@@ -186,9 +189,9 @@ fn what_cannot_be_done_now_is_said_with_what_can() {
     });
 }
 
-#[test]
-fn a_weak_network_reports_once() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_weak_network_reports_once(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let (_, paths) = issue(api, &cities()).await;
         let mine = first(&paths);
         let phone = api.caller("340300", Role::CityReporter).await;

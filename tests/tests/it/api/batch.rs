@@ -1,8 +1,12 @@
 //! `POST /v1/organizations/batch`: 禹会区's 77 in one call, all or nothing.
 
 use qiaojian_domain::access::Role;
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, Reply, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
+
+use crate::both_databases;
 
 const BATCH: &str = "/v1/organizations/batch";
 
@@ -31,9 +35,9 @@ async fn all(caller: &Client) -> Vec<Value> {
     page.json()["items"].as_array().unwrap().clone()
 }
 
-#[test]
-fn seventy_seven_are_founded_in_one_call_and_one_tick() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn seventy_seven_are_founded_in_one_call_and_one_tick(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let mut items: Vec<Value> = (0..74).map(carried).collect();
         items.push(
@@ -77,9 +81,9 @@ fn seventy_seven_are_founded_in_one_call_and_one_tick() {
     });
 }
 
-#[test]
-fn everything_wrong_is_told_of_every_item_and_nothing_is_recorded() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn everything_wrong_is_told_of_every_item_and_nothing_is_recorded(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let there = json!({"area": "340304", "kind": "federation", "name": "禹会区侨联"});
         let made = county.post("/v1/organizations", &there).await.expect(201).json();
@@ -128,9 +132,9 @@ fn everything_wrong_is_told_of_every_item_and_nothing_is_recorded() {
     });
 }
 
-#[test]
-fn an_item_with_an_id_of_its_own_is_the_same_organization_for_ever() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn an_item_with_an_id_of_its_own_is_the_same_organization_for_ever(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let own = |number: usize| {
             let mut item = carried(number);

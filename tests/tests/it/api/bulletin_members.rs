@@ -1,10 +1,13 @@
 //! `/v1/bulletins/{id}/members`: every number of a bulletin opens, to each reader as far as it may see.
 
 use qiaojian_domain::access::{Post, Role, Scope};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
 
 use super::bulletins::{campaign, published};
+use crate::both_databases;
 
 async fn found(caller: &Client, area: &str, on: &str) -> Value {
     let body = json!({"area": area, "kind": "federation", "name": format!("{area}侨联"), "status": "established", "established_on": on});
@@ -48,9 +51,9 @@ async fn behind(reader: &Client, bulletin: &str, figure: &str) -> (Vec<String>, 
     (areas, withheld)
 }
 
-#[test]
-fn every_number_opens_and_what_is_not_the_readers_is_withheld() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn every_number_opens_and_what_is_not_the_readers_is_withheld(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         for (area, on) in [
@@ -127,9 +130,9 @@ fn every_number_opens_and_what_is_not_the_readers_is_withheld() {
     });
 }
 
-#[test]
-fn the_rows_come_in_pages() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn the_rows_come_in_pages(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         for area in ["340300", "340304", "340304001", "340322"] {

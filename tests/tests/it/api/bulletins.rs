@@ -8,9 +8,13 @@ use qiaojian_domain::organization::PreciseDate;
 use qiaojian_domain::program::{Cohort, Facts};
 use qiaojian_store::programs::{self, NewProgram};
 use qiaojian_store::{Actor, Recording, StoreError, areas};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, TestApi, with_api};
 use qiaojian_tests::fixtures::date;
+use rstest_reuse::apply;
 use serde_json::{Value, json};
+
+use crate::both_databases;
 
 /// The article's programme as a demonstration has it, with 蚌埠 as the pilot city and 宣城 as another.
 pub async fn campaign(api: &TestApi) -> ProgramId {
@@ -96,9 +100,9 @@ fn items(page: &Value) -> usize {
     page["items"].as_array().expect("items").len()
 }
 
-#[test]
-fn a_bulletin_is_composed_approved_published_and_read_by_the_pilot_city_alone() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_bulletin_is_composed_approved_published_and_read_by_the_pilot_city_alone(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let county = api.caller("340304", Role::CountyReporter).await;
         let federation = json!({"area": "340304", "kind": "federation", "name": "禹会区侨联", "status": "established",
@@ -202,9 +206,9 @@ fn a_bulletin_is_composed_approved_published_and_read_by_the_pilot_city_alone() 
     });
 }
 
-#[test]
-fn a_document_is_served_as_page_data_and_text() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_document_is_served_as_page_data_and_text(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::Supervisor).await;
         let location = published(&office, program, "2022-05").await;
@@ -248,9 +252,9 @@ fn a_document_is_served_as_page_data_and_text() {
     });
 }
 
-#[test]
-fn composing_again_uses_the_row_again_until_it_is_out() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn composing_again_uses_the_row_again_until_it_is_out(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::Supervisor).await;
         let body = of_month(program, "2022-06");
@@ -312,9 +316,9 @@ fn composing_again_uses_the_row_again_until_it_is_out() {
     });
 }
 
-#[test]
-fn only_who_may_and_for_the_own_area() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn only_who_may_and_for_the_own_area(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::Supervisor).await;
         let pilot = api.caller("340300", Role::CityReporter).await;
@@ -356,9 +360,9 @@ fn only_who_may_and_for_the_own_area() {
     });
 }
 
-#[test]
-fn what_cannot_be_composed_says_why() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_cannot_be_composed_says_why(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::Supervisor).await;
         for (body, pointer, code) in [
@@ -399,9 +403,9 @@ fn what_cannot_be_composed_says_why() {
     });
 }
 
-#[test]
-fn a_list_of_bulletins_is_read_page_by_page() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_list_of_bulletins_is_read_page_by_page(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::Supervisor).await;
         for period in ["2022-03", "2022-04", "2022-05"] {

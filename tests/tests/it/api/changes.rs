@@ -2,11 +2,14 @@
 
 use insta::assert_json_snapshot;
 use qiaojian_domain::access::{Post, Role, Scope};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
 
 use super::bulletins::{campaign, of_month};
 use super::tasks::{issue, province};
+use crate::both_databases;
 
 /// Where the ledger is: what a phone asks for before it loads its lists.
 async fn present(caller: &Client) -> String {
@@ -47,9 +50,9 @@ async fn founded(caller: &Client, area: &str) -> String {
     made.header("location").unwrap().to_owned()
 }
 
-#[test]
-fn a_phone_that_was_offline_goes_on_where_it_stopped() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_phone_that_was_offline_goes_on_where_it_stopped(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let phone = api.caller("340304", Role::CountyReporter).await;
         let place = present(&phone).await;
 
@@ -129,9 +132,9 @@ fn a_phone_that_was_offline_goes_on_where_it_stopped() {
     });
 }
 
-#[test]
-fn what_leaves_a_county_is_gone_there_and_nobody_learns_where_it_went() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_leaves_a_county_is_gone_there_and_nobody_learns_where_it_went(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let city = api.caller("340300", Role::CityReporter).await;
         let left = api.caller("340304", Role::CountyReporter).await;
         let joined = api.caller("340322", Role::CountyReporter).await;
@@ -184,9 +187,9 @@ fn what_leaves_a_county_is_gone_there_and_nobody_learns_where_it_went() {
     });
 }
 
-#[test]
-fn what_comes_from_above_is_told_to_whom_it_is_given() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_comes_from_above_is_told_to_whom_it_is_given(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let province = province(api).await;
         let city = api.caller("340300", Role::CityReporter).await;
         let other = api.caller("341802", Role::CountyReporter).await;
@@ -246,9 +249,9 @@ fn what_comes_from_above_is_told_to_whom_it_is_given() {
     });
 }
 
-#[test]
-fn each_noun_is_told_to_those_who_may_read_it() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn each_noun_is_told_to_those_who_may_read_it(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = province(api).await;
         let (_, given) = issue(api, &json!([{"area": "340304"}])).await;
         let county = api.caller("340304", Role::CountyReporter).await;
@@ -298,9 +301,9 @@ fn each_noun_is_told_to_those_who_may_read_it() {
     });
 }
 
-#[test]
-fn pages_of_any_length_make_the_same_whole() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn pages_of_any_length_make_the_same_whole(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = province(api).await;
         founded(&office, "340304001").await;
         founded(&office, "341802001").await;
@@ -331,9 +334,9 @@ fn pages_of_any_length_make_the_same_whole() {
     });
 }
 
-#[test]
-fn a_place_that_is_none_is_refused() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_place_that_is_none_is_refused(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let phone = api.caller("340304", Role::CountyReporter).await;
         for query in [
             "since=x",

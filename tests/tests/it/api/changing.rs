@@ -1,8 +1,12 @@
 //! What is otherwise from a day on, what never was, and what another area has taken over.
 
 use qiaojian_domain::access::Role;
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
+
+use crate::both_databases;
 
 async fn establish(caller: &Client, area: &str, more: Value) -> String {
     let mut body = json!({"area": area, "kind": "federation", "name": format!("{area}侨联"), "status": "established",
@@ -27,9 +31,9 @@ async fn etag(caller: &Client, path: &str) -> String {
     reply.header("etag").unwrap().to_owned()
 }
 
-#[test]
-fn a_new_name_a_raised_quota_and_a_lost_venue_leave_earlier_days_as_they_were() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_new_name_a_raised_quota_and_a_lost_venue_leave_earlier_days_as_they_were(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let five = |have| json!({"have": have, "on": "2021-03-01"});
         let all = json!({"organization": five(true), "team": five(true), "funding": five(true), "venue": five(true),
@@ -113,9 +117,9 @@ fn a_new_name_a_raised_quota_and_a_lost_venue_leave_earlier_days_as_they_were() 
     });
 }
 
-#[test]
-fn what_the_area_above_has_verified_is_voided_by_it() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_the_area_above_has_verified_is_voided_by_it(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let street = api.caller("340304001", Role::TownshipReporter).await;
         let county = api.caller("340304", Role::CountyReporter).await;
         let path = establish(&street, "340304001", json!({})).await;
@@ -188,9 +192,9 @@ fn what_the_area_above_has_verified_is_voided_by_it() {
     });
 }
 
-#[test]
-fn who_has_lost_an_area_reads_what_was_known_until_then() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn who_has_lost_an_area_reads_what_was_known_until_then(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let old = api.caller("340300", Role::CityReporter).await;
         let path = establish(

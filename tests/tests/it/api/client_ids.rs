@@ -1,11 +1,14 @@
 //! Ids that clients make: what is sent again under its id is recorded once, whatever it is.
 
 use qiaojian_domain::access::{Post, Role, Scope};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
 
 use super::bulletins::campaign;
 use super::tasks::{cities, first, issue};
+use crate::both_databases;
 
 const ID: &str = "0190a000-0000-7000-8000-0000000000a1";
 
@@ -24,9 +27,9 @@ async fn is_recorded_once(caller: &Client, path: &str, body: Value, other: Value
     made
 }
 
-#[test]
-fn a_count_is_recorded_once_under_its_id() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_count_is_recorded_once_under_its_id(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let path = "/v1/areas/340304001001/counts";
         let count =
@@ -38,9 +41,9 @@ fn a_count_is_recorded_once_under_its_id() {
     });
 }
 
-#[test]
-fn a_rule_is_recorded_once_under_its_id_even_where_one_a_day_is_taken() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_rule_is_recorded_once_under_its_id_even_where_one_a_day_is_taken(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let rule = |persons: i32| {
             json!({"kind": "establishment", "name": "default", "scope_area": "340000", "effective_from": "2021-11-01",
@@ -53,9 +56,9 @@ fn a_rule_is_recorded_once_under_its_id_even_where_one_a_day_is_taken() {
     });
 }
 
-#[test]
-fn a_schedule_is_recorded_once_under_its_id_and_needs_no_programme_named() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_schedule_is_recorded_once_under_its_id_and_needs_no_programme_named(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let schedule = |spec: &str| json!({"spec": spec, "period": {"unit": "month", "offset": -1}, "starts_period": "2022-03"});
@@ -73,9 +76,9 @@ fn a_schedule_is_recorded_once_under_its_id_and_needs_no_programme_named() {
     });
 }
 
-#[test]
-fn an_endpoint_is_recorded_once_under_its_id() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn an_endpoint_is_recorded_once_under_its_id(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let city = api.caller("340300", Role::CityReporter).await;
         let endpoint = |address: &str| json!({"area": "340300", "channel": "email", "address": address});
         is_recorded_once(
@@ -90,9 +93,9 @@ fn an_endpoint_is_recorded_once_under_its_id() {
     });
 }
 
-#[test]
-fn a_report_is_recorded_once_under_its_id_whatever_happened_since() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_report_is_recorded_once_under_its_id_whatever_happened_since(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let (_, paths) = issue(api, &cities()).await;
         let mine = first(&paths);
         let phone = api.caller("340300", Role::CityReporter).await;
@@ -117,9 +120,9 @@ fn a_report_is_recorded_once_under_its_id_whatever_happened_since() {
     });
 }
 
-#[test]
-fn a_bulletin_and_a_task_mean_the_current_programme_where_none_is_named() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_bulletin_and_a_task_mean_the_current_programme_where_none_is_named(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let bulletin = json!({"period": "2022-05"});
         let refused = office.post("/v1/bulletins", &bulletin).await.expect(422).json();
@@ -140,9 +143,9 @@ fn a_bulletin_and_a_task_mean_the_current_programme_where_none_is_named() {
     });
 }
 
-#[test]
-fn the_values_of_an_array_are_not_taken_for_fields() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn the_values_of_an_array_are_not_taken_for_fields(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let pointers = async |caller: &Client, path: &str, body: Value| -> Vec<String> {
@@ -178,9 +181,9 @@ fn the_values_of_an_array_are_not_taken_for_fields() {
     });
 }
 
-#[test]
-fn another_issuer_with_the_same_id_and_body_is_another_request() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn another_issuer_with_the_same_id_and_body_is_another_request(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         campaign(api).await;
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let bureau = [Scope::TaskIssue, Scope::ScheduleWrite].into();
@@ -198,9 +201,9 @@ fn another_issuer_with_the_same_id_and_body_is_another_request() {
     });
 }
 
-#[test]
-fn a_deleted_schedule_does_not_come_back_when_it_is_sent_again() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_deleted_schedule_does_not_come_back_when_it_is_sent_again(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         campaign(api).await;
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let schedule = json!({"id": ID, "spec": "0 0 9 1 * *", "period": {"unit": "month", "offset": -1}, "starts_period": "2022-03"});
@@ -216,9 +219,9 @@ fn a_deleted_schedule_does_not_come_back_when_it_is_sent_again() {
     });
 }
 
-#[test]
-fn every_missing_field_of_a_body_is_told_at_once() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn every_missing_field_of_a_body_is_told_at_once(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let missing = async |path: &str, body: Value| -> Vec<String> {
             let refused = office.post(path, &body).await.expect(400).json();

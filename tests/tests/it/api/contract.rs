@@ -5,9 +5,13 @@
 use std::collections::BTreeMap;
 
 use qiaojian_domain::access::{Post, Role, Scope};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, Reply, TestApi, with_api};
 use reqwest::Method;
+use rstest_reuse::apply;
 use serde_json::{Value, json};
+
+use crate::both_databases;
 
 /// One operation of the document.
 struct Operation {
@@ -239,9 +243,9 @@ fn is_shared(name: &str) -> bool {
     matches!(name, "PATCH /v1/programs/{id}" | "POST /v1/programs/{id}/cohort")
 }
 
-#[test]
-fn no_route_answers_whom_it_should_not() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn no_route_answers_whom_it_should_not(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let rows = foreign_rows(api).await;
         let anonymous = api.anonymous();
         for operation in operations(api).await {
@@ -312,9 +316,9 @@ impl ExpectFor for Reply {
     }
 }
 
-#[test]
-fn every_route_refuses_a_parameter_it_does_not_know() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn every_route_refuses_a_parameter_it_does_not_know(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let admin = api.caller("340000", Role::ProvinceAdmin).await;
         let rows = foreign_rows(api).await;
         for operation in operations(api).await {
@@ -339,9 +343,9 @@ fn the_committed_document_is_the_one_that_is_served() {
     );
 }
 
-#[test]
-fn the_readable_docs_load_their_own_files_and_nothing_else() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn the_readable_docs_load_their_own_files_and_nothing_else(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let anonymous = api.anonymous();
         let page = anonymous.get("/docs/").await.expect(200);
         let policy = page.header("content-security-policy").unwrap();

@@ -7,10 +7,13 @@ use qiaojian_domain::clock::Clock as _;
 use qiaojian_domain::delivery::DeliveryState;
 use qiaojian_store::StoreError;
 use qiaojian_store::db::schema::{audit_entries, deliveries};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, TestApi, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
 
 use super::bulletins::{campaign, published};
+use crate::both_databases;
 
 /// The address of the one delivery there is, to 蚌埠 by mail; and the office that published it.
 async fn one_delivery(api: &TestApi) -> (Client, String) {
@@ -59,9 +62,9 @@ async fn trail(api: &TestApi) -> Vec<(String, bool, Option<String>, Option<Strin
         .unwrap()
 }
 
-#[test]
-fn what_did_not_go_out_is_queued_again_for_a_new_lifetime() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_did_not_go_out_is_queued_again_for_a_new_lifetime(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let (office, path) = one_delivery(api).await;
         for state in [
             DeliveryState::Expired,
@@ -98,9 +101,9 @@ fn what_did_not_go_out_is_queued_again_for_a_new_lifetime() {
     });
 }
 
-#[test]
-fn what_is_not_being_sent_can_be_taken_back() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_is_not_being_sent_can_be_taken_back(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let (office, path) = one_delivery(api).await;
         let body = json!({"reason": "已电话告知"});
         let key = "0190a000-0000-7000-8000-00000000c0de";
@@ -130,10 +133,10 @@ fn what_is_not_being_sent_can_be_taken_back() {
     });
 }
 
-#[test]
-fn a_state_that_does_not_allow_it_is_named_and_nothing_changes() {
+#[apply(both_databases)]
+fn a_state_that_does_not_allow_it_is_named_and_nothing_changes(#[case] backend: Backend) {
     use DeliveryState as S;
-    with_api(async |api| {
+    with_api(backend, async |api| {
         let (office, path) = one_delivery(api).await;
         let body = json!({"reason": "再发一次"});
         for (verb, states) in [
@@ -166,9 +169,9 @@ fn a_state_that_does_not_allow_it_is_named_and_nothing_changes() {
     });
 }
 
-#[test]
-fn only_those_above_the_recipient_decide_and_they_say_why() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn only_those_above_the_recipient_decide_and_they_say_why(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let (office, path) = one_delivery(api).await;
         let elsewhere = api.caller("341800", Role::Supervisor).await;
         let city = api.caller("340300", Role::CityReporter).await;
@@ -192,9 +195,9 @@ fn only_those_above_the_recipient_decide_and_they_say_why() {
     });
 }
 
-#[test]
-fn whoever_has_not_seen_the_latest_is_told_so() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn whoever_has_not_seen_the_latest_is_told_so(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let (office, path) = one_delivery(api).await;
         let shown = office.get(&path).await.expect(200);
         assert_eq!(

@@ -7,9 +7,13 @@ use qiaojian_domain::ids::{ActivityId, ProgramId};
 use qiaojian_domain::organization::PreciseDate;
 use qiaojian_store::activities::{self, NewActivity};
 use qiaojian_store::{Actor, Recording, StoreError, areas};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, TestApi, with_api};
 use qiaojian_tests::fixtures::date;
+use rstest_reuse::apply;
 use serde_json::{Value, json};
+
+use crate::both_databases;
 
 async fn founded(caller: &Client, area: &str, kind: &str, more: Value) -> String {
     let mut body = json!({"area": area, "kind": kind, "name": format!("{area} {kind}"), "status": "established",
@@ -39,9 +43,9 @@ async fn all(caller: &Client, path: &str, fields: &[&str]) -> Vec<String> {
     }
 }
 
-#[test]
-fn renewals_come_in_the_order_of_their_terms() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn renewals_come_in_the_order_of_their_terms(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let city = api.caller("340300", Role::CityReporter).await;
         for (area, ends) in [
             ("340300", "2022-12-21"),
@@ -140,9 +144,9 @@ pub async fn happened(api: &TestApi, area: &'static str, touched: &'static [&'st
         .unwrap();
 }
 
-#[test]
-fn dormant_is_where_nothing_happened_for_a_year() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn dormant_is_where_nothing_happened_for_a_year(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let city = api.caller("340300", Role::CityReporter).await;
         for area in ["340300", "340304", "340304001", "340304002", "340322"] {
             founded(&city, area, "federation", json!({})).await;
@@ -212,9 +216,9 @@ fn dormant_is_where_nothing_happened_for_a_year() {
     });
 }
 
-#[test]
-fn who_was_not_unveiled_together_is_listed_and_not_refused() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn who_was_not_unveiled_together_is_listed_and_not_refused(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let late_march = json!({"established_on": "2022-03-21", "established_precision": "ten_day",
             "unveiled_on": "2022-03-21", "unveiled_precision": "ten_day"});

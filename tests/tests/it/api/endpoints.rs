@@ -1,14 +1,17 @@
 //! `/v1/endpoints` and `/v1/deliveries`: where a post receives, and what was sent there.
 
 use qiaojian_domain::access::Role;
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::with_api;
+use rstest_reuse::apply;
 use serde_json::json;
 
 use super::bulletins::{campaign, published};
+use crate::both_databases;
 
-#[test]
-fn a_city_says_where_it_receives_stops_and_gives_it_up() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_city_says_where_it_receives_stops_and_gives_it_up(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let city = api.caller("340300", Role::CityReporter).await;
         let body = json!({"area": "340300", "channel": "email", "address": "qiaolian@bengbu.example"});
         let set = city.post("/v1/endpoints", &body).await.expect(201);
@@ -55,9 +58,9 @@ fn a_city_says_where_it_receives_stops_and_gives_it_up() {
     });
 }
 
-#[test]
-fn an_endpoint_that_cannot_receive_is_refused_by_field() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn an_endpoint_that_cannot_receive_is_refused_by_field(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let city = api.caller("340300", Role::CityReporter).await;
         for (body, pointer, code) in [
             (
@@ -135,9 +138,9 @@ fn an_endpoint_that_cannot_receive_is_refused_by_field() {
     });
 }
 
-#[test]
-fn an_endpoint_is_its_areas_and_the_id_makes_it_once() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn an_endpoint_is_its_areas_and_the_id_makes_it_once(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let city = api.caller("340300", Role::CityReporter).await;
         let own = json!({"id": "0190a000-0000-7000-8000-000000000001", "area": "340304", "channel": "file"});
         let set = city.post("/v1/endpoints", &own).await.expect(201);
@@ -170,9 +173,9 @@ fn an_endpoint_is_its_areas_and_the_id_makes_it_once() {
     });
 }
 
-#[test]
-fn publishing_queues_one_delivery_an_endpoint() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn publishing_queues_one_delivery_an_endpoint(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let city = api.caller("340300", Role::CityReporter).await;
         for body in [
@@ -218,9 +221,9 @@ fn publishing_queues_one_delivery_an_endpoint() {
     });
 }
 
-#[test]
-fn the_same_mailbox_is_one_endpoint_of_a_post() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn the_same_mailbox_is_one_endpoint_of_a_post(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let city = api.caller("340300", Role::CityReporter).await;
         let mail = |address: &str| json!({"area": "340300", "channel": "email", "address": address});
         let first = city

@@ -4,11 +4,14 @@ use std::sync::Mutex;
 
 use qiaojian_domain::access::Role;
 use qiaojian_sheets::Sheet;
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, with_api};
 use reqwest::Method;
+use rstest_reuse::apply;
 use serde_json::{Value, json};
 
 use super::import::{all, counts, send};
+use crate::both_databases;
 
 const EXPORT: &str = "/v1/organizations/export";
 
@@ -60,9 +63,9 @@ async fn register(caller: &Client) -> Vec<Value> {
     all(caller).await
 }
 
-#[test]
-fn what_is_exported_is_imported_unchanged() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_is_exported_is_imported_unchanged(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         register(&county).await;
         let gone = json!({"area": "340304002", "kind": "federation", "name": "旧侨联", "status": "established", "established_on": "2020-01-01"});
@@ -96,8 +99,8 @@ fn what_is_exported_is_imported_unchanged() {
     });
 }
 
-#[test]
-fn an_empty_register_becomes_the_same() {
+#[apply(both_databases)]
+fn an_empty_register_becomes_the_same(#[case] backend: Backend) {
     let (files, registered) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     let without_times = |mut one: Value| {
         for name in ["created_at", "updated_at", "valid_from"] {
@@ -105,7 +108,7 @@ fn an_empty_register_becomes_the_same() {
         }
         one
     };
-    with_api(async |api| {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let listed = register(&county).await;
         let csv = download(&county, &format!("{EXPORT}?format=csv")).await;
@@ -123,7 +126,7 @@ fn an_empty_register_becomes_the_same() {
     };
     let before: Vec<Value> = before.into_iter().map(without_times).map(trimmed).collect();
     for file in files {
-        with_api(async |api| {
+        with_api(backend, async |api| {
             let county = api.caller("340304", Role::CountyReporter).await;
             let reply = send(&county, "", file.clone()).await.expect(200).json();
             assert_eq!(counts(&reply), [12, 12, 0, 0], "{reply}");
@@ -133,9 +136,9 @@ fn an_empty_register_becomes_the_same() {
     }
 }
 
-#[test]
-fn an_export_shows_what_the_caller_asked_for_and_sees() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn an_export_shows_what_the_caller_asked_for_and_sees(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let province = api.caller("340000", Role::ProvinceAdmin).await;
         for (area, name, on) in [
             ("340300", "蚌埠市侨联", "2021-01-01"),
@@ -196,9 +199,9 @@ fn an_export_shows_what_the_caller_asked_for_and_sees() {
     });
 }
 
-#[test]
-fn the_template_can_be_filled_in() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn the_template_can_be_filled_in(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         for format in ["csv", "xlsx"] {
             let file = download(&county, &format!("/v1/organizations/template?format={format}")).await;

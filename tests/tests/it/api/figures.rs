@@ -2,8 +2,12 @@
 
 use insta::assert_json_snapshot;
 use qiaojian_domain::access::Role;
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
+
+use crate::both_databases;
 
 async fn establish(caller: &Client, area: &str, kind: &str, on: &str) -> String {
     let body = json!({"area": area, "kind": kind, "name": format!("{area} {kind}"), "status": "established", "established_on": on});
@@ -41,9 +45,9 @@ async fn open(caller: &Client, link: &Value) -> Vec<Value> {
     }
 }
 
-#[test]
-fn a_figure_opens_to_exactly_its_rows() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_figure_opens_to_exactly_its_rows(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let admin = api.caller("340000", Role::ProvinceAdmin).await;
         program(&admin).await;
         establish(&admin, "340000", "federation", "1981-01-01").await;
@@ -138,9 +142,9 @@ fn a_figure_opens_to_exactly_its_rows() {
     });
 }
 
-#[test]
-fn a_later_correction_does_not_change_what_was_known() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_later_correction_does_not_change_what_was_known(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let admin = api.caller("340000", Role::ProvinceAdmin).await;
         program(&admin).await;
         let id = establish(&admin, "340304", "federation", "2022-03-31").await;
@@ -178,9 +182,9 @@ fn a_later_correction_does_not_change_what_was_known() {
     });
 }
 
-#[test]
-fn a_caller_counts_only_its_own_subtree_and_bad_questions_are_refused() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_caller_counts_only_its_own_subtree_and_bad_questions_are_refused(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let admin = api.caller("340000", Role::ProvinceAdmin).await;
         program(&admin).await;
         establish(&admin, "340304", "federation", "2022-03-31").await;
@@ -223,9 +227,9 @@ fn a_caller_counts_only_its_own_subtree_and_bad_questions_are_refused() {
     });
 }
 
-#[test]
-fn what_cannot_be_asked_is_refused_before_anything_is_counted() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_cannot_be_asked_is_refused_before_anything_is_counted(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let admin = api.caller("340000", Role::ProvinceAdmin).await;
         program(&admin).await;
         let many = "organization_coverage,".repeat(2900);
@@ -254,9 +258,9 @@ fn what_cannot_be_asked_is_refused_before_anything_is_counted() {
     });
 }
 
-#[test]
-fn an_answer_at_a_past_moment_does_not_know_a_later_programme() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn an_answer_at_a_past_moment_does_not_know_a_later_programme(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let admin = api.caller("340000", Role::ProvinceAdmin).await;
         establish(&admin, "340304", "federation", "2022-03-31").await;
         let question = "/v1/figures?metric=added&cohort=all&to=2022-06-24";
@@ -272,9 +276,9 @@ fn an_answer_at_a_past_moment_does_not_know_a_later_programme() {
     });
 }
 
-#[test]
-fn a_basis_of_some_cohorts_narrows_both_parts_of_a_coverage() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_basis_of_some_cohorts_narrows_both_parts_of_a_coverage(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let admin = api.caller("340000", Role::ProvinceAdmin).await;
         program(&admin).await;
         establish(&admin, "341802", "federation", "2022-03-31").await;

@@ -2,11 +2,14 @@
 
 use chrono::TimeDelta;
 use qiaojian_domain::access::{Post, Role, Scope};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
 
 use super::due::happened;
 use super::tasks::{cities, issue};
+use crate::both_databases;
 
 async fn figures(caller: &Client, query: &str) -> Value {
     let answer = caller.get(&format!("/v1/figures?cohort=all&{query}")).await;
@@ -31,9 +34,9 @@ async fn opened(caller: &Client, answer: &Value, link: &str) -> Vec<Value> {
     page["items"].as_array().unwrap().clone()
 }
 
-#[test]
-fn what_was_submitted_by_its_day_is_on_time() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_was_submitted_by_its_day_is_on_time(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         // Due on 2022-06-30; today is 2022-06-24.
         let (_, given) = issue(api, &cities()).await;
         let act = async |path: &str, area: &str, verb: &str, body: Value| {
@@ -112,9 +115,9 @@ fn what_was_submitted_by_its_day_is_on_time() {
     });
 }
 
-#[test]
-fn a_county_that_was_visited_is_counted_once() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_county_that_was_visited_is_counted_once(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         happened(api, "340300", &["340304", "340322"], "2022-03-01").await;
         // A street belongs to its county, a city to none.
         happened(api, "340304", &["340304001", "341800"], "2022-05-01").await;

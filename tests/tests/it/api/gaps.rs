@@ -2,8 +2,12 @@
 
 use chrono::TimeDelta;
 use qiaojian_domain::access::{Post, Role};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, TestApi, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
+
+use crate::both_databases;
 
 /// Every township should have an organization; a village from 10 persons or 3 households on, and a liaison post below.
 async fn maanshans_rule(office: &Client, scope: &str) {
@@ -58,9 +62,9 @@ async fn county(api: &TestApi) -> Client {
     api.caller("340304", Role::CountyReporter).await
 }
 
-#[test]
-fn the_rule_asks_counts_decide_and_unknown_is_not_zero() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn the_rule_asks_counts_decide_and_unknown_is_not_zero(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let county = county(api).await;
         assert!(
@@ -110,9 +114,9 @@ fn the_rule_asks_counts_decide_and_unknown_is_not_zero() {
     });
 }
 
-#[test]
-fn a_gap_says_why_and_every_number_opens() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_gap_says_why_and_every_number_opens(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         maanshans_rule(&office, "340300").await;
         let gaps = office
@@ -190,9 +194,9 @@ fn a_gap_says_why_and_every_number_opens() {
     });
 }
 
-#[test]
-fn rules_of_several_scopes_add_up_and_a_later_version_replaces_the_earlier() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn rules_of_several_scopes_add_up_and_a_later_version_replaces_the_earlier(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let county = county(api).await;
         maanshans_rule(&office, "340000").await;
@@ -234,9 +238,9 @@ fn rules_of_several_scopes_add_up_and_a_later_version_replaces_the_earlier() {
     });
 }
 
-#[test]
-fn an_organization_is_all_that_any_count_could_ask() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn an_organization_is_all_that_any_count_could_ask(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let county = county(api).await;
         maanshans_rule(&office, "340000").await;
@@ -251,9 +255,9 @@ fn an_organization_is_all_that_any_count_could_ask() {
     });
 }
 
-#[test]
-fn nobodys_people_vanish_in_a_merger_or_a_split() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn nobodys_people_vanish_in_a_merger_or_a_split(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let county = county(api).await;
         maanshans_rule(&office, "340000").await;
@@ -299,9 +303,9 @@ fn nobodys_people_vanish_in_a_merger_or_a_split() {
     });
 }
 
-#[test]
-fn what_lacks_one_opens_in_one_call() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_lacks_one_opens_in_one_call(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         found(&office, "340304", "federation").await;
         let query = "/v1/figures?metric=organization_coverage&group_by=level&cohort=all";
@@ -344,9 +348,9 @@ async fn established(caller: &Client, area: &str, kind: &str) -> String {
     made.header("location").unwrap().to_owned()
 }
 
-#[test]
-fn a_gap_is_as_old_as_its_rule_its_area_and_what_it_had() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_gap_is_as_old_as_its_rule_its_area_and_what_it_had(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let county = county(api).await;
         maanshans_rule(&office, "340000").await;
@@ -408,9 +412,9 @@ fn a_gap_is_as_old_as_its_rule_its_area_and_what_it_had() {
     });
 }
 
-#[test]
-fn raw_counts_stay_at_county_level_and_below() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn raw_counts_stay_at_county_level_and_below(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = county(api).await;
         counted(&county, "340304001001", json!(12), Value::Null, "2022-01-01").await;
         counted(&county, "340304001001", json!(13), json!(4), "2022-05-01").await;
@@ -460,9 +464,9 @@ async fn programme(office: &Client) -> String {
     made["id"].as_str().unwrap().to_owned()
 }
 
-#[test]
-fn gaps_become_assignments_in_one_call_and_what_is_none_is_refused() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn gaps_become_assignments_in_one_call_and_what_is_none_is_refused(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         maanshans_rule(&office, "340000").await;
         let program = programme(&office).await;

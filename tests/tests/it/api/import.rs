@@ -3,9 +3,13 @@
 use qiaojian_domain::access::Role;
 use qiaojian_sheets::Sheet;
 use qiaojian_store::{StoreError, audit};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, Reply, with_api};
 use reqwest::Method;
+use rstest_reuse::apply;
 use serde_json::{Value, json};
+
+use crate::both_databases;
 
 pub const IMPORT: &str = "/v1/organizations/import";
 pub const CSV: &str = "text/csv";
@@ -56,9 +60,9 @@ const GOOD: &str = "地区代码,类别,名称,状态,成立日期,编号,上级
     340304,federation,禹会区侨联,established,2022/3/1,0190a000-0000-7000-8000-000000000002,\n\
     340304001001,侨联工作分站,燕山社区工作分站,,,,\n";
 
-#[test]
-fn a_table_is_tried_then_recorded_then_unchanged() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_table_is_tried_then_recorded_then_unchanged(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let since = county.get("/v1/changes").await.expect(200).json()["next_since"].clone();
         let tried = send(&county, "?dry_run=true", GOOD).await.expect(200).json();
@@ -140,9 +144,9 @@ const WRONG: &str = "id,area,kind,name,status,established_on,parent,approval.on,
     ,340304002,work_station,站,established,2022-03-01,,,,2022-01-01~2022-02-01\n\
     0190a000-0000-1000-8000-000000000009,340304002,work_station,站,,昨天,,,,\n";
 
-#[test]
-fn a_dry_run_and_a_real_run_say_the_same_of_every_row() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_dry_run_and_a_real_run_say_the_same_of_every_row(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let there = json!({"area": "340304", "kind": "federation", "name": "禹会区侨联"});
         county.post("/v1/organizations", &there).await.expect(201);
@@ -197,9 +201,9 @@ fn a_dry_run_and_a_real_run_say_the_same_of_every_row() {
     });
 }
 
-#[test]
-fn a_file_is_handed_back_with_what_is_wrong_and_can_be_sent_again() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_file_is_handed_back_with_what_is_wrong_and_can_be_sent_again(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let file = "\n名称,地区代码,类别\n=HYPERLINK(\"x\"),340304001,侨联\n\n大庆街道侨联,340304001,\n";
         let back = send(&county, "?dry_run=true&reply=file", file).await.expect(200);
@@ -248,9 +252,9 @@ const WAITING: &str = "id,parent,area,kind,name\n\
     ,,340304002,侨联,又一个 d\n\
     0190a000-0000-7000-8000-00000000000a,,340304,侨联,a\n";
 
-#[test]
-fn rows_that_wait_for_each_other_are_recorded_together_or_not_at_all() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn rows_that_wait_for_each_other_are_recorded_together_or_not_at_all(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let tried = send(&county, "?dry_run=true&partial=true", WAITING).await;
         let tried = tried.expect(200).json();
@@ -287,7 +291,7 @@ fn rows_that_wait_for_each_other_are_recorded_together_or_not_at_all() {
         names.sort_unstable();
         assert_eq!(names, ["a", "b", "又一个 c", "又一个 d"]);
     });
-    with_api(async |api| {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         // Without the one above them all, nobody whose superior waits for it is taken.
         let headless = WAITING.replace("340304,侨联,a", "999999,侨联,a");
@@ -297,9 +301,9 @@ fn rows_that_wait_for_each_other_are_recorded_together_or_not_at_all() {
     });
 }
 
-#[test]
-fn a_file_handed_back_has_lost_nothing() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_file_handed_back_has_lost_nothing(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let long = "长".repeat(3000);
         let file = format!("名称,地区代码,类别,备注\n大庆街道侨联,340304001,侨联,{long},多余,还有\n");
@@ -331,9 +335,9 @@ fn a_file_handed_back_has_lost_nothing() {
     });
 }
 
-#[test]
-fn a_repeated_import_is_done_once() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_repeated_import_is_done_once(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let keyed = async |key: &str, file: &'static str| {
             let request = county
@@ -357,9 +361,9 @@ fn a_repeated_import_is_done_once() {
     });
 }
 
-#[test]
-fn whoever_may_not_write_does_not() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn whoever_may_not_write_does_not(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let reader = api.caller("340304", Role::Reader).await;
         assert!(
             send(&reader, "?dry_run=true", GOOD)

@@ -4,17 +4,20 @@ use std::io::Read as _;
 
 use qiaojian_domain::access::Role;
 use qiaojian_sheets::Sheet;
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::with_api;
 use reqwest::Method;
+use rstest_reuse::apply;
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
 use serde_json::json;
 
 use super::import::{IMPORT, all, counts, errors, send};
 use super::import_files::{sheet, workbook};
+use crate::both_databases;
 
-#[test]
-fn what_a_spreadsheet_made_of_a_cell_is_never_guessed() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_a_spreadsheet_made_of_a_cell_is_never_guessed(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let file = workbook(|book| {
             let (month, number) = (
@@ -58,9 +61,9 @@ fn what_a_spreadsheet_made_of_a_cell_is_never_guessed() {
     });
 }
 
-#[test]
-fn a_register_as_offices_keep_it_is_read() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_register_as_offices_keep_it_is_read(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let register = |hidden: bool| {
             let mut book = Workbook::new();
@@ -131,9 +134,9 @@ fn a_register_as_offices_keep_it_is_read() {
     });
 }
 
-#[test]
-fn a_workbook_handed_back_looks_like_the_template() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_workbook_handed_back_looks_like_the_template(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let file = workbook(|book| {
             let sheet = sheet(book);
@@ -171,9 +174,9 @@ fn a_workbook_handed_back_looks_like_the_template() {
     });
 }
 
-#[test]
-fn a_code_that_is_no_areas_is_told_and_a_name_beside_it_has_to_fit() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_code_that_is_no_areas_is_told_and_a_name_beside_it_has_to_fit(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let renamed = json!({"code": "340304003", "on": "2022-03-01", "reason": "新编代码"});
         office

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use qiaojian_domain::access::Role;
 use qiaojian_sheets::Sheet;
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::with_api;
 use reqwest::Method;
+use rstest_reuse::apply;
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook, Worksheet};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -14,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::import::{IMPORT, all, counts, errors, send};
+use crate::both_databases;
 
 const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
@@ -37,9 +40,9 @@ pub fn sheet(book: &mut Workbook) -> &mut Worksheet {
     book.worksheet_from_index(0).unwrap()
 }
 
-#[test]
-fn a_workbook_as_an_office_fills_it_in() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_workbook_as_an_office_fills_it_in(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let file = workbook(|book| {
             let date = Format::new().set_num_format("yyyy\"年\"m\"月\"d\"日\"");
@@ -76,9 +79,9 @@ fn a_workbook_as_an_office_fills_it_in() {
     });
 }
 
-#[test]
-fn gb18030_is_understood() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn gb18030_is_understood(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let text = "地区代码,类别,名称,备注\n340304001,侨联,大庆街道侨联,㐀𠀀\n";
         let file = encoding_rs::GB18030.encode(text).0.into_owned();
@@ -91,9 +94,9 @@ fn gb18030_is_understood() {
     });
 }
 
-#[test]
-fn formulas_are_refused_in_their_rows() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn formulas_are_refused_in_their_rows(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let file = workbook(|book| {
             let sheet = sheet(book);
@@ -128,9 +131,9 @@ fn formulas_are_refused_in_their_rows() {
     });
 }
 
-#[test]
-fn every_bad_file_is_told_apart_and_leaves_nothing() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn every_bad_file_is_told_apart_and_leaves_nothing(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let row = |sheet: &mut Worksheet| {
             sheet
@@ -195,9 +198,9 @@ fn every_bad_file_is_told_apart_and_leaves_nothing() {
     });
 }
 
-#[test]
-fn a_large_table_goes_in_and_out_in_parts() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_large_table_goes_in_and_out_in_parts(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let rows: String = (0..1200)
             .map(|number| format!("340304001,侨联工作站,第{number}个工作站,高校,已成立,2022-03,2022-03-31\n"))
@@ -241,9 +244,9 @@ async fn begin_to_send(address: String, token: String) -> String {
     String::from_utf8(status.to_vec()).unwrap()
 }
 
-#[test]
-fn one_caller_that_sends_slowly_keeps_nobody_else_out() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn one_caller_that_sends_slowly_keeps_nobody_else_out(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let (address, token) = (api.base.trim_start_matches("http://"), county.token.as_ref());
         let mut arriving = JoinSet::new();
@@ -266,9 +269,9 @@ fn one_caller_that_sends_slowly_keeps_nobody_else_out() {
     });
 }
 
-#[test]
-fn several_callers_that_send_slowly_keep_nobody_else_out() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn several_callers_that_send_slowly_keep_nobody_else_out(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let address = api.base.trim_start_matches("http://").to_owned();
         let mut arriving = JoinSet::new();
         // Five take three places each, and the sixth takes what is left: the answers say when they have them.

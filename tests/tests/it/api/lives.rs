@@ -2,8 +2,12 @@
 
 use insta::assert_json_snapshot;
 use qiaojian_domain::access::Role;
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, Reply, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
+
+use crate::both_databases;
 
 async fn founded(caller: &Client, area: &str, kind: &str, on: &str) -> String {
     let body = json!({"area": area, "kind": kind, "name": format!("{area}侨联"), "status": "established", "established_on": on});
@@ -47,9 +51,9 @@ async fn changed(caller: &Client, location: &str) -> Vec<Value> {
     history["items"].as_array().unwrap().clone()
 }
 
-#[test]
-fn a_closed_one_is_established_again_and_does_not_count_in_between() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_closed_one_is_established_again_and_does_not_count_in_between(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let location = founded(&county, "340304001", "federation", "2022-02-01").await;
         let close = json!({"on": "2022-04-01", "reason": "机构改革"});
@@ -164,9 +168,9 @@ fn a_closed_one_is_established_again_and_does_not_count_in_between() {
     });
 }
 
-#[test]
-fn the_place_of_a_closed_one_may_be_taken() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn the_place_of_a_closed_one_may_be_taken(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let location = founded(&county, "340304001", "federation", "2022-02-01").await;
         let close = json!({"on": "2022-04-01", "reason": "机构改革"});
@@ -185,9 +189,9 @@ fn the_place_of_a_closed_one_may_be_taken() {
     });
 }
 
-#[test]
-fn one_goes_on_within_another() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn one_goes_on_within_another(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let ends = founded(&county, "340304001", "federation", "2022-02-01").await;
         let goes_on = founded(&county, "340304002", "federation", "2022-02-01").await;
@@ -287,9 +291,9 @@ fn one_goes_on_within_another() {
     });
 }
 
-#[test]
-fn a_mistaken_merge_is_corrected() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_mistaken_merge_is_corrected(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let ends = founded(&county, "340304001", "federation", "2022-02-01").await;
         let goes_on = founded(&county, "340304002", "federation", "2022-02-01").await;
@@ -334,9 +338,9 @@ fn a_mistaken_merge_is_corrected() {
     });
 }
 
-#[test]
-fn others_come_out_of_one_that_goes_on() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn others_come_out_of_one_that_goes_on(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let original = founded(&county, "340304001", "federation", "2022-02-01").await;
         let split = format!("{original}/split");
@@ -414,9 +418,9 @@ fn others_come_out_of_one_that_goes_on() {
     });
 }
 
-#[test]
-fn a_split_with_ids_of_its_own_happens_once() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_split_with_ids_of_its_own_happens_once(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let original = founded(&county, "340304001", "federation", "2022-02-01").await;
         let part = json!({"id": "0190a000-0000-7000-8000-000000000001", "area": "340304002", "kind": "federation", "name": "张公山街道侨联"});

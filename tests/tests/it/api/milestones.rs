@@ -1,8 +1,12 @@
 //! What areas reach once: `/v1/milestones`.
 
 use qiaojian_domain::access::Role;
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
+
+use crate::both_databases;
 
 async fn found(caller: &Client, area: &str, on: &str) -> Value {
     let body = json!({"area": area, "kind": "federation", "name": format!("{area}侨联"), "status": "established", "established_on": on});
@@ -28,9 +32,9 @@ async fn reached(caller: &Client, query: &str) -> Vec<String> {
         .collect()
 }
 
-#[test]
-fn a_county_reaches_all_three_tiers_and_every_step_on_the_way_is_told_once() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_county_reaches_all_three_tiers_and_every_step_on_the_way_is_told_once(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         assert!(reached(&office, "").await.is_empty());
         for (area, on) in [
@@ -123,9 +127,9 @@ fn a_county_reaches_all_three_tiers_and_every_step_on_the_way_is_told_once() {
     });
 }
 
-#[test]
-fn a_new_village_or_another_city_takes_nothing_back() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_new_village_or_another_city_takes_nothing_back(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         found(&office, "340322", "2022-02-01").await;
         found(&office, "340322100", "2022-02-01").await;
@@ -158,9 +162,9 @@ fn a_new_village_or_another_city_takes_nothing_back() {
     });
 }
 
-#[test]
-fn a_rule_that_came_into_force_later_counts_from_that_day_on() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_rule_that_came_into_force_later_counts_from_that_day_on(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         found(&office, "340322", "2022-02-01").await;
         let rule = json!({"kind": "counting", "name": "严格 & 审核", "scope_area": "340000", "effective_from": "2022-03-01",
@@ -182,9 +186,9 @@ fn a_rule_that_came_into_force_later_counts_from_that_day_on() {
     });
 }
 
-#[test]
-fn what_the_tree_alone_completed_names_nobody() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_the_tree_alone_completed_names_nobody(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         found(&office, "340304001", "2022-02-01").await;
         let merged = json!({"into": "340304001", "on": "2022-06-01", "reason": "并街道"});
@@ -212,9 +216,9 @@ fn what_the_tree_alone_completed_names_nobody() {
     });
 }
 
-#[test]
-fn a_figure_is_named_only_where_it_says_the_same() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_figure_is_named_only_where_it_says_the_same(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         found(&office, "340322100", "2022-02-01").await;
         let turn = json!({"parent": "341800", "on": "2022-06-01", "reason": "区划调整"});

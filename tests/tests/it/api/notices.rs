@@ -7,15 +7,18 @@ use qiaojian_store::check::{Check, run};
 use qiaojian_store::db::schema::{bulletins, notices};
 use qiaojian_store::db::snapshot;
 use qiaojian_store::{StoreError, bulletins as store};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, TestApi, with_api};
 use qiaojian_tests::fixtures::article_time;
+use rstest_reuse::apply;
 use serde_json::{Value, json};
 
 use super::bulletins::{campaign, published};
+use crate::both_databases;
 
-#[test]
-fn the_addressee_finds_it_reads_it_and_says_so_once() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn the_addressee_finds_it_reads_it_and_says_so_once(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::Supervisor).await;
         let bulletin = published(&office, program, "2022-05").await;
@@ -83,9 +86,9 @@ fn the_addressee_finds_it_reads_it_and_says_so_once() {
     });
 }
 
-#[test]
-fn others_read_no_notice_and_nobody_acknowledges_for_another() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn others_read_no_notice_and_nobody_acknowledges_for_another(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::Supervisor).await;
         published(&office, program, "2022-05").await;
@@ -157,9 +160,9 @@ async fn rename(office: &Client, name: &str) {
     assert!(renamed.status < 300, "{}", renamed.text);
 }
 
-#[test]
-fn what_was_published_stays_as_it_was_in_every_form() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_was_published_stays_as_it_was_in_every_form(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let (office, path) = notice_of_may(api).await;
         let before = forms(&office, &path).await;
         assert!(before[0].contains("蚌埠市侨联：") && before[1].contains("蚌埠市侨联："));
@@ -179,9 +182,9 @@ fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
     rest.split_once(to).expect(to).0
 }
 
-#[test]
-fn frozen_figures_are_given_byte_for_byte_so_that_anyone_can_check_the_digest() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn frozen_figures_are_given_byte_for_byte_so_that_anyone_can_check_the_digest(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let (office, path) = notice_of_may(api).await;
         let data = office.get(&path).await.expect(200).text;
         for part in ["common", "own"] {
@@ -242,9 +245,9 @@ async fn as_the_first_version_left_it(api: &TestApi) {
     rewrite.await.unwrap();
 }
 
-#[test]
-fn what_an_earlier_version_published_is_read_compared_and_frozen_as_it_was() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_an_earlier_version_published_is_read_compared_and_frozen_as_it_was(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let (office, path) = notice_of_may(api).await;
         as_the_first_version_left_it(api).await;
         rename(&office, "新蚌埠市").await;

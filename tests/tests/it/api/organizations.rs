@@ -3,16 +3,20 @@
 use insta::{assert_json_snapshot, assert_snapshot};
 use qiaojian_domain::access::Role;
 use qiaojian_store::{Actor, Recording, StoreError};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::with_api;
+use rstest_reuse::apply;
 use serde_json::json;
+
+use crate::both_databases;
 
 fn street() -> serde_json::Value {
     json!({"area": "340304001", "kind": "federation", "name": "大庆街道侨联"})
 }
 
-#[test]
-fn a_phone_registers_an_organization_and_walks_it_to_its_unveiling() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_phone_registers_an_organization_and_walks_it_to_its_unveiling(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let phone = api.caller("340304001", Role::TownshipReporter).await;
         let created = phone.post("/v1/organizations", &street()).await.expect(201);
         let location = created.header("location").unwrap().to_owned();
@@ -69,9 +73,9 @@ fn a_phone_registers_an_organization_and_walks_it_to_its_unveiling() {
     });
 }
 
-#[test]
-fn a_refused_step_names_the_state_and_what_is_allowed() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_refused_step_names_the_state_and_what_is_allowed(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let phone = api.caller("340304001", Role::TownshipReporter).await;
         let location = phone
             .post("/v1/organizations", &street())
@@ -104,9 +108,9 @@ fn a_refused_step_names_the_state_and_what_is_allowed() {
     });
 }
 
-#[test]
-fn a_weak_network_repeats_itself_without_harm() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_weak_network_repeats_itself_without_harm(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let phone = api.caller("340304001", Role::TownshipReporter).await;
         let first = phone
             .post_once("/v1/organizations", "k-1", &street())
@@ -155,9 +159,9 @@ async fn futures<F: Future<Output = T>, T>(all: impl Iterator<Item = F>) -> Vec<
     futures_util::future::join_all(all).await
 }
 
-#[test]
-fn nobody_sees_beyond_the_own_subtree() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn nobody_sees_beyond_the_own_subtree(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let phone = api.caller("340304001", Role::TownshipReporter).await;
         let location = phone
             .post("/v1/organizations", &street())
@@ -208,9 +212,9 @@ fn nobody_sees_beyond_the_own_subtree() {
     });
 }
 
-#[test]
-fn corrections_need_the_version_and_for_dates_a_reason() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn corrections_need_the_version_and_for_dates_a_reason(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let body = json!({"area": "340304", "kind": "federation", "name": "禹会区侨联", "status": "established",
             "approval": {"on": "2022-02-20", "doc_no": "禹编〔2022〕1号"}, "established_on": "2022-03-31"});
@@ -265,9 +269,9 @@ fn corrections_need_the_version_and_for_dates_a_reason() {
     });
 }
 
-#[test]
-fn bad_input_says_where_and_what_to_do() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn bad_input_says_where_and_what_to_do(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let body = json!({"area": "340304", "kind": "work_sub_station", "name": " ", "status": "established", "established_on": "2022-07-01",
             "basis": "replace_one", "quota_posts": -1});
@@ -341,9 +345,9 @@ fn bad_input_says_where_and_what_to_do() {
     });
 }
 
-#[test]
-fn a_list_is_read_page_by_page_without_gap_or_repeat() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_list_is_read_page_by_page_without_gap_or_repeat(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let city = api.caller("340300", Role::CityReporter).await;
         for (area, kind) in [
             ("340300", "federation"),
@@ -396,9 +400,9 @@ fn a_list_is_read_page_by_page_without_gap_or_repeat() {
     });
 }
 
-#[test]
-fn a_repeated_request_waits_for_the_first_and_a_busy_ledger_is_no_conflict() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_repeated_request_waits_for_the_first_and_a_busy_ledger_is_no_conflict(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let phone = api.caller("340304001", Role::TownshipReporter).await;
         let elsewhere = phone.at(&api.replica().await);
         // Somebody else holds the register.
@@ -448,9 +452,9 @@ fn code_of(reply: &qiaojian_tests::api::Reply) -> String {
         .to_owned()
 }
 
-#[test]
-fn the_superior_of_a_countys_federation_may_be_the_citys() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn the_superior_of_a_countys_federation_may_be_the_citys(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let recorded = async |area: &str| {
             let body = json!({"area": area, "kind": "federation", "name": area});
@@ -475,9 +479,9 @@ fn the_superior_of_a_countys_federation_may_be_the_citys() {
     });
 }
 
-#[test]
-fn nothing_is_founded_where_there_is_no_division() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn nothing_is_founded_where_there_is_no_division(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         super::areas::add_statistical_area(api).await;
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let body = json!({"area": "340371", "kind": "federation", "name": "高新区侨联"});
@@ -491,9 +495,9 @@ fn nothing_is_founded_where_there_is_no_division() {
     });
 }
 
-#[test]
-fn dates_that_cannot_be_are_refused() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn dates_that_cannot_be_are_refused(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let phone = api.caller("340304001", Role::TownshipReporter).await;
         let mut late = street();
         late["status"] = json!("established");
@@ -539,9 +543,9 @@ fn dates_that_cannot_be_are_refused() {
     });
 }
 
-#[test]
-fn texts_are_bounded_and_hold_no_nul() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn texts_are_bounded_and_hold_no_nul(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let phone = api.caller("340304001", Role::TownshipReporter).await;
         let made = phone.post("/v1/organizations", &street()).await.expect(201);
         let location = made.header("location").unwrap().to_owned();
@@ -570,9 +574,9 @@ fn texts_are_bounded_and_hold_no_nul() {
     });
 }
 
-#[test]
-fn a_search_finds_the_same_whatever_the_case() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_search_finds_the_same_whatever_the_case(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let phone = api.caller("340304001", Role::TownshipReporter).await;
         let mut named = street();
         named["name"] = json!("大庆街道 Qiaolian");
@@ -587,9 +591,9 @@ fn a_search_finds_the_same_whatever_the_case() {
     });
 }
 
-#[test]
-fn every_field_is_kept_and_shown_as_it_was_sent() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn every_field_is_kept_and_shown_as_it_was_sent(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let above = json!({"area": "340304", "kind": "federation", "name": "禹会区侨联", "basis": "congress", "status": "established",
             "established_on": "2022-02-01"});

@@ -2,10 +2,13 @@
 
 use chrono::TimeDelta;
 use qiaojian_domain::access::Role;
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
 
 use super::bulletins::{campaign, of_month};
+use crate::both_databases;
 
 async fn found(caller: &Client, area: &str, on: &str) {
     let body = json!({"area": area, "kind": "federation", "name": format!("{area}侨联"), "status": "established", "established_on": on});
@@ -23,9 +26,9 @@ async fn added(caller: &Client, question: &str) -> (Value, Value) {
     (answer["totals"][0]["numerator"].clone(), answer["scope"].clone())
 }
 
-#[test]
-fn what_comes_after_the_cut_off_is_not_in_the_period() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_comes_after_the_cut_off_is_not_in_the_period(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let program = campaign(api).await;
         let day = |count| TimeDelta::days(count);
@@ -98,9 +101,9 @@ fn what_comes_after_the_cut_off_is_not_in_the_period() {
     });
 }
 
-#[test]
-fn a_period_tells_what_was_reached_in_it() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_period_tells_what_was_reached_in_it(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         found(&office, "340304", "2022-04-10").await;
         found(&office, "340322", "2022-05-10").await;
@@ -124,9 +127,9 @@ fn a_period_tells_what_was_reached_in_it() {
     });
 }
 
-#[test]
-fn a_period_that_closed_before_anything_was_recorded_is_open() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_period_that_closed_before_anything_was_recorded_is_open(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         office.post("/v1/rules", &closing("340000", 3)).await.expect(201);
         found(&office, "340304", "2022-04-10").await;
@@ -159,9 +162,9 @@ fn a_period_that_closed_before_anything_was_recorded_is_open() {
     });
 }
 
-#[test]
-fn without_a_rule_a_period_is_its_days_and_what_cannot_be_is_refused() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn without_a_rule_a_period_is_its_days_and_what_cannot_be_is_refused(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         found(&office, "340304", "2022-05-31").await;
         let (number, scope) = added(&office, "period=2022-05").await;

@@ -2,8 +2,12 @@
 
 use insta::assert_json_snapshot;
 use qiaojian_domain::access::{Post, Role, Scope};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{TestApi, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
+
+use crate::both_databases;
 
 fn campaign() -> Value {
     json!({
@@ -27,9 +31,9 @@ pub async fn add_program(api: &TestApi) -> String {
     program["id"].as_str().unwrap().to_owned()
 }
 
-#[test]
-fn the_province_starts_a_programme_and_everybody_may_read_it() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn the_province_starts_a_programme_and_everybody_may_read_it(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let province = api.caller("340000", Role::ProvinceAdmin).await;
         let created = province.post("/v1/programs", &campaign()).await.expect(201);
         assert_json_snapshot!(created.json(), {".id" => "[id]", ".created_at" => "[at]", ".updated_at" => "[at]"}, @r#"
@@ -66,9 +70,9 @@ fn the_province_starts_a_programme_and_everybody_may_read_it() {
     });
 }
 
-#[test]
-fn a_repeated_request_makes_one_programme() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_repeated_request_makes_one_programme(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let province = api.caller("340000", Role::ProvinceAdmin).await;
         let mut own = campaign();
         own["id"] = json!("0190a000-0000-7000-8000-000000000001");
@@ -101,9 +105,9 @@ fn a_repeated_request_makes_one_programme() {
     });
 }
 
-#[test]
-fn what_breaks_a_rule_is_said_where_it_is() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_breaks_a_rule_is_said_where_it_is(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let province = api.caller("340000", Role::ProvinceAdmin).await;
         let changed = |field: &str, value: Value| {
             let mut body = campaign();
@@ -150,9 +154,9 @@ fn what_breaks_a_rule_is_said_where_it_is() {
     });
 }
 
-#[test]
-fn a_cohort_is_that_of_its_day() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_cohort_is_that_of_its_day(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let id = add_program(api).await;
         let cohort = format!("/v1/programs/{id}/cohort");
         let province = api.caller("340000", Role::ProvinceAdmin).await;
@@ -228,9 +232,9 @@ fn a_cohort_is_that_of_its_day() {
     });
 }
 
-#[test]
-fn a_city_does_not_change_the_cohorts_of_the_province() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_city_does_not_change_the_cohorts_of_the_province(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let id = add_program(api).await;
         let cohort = format!("/v1/programs/{id}/cohort");
         let mut scopes = Role::CityReporter.scopes();
@@ -261,9 +265,9 @@ fn campaign_of_a_city() -> Value {
     body
 }
 
-#[test]
-fn a_correction_needs_a_reason_and_leaves_what_was_known_before() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_correction_needs_a_reason_and_leaves_what_was_known_before(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let id = add_program(api).await;
         let province = api.caller("340000", Role::ProvinceAdmin).await;
         let path = format!("/v1/programs/{id}");
@@ -328,9 +332,9 @@ fn a_correction_needs_a_reason_and_leaves_what_was_known_before() {
     });
 }
 
-#[test]
-fn a_second_programme_is_asked_for_only_where_it_matters_and_cannot_be_told() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_second_programme_is_asked_for_only_where_it_matters_and_cannot_be_told(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let first = add_program(api).await;
         let province = api.caller("340000", Role::ProvinceAdmin).await;
         let record = async |code: &str, baseline: &str, start: &str, target: &str| {

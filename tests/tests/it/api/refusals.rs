@@ -2,13 +2,17 @@
 
 use chrono::TimeDelta;
 use qiaojian_domain::access::Role;
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::with_api;
 use reqwest::Method;
+use rstest_reuse::apply;
 use serde_json::json;
 
-#[test]
-fn what_is_searched_for_and_every_parameter_has_a_longest_length() {
-    with_api(async |api| {
+use crate::both_databases;
+
+#[apply(both_databases)]
+fn what_is_searched_for_and_every_parameter_has_a_longest_length(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let long = "q=".to_owned() + &"a".repeat(60_000);
         for path in ["/v1/areas", "/v1/organizations", "/v1/organizations/export"] {
@@ -37,9 +41,9 @@ fn what_is_searched_for_and_every_parameter_has_a_longest_length() {
     });
 }
 
-#[test]
-fn names_are_what_a_reader_sees() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn names_are_what_a_reader_sees(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let named = |name: &str| json!({"area": "340304001", "kind": "federation", "name": name});
         for unseen in [
@@ -75,9 +79,9 @@ fn names_are_what_a_reader_sees() {
     });
 }
 
-#[test]
-fn a_clock_that_was_set_while_it_ran_writes_nothing() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_clock_that_was_set_while_it_ran_writes_nothing(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let body = json!({"area": "340304001", "kind": "federation", "name": "大庆街道侨联"});
         let anonymous = api.anonymous();
@@ -97,9 +101,9 @@ fn a_clock_that_was_set_while_it_ran_writes_nothing() {
     });
 }
 
-#[test]
-fn headers_are_read_as_http_means_them() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn headers_are_read_as_http_means_them(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let text = json!({"area": "340304001", "kind": "federation", "name": "大庆街道侨联"}).to_string();
         let post = |content_type: &str| {

@@ -2,8 +2,12 @@
 
 use insta::assert_json_snapshot;
 use qiaojian_domain::access::Role;
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
+
+use crate::both_databases;
 
 const ESTABLISHED: &str = "2022-03-01";
 
@@ -29,9 +33,9 @@ async fn count(caller: &Client, query: &str) -> i64 {
     figures.json()["totals"][0]["numerator"].as_i64().unwrap()
 }
 
-#[test]
-fn a_read_goes_back_to_a_day_and_to_what_was_known() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_read_goes_back_to_a_day_and_to_what_was_known(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let phone = api.caller("340304", Role::CountyReporter).await;
         let location = founded(&phone, "340304001", "federation").await;
         let before = known_now(&phone).await;
@@ -87,9 +91,9 @@ fn a_read_goes_back_to_a_day_and_to_what_was_known() {
     });
 }
 
-#[test]
-fn the_history_tells_who_when_and_what_changed() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn the_history_tells_who_when_and_what_changed(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let phone = api.caller("340304001", Role::TownshipReporter).await;
         let county = api.caller("340304", Role::CountyReporter).await;
         let location = founded(&phone, "340304001", "federation").await;
@@ -158,9 +162,9 @@ fn the_history_tells_who_when_and_what_changed() {
     });
 }
 
-#[test]
-fn what_an_area_reports_waits_for_the_area_above() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_an_area_reports_waits_for_the_area_above(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let phone = api.caller("340304001", Role::TownshipReporter).await;
         let county = api.caller("340304", Role::CountyReporter).await;
         let location = founded(&phone, "340304001", "federation").await;
@@ -229,9 +233,9 @@ fn what_an_area_reports_waits_for_the_area_above() {
     });
 }
 
-#[test]
-fn a_stricter_basis_counts_only_what_was_verified() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_stricter_basis_counts_only_what_was_verified(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let phone = api.caller("340304001", Role::TownshipReporter).await;
         founded(&phone, "340304001", "federation").await;
@@ -288,9 +292,9 @@ fn a_stricter_basis_counts_only_what_was_verified() {
     });
 }
 
-#[test]
-fn a_move_and_a_change_of_kind_leave_earlier_figures_alone() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_move_and_a_change_of_kind_leave_earlier_figures_alone(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let location = founded(&county, "340304001", "work_station").await;
         let to = json!({"area": "340304002", "on": "2022-05-10", "reason": "区划调整"});
@@ -348,9 +352,11 @@ fn a_move_and_a_change_of_kind_leave_earlier_figures_alone() {
     });
 }
 
-#[test]
-fn what_is_said_later_of_something_else_leaves_a_move_and_a_change_of_kind_where_they_were() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_is_said_later_of_something_else_leaves_a_move_and_a_change_of_kind_where_they_were(
+    #[case] backend: Backend,
+) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let location = founded(&county, "340304001", "work_station").await;
         let to = json!({"area": "340304002", "on": "2022-05-10"});
@@ -422,9 +428,9 @@ fn what_is_said_later_of_something_else_leaves_a_move_and_a_change_of_kind_where
     });
 }
 
-#[test]
-fn a_correction_cannot_change_an_id_and_null_is_no_reason() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_correction_cannot_change_an_id_and_null_is_no_reason(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let location = founded(&county, "340304001", "federation").await;
         let other = json!({"id": uuid::Uuid::from_u128(1)});
@@ -438,9 +444,9 @@ fn a_correction_cannot_change_an_id_and_null_is_no_reason() {
     });
 }
 
-#[test]
-fn nobody_verifies_its_own_report_by_moving_an_organization_to_itself() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn nobody_verifies_its_own_report_by_moving_an_organization_to_itself(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let city = api.caller("340300", Role::CityReporter).await;
         let moved = founded(&city, "340304", "federation").await;
         assert_eq!(

@@ -7,10 +7,14 @@ use qiaojian_domain::ids::RuleId;
 use qiaojian_domain::rule::RuleKind;
 use qiaojian_store::rules::{self, NewRule};
 use qiaojian_store::{Actor, Recording, StoreError, areas};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{TestApi, with_api};
 use qiaojian_tests::fixtures::date;
+use rstest_reuse::apply;
 use serde_json::json;
 use uuid::Uuid;
+
+use crate::both_databases;
 
 /// Records a counting rule of the province.
 pub async fn add_rule(api: &TestApi, number: u128, name: &'static str, params: serde_json::Value) {
@@ -35,9 +39,9 @@ pub async fn add_rule(api: &TestApi, number: u128, name: &'static str, params: s
         .unwrap();
 }
 
-#[test]
-fn a_reader_sees_which_bases_there_are() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_reader_sees_which_bases_there_are(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         add_rule(
             api,
             1,

@@ -6,11 +6,14 @@ use qiaojian_domain::access::Role;
 use qiaojian_domain::clock::OsEntropy;
 use qiaojian_domain::ids::BulletinId;
 use qiaojian_store::{StoreError, occurrences, schedules};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, Reply, TestApi, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
 
 use super::bulletins::{campaign, of_month};
 use super::schedules::monthly;
+use crate::both_databases;
 
 async fn tick(api: &TestApi) -> schedules::Ticked {
     let clock = Arc::clone(&api.clock);
@@ -43,9 +46,9 @@ async fn change(office: &Client, location: &str, change: &Value) -> Reply {
     office.patch(location, etag.header("etag"), change).await
 }
 
-#[test]
-fn no_change_of_the_timing_issues_a_period_twice_or_leaves_one_out() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn no_change_of_the_timing_issues_a_period_twice_or_leaves_one_out(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let set = office.post("/v1/schedules", &monthly(program)).await.expect(201);
@@ -104,9 +107,9 @@ fn no_change_of_the_timing_issues_a_period_twice_or_leaves_one_out() {
     });
 }
 
-#[test]
-fn a_schedule_that_has_ended_blocks_nobody() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_schedule_that_has_ended_blocks_nobody(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let set = office.post("/v1/schedules", &monthly(program)).await.expect(201);
@@ -151,9 +154,9 @@ fn a_schedule_that_has_ended_blocks_nobody() {
     });
 }
 
-#[test]
-fn a_person_sets_the_next_period_and_says_why() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_person_sets_the_next_period_and_says_why(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let set = office.post("/v1/schedules", &monthly(program)).await.expect(201);
@@ -203,9 +206,9 @@ fn a_person_sets_the_next_period_and_says_why() {
     });
 }
 
-#[test]
-fn a_schedule_that_came_to_nothing_is_deleted() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_schedule_that_came_to_nothing_is_deleted(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let set = office.post("/v1/schedules", &monthly(program)).await.expect(201);

@@ -3,19 +3,22 @@
 use qiaojian_domain::access::Role;
 use qiaojian_domain::ids::ProgramId;
 use qiaojian_store::schedules;
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::with_api;
+use rstest_reuse::apply;
 use serde_json::{Value, json};
 
 use super::bulletins::{campaign, of_month};
+use crate::both_databases;
 
 pub fn monthly(program: ProgramId) -> Value {
     json!({"program": program, "kind": "progress", "spec": "0 0 9 1 * *", "period": {"unit": "month", "offset": -1},
         "starts_period": "2022-03", "catch_up": {"policy": "all"}})
 }
 
-#[test]
-fn a_schedule_is_set_looked_ahead_stopped_and_started() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_schedule_is_set_looked_ahead_stopped_and_started(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let set = office.post("/v1/schedules", &monthly(program)).await.expect(201);
@@ -107,9 +110,9 @@ fn a_schedule_is_set_looked_ahead_stopped_and_started() {
     });
 }
 
-#[test]
-fn a_timing_that_cannot_be_is_refused_by_field() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_timing_that_cannot_be_is_refused_by_field(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         for (field, value, pointer, code) in [
@@ -169,9 +172,9 @@ fn a_timing_that_cannot_be_is_refused_by_field() {
     });
 }
 
-#[test]
-fn a_schedule_belongs_to_its_issuer() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_schedule_belongs_to_its_issuer(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let mut own = monthly(program);
@@ -215,9 +218,9 @@ fn a_schedule_belongs_to_its_issuer() {
     });
 }
 
-#[test]
-fn a_bulletin_composed_by_hand_goes_to_whom_the_schedule_says() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_bulletin_composed_by_hand_goes_to_whom_the_schedule_says(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let mut body = monthly(program);

@@ -5,9 +5,13 @@ use qiaojian_domain::access::Role;
 use qiaojian_store::StoreError;
 use qiaojian_store::check::{Check, Report, run};
 use qiaojian_store::db::{Db, snapshot};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, TestApi, with_api};
 use qiaojian_tests::fixtures::date;
+use rstest_reuse::apply;
 use serde_json::json;
+
+use crate::both_databases;
 
 const TODAY: &str = "2022-06-24";
 
@@ -63,9 +67,9 @@ async fn with_programme(api: &TestApi) -> Client {
     office
 }
 
-#[test]
-fn closing_a_village_changes_no_sum_above_it() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn closing_a_village_changes_no_sum_above_it(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = with_programme(api).await;
         let old = establish(&office, "340304001001", "2021-01-04").await;
         let young = establish(&office, "340304001002", "2022-03-01").await;
@@ -127,9 +131,9 @@ fn closing_a_village_changes_no_sum_above_it() {
     });
 }
 
-#[test]
-fn what_is_established_again_is_told_apart_from_what_was_added() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_is_established_again_is_told_apart_from_what_was_added(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = with_programme(api).await;
         let id = establish(&office, "340304001001", "2021-01-04").await;
         let turn = |verb: &str, on: &str| {

@@ -2,11 +2,14 @@
 
 use insta::assert_json_snapshot;
 use qiaojian_domain::access::Role;
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, TestApi, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
 
 use super::areas::add_statistical_area;
 use super::programs::add_program;
+use crate::both_databases;
 
 fn task(program: &str, no: i32, assign_to: &Value) -> Value {
     json!({
@@ -54,9 +57,9 @@ pub fn first(paths: &[String]) -> &str {
     paths.first().unwrap()
 }
 
-#[test]
-fn a_task_goes_out_comes_back_is_returned_and_done() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_task_goes_out_comes_back_is_returned_and_done(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = add_program(api).await;
         let province = province(api).await;
         let issued = province
@@ -222,9 +225,9 @@ fn a_task_goes_out_comes_back_is_returned_and_done() {
     });
 }
 
-#[test]
-fn each_sees_its_own_part() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn each_sees_its_own_part(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let (location, paths) = issue(api, &json!([{"area": "340304"}, {"area": "341800"}])).await;
         let [county_paper, city_paper] = paths.try_into().unwrap();
         let city = api.caller("340300", Role::CityReporter).await;
@@ -290,9 +293,9 @@ fn each_sees_its_own_part() {
     });
 }
 
-#[test]
-fn a_task_is_issued_once_and_whole() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_task_is_issued_once_and_whole(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = add_program(api).await;
         let province = province(api).await;
         let mut own = task(&program, 1, &cities());
@@ -357,9 +360,9 @@ fn a_task_is_issued_once_and_whole() {
     });
 }
 
-#[test]
-fn what_breaks_a_rule_issues_nothing() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_breaks_a_rule_issues_nothing(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         add_statistical_area(api).await;
         let program = add_program(api).await;
         let city = api.caller("340300", Role::CityReporter).await;
@@ -440,9 +443,9 @@ fn what_breaks_a_rule_issues_nothing() {
     });
 }
 
-#[test]
-fn a_repeated_task_is_the_same_task_after_its_due_date_too() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_repeated_task_is_the_same_task_after_its_due_date_too(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = add_program(api).await;
         let province = province(api).await;
         let mut today = task(&program, 1, &cities());

@@ -6,8 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
 use qiaojian_domain::access::{Post, Role, Scope};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, Reply, TestApi, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
+
+use crate::both_databases;
 
 async fn ask(api: &TestApi, form: &[(&str, &str)]) -> Reply {
     let anonymous = api.anonymous();
@@ -20,9 +24,9 @@ async fn ask(api: &TestApi, form: &[(&str, &str)]) -> Reply {
         .await
 }
 
-#[test]
-fn the_token_endpoint_speaks_rfc_6749() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn the_token_endpoint_speaks_rfc_6749(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let (id, secret) = api
             .credentials(
                 "340304",
@@ -118,9 +122,9 @@ fn the_token_endpoint_speaks_rfc_6749() {
     });
 }
 
-#[test]
-fn an_access_token_grants_what_was_asked_for_until_its_time_is_over() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn an_access_token_grants_what_was_asked_for_until_its_time_is_over(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let caller = api
             .caller_with(
                 "340304",
@@ -151,9 +155,9 @@ fn an_access_token_grants_what_was_asked_for_until_its_time_is_over() {
     });
 }
 
-#[test]
-fn a_revocation_is_seen_by_every_replica_within_a_second() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_revocation_is_seen_by_every_replica_within_a_second(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let admin = api.caller("340000", Role::ProvinceAdmin).await;
         let phone = api.caller("340304", Role::CountyReporter).await;
         let elsewhere = phone.at(&api.replica().await);
@@ -185,9 +189,9 @@ fn a_revocation_is_seen_by_every_replica_within_a_second() {
     });
 }
 
-#[test]
-fn an_admin_issues_lists_rotates_and_revokes() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn an_admin_issues_lists_rotates_and_revokes(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let admin = api.caller("340300", Role::ProvinceAdmin).await;
         let body = json!({"label": "大庆街道 1 号手机", "area": "340304001", "role": "township_reporter", "expires_in_days": 30});
         let issued = admin.post_once("/v1/tokens", "issue-1", &body).await.expect(201);
@@ -277,9 +281,9 @@ fn an_admin_issues_lists_rotates_and_revokes() {
     });
 }
 
-#[test]
-fn a_client_can_give_up_its_own_credentials() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_client_can_give_up_its_own_credentials(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let (id, secret) = api
             .credentials("340304", Post::Federation, Role::Reader, Role::Reader.scopes())
             .await;
@@ -355,9 +359,9 @@ async fn ends_within_a_second(client: &Client) {
     }
 }
 
-#[test]
-fn a_new_secret_ends_what_was_given_for_the_old_one() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_new_secret_ends_what_was_given_for_the_old_one(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let admin = api.caller("340000", Role::ProvinceAdmin).await;
         let phone = api.caller("340304", Role::CountyReporter).await;
         let elsewhere = phone.at(&api.replica().await);
@@ -397,9 +401,9 @@ fn a_new_secret_ends_what_was_given_for_the_old_one() {
     });
 }
 
-#[test]
-fn what_a_token_grants_lives_no_longer_and_may_do_no_more() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_a_token_grants_lives_no_longer_and_may_do_no_more(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let admin = api.caller("340000", Role::ProvinceAdmin).await;
         let body = |days: Option<i64>| json!({"label": "x", "area": "340300", "role": "province_admin", "expires_in_days": days});
         let city = admin.post("/v1/tokens", &body(Some(20))).await.expect(201).json();
@@ -486,9 +490,9 @@ fn what_a_token_grants_lives_no_longer_and_may_do_no_more() {
     });
 }
 
-#[test]
-fn an_expired_client_is_told_so_and_renewed_under_its_id() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn an_expired_client_is_told_so_and_renewed_under_its_id(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let admin = api.caller("340000", Role::ProvinceAdmin).await;
         let body = json!({"label": "x", "area": "340304", "role": "county_reporter", "expires_in_days": 1});
         let made = admin.post("/v1/tokens", &body).await.expect(201).json();
@@ -531,9 +535,9 @@ fn an_expired_client_is_told_so_and_renewed_under_its_id() {
     });
 }
 
-#[test]
-fn a_secret_is_rotated_only_by_who_may_do_what_it_opens() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn a_secret_is_rotated_only_by_who_may_do_what_it_opens(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let (full, _) = api
             .credentials(
                 "340300",

@@ -1,8 +1,12 @@
 //! Two times on every list of the register: as of a day, and as known at a moment.
 
 use qiaojian_domain::access::Role;
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
+
+use crate::both_databases;
 
 async fn items(caller: &Client, path: &str) -> Vec<Value> {
     let page = caller.get(path).await.expect(200).json();
@@ -36,9 +40,9 @@ async fn found(caller: &Client, area: &str, more: Value) -> String {
     made["id"].as_str().unwrap().to_owned()
 }
 
-#[test]
-fn programmes_cohorts_and_rules_are_told_as_they_were_known() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn programmes_cohorts_and_rules_are_told_as_they_were_known(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let nothing = now(&office).await;
         let body = json!({"code": "pilot", "title": "试点", "baseline_on": "2021-10-31", "starts_on": "2021-11-01", "target_on": "2022-12-31"});
@@ -113,9 +117,9 @@ fn programmes_cohorts_and_rules_are_told_as_they_were_known() {
     });
 }
 
-#[test]
-fn counts_are_told_as_they_were_known() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn counts_are_told_as_they_were_known(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let path = "/v1/areas/340304001001/counts";
         let count = |persons: i64| json!({"persons": persons, "counted_on": "2022-05-01", "source": "普查"});
@@ -136,9 +140,9 @@ fn counts_are_told_as_they_were_known() {
     });
 }
 
-#[test]
-fn what_falls_due_is_told_of_a_day_and_as_it_was_known() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn what_falls_due_is_told_of_a_day_and_as_it_was_known(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let office = api.caller("340000", Role::ProvinceAdmin).await;
         let old = api.caller("340300", Role::CityReporter).await;
         let id = found(
@@ -216,9 +220,9 @@ fn what_falls_due_is_told_of_a_day_and_as_it_was_known() {
     });
 }
 
-#[test]
-fn before_the_register_began_every_list_is_empty_and_every_figure_is_of_nothing() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn before_the_register_began_every_list_is_empty_and_every_figure_is_of_nothing(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         found(&county, "340304", json!({})).await;
         let then = "known_at=2000-01-01T00:00:00Z";

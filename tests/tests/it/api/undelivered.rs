@@ -5,10 +5,13 @@ use qiaojian_domain::access::Role;
 use qiaojian_domain::delivery::DeliveryState;
 use qiaojian_store::StoreError;
 use qiaojian_store::db::schema::{deliveries, endpoints};
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::{Client, TestApi, with_api};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
 
 use super::bulletins::{campaign, of_month, published};
+use crate::both_databases;
 
 fn mail(address: &str) -> Value {
     json!({"area": "340300", "channel": "email", "address": address})
@@ -32,9 +35,9 @@ async fn put_in(api: &TestApi, state: DeliveryState) {
         .unwrap();
 }
 
-#[test]
-fn who_cannot_be_reached_is_named_confirmed_and_listed() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn who_cannot_be_reached_is_named_confirmed_and_listed(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::Supervisor).await;
         let composed = office
@@ -139,9 +142,9 @@ fn who_cannot_be_reached_is_named_confirmed_and_listed() {
     });
 }
 
-#[test]
-fn an_endpoint_that_is_made_or_resumed_takes_what_has_not_arrived() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn an_endpoint_that_is_made_or_resumed_takes_what_has_not_arrived(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let office = api.caller("340000", Role::Supervisor).await;
         for month in ["2022-03", "2022-04", "2022-05"] {
@@ -176,9 +179,9 @@ fn an_endpoint_that_is_made_or_resumed_takes_what_has_not_arrived() {
     });
 }
 
-#[test]
-fn an_endpoint_that_is_given_up_settles_what_waits_and_another_takes_its_place() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn an_endpoint_that_is_given_up_settles_what_waits_and_another_takes_its_place(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let program = campaign(api).await;
         let city = api.caller("340300", Role::CityReporter).await;
         let old = city
@@ -236,9 +239,9 @@ fn an_endpoint_that_is_given_up_settles_what_waits_and_another_takes_its_place()
     });
 }
 
-#[test]
-fn an_endpoint_is_corrected_and_its_trouble_is_seen() {
-    with_api(async |api| {
+#[apply(both_databases)]
+fn an_endpoint_is_corrected_and_its_trouble_is_seen(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let city = api.caller("340300", Role::CityReporter).await;
         let set = city
             .post("/v1/endpoints", &mail("wrnog@bengbu.example"))

@@ -1,12 +1,16 @@
 //! What is refused is refused in the language of whoever asks.
 
 use qiaojian_domain::access::Role;
+use qiaojian_tests::Backend;
 use qiaojian_tests::api::with_api;
+use rstest_reuse::apply;
 use serde_json::json;
 
-#[test]
-fn chinese_sentences_hold_no_english_of_a_parser() {
-    with_api(async |api| {
+use crate::both_databases;
+
+#[apply(both_databases)]
+fn chinese_sentences_hold_no_english_of_a_parser(#[case] backend: Backend) {
+    with_api(backend, async |api| {
         let county = api.caller("340304", Role::CountyReporter).await;
         let organization = |field: &str, value: &str| {
             let mut body = json!({"area": "340304", "kind": "federation", "name": "甲"});

@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, RunQueryDsl as _};
-use qiaojian_store::db::DatabaseUrl;
-use qiaojian_tests::{TestDb, both_databases};
+use qiaojian_tests::{Backend, TestDb, with_database};
 use reqwest::StatusCode;
 use reqwest::blocking::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -18,11 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const AREAS: &str = "code,level,parent,name,kind\n340000,province,,安徽省,administrative\n340300,city,340000,蚌埠市,administrative\n";
 
 pub fn on_postgres(body: impl Fn(TestDb)) {
-    both_databases(|test_db| {
-        if matches!(test_db.url(), DatabaseUrl::Postgres(_)) {
-            body(test_db);
-        }
-    });
+    with_database(Backend::Postgres, body);
 }
 
 /// Each request on a connection of its own: none is kept to whoever answered before.

@@ -10,10 +10,12 @@ use qiaojian_store::db::schema::audit_entries;
 use qiaojian_store::db::{DatabaseUrl, Db, Lanes};
 use qiaojian_store::{StoreError, areas};
 use qiaojian_tests::fixtures::article_clock;
-use qiaojian_tests::{TestDb, both_databases};
+use qiaojian_tests::{Backend, TestDb, with_database};
+use rstest_reuse::apply;
 use serde_json::{Value, json};
 
 use super::{Running, qiaojian, refusal, text};
+use crate::both_databases;
 
 const AREAS: &str = "code,level,parent,name,kind\n340000,province,,安徽省,administrative\n340300,city,340000,蚌埠市,administrative\n";
 
@@ -63,9 +65,9 @@ fn a_mistyped_setting_is_an_error_at_start_before_anything_is_made() {
     assert_eq!(usage(&["--help"]).code(), Some(0));
 }
 
-#[test]
-fn every_option_may_be_a_variable_and_those_of_another_command_do_no_harm() {
-    both_databases(|test_db| {
+#[apply(both_databases)]
+fn every_option_may_be_a_variable_and_those_of_another_command_do_no_harm(#[case] backend: Backend) {
+    with_database(backend, |test_db| {
         let directory = test_db.directory();
         let table = directory.join("areas.csv");
         std::fs::write(&table, AREAS).unwrap();
@@ -110,9 +112,9 @@ fn every_option_may_be_a_variable_and_those_of_another_command_do_no_harm() {
 }
 
 /// A new edition of the national list: what it would do is told, and done; again it does nothing.
-#[test]
-fn an_edition_of_the_list_brings_the_register_to_it() {
-    both_databases(|test_db| {
+#[apply(both_databases)]
+fn an_edition_of_the_list_brings_the_register_to_it(#[case] backend: Backend) {
+    with_database(backend, |test_db| {
         let file = test_db.directory().join("areas.csv");
         let path = file.to_str().unwrap();
         let outcome = |arguments: &[&str], code: i32| {
@@ -179,9 +181,9 @@ fn an_edition_of_the_list_brings_the_register_to_it() {
     });
 }
 
-#[test]
-fn areas_are_checked_whole_before_the_first_is_written() {
-    both_databases(|test_db| {
+#[apply(both_databases)]
+fn areas_are_checked_whole_before_the_first_is_written(#[case] backend: Backend) {
+    with_database(backend, |test_db| {
         let file = test_db.directory().join("areas.csv");
         let path = file.to_str().unwrap();
         std::fs::write(
@@ -359,9 +361,9 @@ fn what_needs_a_schema_says_which_command_makes_it() {
     }
 }
 
-#[test]
-fn an_area_table_may_be_in_gb18030_and_a_damaged_one_leaves_nothing() {
-    both_databases(|test_db| {
+#[apply(both_databases)]
+fn an_area_table_may_be_in_gb18030_and_a_damaged_one_leaves_nothing(#[case] backend: Backend) {
+    with_database(backend, |test_db| {
         let directory = test_db.directory();
         let import = |name: &str, bytes: &[u8]| {
             let file = directory.join(name);
@@ -430,9 +432,9 @@ fn an_area_table_may_be_in_gb18030_and_a_damaged_one_leaves_nothing() {
     });
 }
 
-#[test]
-fn several_processes_may_migrate_at_once() {
-    both_databases(|test_db| {
+#[apply(both_databases)]
+fn several_processes_may_migrate_at_once(#[case] backend: Backend) {
+    with_database(backend, |test_db| {
         let runs: Vec<_> = (0..4)
             .map(|_| {
                 qiaojian(&test_db.directory())
@@ -447,13 +449,13 @@ fn several_processes_may_migrate_at_once() {
     });
 }
 
-#[test]
-fn a_register_is_checked_and_what_was_tampered_with_is_named() {
+#[apply(both_databases)]
+fn a_register_is_checked_and_what_was_tampered_with_is_named(#[case] backend: Backend) {
     let nowhere = tempfile::tempdir().unwrap();
     let missing = refusal(qiaojian(&nowhere.path().join("data")).arg("check"), 1);
     assert!(missing.contains("there is no database yet"), "{missing}");
     assert!(!nowhere.path().join("data").exists());
-    both_databases(|test_db| {
+    with_database(backend, |test_db| {
         let file = test_db.directory().join("areas.csv");
         std::fs::write(&file, AREAS).unwrap();
         let imported = run(&test_db, &["import", "areas", file.to_str().unwrap()]);

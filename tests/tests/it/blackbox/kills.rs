@@ -18,10 +18,13 @@ use qiaojian_domain::schedule::{Approval, PlanFields};
 use qiaojian_store::db::DbError;
 use qiaojian_store::db::schema::{bulletins, deliveries, delivery_attempts, occurrences, schedules};
 use qiaojian_store::{Subtree, areas, deliveries as store, programs};
+use qiaojian_tests::Backend;
 use qiaojian_tests::fixtures::date;
+use rstest_reuse::apply;
 use uuid::Uuid;
 
 use super::qiaojian;
+use crate::both_databases;
 use crate::worker::office::{CITIES, Office, count, with_office};
 
 /// Each kills two workers.
@@ -325,9 +328,9 @@ async fn check(office: &Office, days: i32) {
     }
 }
 
-#[test]
-fn fifty_kills_later_there_is_one_bulletin_per_city_and_day() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn fifty_kills_later_there_is_one_bulletin_per_city_and_day(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         prepare(office).await;
         let random = SeededEntropy::new(20_220_624);
         let (mut days, mut hits) = (DAYS, 0);

@@ -5,10 +5,12 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use qiaojian_tests::{TestDb, both_databases};
+use qiaojian_tests::{Backend, TestDb, with_database};
+use rstest_reuse::apply;
 use serde_json::Value;
 
 use super::{Running, base_of, qiaojian, refusal, sign_in};
+use crate::both_databases;
 
 const AREAS: &str = "code,level,parent,name,kind\n340000,province,,安徽省,administrative\n340300,city,340000,蚌埠市,administrative\n";
 
@@ -87,9 +89,9 @@ fn stop(mut process: Running) {
     assert!(said.is_empty(), "{said:?}");
 }
 
-#[test]
-fn a_start_on_existing_data_adds_nothing_and_says_how_to_get_in() {
-    both_databases(|test_db| {
+#[apply(both_databases)]
+fn a_start_on_existing_data_adds_nothing_and_says_how_to_get_in(#[case] backend: Backend) {
+    with_database(backend, |test_db| {
         let data_dir = test_db.directory().join("data");
         let mut command = qiaojian(&data_dir);
         command

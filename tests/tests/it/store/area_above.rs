@@ -10,10 +10,13 @@ use qiaojian_domain::area::{AreaKind, Level, Wanted, path_under};
 use qiaojian_domain::ids::AreaId;
 use qiaojian_store::areas::{self, AreaVersion, Filter, NewArea, Turn};
 use qiaojian_store::{Moment, StoreError, StoreResult, Subtree, ledger};
+use qiaojian_tests::Backend;
 use qiaojian_tests::fixtures::{AREAS, beginning, date};
+use rstest_reuse::apply;
 use uuid::Uuid;
 
 use super::register::{Register, with_register};
+use crate::both_databases;
 
 fn turn(register: &Register, on: NaiveDate) -> Turn {
     Turn {
@@ -129,9 +132,11 @@ fn refused(result: StoreResult<()>) -> String {
     }
 }
 
-#[test]
-fn a_village_is_closed_or_merged_on_a_day_before_its_county_was_recoded_or_that_day() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_village_is_closed_or_merged_on_a_day_before_its_county_was_recoded_or_that_day(
+    #[case] backend: Backend,
+) {
+    with_register(backend, async |register| {
         let (one, other) = (
             register.area("340304001001").await.area_id,
             register.area("340304001002").await.area_id,
@@ -170,9 +175,9 @@ fn a_village_is_closed_or_merged_on_a_day_before_its_county_was_recoded_or_that_
     });
 }
 
-#[test]
-fn a_merger_above_is_no_change_of_a_village_and_lasts_beyond_a_late_move() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_merger_above_is_no_change_of_a_village_and_lasts_beyond_a_late_move(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         let (moved, closed) = (
             register.area("340304001001").await.area_id,
             register.area("340304001002").await.area_id,
@@ -199,9 +204,9 @@ fn a_merger_above_is_no_change_of_a_village_and_lasts_beyond_a_late_move() {
     });
 }
 
-#[test]
-fn a_township_is_divided_on_a_day_before_its_county_went_to_another_city() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_township_is_divided_on_a_day_before_its_county_went_to_another_city(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         let village = register.area("340304001001").await.area_id;
         act(register, "340304", Act::Move("341800"), "2022-05-01")
             .await
@@ -233,9 +238,9 @@ fn a_township_is_divided_on_a_day_before_its_county_went_to_another_city() {
     });
 }
 
-#[test]
-fn what_is_told_late_stands_where_the_area_above_stood_on_each_day() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn what_is_told_late_stands_where_the_area_above_stood_on_each_day(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         act(register, "340304", Act::Recode("340305"), "2022-05-01")
             .await
             .unwrap();
@@ -265,9 +270,9 @@ fn what_is_told_late_stands_where_the_area_above_stood_on_each_day() {
 }
 
 /// What an area has become itself stands: it does not end on a day before that.
-#[test]
-fn a_change_of_its_own_is_still_in_the_way() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_change_of_its_own_is_still_in_the_way(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         // A code that it had from its last day on is none.
         act(
             register,
@@ -315,8 +320,8 @@ fn random_act((what, to): (u8, u8), number: u128) -> Act {
 }
 
 /// Whatever is told of a day, the trees of earlier days stay, and every day's tree holds together.
-#[test]
-fn trees_of_earlier_days_stay_and_every_day_holds_together() {
+#[apply(both_databases)]
+fn trees_of_earlier_days_stay_and_every_day_holds_together(#[case] backend: Backend) {
     let mut runner = TestRunner::new(Config {
         cases: 5,
         failure_persistence: None,
@@ -325,7 +330,7 @@ fn trees_of_earlier_days_stay_and_every_day_holds_together() {
     let acts = prop::collection::vec((any::<u8>(), (any::<u8>(), any::<u8>()), 0_u64..260), 1..24);
     runner
         .run(&acts, |acts| {
-            with_register(async |register| {
+            with_register(backend, async |register| {
                 let first = date("2021-10-01");
                 for (number, (which, what, day)) in acts.iter().enumerate() {
                     let code = AREAS[usize::from(*which) % AREAS.len()].0;

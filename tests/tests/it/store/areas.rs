@@ -9,9 +9,12 @@ use qiaojian_domain::Conflict;
 use qiaojian_domain::area::{AreaKind, Level, Wanted};
 use qiaojian_store::areas::{self, AreaVersion, Filter, Turn};
 use qiaojian_store::{Moment, Recorded, StoreError, Subtree, ledger};
+use qiaojian_tests::Backend;
 use qiaojian_tests::fixtures::{AREAS, beginning, date};
+use rstest_reuse::apply;
 
 use super::register::{Register, with_register};
+use crate::both_databases;
 
 /// Which area, under which, from which day on.
 type Move = (u8, u8, u16);
@@ -91,8 +94,8 @@ fn paths(tree: &[AreaVersion]) -> BTreeMap<String, String> {
         .collect()
 }
 
-#[test]
-fn the_tree_of_any_day_is_as_it_was_told() {
+#[apply(both_databases)]
+fn the_tree_of_any_day_is_as_it_was_told(#[case] backend: Backend) {
     let mut runner = TestRunner::new(Config {
         cases: 6,
         failure_persistence: None,
@@ -100,7 +103,7 @@ fn the_tree_of_any_day_is_as_it_was_told() {
     });
     runner
         .run(&moves(), |moves| {
-            with_register(async |register| {
+            with_register(backend, async |register| {
                 let mut by_hand: ByHand = tree(register, beginning(), None)
                     .await
                     .iter()
@@ -147,9 +150,9 @@ fn the_tree_of_any_day_is_as_it_was_told() {
         .unwrap();
 }
 
-#[test]
-fn a_late_renaming_lasts_until_the_next_one() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_late_renaming_lasts_until_the_next_one(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         for (on, name) in [("2022-05-01", "大庆镇"), ("2022-03-01", "大庆乡")] {
             let turn = turn(register, date(on));
             register
@@ -177,9 +180,9 @@ fn a_late_renaming_lasts_until_the_next_one() {
 }
 
 /// A code that goes to another area belongs to each in its time.
-#[test]
-fn a_new_code_leads_to_the_area_and_the_old_one_to_who_had_it() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_new_code_leads_to_the_area_and_the_old_one_to_who_had_it(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         let recode = turn(register, date("2022-03-01"));
         register
             .write(move |recording| {

@@ -14,10 +14,13 @@ use qiaojian_store::db::schema::assignment_versions;
 use qiaojian_store::programs::{self, NewProgram};
 use qiaojian_store::tasks::{self, Assignee, NewTask};
 use qiaojian_store::{StoreError, StoreResult, Subtree};
+use qiaojian_tests::Backend;
 use qiaojian_tests::fixtures::date;
+use rstest_reuse::apply;
 use uuid::Uuid;
 
 use super::register::{Register, with_register};
+use crate::both_databases;
 
 const PROGRAM: ProgramId = ProgramId(Uuid::from_u128(1));
 
@@ -149,9 +152,9 @@ const COURSE: [&str; 7] = [
     "2021-12-22.. accepted",
 ];
 
-#[test]
-fn a_way_of_the_past_is_recorded_step_by_step() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_way_of_the_past_is_recorded_step_by_step(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         register.add_program().await;
         let new = register.task(1, "2021-12-17", &[(1, "340300")]).await;
         register
@@ -199,9 +202,9 @@ fn a_way_of_the_past_is_recorded_step_by_step() {
     });
 }
 
-#[test]
-fn a_task_and_its_whole_way_fit_in_one_write() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_task_and_its_whole_way_fit_in_one_write(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         register.add_program().await;
         let (new, today) = (
             register.task(1, "2021-12-17", &[(1, "340300")]).await,
@@ -227,9 +230,9 @@ fn a_task_and_its_whole_way_fit_in_one_write() {
     });
 }
 
-#[test]
-fn an_act_before_the_last_one_or_tomorrow_is_refused() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn an_act_before_the_last_one_or_tomorrow_is_refused(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         register.add_program().await;
         let new = register.task(1, "2021-12-17", &[(1, "340300")]).await;
         register
@@ -258,9 +261,9 @@ fn an_act_before_the_last_one_or_tomorrow_is_refused() {
     });
 }
 
-#[test]
-fn a_number_is_used_once_and_a_refused_task_leaves_nothing() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_number_is_used_once_and_a_refused_task_leaves_nothing(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         register.add_program().await;
         let first = register.task(1, "2021-12-17", &[(1, "340300")]).await;
         register
@@ -321,9 +324,9 @@ fn heads() -> Vec<(AssignmentStatus, Option<NaiveDate>)> {
     ]
 }
 
-#[test]
-fn a_light_means_the_same_in_a_list_as_in_the_rules() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_light_means_the_same_in_a_list_as_in_the_rules(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         register.add_program().await;
         // One task per head, due 2022-06-20.
         for (number, (status, submitted_on)) in (1_u128..).zip(heads()) {

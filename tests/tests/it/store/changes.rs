@@ -14,11 +14,13 @@ use qiaojian_store::counts::{self, NewCount};
 use qiaojian_store::db::schema::{area_versions, audit_entries};
 use qiaojian_store::db::{AnyConnection, Db, snapshot};
 use qiaojian_store::{Actor, Recording, StoreError, StoreResult};
-use qiaojian_tests::both_databases;
 use qiaojian_tests::fixtures::{article_clock, article_time, date, load_areas};
+use qiaojian_tests::{Backend, with_database};
+use rstest_reuse::apply;
 use uuid::Uuid;
 
 use super::register::{Register, with_register};
+use crate::both_databases;
 
 /// Who reads everything there is in an area.
 fn reader(area: &AreaVersion) -> Reader {
@@ -65,9 +67,9 @@ async fn count(db: &Db, area: AreaId, numbers: Vec<u128>) {
     .unwrap();
 }
 
-#[test]
-fn a_reader_misses_nothing_and_reads_nothing_twice_while_many_write() {
-    both_databases(|test_db| {
+#[apply(both_databases)]
+fn a_reader_misses_nothing_and_reads_nothing_twice_while_many_write(#[case] backend: Backend) {
+    with_database(backend, |test_db| {
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             let clock = article_clock();
             let dbs: Vec<Db> = (0..4)
@@ -134,9 +136,9 @@ fn a_reader_misses_nothing_and_reads_nothing_twice_while_many_write() {
     });
 }
 
-#[test]
-fn a_village_far_behind_in_a_long_ledger_gets_there_by_short_steps() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_village_far_behind_in_a_long_ledger_gets_there_by_short_steps(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         let [city, village] = [register.area("341800").await, register.area("340304001001").await];
         for tick in 0..12_u128 {
             let numbers = (tick * 100..(tick + 1) * 100).collect();
@@ -230,9 +232,11 @@ async fn told(register: &Register, area: &'static str, since: &FeedCursor) -> Ve
         .collect()
 }
 
-#[test]
-fn a_township_that_changes_counties_leaves_one_joins_the_other_and_keeps_its_own_past() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_township_that_changes_counties_leaves_one_joins_the_other_and_keeps_its_own_past(
+    #[case] backend: Backend,
+) {
+    with_register(backend, async |register| {
         let township = register.area("340304001").await;
         let village = register.area("340304001001").await;
         count(&register.db, village.area_id, vec![1]).await;

@@ -14,7 +14,9 @@ use qiaojian_store::figures::{
 };
 use qiaojian_store::organizations::{self, NewOrganization};
 use qiaojian_store::{Moment, Recorded, StoreError, StoreResult, Subtree, areas, ledger};
+use qiaojian_tests::Backend;
 use qiaojian_tests::fixtures::date;
+use rstest_reuse::apply;
 
 use super::histories::{
     Act, Lacking, Outcome, Tally, World, begin, histories, numbers_of, perform, runner, some_day, sums,
@@ -24,6 +26,7 @@ use super::lacking::told_and_by_days;
 use super::organizations::{established_on, id};
 use super::reached::{Process, held_and_rows, milestones_by_days, milestones_told};
 use super::register::{Register, with_register};
+use crate::both_databases;
 
 const METRICS: &[Metric] = &[
     Metric::Organizations,
@@ -307,13 +310,13 @@ async fn assert_clean(register: &Register) {
     }
 }
 
-#[test]
-fn model_rows_and_reckoning_agree_over_random_histories_and_past_answers_stay() {
+#[apply(both_databases)]
+fn model_rows_and_reckoning_agree_over_random_histories_and_past_answers_stay(#[case] backend: Backend) {
     let tally = RefCell::new(Tally::default());
     // Each case has databases of its own, so a few long ones.
     let told = runner(6).run(&histories(true), |acts| {
         let first: RefCell<Option<Vec<Outcome>>> = RefCell::default();
-        with_register(async |register| {
+        with_register(backend, async |register| {
             let mut history = History {
                 world: begin(register).await,
                 ..History::default()
@@ -345,11 +348,11 @@ fn model_rows_and_reckoning_agree_over_random_histories_and_past_answers_stay() 
     tally.into_inner().assert_enough();
 }
 
-#[test]
-fn milestones_and_gaps_are_as_each_single_day_shows_them() {
+#[apply(both_databases)]
+fn milestones_and_gaps_are_as_each_single_day_shows_them(#[case] backend: Backend) {
     // What is told by an area's code is told by the one it has now.
     let told = runner(2).run(&histories(false), |acts| {
-        with_register(async |register| {
+        with_register(backend, async |register| {
             let mut world = begin(register).await;
             for (place, act) in acts.iter().enumerate() {
                 if perform(register, &world, place, act).await == Outcome::TookEffect {
@@ -368,9 +371,9 @@ fn milestones_and_gaps_are_as_each_single_day_shows_them() {
     told.unwrap();
 }
 
-#[test]
-fn a_reader_behind_the_model_is_told_to_look_again() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_reader_behind_the_model_is_told_to_look_again(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         let model = built(register).await;
         let before = register.read(|conn| Ok(ledger::known(conn)?)).await.unwrap();
         establish(register, 1, "340304001", some_day(100)).await;

@@ -7,9 +7,12 @@ use qiaojian_domain::Noun;
 use qiaojian_domain::area::Wanted;
 use qiaojian_store::areas::{self, Turn};
 use qiaojian_store::{Foreseen, StoreError, Subtree};
+use qiaojian_tests::Backend;
 use qiaojian_tests::fixtures::date;
+use rstest_reuse::apply;
 
 use super::register::{Register, with_register};
+use crate::both_databases;
 
 async fn rename(register: &Register, name: &'static str) {
     let turn = Turn {
@@ -49,9 +52,9 @@ async fn name_when_written(register: &Register, between: impl AsyncFn()) -> (Str
     (name, looks.load(Ordering::Relaxed))
 }
 
-#[test]
-fn what_was_found_holds_unless_somebody_wrote_in_between() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn what_was_found_holds_unless_somebody_wrote_in_between(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         let undisturbed = name_when_written(register, async || {}).await;
         assert_eq!(undisturbed, ("禹会区".to_owned(), 1));
         let disturbed = name_when_written(register, async || rename(register, "新禹会区").await).await;

@@ -11,11 +11,14 @@ use qiaojian_store::db::schema::organization_versions;
 use qiaojian_store::db::snapshot;
 use qiaojian_store::figures::{self, Answer, Facts, Held, ReadModel};
 use qiaojian_store::{StoreError, Subtree, ledger, organizations};
+use qiaojian_tests::Backend;
+use rstest_reuse::apply;
 
 use super::figures::{basis, built, question};
 use super::histories::some_day;
 use super::organizations::{id, step};
 use super::register::{Register, with_forked_register, with_register};
+use crate::both_databases;
 
 const CITY: &str = "340300";
 const COUNTY: &str = "340304";
@@ -59,10 +62,10 @@ async fn answers(register: &Register, model: &Arc<ReadModel>) -> (Option<Answer>
         .unwrap()
 }
 
-#[test]
-fn the_read_model_notices_that_the_ledger_went_another_way() {
+#[apply(both_databases)]
+fn the_read_model_notices_that_the_ledger_went_another_way(#[case] backend: Backend) {
     let before = async |register: &Register| establish(register, 1, CITY).await;
-    with_forked_register(before, async |lost, kept| {
+    with_forked_register(backend, before, async |lost, kept| {
         let model = built(lost).await;
         establish(lost, 2, COUNTY).await;
         let (held, rows) = answers(lost, &model).await;
@@ -79,10 +82,10 @@ fn the_read_model_notices_that_the_ledger_went_another_way() {
     });
 }
 
-#[test]
-fn a_model_that_is_ahead_of_the_ledger_is_forgotten_and_built_anew() {
+#[apply(both_databases)]
+fn a_model_that_is_ahead_of_the_ledger_is_forgotten_and_built_anew(#[case] backend: Backend) {
     let before = async |register: &Register| establish(register, 1, CITY).await;
-    with_forked_register(before, async |lost, kept| {
+    with_forked_register(backend, before, async |lost, kept| {
         let model = built(lost).await;
         establish(lost, 2, COUNTY).await;
         answers(lost, &model).await;
@@ -94,10 +97,10 @@ fn a_model_that_is_ahead_of_the_ledger_is_forgotten_and_built_anew() {
     });
 }
 
-#[test]
-fn a_cursor_of_the_change_feed_is_refused_by_a_ledger_that_went_another_way() {
+#[apply(both_databases)]
+fn a_cursor_of_the_change_feed_is_refused_by_a_ledger_that_went_another_way(#[case] backend: Backend) {
     let before = async |register: &Register| establish(register, 1, CITY).await;
-    with_forked_register(before, async |lost, kept| {
+    with_forked_register(backend, before, async |lost, kept| {
         let shared = kept.read(|conn| Ok(changes::present(conn)?)).await.unwrap();
         establish(lost, 2, COUNTY).await;
         let gone = lost.read(|conn| Ok(changes::present(conn)?)).await.unwrap();
@@ -127,9 +130,9 @@ fn a_cursor_of_the_change_feed_is_refused_by_a_ledger_that_went_another_way() {
 }
 
 /// Two organizations change; the second cannot be read. A reader who knows nothing of either change still sees both as they were.
-#[test]
-fn a_change_that_cannot_be_read_whole_is_not_taken_in_by_half() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_change_that_cannot_be_read_whole_is_not_taken_in_by_half(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         establish(register, 1, COUNTY).await;
         establish(register, 2, STREET).await;
         let model = built(register).await;

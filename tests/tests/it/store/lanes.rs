@@ -6,12 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use diesel::RunQueryDsl as _;
 use futures_util::poll;
 use qiaojian_store::db::{AnyConnection, DatabaseUrl, DbError};
-use qiaojian_tests::both_databases;
 use qiaojian_tests::fixtures::article_clock;
+use qiaojian_tests::{Backend, with_database};
+use rstest_reuse::apply;
 
-#[test]
-fn what_nobody_waits_for_any_more_is_not_done() {
-    both_databases(|test_db| {
+use crate::both_databases;
+
+#[apply(both_databases)]
+fn what_nobody_waits_for_any_more_is_not_done(#[case] backend: Backend) {
+    with_database(backend, |test_db| {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let db = test_db.open(article_clock());
@@ -54,9 +57,9 @@ fn end(conn: &mut AnyConnection) -> Result<(), DbError> {
     ended.map(drop).map_err(DbError::from)
 }
 
-#[test]
-fn a_read_whose_connection_is_lost_is_run_once_more() {
-    both_databases(|test_db| {
+#[apply(both_databases)]
+fn a_read_whose_connection_is_lost_is_run_once_more(#[case] backend: Backend) {
+    with_database(backend, |test_db| {
         if matches!(test_db.url(), DatabaseUrl::Sqlite(_)) {
             return; // a file does not go away
         }

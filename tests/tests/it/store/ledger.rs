@@ -12,9 +12,12 @@ use qiaojian_store::audit::{self, Entry};
 use qiaojian_store::db::schema::{area_counts, audit_entries};
 use qiaojian_store::db::{AnyConnection, Db, snapshot};
 use qiaojian_store::{Actor, Recorded, Recording, StoreError, areas, ledger};
-use qiaojian_tests::both_databases;
 use qiaojian_tests::fixtures::{article_clock, article_time, date, load_areas};
+use qiaojian_tests::{Backend, with_database};
+use rstest_reuse::apply;
 use uuid::Uuid;
+
+use crate::both_databases;
 
 /// Everything that was known at `known`: the answer whose stability is at stake.
 fn answer(conn: &mut AnyConnection, known: Recorded) -> Result<Vec<i32>, StoreError> {
@@ -57,9 +60,9 @@ async fn record(db: &Db, area: AreaId, number: i32) {
     .unwrap();
 }
 
-#[test]
-fn an_answer_at_a_past_moment_never_changes_whatever_the_clocks_do() {
-    both_databases(|test_db| {
+#[apply(both_databases)]
+fn an_answer_at_a_past_moment_never_changes_whatever_the_clocks_do(#[case] backend: Backend) {
+    with_database(backend, |test_db| {
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             // Three processes whose clocks are an hour apart, and wander.
             let clocks: Vec<Arc<ManualClock>> = [-3600, 0, 3600]
@@ -121,9 +124,9 @@ fn an_answer_at_a_past_moment_never_changes_whatever_the_clocks_do() {
     });
 }
 
-#[test]
-fn the_audit_trail_shows_a_changed_and_a_missing_entry() {
-    both_databases(|test_db| {
+#[apply(both_databases)]
+fn the_audit_trail_shows_a_changed_and_a_missing_entry(#[case] backend: Backend) {
+    with_database(backend, |test_db| {
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             let db = test_db.open(article_clock());
             load_areas(&db, &article_clock()).await;

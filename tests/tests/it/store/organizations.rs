@@ -17,10 +17,13 @@ use qiaojian_store::organizations::{
     self, Correction, Created, Merging, NewOrganization, OrganizationInArea, OrganizationVersion, Step,
 };
 use qiaojian_store::{StoreError, StoreResult, Subtree, ledger};
+use qiaojian_tests::Backend;
 use qiaojian_tests::fixtures::date;
+use rstest_reuse::apply;
 use uuid::Uuid;
 
 use super::register::{Register, with_register};
+use crate::both_databases;
 
 const STREET: &str = "340304001";
 
@@ -210,9 +213,9 @@ fn last_seq(rows: &[OrganizationVersion]) -> i64 {
     rows.iter().map(|row| row.recorded_seq).max().unwrap()
 }
 
-#[test]
-fn one_recorded_late_has_every_part_of_its_life() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn one_recorded_late_has_every_part_of_its_life(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         let created = register.create(1, STREET, established()).await.unwrap();
         assert!(matches!(created, Created::New(_)));
         assert_eq!(
@@ -232,9 +235,9 @@ fn one_recorded_late_has_every_part_of_its_life() {
     });
 }
 
-#[test]
-fn the_same_request_is_the_same_organization_for_ever() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn the_same_request_is_the_same_organization_for_ever(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         register.create(1, STREET, preparing()).await.unwrap();
         register.step(1, Verb::Approve, "2022-02-20").await.unwrap();
         let again = register.create(1, STREET, preparing()).await.unwrap();
@@ -265,9 +268,9 @@ fn the_same_request_is_the_same_organization_for_ever() {
     });
 }
 
-#[test]
-fn an_area_has_one_active_organization_of_a_kind() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn an_area_has_one_active_organization_of_a_kind(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         register.create(1, STREET, preparing()).await.unwrap();
         let second = register.create(2, STREET, established()).await;
         assert!(
@@ -296,9 +299,9 @@ fn an_area_has_one_active_organization_of_a_kind() {
     });
 }
 
-#[test]
-fn a_step_changes_from_its_day_on_and_keeps_what_was_before() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_step_changes_from_its_day_on_and_keeps_what_was_before(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         register.create(1, STREET, established()).await.unwrap();
         let told = last_seq(&register.rows(1).await);
         register.step(1, Verb::Unveil, "2022-04-02").await.unwrap();
@@ -331,9 +334,9 @@ fn a_step_changes_from_its_day_on_and_keeps_what_was_before() {
     });
 }
 
-#[test]
-fn a_step_that_is_not_allowed_changes_nothing() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_step_that_is_not_allowed_changes_nothing(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         register.create(1, STREET, preparing()).await.unwrap();
         let rows = register.rows(1).await;
         let early = register.step(1, Verb::Establish, "2022-03-31").await;
@@ -367,9 +370,9 @@ fn a_step_that_is_not_allowed_changes_nothing() {
     });
 }
 
-#[test]
-fn a_correction_holds_from_the_beginning_and_not_for_what_was_known_before() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_correction_holds_from_the_beginning_and_not_for_what_was_known_before(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         register.create(1, STREET, established()).await.unwrap();
         let told = last_seq(&register.rows(1).await);
         let renamed = Facts {
@@ -416,9 +419,9 @@ fn a_correction_holds_from_the_beginning_and_not_for_what_was_known_before() {
     });
 }
 
-#[test]
-fn a_voided_one_never_was_but_was_known() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_voided_one_never_was_but_was_known(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         register.create(1, STREET, established()).await.unwrap();
         let told = last_seq(&register.rows(1).await);
         register.void(1).await.unwrap();
@@ -437,9 +440,9 @@ fn a_voided_one_never_was_but_was_known() {
     });
 }
 
-#[test]
-fn a_row_is_never_changed_but_superseded_once() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_row_is_never_changed_but_superseded_once(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         register.create(1, STREET, preparing()).await.unwrap();
         let mut before = register.rows(1).await;
         let mut look = async |what: &str| {
@@ -494,9 +497,9 @@ fn a_row_is_never_changed_but_superseded_once() {
     });
 }
 
-#[test]
-fn a_second_head_is_refused_by_the_database_and_not_told_as_another_conflict() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_second_head_is_refused_by_the_database_and_not_told_as_another_conflict(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         register.create(1, STREET, established()).await.unwrap();
         let head = register.find(1).await.unwrap().organization;
         let second = OrganizationVersion {
@@ -519,9 +522,9 @@ fn a_second_head_is_refused_by_the_database_and_not_told_as_another_conflict() {
     });
 }
 
-#[test]
-fn organizations_of_two_provinces_are_not_merged() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn organizations_of_two_provinces_are_not_merged(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         let jiangsu = NewArea {
             id: AreaId(Uuid::from_u128(320_000)),
             code: "320000".to_owned(),

@@ -17,9 +17,12 @@ use qiaojian_store::organizations::Which;
 use qiaojian_store::{
     Actor, Moment, Recording, StoreError, Subtree, areas, idempotency, ledger, notices, organizations, tokens,
 };
-use qiaojian_tests::both_databases;
 use qiaojian_tests::fixtures::{article_clock, date, load_areas};
+use qiaojian_tests::{Backend, with_database};
+use rstest_reuse::apply;
 use uuid::Uuid;
+
+use crate::both_databases;
 
 #[derive(QueryableByName)]
 struct SqliteStep {
@@ -111,9 +114,9 @@ async fn entries_of_every_noun(db: &Db) {
 /// A query on a hot path, run for its plan.
 type Query = Box<dyn Fn(&mut AnyConnection)>;
 
-#[test]
-fn no_hot_query_reads_a_whole_table() {
-    both_databases(|test_db| {
+#[apply(both_databases)]
+fn no_hot_query_reads_a_whole_table(#[case] backend: Backend) {
+    with_database(backend, |test_db| {
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             let db = test_db.open(article_clock());
             load_areas(&db, &article_clock()).await;

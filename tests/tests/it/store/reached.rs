@@ -13,7 +13,9 @@ use qiaojian_store::figures::{self, Answer, Facts, GroupBy, Held, Metric, Questi
 use qiaojian_store::milestones::{self, Memory, Milestone, Present};
 use qiaojian_store::rules::NewRule;
 use qiaojian_store::{StoreError, StoreResult, Subtree, ledger, rules};
+use qiaojian_tests::Backend;
 use qiaojian_tests::fixtures::date;
+use rstest_reuse::apply;
 use uuid::Uuid;
 
 use super::figures::{basis, built, question};
@@ -21,6 +23,7 @@ use super::histories::some_day;
 use super::organizations::established_on;
 use super::plans::statements;
 use super::register::{Register, with_forked_register, with_register};
+use crate::both_databases;
 
 /// What is reached, by area, kind and level, and the day.
 pub type Reached = BTreeMap<(String, MilestoneKind, Option<Level>), NaiveDate>;
@@ -215,9 +218,9 @@ fn first_township(found: &[Milestone]) -> Option<NaiveDate> {
 
 const COUNTY_PATH: &str = "340000/340300/340304/";
 
-#[test]
-fn a_correction_in_an_earlier_era_is_seen_by_the_next_answer() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn a_correction_in_an_earlier_era_is_seen_by_the_next_answer(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         an_era_ends(register).await;
         establish(register, 1, STREET, 100).await;
         let process = Process::started(register).await;
@@ -236,9 +239,9 @@ fn a_correction_in_an_earlier_era_is_seen_by_the_next_answer() {
     });
 }
 
-#[test]
-fn what_is_known_of_earlier_eras_is_not_read_again() {
-    with_register(async |register| {
+#[apply(both_databases)]
+fn what_is_known_of_earlier_eras_is_not_read_again(#[case] backend: Backend) {
+    with_register(backend, async |register| {
         an_era_ends(register).await;
         establish(register, 1, STREET, 100).await;
         let process = Process::started(register).await;
@@ -274,13 +277,13 @@ fn what_is_known_of_earlier_eras_is_not_read_again() {
     });
 }
 
-#[test]
-fn remembered_eras_are_dropped_when_the_ledger_went_another_way() {
+#[apply(both_databases)]
+fn remembered_eras_are_dropped_when_the_ledger_went_another_way(#[case] backend: Backend) {
     let before = async |register: &Register| {
         an_era_ends(register).await;
         establish(register, 1, CITY, 50).await;
     };
-    with_forked_register(before, async |lost, kept| {
+    with_forked_register(backend, before, async |lost, kept| {
         let (behind, even) = (Process::started(lost).await, Process::started(lost).await);
         let on = ("340000/", lost.today());
         establish(lost, 2, STREET, 100).await;

@@ -8,7 +8,7 @@ use qiaojian_store::areas::{self, AreaVersion};
 use qiaojian_store::db::{AnyConnection, Db};
 use qiaojian_store::{Actor, Recording, StoreResult};
 use qiaojian_tests::fixtures::{article_clock, load_areas};
-use qiaojian_tests::{TestDb, both_databases};
+use qiaojian_tests::{Backend, TestDb, with_database};
 
 /// The register of one test.
 pub struct Register {
@@ -16,9 +16,9 @@ pub struct Register {
     clock: Arc<ManualClock>,
 }
 
-/// Runs one body on SQLite and on PostgreSQL.
-pub fn with_register(body: impl AsyncFn(&Register)) {
-    both_databases(|test_db| {
+/// Runs a test against a register.
+pub fn with_register(backend: Backend, body: impl AsyncFn(&Register)) {
+    with_database(backend, |test_db| {
         tokio::runtime::Runtime::new().unwrap().block_on(async {
             let clock = article_clock();
             let db = test_db.open(Arc::<ManualClock>::clone(&clock));
@@ -29,8 +29,12 @@ pub fn with_register(body: impl AsyncFn(&Register)) {
 }
 
 /// Runs one body on two registers that share their beginning: what `before` did is in both. On SQLite and on PostgreSQL.
-pub fn with_forked_register(before: impl AsyncFn(&Register), body: impl AsyncFn(&Register, &Register)) {
-    both_databases(|test_db| {
+pub fn with_forked_register(
+    backend: Backend,
+    before: impl AsyncFn(&Register),
+    body: impl AsyncFn(&Register, &Register),
+) {
+    with_database(backend, |test_db| {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let clock = article_clock();
         let open = |test_db: &TestDb| Register {

@@ -5,8 +5,11 @@ use qiaojian_domain::ids::NodeId;
 use qiaojian_store::db::schema::worker_nodes;
 use qiaojian_store::db::{Db, DbError};
 use qiaojian_tests::fixtures::{article_clock, article_time};
-use qiaojian_tests::{TestDb, both_databases};
+use qiaojian_tests::{Backend, TestDb, with_database};
+use rstest_reuse::apply;
 use uuid::Uuid;
+
+use crate::both_databases;
 
 fn insert(conn: &mut qiaojian_store::db::AnyConnection, number: u128) -> QueryResult<usize> {
     let at = article_time();
@@ -32,8 +35,8 @@ async fn count(db: &Db) -> i64 {
     .unwrap()
 }
 
-fn run(body: impl AsyncFn(TestDb, Db)) {
-    both_databases(|test_db| {
+fn run(backend: Backend, body: impl AsyncFn(TestDb, Db)) {
+    with_database(backend, |test_db| {
         let db = test_db.open(article_clock());
         tokio::runtime::Runtime::new()
             .unwrap()
@@ -41,9 +44,9 @@ fn run(body: impl AsyncFn(TestDb, Db)) {
     });
 }
 
-#[test]
-fn a_failing_closure_takes_nobody_with_it() {
-    run(async |_test_db, db| {
+#[apply(both_databases)]
+fn a_failing_closure_takes_nobody_with_it(#[case] backend: Backend) {
+    run(backend, async |_test_db, db| {
         let mut writes = Vec::new();
         for number in 0..200_u128 {
             let db = db.clone();
@@ -74,9 +77,9 @@ fn a_failing_closure_takes_nobody_with_it() {
     });
 }
 
-#[test]
-fn a_closure_that_asks_for_another_try_gets_one_alone() {
-    run(async |_test_db, db| {
+#[apply(both_databases)]
+fn a_closure_that_asks_for_another_try_gets_one_alone(#[case] backend: Backend) {
+    run(backend, async |_test_db, db| {
         let mut tries = 0;
         let outcome = db
             .write(move |tx| {
@@ -90,18 +93,18 @@ fn a_closure_that_asks_for_another_try_gets_one_alone() {
     });
 }
 
-#[test]
-fn a_lane_cannot_write() {
-    run(async |_test_db, db| {
+#[apply(both_databases)]
+fn a_lane_cannot_write(#[case] backend: Backend) {
+    run(backend, async |_test_db, db| {
         let outcome = db.read(|conn| insert(conn, 1).map_err(DbError::from)).await;
         assert!(outcome.is_err());
         assert_eq!(count(&db).await, 0);
     });
 }
 
-#[test]
-fn two_processes_write_without_losing_or_locking() {
-    run(async |test_db, first| {
+#[apply(both_databases)]
+fn two_processes_write_without_losing_or_locking(#[case] backend: Backend) {
+    run(backend, async |test_db, first| {
         let second = test_db.open(article_clock());
         let mut writes = Vec::new();
         for number in 0..200_u128 {

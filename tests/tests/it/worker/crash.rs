@@ -7,10 +7,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use chrono::TimeDelta;
 use qiaojian_domain::delivery::{Channel, DeliveryState, OnUncertain};
 use qiaojian_domain::schedule::Approval;
+use qiaojian_tests::Backend;
 use qiaojian_worker::{FaultPoint, Faults, PassError};
+use rstest_reuse::apply;
 use tokio_util::sync::CancellationToken;
 
 use super::office::{CITIES, Office, Recorder, compose, count, until_idle, with_office};
+use crate::both_databases;
 
 /// Dies the `nth` time the point is reached.
 fn dies_at(point: FaultPoint, nth: u32) -> Faults {
@@ -79,8 +82,8 @@ async fn survives(office: &Office, point: FaultPoint, nth: u32) {
     );
 }
 
-#[test]
-fn dying_at_any_point_loses_nothing() {
+#[apply(both_databases)]
+fn dying_at_any_point_loses_nothing(#[case] backend: Backend) {
     for point in FaultPoint::ALL {
         for nth in [1, 3] {
             // There is one tick only.
@@ -92,7 +95,7 @@ fn dying_at_any_point_loses_nothing() {
             } else {
                 nth
             };
-            with_office(async |office| {
+            with_office(backend, async |office| {
                 for city in CITIES {
                     office.endpoint(city, Channel::File, OnUncertain::Resend).await;
                 }
@@ -104,9 +107,9 @@ fn dying_at_any_point_loses_nothing() {
     }
 }
 
-#[test]
-fn what_may_have_arrived_is_parked_where_the_endpoint_wants_a_person_to_look() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn what_may_have_arrived_is_parked_where_the_endpoint_wants_a_person_to_look(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         office
             .endpoint("340300", Channel::File, OnUncertain::Review)
             .await;

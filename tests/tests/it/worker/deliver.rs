@@ -17,9 +17,12 @@ use qiaojian_store::db::DbError;
 use qiaojian_store::db::dialect::{Claim, Claimed, claim_deliveries};
 use qiaojian_store::deliveries::{self, InFlight, Outgoing};
 use qiaojian_store::{StoreError, endpoints};
+use qiaojian_tests::Backend;
 use qiaojian_worker::{Answer, Courier};
+use rstest_reuse::apply;
 
 use super::office::{CITIES, Office, Recorder, count, until_idle, with_office};
+use crate::both_databases;
 
 /// An office with one bulletin on its way to one endpoint.
 async fn one_delivery(office: &Office, on_uncertain: OnUncertain) -> qiaojian_domain::ids::EndpointId {
@@ -35,9 +38,9 @@ fn failed(class: FailureClass) -> SendResult {
     SendResult::failed(class, "the other side said so")
 }
 
-#[test]
-fn a_failure_for_now_is_tried_again_later_and_leaves_evidence() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_failure_for_now_is_tried_again_later_and_leaves_evidence(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let endpoint = one_delivery(office, OnUncertain::Resend).await;
         let recorder =
             Recorder::answering([failed(FailureClass::Transient), failed(FailureClass::Transient)]);
@@ -68,9 +71,9 @@ fn a_failure_for_now_is_tried_again_later_and_leaves_evidence() {
     });
 }
 
-#[test]
-fn too_much_blocks_the_endpoint_and_costs_no_try() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn too_much_blocks_the_endpoint_and_costs_no_try(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let endpoint = one_delivery(office, OnUncertain::Resend).await;
         let limited = SendResult::Failed {
             class: FailureClass::Limited,
@@ -92,9 +95,9 @@ fn too_much_blocks_the_endpoint_and_costs_no_try() {
     });
 }
 
-#[test]
-fn wrong_settings_pause_the_endpoint_and_keep_what_is_queued() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn wrong_settings_pause_the_endpoint_and_keep_what_is_queued(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let endpoint = one_delivery(office, OnUncertain::Resend).await;
         let recorder = Recorder::answering([failed(FailureClass::Config)]);
         let worker = office.worker().with_courier(Channel::File, recorder.clone());
@@ -121,9 +124,9 @@ fn wrong_settings_pause_the_endpoint_and_keep_what_is_queued() {
     });
 }
 
-#[test]
-fn a_refused_recipient_is_dead_until_a_person_has_it_sent_again_under_the_same_id() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_refused_recipient_is_dead_until_a_person_has_it_sent_again_under_the_same_id(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         one_delivery(office, OnUncertain::Resend).await;
         let recorder = Recorder::answering([failed(FailureClass::Permanent)]);
         let worker = office.worker().with_courier(Channel::File, recorder.clone());
@@ -150,9 +153,9 @@ fn a_refused_recipient_is_dead_until_a_person_has_it_sent_again_under_the_same_i
     });
 }
 
-#[test]
-fn what_was_not_sent_in_its_time_expires_and_what_is_taken_back_is_not_sent() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn what_was_not_sent_in_its_time_expires_and_what_is_taken_back_is_not_sent(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         one_delivery(office, OnUncertain::Resend).await;
         let recorder = Recorder::answering([failed(FailureClass::Transient)]);
         let worker = office.worker().with_courier(Channel::File, recorder.clone());
@@ -181,9 +184,9 @@ fn what_was_not_sent_in_its_time_expires_and_what_is_taken_back_is_not_sent() {
     });
 }
 
-#[test]
-fn an_endpoint_that_only_fails_for_a_day_is_given_up() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn an_endpoint_that_only_fails_for_a_day_is_given_up(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let endpoint = one_delivery(office, OnUncertain::Resend).await;
         let recorder = Recorder::answering(vec![failed(FailureClass::Transient); 50]);
         let worker = office.worker().with_courier(Channel::File, recorder.clone());
@@ -202,9 +205,9 @@ fn an_endpoint_that_only_fails_for_a_day_is_given_up() {
     });
 }
 
-#[test]
-fn who_wakes_after_its_lease_can_neither_send_nor_report() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn who_wakes_after_its_lease_can_neither_send_nor_report(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         one_delivery(office, OnUncertain::Resend).await;
         let (composing, sleeper) = (
             office.worker(),
@@ -269,9 +272,9 @@ pub async fn mark(office: &Office, claimed: Claimed, node: NodeId) -> bool {
         .unwrap()
 }
 
-#[test]
-fn claims_are_fair_to_endpoints_and_never_give_a_delivery_twice() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn claims_are_fair_to_endpoints_and_never_give_a_delivery_twice(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         for city in CITIES {
             for mailbox in ["a", "b", "c"] {
                 let address = format!("{mailbox}@{city}.example.org");
@@ -333,9 +336,9 @@ impl Courier for Faulty {
     }
 }
 
-#[test]
-fn a_bug_in_one_message_stops_that_message_only() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_bug_in_one_message_stops_that_message_only(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         office
             .endpoint("340300", Channel::File, OnUncertain::Review)
             .await;

@@ -7,12 +7,15 @@ use std::path::Path;
 
 use qiaojian_domain::delivery::{Channel, DeliveryState, OnUncertain};
 use qiaojian_domain::schedule::Approval;
+use qiaojian_tests::Backend;
+use rstest_reuse::apply;
 
 use super::office::{Office, count, until_idle, with_office};
+use crate::both_databases;
 
-#[test]
-fn a_delivery_is_a_pair_of_files_for_their_owner_alone() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_delivery_is_a_pair_of_files_for_their_owner_alone(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         office
             .endpoint("340300", Channel::File, OnUncertain::Resend)
             .await;

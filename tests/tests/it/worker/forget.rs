@@ -9,10 +9,13 @@ use qiaojian_domain::token::TokenStatus;
 use qiaojian_store::db::schema::idempotency_keys;
 use qiaojian_store::idempotency::{self, RememberedReply};
 use qiaojian_store::tokens::{self, TokenRow};
+use qiaojian_tests::Backend;
 use qiaojian_worker::run;
+use rstest_reuse::apply;
 use tokio_util::sync::CancellationToken;
 
 use super::office::{Office, with_office};
+use crate::both_databases;
 
 /// Two more than are forgotten in one transaction, and one that is still good.
 const EXPIRED: usize = 502;
@@ -73,9 +76,9 @@ async fn remembered(office: &Office) -> Vec<String> {
         .await
 }
 
-#[test]
-fn a_bounded_number_is_forgotten_at_a_time() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_bounded_number_is_forgotten_at_a_time(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         remember_answers(office).await;
         let worker = office.worker();
         assert!(!worker.forget().await.unwrap());
@@ -88,9 +91,9 @@ fn a_bounded_number_is_forgotten_at_a_time() {
     });
 }
 
-#[test]
-fn a_running_worker_forgets_by_itself() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_running_worker_forgets_by_itself(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         remember_answers(office).await;
         office.advance(TimeDelta::hours(25));
         let stop = CancellationToken::new();

@@ -9,10 +9,13 @@ use qiaojian_domain::schedule::Approval;
 use qiaojian_store::check::{self, Check};
 use qiaojian_store::db::snapshot;
 use qiaojian_store::guard::{self, Comparing};
+use qiaojian_tests::Backend;
 use qiaojian_worker::{Worker, WorkerConfig};
+use rstest_reuse::apply;
 use tokio_util::sync::CancellationToken;
 
 use super::office::{Office, compose, until_idle, with_office};
+use crate::both_databases;
 
 fn mark(office: &Office) -> PathBuf {
     office.test_db.directory().join("ledger-mark.json")
@@ -45,9 +48,11 @@ async fn resume(office: &Office) {
         .unwrap();
 }
 
-#[test]
-fn a_clock_that_is_set_ahead_publishes_nothing_until_it_is_right_or_a_person_has_looked() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_clock_that_is_set_ahead_publishes_nothing_until_it_is_right_or_a_person_has_looked(
+    #[case] backend: Backend,
+) {
+    with_office(backend, async |office| {
         office.schedule(Office::campaign(), Approval::Automatic).await;
         let worker = worker(office);
         until_idle(&worker).await;
@@ -83,9 +88,9 @@ fn a_clock_that_is_set_ahead_publishes_nothing_until_it_is_right_or_a_person_has
     });
 }
 
-#[test]
-fn a_database_that_went_back_sends_nothing_again_until_a_person_has_looked() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_database_that_went_back_sends_nothing_again_until_a_person_has_looked(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         office.schedule(Office::campaign(), Approval::Automatic).await;
         until_idle(&worker(office)).await;
         let yesterday = office.test_db.copy();
@@ -107,9 +112,9 @@ fn a_database_that_went_back_sends_nothing_again_until_a_person_has_looked() {
     });
 }
 
-#[test]
-fn after_a_long_silence_or_behind_the_register_a_start_waits() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn after_a_long_silence_or_behind_the_register_a_start_waits(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         assert_eq!(look(&worker(office)).await, None);
         office.advance(TimeDelta::days(30));
         assert_eq!(look(&worker(office)).await, None);

@@ -7,8 +7,11 @@ use qiaojian_domain::ids::EndpointId;
 use qiaojian_store::areas::Subtree;
 use qiaojian_store::db::DbError;
 use qiaojian_store::endpoints;
+use qiaojian_tests::Backend;
+use rstest_reuse::apply;
 
 use super::office::{Office, with_office};
+use crate::both_databases;
 
 async fn fail(office: &Office, id: EndpointId) {
     let next = NextStep::Retry(TimeDelta::seconds(5));
@@ -29,10 +32,10 @@ async fn succeed(office: &Office, id: EndpointId) {
         .unwrap();
 }
 
-#[test]
-fn an_endpoint_is_given_up_after_a_day_of_several_failures() {
+#[apply(both_databases)]
+fn an_endpoint_is_given_up_after_a_day_of_several_failures(#[case] backend: Backend) {
     use EndpointStatus::{Active, Disabled};
-    with_office(async |office| {
+    with_office(backend, async |office| {
         for (fails_after_hours, status) in [
             ([0, 25].as_slice(), Active),
             ([0, 25, 26, 27].as_slice(), Active),
@@ -63,9 +66,9 @@ fn an_endpoint_is_given_up_after_a_day_of_several_failures() {
     });
 }
 
-#[test]
-fn a_success_forgets_failures_and_is_otherwise_noted_to_the_minute() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_success_forgets_failures_and_is_otherwise_noted_to_the_minute(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let id = office
             .endpoint("340300", Channel::File, OnUncertain::Resend)
             .await

@@ -12,7 +12,9 @@ use qiaojian_domain::ids::DeliveryId;
 use qiaojian_domain::schedule::Approval;
 use qiaojian_store::areas::Subtree;
 use qiaojian_store::deliveries::{self, AttemptRow};
+use qiaojian_tests::Backend;
 use qiaojian_worker::{MailConfig, Worker};
+use rstest_reuse::apply;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -22,6 +24,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::office::{CITIES, Office, compose, count, until_idle, with_office};
+use crate::both_databases;
 
 /// What the server does in the next conversation. A step is a verb, `GREETING` for what is said first, or `MESSAGE` for what is
 /// said when the message has come.
@@ -227,9 +230,9 @@ async fn attempts(office: &Office, id: DeliveryId) -> Vec<AttemptRow> {
     office.read(move |conn| deliveries::attempts(conn, id)).await
 }
 
-#[test]
-fn a_mail_carries_the_page_the_text_and_a_stable_id() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_mail_carries_the_page_the_text_and_a_stable_id(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let server = Server::start(&[]).await;
         let worker = office_with_mail(office, &server, Patient::Always).await;
         until_idle(&worker).await;
@@ -257,9 +260,9 @@ fn a_mail_carries_the_page_the_text_and_a_stable_id() {
     });
 }
 
-#[test]
-fn a_server_that_hangs_up_or_hangs_on_the_message_gets_the_same_message_again() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_server_that_hangs_up_or_hangs_on_the_message_gets_the_same_message_again(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let server = Server::start(&[Manner::HangUp("MESSAGE"), Manner::Hang("MESSAGE")]).await;
         let worker = office_with_mail(office, &server, Patient::NotForAnswer).await;
         for uncertain in 1..3 {
@@ -278,9 +281,9 @@ fn a_server_that_hangs_up_or_hangs_on_the_message_gets_the_same_message_again() 
     });
 }
 
-#[test]
-fn who_never_says_whether_it_took_the_message_is_not_sent_it_for_ever() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn who_never_says_whether_it_took_the_message_is_not_sent_it_for_ever(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let server = Server::start(&[Manner::HangUp("MESSAGE"); 20]).await;
         let worker = office_with_mail(office, &server, Patient::Always).await;
         for _ in 0..10 {
@@ -296,8 +299,8 @@ fn who_never_says_whether_it_took_the_message_is_not_sent_it_for_ever() {
     });
 }
 
-#[test]
-fn what_goes_wrong_before_the_message_is_no_doubt_and_nobodys_fault_but_ours() {
+#[apply(both_databases)]
+fn what_goes_wrong_before_the_message_is_no_doubt_and_nobodys_fault_but_ours(#[case] backend: Backend) {
     let manners = [
         Manner::Hang("GREETING"),
         Manner::HangUp("GREETING"),
@@ -326,7 +329,7 @@ fn what_goes_wrong_before_the_message_is_no_doubt_and_nobodys_fault_but_ours() {
         // A refusal is no doubt either, and the relay's own.
         Manner::Say("MESSAGE", "451 no room"),
     ];
-    with_office(async |office| {
+    with_office(backend, async |office| {
         let server = Server::start(&manners).await;
         let worker = office_with_mail(office, &server, Patient::NotBeforeMessage).await;
         for (tried, manner) in manners.iter().enumerate() {
@@ -357,13 +360,13 @@ fn what_goes_wrong_before_the_message_is_no_doubt_and_nobodys_fault_but_ours() {
     });
 }
 
-#[test]
-fn a_refused_login_is_tried_once_for_all_mail() {
+#[apply(both_databases)]
+fn a_refused_login_is_tried_once_for_all_mail(#[case] backend: Backend) {
     for manner in [
         Manner::Say("AUTH", "535 wrong password"),
         Manner::Say("MAIL", "530 who are you"),
     ] {
-        with_office(async |office| {
+        with_office(backend, async |office| {
             let server = Server::start(&[manner, manner]).await;
             for city in CITIES {
                 office.endpoint(city, Channel::Email, OnUncertain::Resend).await;
@@ -399,16 +402,16 @@ fn a_refused_login_is_tried_once_for_all_mail() {
     }
 }
 
-#[test]
-fn a_reply_without_a_text_is_a_reply() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_reply_without_a_text_is_a_reply(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let server = Server::start(&[Manner::Curt]).await;
         let worker = office_with_mail(office, &server, Patient::Always).await;
         until_idle(&worker).await;
         assert_eq!(office.the_delivery().await.state, DeliveryState::Sent);
         assert_eq!(server.taken().len(), 1);
     });
-    with_office(async |office| {
+    with_office(backend, async |office| {
         let server = Server::start(&[Manner::Say("RCPT", "550")]).await;
         let worker = office_with_mail(office, &server, Patient::Always).await;
         until_idle(&worker).await;
@@ -416,13 +419,13 @@ fn a_reply_without_a_text_is_a_reply() {
     });
 }
 
-#[test]
-fn the_certificate_of_an_authority_of_ours_is_believed() {
+#[apply(both_databases)]
+fn the_certificate_of_an_authority_of_ours_is_believed(#[case] backend: Backend) {
     for (encrypts, scheme, parameter) in [
         (Encrypts::FromTheFirstByte, "smtps", ""),
         (Encrypts::AfterStartTls, "smtp", "tls=required&"),
     ] {
-        with_office(async |office| {
+        with_office(backend, async |office| {
             let server = Server::encrypting(encrypts, &[]).await;
             let ca = office.test_db.directory().join("our ca.pem");
             std::fs::write(&ca, include_str!("tls/ca.pem")).unwrap();
@@ -453,9 +456,9 @@ fn the_certificate_of_an_authority_of_ours_is_believed() {
     }
 }
 
-#[test]
-fn what_a_person_has_sent_again_carries_the_date_of_that() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn what_a_person_has_sent_again_carries_the_date_of_that(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let server = Server::start(&[Manner::Say("DATA", "554 no"), Manner::HangUp("MESSAGE")]).await;
         let worker = office_with_mail(office, &server, Patient::Always).await;
         until_idle(&worker).await;
@@ -477,8 +480,8 @@ fn what_a_person_has_sent_again_carries_the_date_of_that() {
     });
 }
 
-#[test]
-fn what_a_server_says_of_the_recipient_or_the_message_decides_what_is_next() {
+#[apply(both_databases)]
+fn what_a_server_says_of_the_recipient_or_the_message_decides_what_is_next(#[case] backend: Backend) {
     for (step, reply, state, streak) in [
         ("RCPT", "451 try later", DeliveryState::Queued, 1),
         (
@@ -490,7 +493,7 @@ fn what_a_server_says_of_the_recipient_or_the_message_decides_what_is_next() {
         ("DATA", "554 no valid recipients", DeliveryState::Dead, 0),
         ("MESSAGE", "552 too big", DeliveryState::Dead, 0),
     ] {
-        with_office(async |office| {
+        with_office(backend, async |office| {
             let server = Server::start(&[Manner::Say(step, reply)]).await;
             let worker = office_with_mail(office, &server, Patient::Always).await;
             until_idle(&worker).await;
@@ -512,14 +515,14 @@ fn what_a_server_says_of_the_recipient_or_the_message_decides_what_is_next() {
     }
 }
 
-#[test]
-fn how_a_server_says_goodbye_does_not_matter() {
+#[apply(both_databases)]
+fn how_a_server_says_goodbye_does_not_matter(#[case] backend: Backend) {
     for manner in [
         Manner::Hang("QUIT"),
         Manner::HangUp("QUIT"),
         Manner::Say("QUIT", "500 what"),
     ] {
-        with_office(async |office| {
+        with_office(backend, async |office| {
             let server = Server::start(&[manner]).await;
             let worker = office_with_mail(office, &server, Patient::Always).await;
             until_idle(&worker).await;
@@ -534,9 +537,9 @@ fn how_a_server_says_goodbye_does_not_matter() {
     }
 }
 
-#[test]
-fn without_mail_settings_mail_waits_for_a_worker_that_has_them() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn without_mail_settings_mail_waits_for_a_worker_that_has_them(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let server = Server::start(&[]).await;
         let mailing = office_with_mail(office, &server, Patient::Always).await;
         office

@@ -18,10 +18,13 @@ use qiaojian_store::milestones::{self, Asked, Evidence, Milestone};
 use qiaojian_store::organizations::{self, Created, NewOrganization};
 use qiaojian_store::rules::NewRule;
 use qiaojian_store::{Recorded, StoreError, Subtree, areas, ledger, programs, rules};
+use qiaojian_tests::Backend;
 use qiaojian_tests::fixtures::{beginning, date};
+use rstest_reuse::apply;
 use uuid::Uuid;
 
 use super::office::{Office, with_office};
+use crate::both_databases;
 use crate::store::organizations::preparing;
 
 async fn found_with(office: &Office, code: &'static str, established: PreciseDate) -> OrganizationId {
@@ -101,9 +104,9 @@ async fn noted(office: &Office) -> i64 {
     office.read(|conn| rows::table.count().get_result(conn)).await
 }
 
-#[test]
-fn each_is_noted_once_whoever_looks_and_however_often() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn each_is_noted_once_whoever_looks_and_however_often(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         found(office, "340322100", "2022-05-24").await;
         let (one, other) = (office.worker(), office.worker());
         let first = one.note_milestones().await.unwrap();
@@ -120,9 +123,9 @@ fn each_is_noted_once_whoever_looks_and_however_often() {
     });
 }
 
-#[test]
-fn a_correction_withdraws_what_was_noted_and_deletes_nothing() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_correction_withdraws_what_was_noted_and_deletes_nothing(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let id = found(office, "340322100", "2022-05-24").await;
         let worker = office.worker();
         worker.note_milestones().await.unwrap();
@@ -165,9 +168,9 @@ fn a_correction_withdraws_what_was_noted_and_deletes_nothing() {
     });
 }
 
-#[test]
-fn a_date_that_counts_from_its_last_day_is_reached_when_that_day_comes() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_date_that_counts_from_its_last_day_is_reached_when_that_day_comes(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let worker = office.worker();
         worker.note_milestones().await.unwrap();
         let late_june = PreciseDate {
@@ -185,9 +188,9 @@ fn a_date_that_counts_from_its_last_day_is_reached_when_that_day_comes() {
     });
 }
 
-#[test]
-fn a_rule_that_counts_pilots_only_is_judged_by_the_only_programme() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_rule_that_counts_pilots_only_is_judged_by_the_only_programme(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let (program, province) = (office.program, office.province);
         office
             .record(move |recording| {
@@ -231,9 +234,9 @@ fn a_rule_that_counts_pilots_only_is_judged_by_the_only_programme() {
     });
 }
 
-#[test]
-fn a_province_that_cannot_be_read_keeps_no_other_waiting() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_province_that_cannot_be_read_keeps_no_other_waiting(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let (clock, beginning) = (office.clock.clone(), beginning());
         office
             .record(move |recording| {

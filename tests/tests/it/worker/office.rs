@@ -32,7 +32,7 @@ use qiaojian_store::programs::{self, NewProgram};
 use qiaojian_store::schedules::{self, NewSchedule, Recipients, ScheduleRow};
 use qiaojian_store::{Actor, Recording, StoreError, StoreResult, audit};
 use qiaojian_tests::fixtures::{date, load_areas};
-use qiaojian_tests::{TestDb, both_databases};
+use qiaojian_tests::{Backend, TestDb, with_database};
 use qiaojian_worker::{Answer, Composer, Courier, Order, Worker, WorkerConfig};
 use tokio_util::sync::CancellationToken;
 
@@ -48,8 +48,8 @@ pub struct Office {
 }
 
 /// Runs one body on both databases, at noon in Shanghai on 2022-06-24, and checks the ledger when it is through.
-pub fn with_office(body: impl AsyncFn(&Office)) {
-    both_databases(|test_db| {
+pub fn with_office(backend: Backend, body: impl AsyncFn(&Office)) {
+    with_database(backend, |test_db| {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let office = Office::open(test_db).await;

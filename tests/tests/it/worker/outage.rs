@@ -14,12 +14,15 @@ use qiaojian_domain::schedule::Approval;
 use qiaojian_store::db::schema::delivery_attempts;
 use qiaojian_store::db::{DatabaseUrl, Db, DbError};
 use qiaojian_store::deliveries::{self, AttemptRow, InFlight, LEASE_GRACE, Outgoing};
+use qiaojian_tests::Backend;
 use qiaojian_worker::{Answer, Courier, PassError};
+use rstest_reuse::apply;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::deliver::{claim, mark};
 use super::office::{Office, Recorder, compose, count, until_idle, with_office};
+use crate::both_databases;
 
 /// Six notices to one city, queued.
 async fn queue_six(office: &Office) {
@@ -56,9 +59,9 @@ async fn obstruct(office: &Office, id: DeliveryId) {
         .unwrap();
 }
 
-#[test]
-fn an_error_on_one_delivery_stops_no_other() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn an_error_on_one_delivery_stops_no_other(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         queue_six(office).await;
         let victim = office.deliveries().await[0].id;
         obstruct(office, victim).await;
@@ -111,9 +114,9 @@ impl Courier for Saboteur {
     }
 }
 
-#[test]
-fn a_result_is_kept_whatever_the_database_said_at_first() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_result_is_kept_whatever_the_database_said_at_first(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         office
             .endpoint("340300", Channel::File, OnUncertain::Resend)
             .await;
@@ -150,9 +153,9 @@ async fn record(office: &Office, flight: InFlight, result: SendResult) -> bool {
         .unwrap()
 }
 
-#[test]
-fn whoever_asks_again_because_the_answer_was_lost_gets_the_same_answer() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn whoever_asks_again_because_the_answer_was_lost_gets_the_same_answer(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         queue_six(office).await;
         let node = NodeId::generate(office.clock.as_ref(), &OsEntropy);
         let other = NodeId::generate(office.clock.as_ref(), &OsEntropy);
@@ -206,9 +209,9 @@ fn whoever_asks_again_because_the_answer_was_lost_gets_the_same_answer() {
     });
 }
 
-#[test]
-fn a_lease_is_left_to_its_worker_for_a_grace_because_clocks_differ() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_lease_is_left_to_its_worker_for_a_grace_because_clocks_differ(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         queue_six(office).await;
         let node = NodeId::generate(office.clock.as_ref(), &OsEntropy);
         let claimed = claim(office, office.db.clone(), node).await;
@@ -223,9 +226,9 @@ fn a_lease_is_left_to_its_worker_for_a_grace_because_clocks_differ() {
     });
 }
 
-#[test]
-fn a_worker_knows_how_far_the_database_is_from_its_clock() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_worker_knows_how_far_the_database_is_from_its_clock(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let skew = office.worker().clock_skew().await.unwrap();
         if matches!(office.db.url(), DatabaseUrl::Sqlite(_)) {
             assert_eq!(skew, None);

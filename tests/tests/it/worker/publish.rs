@@ -14,16 +14,19 @@ use qiaojian_store::bulletins::{self, ComposedBulletin, Mint};
 use qiaojian_store::db::AnyConnection;
 use qiaojian_store::notices::{self, Filter};
 use qiaojian_store::{StoreError, StoreResult};
+use qiaojian_tests::Backend;
 use qiaojian_worker::Order;
+use rstest_reuse::apply;
 
 use super::office::{Office, compose, count, until_idle, with_office};
+use crate::both_databases;
 
 /// Past the last month of the campaign.
 const AFTERWARDS: TimeDelta = TimeDelta::days(30);
 
-#[test]
-fn the_campaign_comes_out_once_and_a_second_start_adds_nothing() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn the_campaign_comes_out_once_and_a_second_start_adds_nothing(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         office
             .endpoint("340300", Channel::File, OnUncertain::Resend)
             .await;
@@ -88,9 +91,9 @@ fn the_campaign_comes_out_once_and_a_second_start_adds_nothing() {
     });
 }
 
-#[test]
-fn the_inbox_shows_a_city_its_own_and_remembers_who_has_read() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn the_inbox_shows_a_city_its_own_and_remembers_who_has_read(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         office.schedule(Office::campaign(), Approval::Automatic).await;
         office.advance(AFTERWARDS);
         until_idle(&office.worker()).await;
@@ -147,9 +150,9 @@ fn the_inbox_shows_a_city_its_own_and_remembers_who_has_read() {
     });
 }
 
-#[test]
-fn a_draft_waits_for_a_person_and_can_be_composed_again() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_draft_waits_for_a_person_and_can_be_composed_again(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         office
             .endpoint("340300", Channel::Inbox, OnUncertain::Resend)
             .await;
@@ -226,9 +229,9 @@ fn a_draft_waits_for_a_person_and_can_be_composed_again() {
     });
 }
 
-#[test]
-fn one_month_that_cannot_be_composed_is_not_overtaken() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn one_month_that_cannot_be_composed_is_not_overtaken(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         office.schedule(Office::campaign(), Approval::Automatic).await;
         office.advance(AFTERWARDS);
         let broken = |conn: &mut AnyConnection, order: &Order| -> StoreResult<ComposedBulletin> {
@@ -269,9 +272,9 @@ fn one_month_that_cannot_be_composed_is_not_overtaken() {
     });
 }
 
-#[test]
-fn a_late_issue_says_so() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_late_issue_says_so(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         office.schedule(Office::campaign(), Approval::Automatic).await;
         until_idle(&office.worker()).await;
         office.clock.set("2022-07-01T02:00:00Z".parse().unwrap());
@@ -303,9 +306,9 @@ fn a_late_issue_says_so() {
     });
 }
 
-#[test]
-fn each_series_has_numbers_of_its_own_and_comes_out_in_order() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn each_series_has_numbers_of_its_own_and_comes_out_in_order(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         office.schedule(Office::campaign(), Approval::Automatic).await;
         let mut weekly = Office::campaign();
         weekly.spec = "0 0 9 * * MON".to_owned();

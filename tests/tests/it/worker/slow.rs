@@ -9,12 +9,15 @@ use qiaojian_domain::ids::EndpointId;
 use qiaojian_domain::schedule::Approval;
 use qiaojian_store::deliveries::{DeliveryRow, Outgoing};
 use qiaojian_store::worker_nodes;
+use qiaojian_tests::Backend;
 use qiaojian_worker::{Answer, Courier, run};
+use rstest_reuse::apply;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::office::{Office, Recorder, compose, count, until_idle, with_office};
+use crate::both_databases;
 
 /// Longer than anything here should take; what hangs for ever fails the test.
 const HANGS: Duration = Duration::from_secs(30);
@@ -62,9 +65,9 @@ fn sent_to(rows: &[DeliveryRow], endpoint: EndpointId) -> usize {
         .count()
 }
 
-#[test]
-fn an_endpoint_that_hangs_leaves_places_to_the_others() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn an_endpoint_that_hangs_leaves_places_to_the_others(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let hanging = office
             .endpoint("340300", Channel::File, OnUncertain::Resend)
             .await
@@ -100,9 +103,9 @@ fn an_endpoint_that_hangs_leaves_places_to_the_others() {
     });
 }
 
-#[test]
-fn a_channel_that_hangs_leaves_the_other_channels_alone() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_channel_that_hangs_leaves_the_other_channels_alone(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let hanging = office
             .endpoint("340300", Channel::File, OnUncertain::Resend)
             .await
@@ -131,9 +134,9 @@ fn a_channel_that_hangs_leaves_the_other_channels_alone() {
     });
 }
 
-#[test]
-fn a_pass_goes_on_claiming_for_a_while_only() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_pass_goes_on_claiming_for_a_while_only(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         office
             .endpoint("340300", Channel::File, OnUncertain::Resend)
             .await;
@@ -158,9 +161,9 @@ fn a_pass_goes_on_claiming_for_a_while_only() {
     });
 }
 
-#[test]
-fn what_has_no_place_while_its_lease_is_young_goes_back_to_the_queue() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn what_has_no_place_while_its_lease_is_young_goes_back_to_the_queue(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         office
             .endpoint("340300", Channel::File, OnUncertain::Resend)
             .await;
@@ -189,9 +192,9 @@ fn what_has_no_place_while_its_lease_is_young_goes_back_to_the_queue() {
     });
 }
 
-#[test]
-fn a_worker_in_a_long_pass_says_that_it_lives() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_worker_in_a_long_pass_says_that_it_lives(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let hanging = office
             .endpoint("340300", Channel::File, OnUncertain::Resend)
             .await
@@ -242,9 +245,9 @@ impl Courier for Slow {
     }
 }
 
-#[test]
-fn a_pass_that_takes_too_long_finishes_what_it_is_sending() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_pass_that_takes_too_long_finishes_what_it_is_sending(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         office
             .endpoint("340300", Channel::File, OnUncertain::Resend)
             .await;

@@ -6,11 +6,14 @@ use qiaojian_domain::delivery::{Channel, DeliveryState, OnUncertain, SendResult}
 use qiaojian_domain::schedule::Approval;
 use qiaojian_store::deliveries::Outgoing;
 use qiaojian_store::worker_nodes;
+use qiaojian_tests::Backend;
 use qiaojian_worker::{Answer, Courier, run};
+use rstest_reuse::apply;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::office::{Office, compose, count, with_office};
+use crate::both_databases;
 
 /// Says when a send has begun, and ends it when it is let.
 struct Gate {
@@ -28,9 +31,9 @@ impl Courier for Gate {
     }
 }
 
-#[test]
-fn a_stopping_worker_finishes_what_it_sends_and_gives_back_the_rest() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_stopping_worker_finishes_what_it_sends_and_gives_back_the_rest(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         office
             .endpoint("340300", Channel::File, OnUncertain::Resend)
             .await;
@@ -79,9 +82,9 @@ fn a_stopping_worker_finishes_what_it_sends_and_gives_back_the_rest() {
     });
 }
 
-#[test]
-fn a_send_that_does_not_end_does_not_keep_the_worker() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_send_that_does_not_end_does_not_keep_the_worker(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         office
             .endpoint("340300", Channel::File, OnUncertain::Resend)
             .await;

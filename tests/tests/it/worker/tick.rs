@@ -13,14 +13,17 @@ use qiaojian_store::bulletins::ComposedBulletin;
 use qiaojian_store::db::AnyConnection;
 use qiaojian_store::occurrences::OccurrenceRow;
 use qiaojian_store::{StoreResult, schedules};
+use qiaojian_tests::Backend;
 use qiaojian_worker::{Event, Order, Worker, run};
+use rstest_reuse::apply;
 use tokio_util::sync::CancellationToken;
 
 use super::office::{CITIES, Office, Recorder, compose, count, until_idle, with_office};
+use crate::both_databases;
 
-#[test]
-fn four_workers_at_once_issue_each_month_once() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn four_workers_at_once_issue_each_month_once(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         for city in CITIES {
             office.endpoint(city, Channel::File, OnUncertain::Resend).await;
         }
@@ -63,14 +66,14 @@ fn four_workers_at_once_issue_each_month_once() {
     });
 }
 
-#[test]
-fn what_is_not_caught_up_is_listed() {
+#[apply(both_databases)]
+fn what_is_not_caught_up_is_listed(#[case] backend: Backend) {
     for (policy, open, reason) in [
         (CatchUp::Latest, 1, "later_period_due"),
         (CatchUp::None, 0, "no_catch_up"),
         (CatchUp::All, 6, ""),
     ] {
-        with_office(async |office| {
+        with_office(backend, async |office| {
             let mut plan = Office::campaign();
             plan.catch_up = policy;
             office.schedule(plan, Approval::Automatic).await;
@@ -88,9 +91,9 @@ fn what_is_not_caught_up_is_listed() {
     }
 }
 
-#[test]
-fn an_idle_tick_and_a_clock_set_back_change_nothing() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn an_idle_tick_and_a_clock_set_back_change_nothing(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let schedule = office.schedule(Office::campaign(), Approval::Automatic).await;
         let worker = office.worker();
         assert_eq!(worker.tick().await.unwrap().opened, 6);
@@ -108,10 +111,10 @@ fn an_idle_tick_and_a_clock_set_back_change_nothing() {
     });
 }
 
-#[test]
-fn a_paused_schedule_waits_and_says_what_it_left_out() {
+#[apply(both_databases)]
+fn a_paused_schedule_waits_and_says_what_it_left_out(#[case] backend: Backend) {
     for skip in [false, true] {
-        with_office(async |office| {
+        with_office(backend, async |office| {
             let schedule = office.schedule(Office::campaign(), Approval::Automatic).await;
             let id = schedule.id;
             office
@@ -144,9 +147,9 @@ fn a_paused_schedule_waits_and_says_what_it_left_out() {
     }
 }
 
-#[test]
-fn what_waits_to_be_composed_is_left_out_too_when_what_was_missed_is() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn what_waits_to_be_composed_is_left_out_too_when_what_was_missed_is(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let schedule = office.schedule(Office::campaign(), Approval::Automatic).await;
         let id = schedule.id;
         let never = |_: &mut AnyConnection, _: &Order| -> StoreResult<ComposedBulletin> {
@@ -182,9 +185,9 @@ fn what_waits_to_be_composed_is_left_out_too_when_what_was_missed_is() {
     });
 }
 
-#[test]
-fn a_long_past_is_worked_off_in_short_transactions() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_long_past_is_worked_off_in_short_transactions(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         let mut plan = Office::campaign();
         plan.period_unit = qiaojian_domain::period::PeriodUnit::Day;
         plan.spec = "0 0 9 * * *".to_owned();
@@ -221,9 +224,9 @@ impl Clock for Going {
     }
 }
 
-#[test]
-fn a_schedule_wakes_the_worker_at_its_moment() {
-    with_office(async |office| {
+#[apply(both_databases)]
+fn a_schedule_wakes_the_worker_at_its_moment(#[case] backend: Backend) {
+    with_office(backend, async |office| {
         office.schedule(Office::campaign(), Approval::Automatic).await;
         let clock: Arc<dyn Clock> = Arc::new(Going {
             from: "2022-07-01T00:59:58Z".parse().unwrap(),
