@@ -1,8 +1,9 @@
-//! The ledger clock: the one order in which the system learns things.
+//! The ledger clock: the total order in which the system records facts (transaction time).
 //!
-//! A transaction that writes facts takes the next `(seq, at)` inside that transaction. The row is locked until the commit, so
-//! commit order is the order of knowing; `at` never goes back, on any replica, whatever the clocks do. A reader's own snapshot
-//! therefore holds exactly what was known at the clock it shows, for ever.
+//! A transaction that writes facts takes the next `(seq, at)` inside that transaction. The row is locked until the
+//! commit, so the commit order equals the order of transaction times; `at` never decreases, on any replica, whatever
+//! the system clocks do. A reader's snapshot therefore permanently contains exactly what had been recorded at the clock
+//! position it shows.
 
 use diesel::dsl::case_when;
 use diesel::prelude::*;
@@ -15,41 +16,41 @@ use super::audit::{self, Actor};
 use crate::db::schema::{audit_entries, ledger_clock};
 use crate::db::{AnyConnection, Tx};
 
-/// When the system learnt something: the place in the order, and the moment.
+/// A transaction time: the ledger position and the instant at which the system recorded something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Recorded {
-    /// Its place in the order; the cursor of the change feed.
+    /// The ledger position; also the cursor of the change feed.
     pub seq: i64,
     /// UTC. Strictly later than every earlier one.
     pub at: UtcTime,
 }
 
-/// A position in the ledger, to be remembered and compared later.
+/// A ledger position that can be stored and compared later.
 ///
-/// After a failover that lost commits, or after a backup was restored, the ledger uses sequence numbers again. The hash says
-/// whether a number still means what it meant: it is the end of the audit chain at that number.
+/// After a failover that lost commits, or after a backup was restored, the ledger reuses sequence numbers. The hash
+/// shows whether a number still has the same meaning: it is the end of the audit chain at that number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
-    /// The tick.
+    /// The sequence number.
     pub seq: i64,
-    /// The hash of the last audit entry up to it; empty where there is none.
+    /// The hash of the last audit entry up to `seq`; empty if there is none.
     pub hash: String,
 }
 
 impl Position {
-    /// Whether the ledger still contains this position. One lookup in the primary key.
+    /// Returns whether the ledger still contains this position. Costs one primary-key lookup.
     ///
     /// # Errors
-    /// The database's.
+    /// Returns an error if the database fails.
     pub fn is_current(&self, conn: &mut AnyConnection) -> QueryResult<bool> {
         Ok(known(conn)?.seq >= self.seq && audit::end_at(conn, ReadUpTo::all_of(self.seq))? == self.hash)
     }
 }
 
-/// The position of the reader's snapshot.
+/// Returns the position of the reader's snapshot.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn position(conn: &mut AnyConnection) -> QueryResult<Position> {
     let (seq, hash) = ledger_clock::table
         .find(1_i16)
@@ -58,19 +59,20 @@ pub fn position(conn: &mut AnyConnection) -> QueryResult<Position> {
     Ok(Position { seq, hash })
 }
 
-/// The position at an earlier tick.
+/// Returns the position at an earlier sequence number.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn position_at(conn: &mut AnyConnection, seq: i64) -> QueryResult<Position> {
     let hash = audit::end_at(conn, ReadUpTo::all_of(seq))?;
     Ok(Position { seq, hash })
 }
 
-/// What the reader's snapshot knows: a `known_at` of this moment gives the same answer for ever.
+/// Returns the transaction time of the reader's snapshot. A later query with this `known_at` always gives the same
+/// answer.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn known(conn: &mut AnyConnection) -> QueryResult<Recorded> {
     let (seq, at): (i64, i64) = ledger_clock::table
         .find(1_i16)
@@ -82,10 +84,10 @@ pub fn known(conn: &mut AnyConnection) -> QueryResult<Recorded> {
     })
 }
 
-/// Writes the clock as it is, to see whether anything can be written.
+/// Rewrites the ledger clock unchanged, to test whether the database accepts writes.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn rewrite(conn: &mut AnyConnection) -> QueryResult<()> {
     diesel::update(ledger_clock::table.find(1_i16))
         .set(ledger_clock::seq.eq(ledger_clock::seq))
@@ -93,19 +95,19 @@ pub fn rewrite(conn: &mut AnyConnection) -> QueryResult<()> {
         .map(drop)
 }
 
-/// A moment of knowing that was asked for.
+/// A requested transaction time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Knowing {
-    /// The place in the ledger, and the moment.
+    /// The ledger position and the instant.
     pub known: Recorded,
-    /// Whether it is the present of the reader's snapshot.
+    /// Whether it is the latest state of the reader's snapshot.
     pub is_present: bool,
 }
 
-/// What was known at `at`: the last tick up to it. A later moment than the clock's is clamped to the clock.
+/// Resolves `at` to the last ledger position up to it. An `at` later than the ledger clock is clamped to the clock.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn known_at(conn: &mut AnyConnection, at: Option<UtcTime>) -> QueryResult<Knowing> {
     let clock = known(conn)?;
     let Some(at) = at.filter(|at| *at < clock.at) else {
@@ -114,7 +116,8 @@ pub fn known_at(conn: &mut AnyConnection, at: Option<UtcTime>) -> QueryResult<Kn
             is_present: true,
         });
     };
-    // Every tick that changed anything has an audit entry; both grow together, so the newest by time is the newest by place.
+    // Every tick that changed anything has an audit entry. Time and position increase together, so the latest by time
+    // is also the latest by position.
     let seq: Option<i64> = audit_entries::table
         .filter(audit_entries::at.le(at))
         .order((audit_entries::at.desc(), audit_entries::seq.desc()))
@@ -130,7 +133,7 @@ pub fn known_at(conn: &mut AnyConnection, at: Option<UtcTime>) -> QueryResult<Kn
     })
 }
 
-/// A write of facts under way: who does it, and when it will have been learnt.
+/// A write of facts in progress: its actor and its transaction time.
 pub struct Recording<'a, 'tx> {
     tx: &'a mut Tx<'tx>,
     actor: &'a Actor,
@@ -140,10 +143,10 @@ pub struct Recording<'a, 'tx> {
 }
 
 impl<'a, 'tx> Recording<'a, 'tx> {
-    /// Takes the next tick. From here to the commit no other process writes facts.
+    /// Takes the next tick. Until the commit no other process can write facts.
     ///
     /// # Errors
-    /// The database's.
+    /// Returns an error if the database fails.
     pub fn begin(tx: &'a mut Tx<'tx>, actor: &'a Actor) -> QueryResult<Self> {
         let (recorded, audit_hash) = next_tick(tx)?;
         Ok(Self {
@@ -155,27 +158,27 @@ impl<'a, 'tx> Recording<'a, 'tx> {
         })
     }
 
-    /// Takes another tick in the same transaction, for what rewrites what was just written.
+    /// Takes another tick in the same transaction, for a write that replaces what was just written.
     ///
     /// # Errors
-    /// The database's.
+    /// Returns an error if the database fails.
     pub fn tick(&mut self) -> QueryResult<()> {
         (self.recorded, self.audit_hash) = next_tick(self.tx)?;
         self.entries = 0;
         Ok(())
     }
 
-    /// The connection, inside the transaction.
+    /// Returns the connection, inside the transaction.
     pub fn conn(&mut self) -> &mut AnyConnection {
         self.tx.conn
     }
 
-    /// When this will have been learnt.
+    /// Returns the transaction time of this write.
     pub fn recorded(&self) -> Recorded {
         self.recorded
     }
 
-    /// The position before this tick. Ask before anything is audited.
+    /// Returns the position before this tick. Call it before anything is audited.
     pub fn before(&self) -> Position {
         Position {
             seq: self.recorded.seq - 1,
@@ -183,28 +186,28 @@ impl<'a, 'tx> Recording<'a, 'tx> {
         }
     }
 
-    /// The present by this process's clock: for business dates and operational rows.
+    /// Returns the current time by this process's clock: for business dates and operational rows.
     pub fn now(&self) -> UtcTime {
         self.tx.now
     }
 
-    /// Who does it.
+    /// Returns the actor.
     pub fn actor(&self) -> &Actor {
         self.actor
     }
 
-    /// Appends to the audit trail. Every write does.
+    /// Appends an entry to the audit trail. Every write must do so.
     ///
     /// # Errors
-    /// The database's.
+    /// Returns an error if the database fails.
     pub fn audit(&mut self, entry: &audit::Entry<'_>) -> QueryResult<()> {
         self.audit_all(std::slice::from_ref(entry))
     }
 
-    /// The same for many, with few statements.
+    /// Like [`audit`](Self::audit) for many entries, with few statements.
     ///
     /// # Errors
-    /// The database's, or that a tick has no room for so many: it holds 32,767.
+    /// Returns an error if the database fails, or if the tick would hold more than 32,767 entries.
     pub fn audit_all(&mut self, entries: &[audit::Entry<'_>]) -> QueryResult<()> {
         let entries_then = i16::try_from(entries.len())
             .ok()
@@ -224,7 +227,7 @@ impl<'a, 'tx> Recording<'a, 'tx> {
     }
 }
 
-/// The next place in the ledger, and the end of the audit chain.
+/// Takes the next ledger position, and returns it with the end of the audit chain.
 fn next_tick(tx: &mut Tx<'_>) -> QueryResult<(Recorded, String)> {
     let now = tx.now.micros();
     let next = case_when(ledger_clock::at_us.lt(now), now.into_sql::<BigInt>())

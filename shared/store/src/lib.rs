@@ -1,7 +1,8 @@
-//! What is recorded: the rows of both databases, the figures counted from them, and what is composed and checked by them.
+//! The persistence layer: rows of both databases, the figures computed from them, and the code that composes and checks
+//! bulletins.
 //!
-//! A function takes a connection (or a [`Recording`], when it writes facts) and returns a result; it never sees HTTP. A query on rows that an
-//! area owns starts from a [`Subtree`].
+//! Functions take a connection (or a [`Recording`], when they write facts) and return a result; they never see HTTP.
+//! Queries on rows that an area owns start from a [`Subtree`].
 
 pub mod activities;
 pub mod areas;

@@ -6,7 +6,7 @@
 
 use diesel::{PgConnection, SqliteConnection};
 
-/// A connection to either database. SQLite stands last: it accepts any text as a URL.
+/// A connection to either database. The SQLite variant comes last because it accepts any text as a URL.
 #[derive(diesel::MultiConnection)]
 pub enum AnyConnection {
     /// PostgreSQL.

@@ -1,4 +1,4 @@
-//! From a URL to a connection with its settings.
+//! Opens configured connections from a database URL.
 
 mod postgres;
 
@@ -12,7 +12,7 @@ use diesel::sql_types::Text;
 
 use super::{AnyConnection, DbError};
 
-/// Which database, and where.
+/// The kind of database and its location.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
     /// The embedded database in this file.
@@ -22,7 +22,7 @@ pub enum DatabaseUrl {
 }
 
 impl std::fmt::Debug for DatabaseUrl {
-    /// Never shows a password.
+    /// Never prints the password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
@@ -31,13 +31,14 @@ impl std::fmt::Debug for DatabaseUrl {
     }
 }
 
-/// Why a database cannot be used. Each is one line that says what to do, and none shows a password.
+/// The reason a database cannot be used. Each message is a single line that states the remedy and never contains a
+/// password.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Neither `postgres://…` nor `sqlite:…`.
     #[error("DATABASE_URL must start with postgres:// or sqlite: (it does not)")]
     UnknownScheme,
-    /// A PostgreSQL URL that cannot be read: what it must look like.
+    /// A malformed PostgreSQL URL, with a description of the expected format.
     #[error("DATABASE_URL cannot be read: {0}")]
     BadUrl(&'static str),
     /// The build has no TLS.
@@ -54,7 +55,7 @@ pub enum OpenError {
     Path {
         /// Which file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error from the operating system.
         source: std::io::Error,
     },
     /// The database file cannot be opened or written.
@@ -63,9 +64,9 @@ pub enum OpenError {
          this user may write"
     )]
     File {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What SQLite said.
+        /// The message from SQLite.
         why: String,
     },
     /// The database file or its directory is read-only for this user; the source says why.
@@ -76,30 +77,30 @@ pub enum OpenError {
     ReadOnly {
         /// Which file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error from the operating system.
         source: std::io::Error,
     },
-    /// PostgreSQL does not answer. It may do so later: trying again is right.
+    /// PostgreSQL is unreachable. The condition may be temporary, so the connection should be retried.
     #[error("cannot reach PostgreSQL: {0}; check DATABASE_URL and that the server runs")]
     Away(String),
-    /// PostgreSQL refused us, or was not even asked, for a reason that does not pass by itself.
+    /// PostgreSQL refused the connection, or the attempt failed locally, for a reason that a retry does not resolve.
     #[error("cannot connect to PostgreSQL: {0}; check DATABASE_URL and what the server admits")]
     Refused(String),
-    /// A pooler lends server connections for one transaction each.
+    /// The database is behind a pooler that assigns a server connection per transaction.
     #[error(
         "the database is reached through a pooler in transaction mode (such as PgBouncer with pool_mode = transaction); let it pool \
          sessions, or connect to PostgreSQL itself"
     )]
     Pooled,
-    /// The server answers in a language in which errors are not recognised.
+    /// The server reports errors in a language other than English, so they cannot be classified.
     #[error(
         "PostgreSQL answers in the language of lc_messages = '{locale}', but which error is a lock is recognised in English only; let \
          a superuser run: {statement}"
     )]
     Language {
-        /// The setting of this connection.
+        /// The `lc_messages` setting of this connection.
         locale: String,
-        /// What mends it.
+        /// The SQL statement that fixes it.
         statement: String,
     },
     /// A setting was refused, or a thread could not start.
@@ -111,7 +112,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Whether the database may be there later without anybody changing a setting.
+    /// Returns whether the database may become available without a configuration change.
     pub fn is_away(&self) -> bool {
         matches!(self, Self::Away(_))
     }
@@ -133,7 +134,7 @@ impl std::str::FromStr for DatabaseUrl {
 }
 
 impl DatabaseUrl {
-    /// The directory of the embedded database.
+    /// Returns the directory of the embedded database.
     pub fn directory(&self) -> Option<&Path> {
         match self {
             Self::Sqlite(path) => path.parent().filter(|parent| !parent.as_os_str().is_empty()),
@@ -141,7 +142,7 @@ impl DatabaseUrl {
         }
     }
 
-    /// Refuses a setting that cannot work, before anything is made or connected.
+    /// Rejects a URL that cannot work, before anything is created or connected.
     ///
     /// # Errors
     /// [`OpenError::BadUrl`] or [`OpenError::NoTls`].
@@ -152,7 +153,8 @@ impl DatabaseUrl {
         }
     }
 
-    /// The same, makes the directory of the embedded database, and refuses one that this user may not write.
+    /// Like [`validate`](Self::validate), but also creates the directory of the embedded database and rejects one that
+    /// is not writable.
     pub(super) fn check(&self) -> Result<(), OpenError> {
         self.validate()?;
         if let Some(directory) = self.directory() {
@@ -164,7 +166,8 @@ impl DatabaseUrl {
         self.check_writable()
     }
 
-    /// Refuses an embedded database that this user may not write: a write-ahead log needs its file and its directory.
+    /// Rejects an embedded database that the current user cannot write. The write-ahead log requires both the file and
+    /// its directory to be writable.
     ///
     /// # Errors
     /// [`OpenError::ReadOnly`].
@@ -182,9 +185,9 @@ impl DatabaseUrl {
         Ok(())
     }
 
-    /// Refuses a pooler that lends a server connection for one transaction (PgBouncer, `pool_mode = transaction`): settings, locks and
-    /// prepared statements of a session would be another caller's. There, a connection that has nothing under way does not keep its
-    /// server process to itself.
+    /// Rejects a pooler in transaction mode (PgBouncer, `pool_mode = transaction`), where session settings, locks and
+    /// prepared statements would be shared with other clients. Such a pooler is recognised by an idle connection that
+    /// does not keep its server process to itself.
     pub(super) fn refuse_transaction_pooling(&self) -> Result<(), OpenError> {
         if !matches!(self, Self::Postgres(_)) {
             return Ok(());
@@ -203,7 +206,7 @@ impl DatabaseUrl {
         Ok(())
     }
 
-    /// A connection that may write.
+    /// Opens a connection that may write.
     pub(super) fn connect(&self) -> Result<AnyConnection, OpenError> {
         match self {
             Self::Postgres(url) => postgres::establish(url).map(AnyConnection::Postgres),
@@ -211,7 +214,7 @@ impl DatabaseUrl {
         }
     }
 
-    /// A connection that cannot write. An embedded database that this user may not write can be read all the same.
+    /// Opens a read-only connection. Works for an embedded database that the current user cannot write.
     pub(super) fn connect_read_only(&self) -> Result<AnyConnection, OpenError> {
         let mut conn = match self {
             Self::Sqlite(path) if self.check_writable().is_err() => {
@@ -230,14 +233,15 @@ impl DatabaseUrl {
 }
 
 fn establish_sqlite(path: &Path) -> Result<SqliteConnection, OpenError> {
-    // `synchronous=FULL`: a notice marked as sent must still be marked after a power cut, or it goes out again.
+    // `synchronous=FULL`: a notice marked as sent must still be marked after a power failure, or it would be sent
+    // again.
     let settings = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
          PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 67108864";
     establish_sqlite_by(&path.to_string_lossy(), path, settings)
 }
 
-/// Opens a file that this user may not write. Where there is no write-ahead log nobody has it open, so the file is taken as it is; else
-/// SQLite needs the log and its index beside it.
+/// Opens a file that the current user cannot write. Without a write-ahead log no other process has the file open, so it
+/// is opened as immutable; otherwise SQLite needs the log and its index next to the file.
 fn establish_sqlite_to_read(path: &Path) -> Result<SqliteConnection, OpenError> {
     let text = path.to_string_lossy();
     let log = PathBuf::from(format!("{text}-wal"));

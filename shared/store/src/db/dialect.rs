@@ -1,4 +1,4 @@
-//! The few statements that the two databases do not share. Each has one arm per database and a test that runs on both.
+//! The statements that differ between the two databases. Each has one arm per database and a test that runs on both.
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
@@ -12,12 +12,13 @@ use super::AnyConnection;
 use super::types::{SqlInstant, SqlUuid};
 
 diesel::define_sql_function! {
-    /// The text with its ASCII letters in lower case: what a search compares, so that both databases find the same.
+    /// Lowercases the ASCII letters of a text. Searches compare this form, so that both databases return the same
+    /// matches.
     fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
 }
 
-/// Inserts a row unless one with its UNIQUE key is there; `Ok(true)` when it was inserted. A key that another process has
-/// just written is waited for and then absorbed: the transaction goes on.
+/// Inserts a row unless one with the same UNIQUE key exists; returns `Ok(true)` if it was inserted. If another process
+/// is inserting the key concurrently, the statement waits for it and then does nothing; the transaction continues.
 macro_rules! insert_if_absent {
     ($conn:expr, $table:expr, $row:expr) => {
         match $conn {
@@ -35,8 +36,8 @@ macro_rules! insert_if_absent {
 }
 pub(crate) use insert_if_absent;
 
-/// Runs one body on the connection inside, whichever it is. Only for the hottest reads: through `AnyConnection` a query's SQL
-/// is written anew at each execution and each field of a row is boxed, a tenth of a short read (docs/decisions/0002).
+/// Runs the same body on the inner connection of either database. Only for the hottest reads: `AnyConnection` rebuilds
+/// the SQL at each execution and boxes each field of a row, which costs a tenth of a short read (docs/decisions/0002).
 macro_rules! on_either {
     ($conn:expr, |$inner:ident| $body:expr) => {
         match $conn {
@@ -47,10 +48,11 @@ macro_rules! on_either {
 }
 pub(crate) use on_either;
 
-/// PostgreSQL's timeline, which changes when another server becomes the primary; none on a standby, and none on SQLite.
+/// Returns PostgreSQL's timeline, which changes when another server becomes the primary; `None` on a standby and on
+/// SQLite.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn timeline(conn: &mut AnyConnection) -> QueryResult<Option<String>> {
     let AnyConnection::Postgres(conn) = conn else {
         return Ok(None);
@@ -62,11 +64,11 @@ pub fn timeline(conn: &mut AnyConnection) -> QueryResult<Option<String>> {
     .get_result(conn)
 }
 
-/// Has PostgreSQL plan anew what it planned for tables that have grown since within the transaction: the checks of foreign keys, planned
-/// when a table was empty, would read all of it for each row. SQLite plans nothing by size.
+/// Discards PostgreSQL's cached plans for tables that have grown within the transaction: a foreign-key check planned
+/// while a table was empty would scan the whole table for each row. SQLite's plans do not depend on table sizes.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn forget_plans(conn: &mut AnyConnection) -> QueryResult<()> {
     match conn {
         AnyConnection::Postgres(conn) => conn.batch_execute("DISCARD PLANS"),
@@ -74,16 +76,17 @@ pub fn forget_plans(conn: &mut AnyConnection) -> QueryResult<()> {
     }
 }
 
-/// The tables that grow, whose sizes decide about plans.
+/// The tables that grow and whose sizes affect query plans.
 const GROWING_TABLES: &str = "areas, area_versions, area_counts, area_successions, organizations, organization_versions, activities, \
     activity_versions, activity_areas, tasks, assignments, assignment_versions, bulletins, notices, deliveries, delivery_attempts, \
     tokens, idempotency_keys, audit_entries";
 
-/// Refreshes the statistics that PostgreSQL plans by. By itself it does so up to a minute after much was added, and until then plans for
-/// what was there before: a list of 50 organizations then takes 20 s. SQLite plans nothing by size.
+/// Refreshes the statistics that PostgreSQL's planner uses. Autovacuum does so up to a minute after a bulk insert;
+/// until then plans assume the former sizes, and a list of 50 organizations takes 20 s. SQLite's plans do not depend on
+/// table sizes.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub(super) fn analyze(conn: &mut AnyConnection) -> QueryResult<()> {
     match conn {
         AnyConnection::Postgres(conn) => conn.batch_execute(&format!("ANALYZE {GROWING_TABLES}")),
@@ -91,42 +94,43 @@ pub(super) fn analyze(conn: &mut AnyConnection) -> QueryResult<()> {
     }
 }
 
-/// Who claims deliveries, and how many.
+/// The parameters of a claim on due deliveries.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim<'a> {
-    /// The worker.
+    /// The claiming worker.
     pub node: NodeId,
-    /// The present.
+    /// The current time.
     pub now: UtcTime,
-    /// When the lease ends.
+    /// When the lease expires.
     pub lease_until: UtcTime,
-    /// Only through these, which the worker serves: the others wait.
+    /// The channels that the worker serves; deliveries of other channels stay queued.
     pub channels: &'a [Channel],
-    /// At most this many of one endpoint, so that none can starve the others.
+    /// Maximum number per endpoint, so that none can starve the others.
     pub per_endpoint: i64,
-    /// At most this many in all.
+    /// Maximum number in total.
     pub most: i64,
 }
 
-/// A delivery that is ours until the lease ends, as long as its generation is this one.
+/// A claimed delivery. The claim is valid until the lease expires, provided `lease_gen` is unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
 pub struct Claimed {
-    /// Which.
+    /// The delivery.
     #[diesel(sql_type = SqlUuid)]
     pub id: DeliveryId,
-    /// The fence: every update of ours asks for it.
+    /// The fencing token: every update by the claimant checks it.
     #[diesel(sql_type = BigInt)]
     pub lease_gen: i64,
 }
 
-/// Claims queued deliveries that are due, oldest first, of endpoints that may be used now. Two workers never get the same one.
+/// Claims queued deliveries that are due, oldest first, of endpoints that are usable now. Two workers never claim the
+/// same delivery.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn claim_deliveries(conn: &mut AnyConnection, claim: &Claim<'_>) -> QueryResult<Vec<Claimed>> {
     let (leased, queued) = (DeliveryState::Leased, DeliveryState::Queued);
     let active = EndpointStatus::Active;
-    // Words of our own, none of them a caller's; an empty list claims nothing.
+    // These are our own constants, never a caller's input; an empty list claims nothing.
     let served: Vec<String> = claim
         .channels
         .iter()
@@ -160,7 +164,8 @@ pub fn claim_deliveries(conn: &mut AnyConnection, claim: &Claim<'_>) -> QueryRes
         };
     }
     match conn {
-        // A row that another worker is claiming is passed over, not waited for; `state` is asked again on its latest version.
+        // Rows being claimed by another worker are skipped, not waited for; `state` is checked again on their latest
+        // version.
         AnyConnection::Postgres(conn) => run!(
             conn,
             format!(
@@ -169,7 +174,8 @@ pub fn claim_deliveries(conn: &mut AnyConnection, claim: &Claim<'_>) -> QueryRes
                  ) {update} WHERE id IN (SELECT id FROM free) RETURNING id, lease_gen"
             )
         ),
-        // One statement under the write lock. Parameters are numbered by first appearance, which is why `update` comes first.
+        // A single statement under the write lock. Parameters are numbered by first appearance, which is why `update`
+        // comes first.
         AnyConnection::Sqlite(conn) => {
             run!(
                 conn,

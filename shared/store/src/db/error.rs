@@ -1,35 +1,36 @@
-//! What can go wrong between a closure and the disk. What went wrong *inside* a closure is the closure's own error type.
+//! Failures of the database itself. Failures *inside* a closure use the closure's own error type.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
-/// A failure of the database itself. None is the caller's fault; all are logged once, where they are turned into an answer.
+/// A failure of the database itself. None is caused by the caller; each is logged once, where it is converted into a
+/// response.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// The lane's queue is full: more work is waiting than can be done in time.
+    /// The lane's queue is full: more work is pending than can be completed in time.
     #[error("too much work is waiting for the database")]
     Overloaded,
     /// The lane has stopped.
     #[error("the database lanes have stopped")]
     Stopped,
-    /// The connection could not be made or made again.
+    /// The connection could not be opened or reopened.
     #[error("the database cannot be reached: {0}")]
     Unreachable(String),
-    /// Another process held a lock for longer than we wait.
+    /// Another process held a lock for longer than the timeout.
     #[error("another process holds the lock")]
     Locked,
-    /// The link broke during the commit: whether it took effect is unknown.
+    /// The connection was lost during the commit: whether it took effect is unknown.
     #[error("the connection was lost during the commit; whether it took effect is unknown")]
     CommitUnknown,
     /// A closure panicked; its work was rolled back.
     #[error("the work panicked and was rolled back")]
     Panicked,
-    /// There is no room left where the database keeps its files; the work was rolled back.
+    /// The disk of the database is full; the work was rolled back.
     #[error("the database\u{2019}s disk is full")]
     Full,
-    /// Serialization failure, deadlock, or a transaction that another's failure took down.
+    /// A serialization failure, a deadlock, or a transaction that was lost because another closure in it failed.
     #[error("the transaction has to be run again")]
     Retry,
-    /// Anything else a statement answered.
+    /// Any other error of a statement.
     #[error("query failed: {0}")]
     Query(DieselError),
 }
@@ -38,7 +39,7 @@ impl From<DieselError> for DbError {
     fn from(error: DieselError) -> Self {
         match &error {
             DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Self::Retry,
-            // A primary that turned read-only under us is not the primary any more: connecting anew finds the one that is.
+            // A primary that became read-only is no longer the primary: reconnecting finds the current one.
             DieselError::DatabaseError(
                 DatabaseErrorKind::ClosedConnection
                 | DatabaseErrorKind::UnableToSendCommand
@@ -48,7 +49,8 @@ impl From<DieselError> for DbError {
             | DieselError::BrokenTransactionManager => Self::Unreachable(error.to_string()),
             DieselError::DatabaseError(_, information) => match information.message() {
                 "deadlock detected" => Self::Retry,
-                // SQLite says the last when a lock of its shared index is held for longer than it tries, some 10 s.
+                // SQLite returns the last message when a lock on its shared-memory index is held for longer than it
+                // retries, about 10 s.
                 "database is locked" | "canceling statement due to lock timeout" | "locking protocol" => {
                     Self::Locked
                 }
@@ -72,15 +74,15 @@ impl From<DieselError> for DbError {
 }
 
 impl DbError {
-    /// Whether the connection should be thrown away.
+    /// Returns whether the connection should be discarded.
     pub fn broke_connection(&self) -> bool {
         matches!(self, Self::Unreachable(_) | Self::CommitUnknown)
     }
 }
 
-/// The error of a closure: it can carry a database failure, and the lane or the writer can ask for it back.
+/// The error type of a closure. It can contain a database failure, which the lane or the writer can inspect.
 pub trait WriteError: From<DbError> + Send + 'static {
-    /// The database failure inside, if that is what this is.
+    /// Returns the database failure, if this error contains one.
     fn db_error(&self) -> Option<&DbError>;
 }
 

@@ -1,36 +1,37 @@
-//! A queue in which nobody waits for all of somebody else's work: each share has a queue of its own, and they take turns.
+//! A fair queue: each share has its own FIFO queue, and the shares are served round-robin, so that no caller waits for
+//! all the work of another.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Whose work it is: a caller's, or that of the system itself.
+/// Identifies whose work it is: a caller's, or the system's own.
 pub type Share = u128;
 
-/// What belongs to no caller.
+/// The share of work that belongs to no caller.
 const SYSTEM: Share = 0;
 
 tokio::task_local! {
     static SHARE: Share;
 }
 
-/// Runs `work` so that what it asks of the slow lane counts as this share's.
+/// Runs `work` so that its requests to the slow lane count towards this share.
 pub async fn as_share<F: Future>(share: Share, work: F) -> F::Output {
     SHARE.scope(share, work).await
 }
 
-/// The share of the present task.
+/// Returns the share of the current task.
 pub fn current_share() -> Share {
     SHARE.try_with(|share| *share).unwrap_or(SYSTEM)
 }
 
-/// There is no room: for this share, or at all.
+/// The queue is full, for this share or in total.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
-/// First in, first out within a share; shares take turns. Any number of threads may put and take.
+/// First in, first out within a share; round-robin between shares. Any number of threads may put and take.
 pub struct FairQueue<T> {
     state: Mutex<State<T>>,
-    /// Something was put, or the queue was closed.
+    /// Signals that an item was added or the queue was closed.
     changed: Condvar,
     max_in_all: usize,
     max_per_share: usize,
@@ -38,7 +39,7 @@ pub struct FairQueue<T> {
 
 struct State<T> {
     waiting: HashMap<Share, VecDeque<T>>,
-    /// The shares that have something waiting, the next one first.
+    /// The shares that have pending items, the next one first.
     turns: VecDeque<Share>,
     count: usize,
     closed: bool,
@@ -63,7 +64,7 @@ impl<T> FairQueue<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts it at the end of its share's queue.
+    /// Appends an item to its share's queue.
     pub fn put(&self, share: Share, item: T) -> Result<(), Full> {
         let mut state = self.state();
         if state.count >= self.max_in_all {
@@ -83,7 +84,7 @@ impl<T> FairQueue<T> {
         Ok(())
     }
 
-    /// Waits for the next item; none once the queue is closed and empty.
+    /// Waits for the next item; returns `None` once the queue is closed and empty.
     pub fn take(&self) -> Option<T> {
         let mut state = self.state();
         loop {
@@ -97,7 +98,7 @@ impl<T> FairQueue<T> {
         }
     }
 
-    /// Lets those who take go, once what is waiting was taken.
+    /// Closes the queue: takers return once the pending items have been taken.
     pub fn close(&self) {
         self.state().closed = true;
         self.changed.notify_all();

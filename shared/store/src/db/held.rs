@@ -1,5 +1,5 @@
-//! Which threads hold a connection, so that a process does not end while one is being closed: OpenSSL tidies up when a process exits, and
-//! a thread that is just then closing its link reads what has gone.
+//! Counts the threads that hold a connection, so that the process does not exit while one is being closed: OpenSSL
+//! frees its state at process exit, and a thread that is closing its connection at that moment would use freed memory.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 static HELD: Mutex<usize> = Mutex::new(0);
 static RELEASED: Condvar = Condvar::new();
 
-/// A thread that holds a connection. It is made before the thread, and dropped after the connection.
+/// Represents a thread that holds a connection. Created before the thread, and dropped after the connection.
 pub(super) struct Held(());
 
 impl Held {
@@ -24,7 +24,8 @@ impl Drop for Held {
     }
 }
 
-/// Waits until every connection of this process is closed, or for so long: for the end of a process, when every [`super::Db`] is gone.
+/// Waits until every connection of this process is closed, or until the timeout expires. Call it at process exit, when
+/// every [`super::Db`] has been dropped.
 pub fn wait_until_closed(at_most: Duration) {
     let held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
     drop(RELEASED.wait_timeout_while(held, at_most, |held| *held > 0));

@@ -1,7 +1,7 @@
-//! Threads that own a read-only connection each and take closures from one queue.
+//! Threads that each own a read-only connection and take closures from a shared queue.
 //!
-//! Closures of the fast lane wait in the order they came in. In the slow lane callers take turns, so that one with a thousand questions
-//! delays another by one of them.
+//! The fast lane runs closures in order of arrival. The slow lane alternates between callers, so that a caller with a
+//! thousand queries delays another by only one of them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,29 +17,30 @@ use super::fair::{FairQueue, Full, current_share};
 use super::held::Held;
 use super::{AnyConnection, DatabaseUrl, DbError, OpenError, WriteError};
 
-/// Closures that may wait for one lane. Beyond it callers are told at once that the service is overloaded.
+/// Maximum number of pending closures per lane. Beyond it the call fails at once as overloaded.
 const QUEUE: usize = 1024;
-/// Closures of one caller that may wait for the slow lane.
+/// Maximum number of pending closures per caller in the slow lane.
 const QUEUE_PER_SHARE: usize = 128;
 
-/// What one run left behind.
+/// The result of one run of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ran {
-    /// The caller has its answer; the connection is good.
+    /// The caller was answered; the connection is usable.
     Answered,
-    /// The caller has its answer; the connection is of no use any more.
+    /// The caller was answered; the connection must be discarded.
     Spoiled,
-    /// The connection was lost, and the caller has no answer yet.
+    /// The connection was lost, and the caller has not been answered yet.
     Lost,
 }
 
-/// A read that waits for its turn. It may be run more than once, and answers once.
+/// A pending read. It may run more than once, and answers once.
 trait Job: Send {
-    /// Whether nobody waits for the answer any more.
+    /// Returns whether the caller no longer waits for the answer.
     fn is_given_up(&self) -> bool;
-    /// Runs. When the connection is lost meanwhile and `may_repeat`, it does not answer: it is to be run again on another one.
+    /// Runs the job. If the connection is lost during the run and `may_repeat` is set, the job does not answer and must
+    /// be run again on another connection.
     fn run(&mut self, conn: &mut AnyConnection, may_repeat: bool) -> Ran;
-    /// Answers that there is no connection.
+    /// Answers that no connection is available.
     fn refuse(&mut self, error: DbError);
 }
 
@@ -87,12 +88,12 @@ where
 
 type Waited = Box<dyn Job>;
 
-/// In what order closures are run.
+/// The order in which closures run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
-    /// As they come in.
+    /// In order of arrival.
     Arrival,
-    /// Callers take turns.
+    /// Round-robin between callers.
     Turns,
 }
 
@@ -100,7 +101,7 @@ pub(super) struct Lane {
     jobs: Waiting,
 }
 
-/// Where closures are put. Dropped with its lane, whose threads then end.
+/// The sending side of the queue. Dropping it with its lane ends the lane's threads.
 enum Waiting {
     Arrival(Sender<Waited>),
     Turns(Arc<FairQueue<Waited>>),
@@ -128,7 +129,7 @@ impl Drop for Waiting {
     }
 }
 
-/// Where a thread takes closures from.
+/// The receiving side of the queue.
 #[derive(Clone)]
 enum Source {
     Arrival(Receiver<Waited>),
@@ -196,8 +197,8 @@ impl Lane {
     }
 }
 
-/// A PostgreSQL connection that was not used for so long is asked whether it still lives before a job gets it: after a failover it does not,
-/// and the job would be refused though a new one could be had. A busy one is not asked.
+/// A PostgreSQL connection that has been idle for longer than this is tested before a job uses it: after a failover it
+/// is dead, and the job would fail although a new connection is available. A busy connection is not tested.
 const DOUBTFUL_AFTER: Duration = Duration::from_millis(50);
 
 /// A thread of a lane, with its connection.
@@ -205,13 +206,13 @@ struct Reader<'a> {
     url: &'a DatabaseUrl,
     good: Option<AnyConnection>,
     used: Instant,
-    /// How many connections the threads of the lane have lost, and how many of them this one knows of.
+    /// The number of connections that the threads of the lane have lost, and how many of these this thread has seen.
     lost: &'a AtomicU64,
     lost_seen: u64,
 }
 
-/// Serves until the lane is dropped. A read whose connection is lost is run once more on a new one; while none can be had, reads are
-/// answered at once and not run.
+/// Serves jobs until the lane is dropped. A read whose connection is lost runs once more on a new one; while none is
+/// available, reads fail at once without being run.
 fn serve(source: &Source, url: &DatabaseUrl, lost: &AtomicU64, conn: AnyConnection) {
     let mut reader = Reader {
         url,
@@ -249,8 +250,8 @@ impl Reader<'_> {
         ran
     }
 
-    /// The connection of before, or a new one where that was lost. Where another thread of the lane has lost its own, this one asks first
-    /// whether it lives.
+    /// Returns the current connection, or a new one if it was lost. After another thread of the lane has lost its
+    /// connection, this one is tested first.
     fn connection(&mut self) -> Result<AnyConnection, OpenError> {
         let lost = self.lost.load(Ordering::Acquire);
         let is_doubtful = self.used.elapsed() > DOUBTFUL_AFTER || lost != self.lost_seen;
@@ -262,7 +263,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether the server answers on this connection. An SQLite file does not go away.
+/// Returns whether the server responds on this connection. Always true for an SQLite file.
 fn lives(conn: &mut AnyConnection) -> bool {
     match conn {
         AnyConnection::Postgres(conn) => conn.batch_execute("SELECT 1").is_ok(),
@@ -270,7 +271,8 @@ fn lives(conn: &mut AnyConnection) -> bool {
     }
 }
 
-/// Known without a round trip: the driver remembers that the link is gone, and an SQLite file does not go away.
+/// Returns whether the connection is known to be lost. Needs no round trip: the driver remembers a lost link, and an
+/// SQLite file cannot be lost.
 pub(super) fn is_broken(conn: &mut AnyConnection) -> bool {
     <AnyConnection as Connection>::TransactionManager::is_broken_transaction_manager(conn)
 }

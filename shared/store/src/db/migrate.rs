@@ -11,13 +11,13 @@ use super::{AnyConnection, DatabaseUrl, DbError, OpenError};
 const SQLITE: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
-/// Any number: processes that migrate one PostgreSQL database take turns by it.
+/// An arbitrary advisory-lock key that serialises migrations of one PostgreSQL database.
 const POSTGRES_LOCK: i64 = 0x7169_616f_6a69_616e;
 
-/// Brings the schema up to date and returns the versions that were run. Several processes may call it at once.
+/// Brings the schema up to date and returns the versions that were applied. Several processes may call it concurrently.
 ///
 /// # Errors
-/// When the database cannot be reached or a migration fails; nothing of a failed one stays.
+/// If the database cannot be reached or a migration fails; a failed migration is rolled back.
 pub fn run_migrations(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
     url.check()?;
     url.refuse_transaction_pooling()?;
@@ -44,7 +44,7 @@ pub fn run_migrations(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
                 .execute(conn)
                 .map_err(|error| failed(&error))?;
             refuse_newer(&conn.applied_migrations().map_err(|error| failed(&error))?)?;
-            // The lock is the session's: it ends with this connection, whatever happens.
+            // The lock belongs to the session: it is released when this connection closes, whatever happens.
             let ran = conn
                 .run_pending_migrations(POSTGRES)
                 .map_err(|error| failed(&error))?;
@@ -53,7 +53,7 @@ pub fn run_migrations(url: &DatabaseUrl) -> Result<Vec<String>, OpenError> {
     }
 }
 
-/// A database that a newer binary has changed is left as it is.
+/// Rejects a database that a newer binary has migrated.
 fn refuse_newer(applied: &[diesel::migration::MigrationVersion<'_>]) -> Result<(), OpenError> {
     let own = latest_version();
     if applied.iter().any(|version| version.to_string() > own) {
@@ -72,7 +72,7 @@ fn lock_file(path: &std::path::Path) -> Result<File, OpenError> {
     Ok(file)
 }
 
-/// The version this binary's schema has.
+/// Returns the schema version of this binary.
 pub fn latest_version() -> String {
     let migrations = diesel::migration::MigrationSource::<diesel::sqlite::Sqlite>::migrations(&SQLITE);
     migrations
@@ -83,30 +83,30 @@ pub fn latest_version() -> String {
         .unwrap_or_default()
 }
 
-/// How the schema of a database stands to this binary's.
+/// How the schema of a database compares with that of this binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SchemaStand {
-    /// It has to be brought up to date.
+    /// It has to be migrated.
     Older,
-    /// It is what this binary was built for.
+    /// It has the version this binary was built for.
     Current,
-    /// A newer binary has changed it. What this one would write may not fit.
+    /// A newer binary has migrated it. Writes of this binary may not be valid.
     Newer,
 }
 
-/// Whether the database has the schema this binary was built for, or a newer one: a process that runs goes on while the next version brings
-/// the schema up to date.
+/// Returns whether the database has the schema this binary was built for, or a newer one: a running process continues
+/// while the next version migrates the schema.
 ///
 /// # Errors
-/// When the question cannot be asked.
+/// If the query fails.
 pub fn schema_is_current(conn: &mut AnyConnection) -> Result<bool, DbError> {
     Ok(schema_stand(conn)? != SchemaStand::Older)
 }
 
-/// How the schema of the database stands.
+/// Compares the schema of the database with that of this binary.
 ///
 /// # Errors
-/// When the question cannot be asked.
+/// If the query fails.
 pub fn schema_stand(conn: &mut AnyConnection) -> Result<SchemaStand, DbError> {
     let newest: Option<String> = diesel::select(diesel::dsl::sql::<diesel::sql_types::Nullable<Text>>(
         "(SELECT max(version) FROM __diesel_schema_migrations)",
@@ -120,7 +120,7 @@ pub fn schema_stand(conn: &mut AnyConnection) -> Result<SchemaStand, DbError> {
     })
 }
 
-/// What is said of a database that a newer binary has changed.
+/// The message for a database that a newer binary has migrated.
 pub const NEWER_SCHEMA: &str = "the database was brought up to date by a newer version of qiaojian; use that one, or restore the backup made before";
 
 #[cfg(test)]

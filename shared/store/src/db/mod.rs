@@ -1,7 +1,8 @@
-//! Two databases, one body. `Db::read`, `Db::read_slow` (the slow lane of reads) and `Db::write` are the only ways in.
+//! One interface to both databases. `Db::read`, `Db::read_slow` (the slow lane of reads) and `Db::write` are the only
+//! entry points.
 //!
-//! Each lane is a few threads that own a connection each and take closures from a queue. No pool hands connections around,
-//! so no checkout test is paid, and no query ever runs on an async thread (docs/decisions/0002).
+//! Each lane consists of a few threads that each own a connection and take closures from a queue. There is no
+//! connection pool, so no checkout test is needed, and no query ever runs on an async thread (docs/decisions/0002).
 
 mod any;
 mod connect;
@@ -34,24 +35,25 @@ pub use writer::Tx;
 use lane::{Lane, Order};
 use writer::Writer;
 
-/// With fewer bytes left than this, a database is about to be full.
+/// Free disk space in bytes below which the database counts as nearly full.
 #[cfg(target_os = "linux")]
 const ROOM: u64 = 1024 * 1024;
 
-/// How many threads, each with its own connection, serve which kind of work.
+/// The number of threads per lane. Each thread has its own connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Lanes {
-    /// Short reads. One per core on SQLite is as fast as reading on the caller's thread; PostgreSQL waits, so wants more.
+    /// Short reads. On SQLite, one per core is as fast as reading on the caller's thread; PostgreSQL needs more,
+    /// because a read spends its time waiting.
     pub readers: usize,
-    /// Exports, members, past `known_at`, documents: two slow queries must never stall phones.
+    /// Exports, members, earlier `known_at`, documents: two slow queries must never stall short reads.
     pub slow_readers: usize,
 }
 
 impl Lanes {
-    /// What the measurements in docs/decisions/0002 chose.
+    /// Returns the sizes that the measurements in docs/decisions/0002 selected.
     pub fn for_database(url: &DatabaseUrl) -> Self {
         match url {
-            // Two readers on one core take a quarter from each other.
+            // Two readers on one core slow each other by a quarter.
             DatabaseUrl::Sqlite(_) => Self {
                 readers: std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4)),
                 slow_readers: 1,
@@ -64,7 +66,7 @@ impl Lanes {
     }
 }
 
-/// The database, as every part of the system sees it. Cheap to clone.
+/// A handle to the database, shared by the whole system. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
     inner: Arc<Inner>,
@@ -78,10 +80,10 @@ struct Inner {
 }
 
 impl Db {
-    /// Opens the lanes. The schema is not touched: see [`run_migrations`].
+    /// Opens the lanes. Does not migrate the schema: see [`run_migrations`].
     ///
     /// # Errors
-    /// When the database cannot be reached, or its version is too old to be trusted.
+    /// If the database cannot be reached, or its version is too old to be safe.
     pub fn open(url: DatabaseUrl, lanes: Lanes, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         url.check()?;
         url.refuse_transaction_pooling()?;
@@ -89,10 +91,11 @@ impl Db {
         Self::with_writer(url, lanes, writer)
     }
 
-    /// Opens what only reads; a write is answered with [`DbError::Stopped`]. An embedded database may be read-only for this user.
+    /// Opens the database for reading only; a write fails with [`DbError::Stopped`]. Works for an embedded database
+    /// that the current user cannot write.
     ///
     /// # Errors
-    /// As [`Db::open`].
+    /// Same as [`Db::open`].
     pub fn open_to_read(url: DatabaseUrl, lanes: Lanes) -> Result<Self, OpenError> {
         url.validate()?;
         url.refuse_transaction_pooling()?;
@@ -112,7 +115,7 @@ impl Db {
         })
     }
 
-    /// Refreshes the statistics the database plans by; see [`refresh_statistics`].
+    /// Refreshes the planner's statistics; see [`refresh_statistics`].
     pub async fn refresh_statistics(&self) {
         let url = self.inner.url.clone();
         let ended = tokio::task::spawn_blocking(move || refresh_statistics(&url)).await;
@@ -121,12 +124,13 @@ impl Db {
         }
     }
 
-    /// Which database this is.
+    /// Returns the URL of this database.
     pub fn url(&self) -> &DatabaseUrl {
         &self.inner.url
     }
 
-    /// Whether there is room for some writes where the embedded database is; of a server's disk nothing is known here.
+    /// Returns whether the disk of the embedded database has room for some writes. Always true for PostgreSQL, whose
+    /// disk is not visible here.
     pub fn has_room(&self) -> bool {
         match &self.inner.url {
             #[cfg(target_os = "linux")]
@@ -140,11 +144,11 @@ impl Db {
         }
     }
 
-    /// Runs a short read on the fast lane. Each statement sees its own snapshot; see [`snapshot`] for several that must agree. When the
-    /// connection is lost meanwhile, the closure is run once more on a new one, so it must have no effect of its own.
+    /// Runs a short read on the fast lane. Each statement sees its own snapshot; see [`snapshot`] for several that must
+    /// agree. If the connection is lost, the closure runs once more on a new one, so it must have no side effects.
     ///
     /// # Errors
-    /// The closure's own, or [`DbError`] when the lane is overloaded or the database is away.
+    /// The closure's own error, or [`DbError`] if the lane is overloaded or the database is unavailable.
     pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -154,10 +158,10 @@ impl Db {
         self.inner.readers.run(work).await
     }
 
-    /// The same on the slow lane, where callers take turns: see [`as_share`].
+    /// Like [`Db::read`], but on the slow lane, which alternates between callers: see [`as_share`].
     ///
     /// # Errors
-    /// As [`Db::read`].
+    /// Same as [`Db::read`].
     pub async fn read_slow<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -167,11 +171,11 @@ impl Db {
         self.inner.slow.run(work).await
     }
 
-    /// Runs a write. The answer comes only after the commit; an error leaves nothing behind. The closure may run more than
-    /// once, so it must have no effect outside the database.
+    /// Runs a write. Returns only after the commit; on an error nothing is written. The closure may run more than once,
+    /// so it must have no side effects outside the database.
     ///
     /// # Errors
-    /// The closure's own, or [`DbError`] when the transaction could not be committed.
+    /// The closure's own error, or [`DbError`] if the transaction could not be committed.
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -182,8 +186,8 @@ impl Db {
     }
 }
 
-/// Refreshes the statistics the database plans by, on a connection of its own: after a migration, and after much was added at once. A
-/// failure costs speed, never a row, so it is logged and not returned.
+/// Refreshes the planner's statistics on a separate connection. Call it after a migration and after a bulk insert. A
+/// failure affects only speed, so it is logged and not returned.
 pub fn refresh_statistics(url: &DatabaseUrl) {
     let refreshed = url
         .connect()
@@ -197,7 +201,7 @@ pub fn refresh_statistics(url: &DatabaseUrl) {
 /// Runs `work` in one read-only snapshot: all its statements see the database as of the first.
 ///
 /// # Errors
-/// The closure's own, or the database's.
+/// The closure's own error, or a database error.
 pub fn snapshot<T, E>(
     conn: &mut AnyConnection,
     work: impl FnOnce(&mut AnyConnection) -> Result<T, E>,
@@ -213,7 +217,7 @@ where
         AnyConnection::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?,
     }
     let outcome = work(conn);
-    // A read has nothing to commit; ending it either way releases the snapshot.
+    // A read has nothing to commit; a rollback releases the snapshot just as well.
     let ended = <AnyConnection as Connection>::TransactionManager::rollback_transaction(conn);
     let value = outcome?;
     ended?;

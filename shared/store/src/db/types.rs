@@ -1,5 +1,5 @@
-//! Ids, instants and periods as columns of the database that is connected, whichever it is: `diesel` does not offer custom types through
-//! `MultiConnection`. How each database keeps them stands in `qiaojian_domain::sql`.
+//! Column types for ids, instants and periods on the connected database: `diesel` does not support custom types through
+//! `MultiConnection`. The representation in each database is documented in `qiaojian_domain::sql`.
 
 use diesel::deserialize::{self, FromSql};
 use diesel::serialize::{self, IsNull, Output, ToSql};
@@ -21,7 +21,7 @@ macro_rules! multi_backend_types {
 }
 multi_backend_types!(SqlUuid, SqlInstant);
 
-/// Passes a value on to the database that is connected.
+/// Forwards a value to the connected database.
 macro_rules! to_multi_backend {
     ($sql_type:ident: $($name:ty),+) => {$(
         impl ToSql<$sql_type, MultiBackend> for $name {
@@ -33,7 +33,7 @@ macro_rules! to_multi_backend {
     )+};
 }
 
-/// Reads a value as the database that is connected keeps it.
+/// Reads a value in the representation of the connected database.
 macro_rules! from_multi_backend {
     ($sql_type:ident: $($name:ty),+) => {$(
         impl FromSql<$sql_type, MultiBackend> for $name {

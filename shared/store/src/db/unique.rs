@@ -1,19 +1,19 @@
-//! Which UNIQUE rule of the schema a statement broke.
+//! Identifies the UNIQUE rule of the schema that a statement violated.
 //!
-//! PostgreSQL names the constraint or index. SQLite names none; its message lists the columns.
+//! PostgreSQL names the constraint or index. SQLite names neither; its message lists the columns.
 
 use diesel::result::DatabaseErrorInformation;
 
 const SQLITE_PREFIX: &str = "UNIQUE constraint failed: ";
 
-/// A UNIQUE rule that a request can break.
+/// A UNIQUE rule that a request can violate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UniqueKey {
-    /// One area in use per code, and so per path.
+    /// Each code, and so each path, belongs to one area in use.
     AreaCode,
     /// One programme per code.
     ProgramCode,
-    /// One active organization of its own per area and kind.
+    /// One active organization in its own right per area and kind.
     ActiveOrganization,
     /// One task per programme, issuer and number.
     TaskNumber,
@@ -63,7 +63,7 @@ const KEYS: [(UniqueKey, &str, &str); 7] = [
 ];
 
 impl UniqueKey {
-    /// The rule that a unique violation tells of; none for any other, such as a primary key.
+    /// Returns the rule that a unique violation refers to; `None` for any other, such as a primary key.
     pub fn broken(information: &(dyn DatabaseErrorInformation + Send + Sync)) -> Option<Self> {
         let constraint = information.constraint_name();
         let columns = information.message().strip_prefix(SQLITE_PREFIX);

@@ -1,7 +1,9 @@
-//! The one writer of a process: what is waiting runs in one transaction, each closure in a savepoint, one commit for all.
+//! The single writer of a process: pending closures run in one transaction, each in a savepoint, with one commit for
+//! all.
 //!
-//! A closure that fails, fails alone. If the transaction itself is lost (SQLite rolls it back on a full disk; PostgreSQL asks
-//! for a retry), the connection is dropped and every closure runs again in a transaction of its own.
+//! A closure that fails does not affect the others. If the transaction itself is lost (SQLite rolls it back on a full
+//! disk; PostgreSQL requests a retry), the connection is dropped and every closure runs again in a transaction of its
+//! own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -19,36 +21,36 @@ use super::held::Held;
 use super::lane::is_broken;
 use super::{AnyConnection, DatabaseUrl, OpenError};
 
-/// Closures that may wait. Beyond it callers are told at once that the service is overloaded.
+/// Maximum number of pending closures. Beyond it the call fails at once as overloaded.
 const QUEUE: usize = 1024;
-/// Closures in one transaction at most.
+/// Maximum number of closures in one transaction.
 const BATCH: usize = 64;
-/// A batch takes no further closure after this long, so that no write transaction lasts 250 ms.
+/// A batch accepts no further closure after this time, so that no write transaction lasts 250 ms.
 const BATCH_TIME: Duration = Duration::from_millis(100);
-/// How often a closure alone in its transaction is run before its caller is told that it could not be done.
+/// Maximum number of attempts of a closure alone in its transaction.
 const TRIES: u32 = 5;
 
 type Manager = <AnyConnection as Connection>::TransactionManager;
 
-/// What a write closure is handed: the connection, inside a transaction, and the present.
+/// The context of a write closure: the connection, inside a transaction, and the current time.
 pub struct Tx<'a> {
     /// The connection. Never begin or end a transaction on it.
     pub conn: &'a mut AnyConnection,
-    /// The present by this process's clock; facts take theirs from the ledger clock (`store::ledger::tick`).
+    /// The current time by this process's clock; facts take theirs from the ledger clock (`store::ledger::tick`).
     pub now: UtcTime,
 }
 
-/// How one run of a closure ended.
+/// The result of one run of a closure.
 enum Outcome {
     Done,
     Failed,
-    /// The database asks for the whole transaction to be run again, or the connection is of no use any more.
+    /// The database requires the whole transaction to run again, or the connection is unusable.
     Again,
 }
 
 trait Job: Send {
     fn run(&mut self, tx: &mut Tx<'_>) -> Outcome;
-    /// Nothing of what the last run did or found has come to be.
+    /// Discards the result of the last run, because its transaction was lost.
     fn forget(&mut self);
     fn answer(self: Box<Self>, committed: Result<(), DbError>);
 }
@@ -123,7 +125,7 @@ impl Writer {
         Ok(Self { jobs })
     }
 
-    /// One that writes nothing: every write is answered with [`DbError::Stopped`].
+    /// Creates a writer that rejects every write with [`DbError::Stopped`].
     pub(super) fn none() -> Self {
         let (jobs, _) = bounded(0);
         Self { jobs }
@@ -165,8 +167,8 @@ impl WriterThread {
         }
     }
 
-    /// One transaction for `first` and whatever else is waiting. On an error nothing of it was committed, or
-    /// [`DbError::CommitUnknown`] says that nobody can tell.
+    /// Runs `first` and all other pending closures in one transaction. On an error nothing was committed, except that
+    /// [`DbError::CommitUnknown`] means the outcome cannot be determined.
     fn run_together(
         &mut self,
         first: Box<dyn Job>,
@@ -197,7 +199,7 @@ impl WriterThread {
             now: self.clock.now(),
         };
         match job.run(&mut tx) {
-            // Releasing the savepoint fails when the transaction has gone from under it: that is the check.
+            // Releasing the savepoint fails if the transaction was lost: that is the check.
             Outcome::Done => Manager::commit_transaction(&mut self.conn)?,
             Outcome::Failed => Manager::rollback_transaction(&mut self.conn)?,
             Outcome::Again => return Err(DbError::Retry),
@@ -205,10 +207,10 @@ impl WriterThread {
         Ok(())
     }
 
-    /// Runs each closure of a lost transaction alone. A lost link during the commit is not retried: the caller's
-    /// Idempotency-Key or id makes its own retry safe, ours would not be.
+    /// Runs each closure of a lost transaction alone. A connection lost during the commit is not retried: the caller
+    /// can retry safely by Idempotency-Key or id, whereas a retry here could apply the write twice.
     fn recover(&mut self, jobs: Vec<Box<dyn Job>>, lost: &DbError) {
-        // Nothing began, or nobody knows: neither gets better by running the closures now.
+        // The transaction never began, or its outcome is unknown: running the closures now helps in neither case.
         let refuse: Option<fn() -> DbError> = match lost {
             DbError::CommitUnknown => Some(|| DbError::CommitUnknown),
             DbError::Locked => Some(|| DbError::Locked),
@@ -218,7 +220,7 @@ impl WriterThread {
         tracing::warn!(error = %lost, closures = jobs.len(), "A write transaction was lost.");
         self.reconnect();
         for mut job in jobs {
-            // A refusal found in the lost transaction may rest on what another closure of it had written.
+            // A rejection found in the lost transaction may depend on what another of its closures had written.
             job.forget();
             let outcome = match refuse {
                 Some(error) => Err(error()),
@@ -267,7 +269,7 @@ impl WriterThread {
         })
     }
 
-    /// A new connection; the old one stays when none can be had, and the next use fails as it did.
+    /// Opens a new connection. If none is available the old one is kept, and the next use fails as before.
     fn reconnect(&mut self) {
         match self.url.connect() {
             Ok(fresh) => self.conn = fresh,

@@ -1,4 +1,4 @@
-//! What is special about PostgreSQL: its URL, the settings of a connection, and what libpq means when it cannot connect.
+//! PostgreSQL specifics: URL validation, connection settings, and the classification of libpq's connection errors.
 
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::prelude::*;
@@ -8,8 +8,8 @@ use diesel::{PgConnection, QueryResult};
 
 use super::OpenError;
 
-/// What libpq is told unless the URL says otherwise. By itself it waits for ever for a host that does not answer, and takes hours
-/// to see that a link has gone silent.
+/// libpq parameters that apply unless the URL sets them. By default libpq waits indefinitely for a host that does not
+/// respond, and takes hours to detect a dead link.
 const DEFAULTS: [(&str, &str); 5] = [
     ("connect_timeout", "5"),
     ("keepalives_idle", "15"),
@@ -18,16 +18,16 @@ const DEFAULTS: [(&str, &str); 5] = [
     ("tcp_user_timeout", "10000"),
 ];
 
-/// What every connection is set to.
+/// Settings of every connection.
 const SETTINGS: &str = "SET TIME ZONE 'UTC'; SET lock_timeout = '5s'; SET statement_timeout = '60s'; \
      SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning; SET application_name = 'qiaojian'";
 
-/// libpq quotes what it could not read, which may be a password. These sentences are said instead of its own.
+/// libpq's own message quotes the text it could not parse, which may be a password. These messages replace it.
 const BAD_URL: &str = "it must be postgres://user:password@host:port/database, with every character of the user name and password but \
      letters, digits and `-._~` percent-encoded (`@` is %40, `/` is %2F, `%` is %25); or leave the password out and set PGPASSWORD";
 const BAD_PARAMETER: &str = "a parameter behind the `?` is not one of libpq's, or has no value, or a character in it must be percent-encoded";
 
-/// libpq says one of these when it could not read the URL.
+/// Fragments of libpq's messages about a URL that it could not parse.
 const ABOUT_THE_URL: [&str; 5] = [
     "percent-encoded",
     "unexpected spaces",
@@ -35,7 +35,8 @@ const ABOUT_THE_URL: [&str; 5] = [
     "to internal parser routine",
     "connection info string",
 ];
-/// With these the server was reached, or is known not to be the one that is meant: only a person can mend it.
+/// Message fragments of permanent failures: the server was reached, or is known to be the wrong one, and an operator
+/// has to intervene.
 const FOR_GOOD: [&str; 10] = [
     "authentication failed",
     "no password supplied",
@@ -48,14 +49,15 @@ const FOR_GOOD: [&str; 10] = [
     "does not support SSL",
     "certificate",
 ];
-/// libpq begins so when it got as far as looking for the server. Without it, a setting of the connection is wrong.
+/// Message fragments that show libpq got as far as contacting the server. Without one of them, a connection setting is
+/// wrong.
 const ON_THE_WAY: [&str; 3] = [
     "connection to server",
     "could not translate host name",
     "could not create socket",
 ];
 
-/// Connects, and sets what every connection needs.
+/// Connects and applies [`SETTINGS`].
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place that connects, and sets what every connection needs"
@@ -68,7 +70,7 @@ pub(super) fn establish(url: &str) -> Result<PgConnection, OpenError> {
     Ok(conn)
 }
 
-/// What a failed statement means while a connection is set up.
+/// Classifies a statement that failed while a connection was being set up.
 pub(super) fn setup_failed(error: &DieselError) -> OpenError {
     let line = one_line(&error.to_string());
     match error {
@@ -80,13 +82,13 @@ pub(super) fn setup_failed(error: &DieselError) -> OpenError {
     }
 }
 
-/// Refuses a URL that libpq would refuse, or read as something else than was meant. Nothing is connected.
+/// Rejects a URL that libpq would reject or misinterpret. Does not connect.
 pub(super) fn check(url: &str) -> Result<(), OpenError> {
     let (address, query) = address_and_query(url);
     let hosts = address.split_once('/').map_or(address, |(hosts, _)| hosts);
     let fits = !url.contains(|character: char| character.is_whitespace() || character.is_control())
         && url.split('%').skip(1).all(begins_with_a_byte)
-        // An `@` or `/` of a password that was not encoded ends up here.
+        // An unencoded `@` or `/` in the password ends up here.
         && !address.contains('@')
         && hosts.split(',').all(has_a_port_or_none);
     if !fits {
@@ -100,8 +102,8 @@ pub(super) fn check(url: &str) -> Result<(), OpenError> {
     }
 }
 
-/// What stands behind the credentials: hosts with the database's name, and the parameters. Cut where libpq cuts: credentials end
-/// at the first `@`, unless a `/` comes before it.
+/// Returns the part after the credentials (hosts and database name) and the query parameters. Splits where libpq does:
+/// the credentials end at the first `@`, unless a `/` precedes it.
 fn address_and_query(url: &str) -> (&str, Option<&str>) {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let behind = rest
@@ -114,14 +116,14 @@ fn address_and_query(url: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Whether a text that stood behind a `%` begins with two hexadecimal digits that are not 00.
+/// Returns whether the text after a `%` begins with two hexadecimal digits other than 00.
 fn begins_with_a_byte(text: &str) -> bool {
     text.get(..2)
         .is_some_and(|digits| digits != "00" && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// Whether a host has a port that is one, or none. Where the host was left out, libpq takes the user for the host and the
-/// password for the port, and quotes it.
+/// Returns whether the host has a valid port or none. If the host is omitted, libpq interprets the user as the host and
+/// the password as the port, and quotes it.
 fn has_a_port_or_none(host: &str) -> bool {
     let port = match host.strip_prefix('[') {
         Some(address) => match address.split_once(']') {
@@ -138,13 +140,13 @@ fn has_a_port_or_none(host: &str) -> bool {
 
 fn ssl_mode(query: &str) -> Option<&str> {
     query.split('&').find_map(|pair| match pair {
-        // As JDBC writes it, and libpq understands it.
+        // JDBC's notation, which libpq also accepts.
         "ssl=true" => Some("require"),
         _ => pair.strip_prefix("sslmode="),
     })
 }
 
-/// The URL with what it does not say by itself.
+/// Returns the URL with every default from [`DEFAULTS`] that it does not set itself.
 fn with_defaults(url: &str) -> String {
     let (_, query) = address_and_query(url);
     let is_set = |name: &str| {
@@ -167,7 +169,7 @@ fn with_defaults(url: &str) -> String {
     format!("{url}{joint}{}", added.join("&"))
 }
 
-/// What libpq means.
+/// Classifies a connection error from libpq.
 fn refused(error: &ConnectionError) -> OpenError {
     match error {
         ConnectionError::BadConnection(message) => meaning(message),
@@ -179,8 +181,9 @@ fn refused(error: &ConnectionError) -> OpenError {
     }
 }
 
-/// Only the words tell: libpq gives no code for a connection that was not made. Of a server that speaks another language, what is
-/// not understood counts as away: waiting says so in the log and mends itself, ending would not.
+/// Classifies libpq's message by its words, because a failed connection has no error code. If the server uses another
+/// language, an unrecognised message counts as unavailable: retrying is logged and recovers by itself, exiting would
+/// not.
 fn meaning(message: &str) -> OpenError {
     let line = one_line(message);
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| line.contains(phrase));
@@ -195,7 +198,8 @@ fn meaning(message: &str) -> OpenError {
     }
 }
 
-/// libpq's lines as one, without its hints, which it begins with a tab: ours say more.
+/// Joins libpq's lines into one and drops its hints (the lines that start with a tab), because our messages are more
+/// specific.
 fn one_line(message: &str) -> String {
     let lines: Vec<String> = message
         .lines()
@@ -206,10 +210,12 @@ fn one_line(message: &str) -> String {
     lines.join("; ")
 }
 
-/// Locks and deadlocks are told from other failures by their English words (`db/error.rs`), so the server has to speak English.
+/// Ensures that the server reports errors in English: locks and deadlocks are recognised by their English messages
+/// (`db/error.rs`).
 fn speak_english(conn: &mut PgConnection) -> Result<(), OpenError> {
     let locale = ask(conn, "current_setting('lc_messages')").map_err(|error| setup_failed(&error))?;
-    // A statement of its own, outside a transaction: it takes a superuser, and a refusal leaves the connection as it was.
+    // Runs as a separate statement outside a transaction: it requires a superuser, and a failure leaves the connection
+    // as it was.
     if is_english(&locale) || conn.batch_execute("SET lc_messages = 'C'").is_ok() {
         return Ok(());
     }
@@ -250,7 +256,7 @@ mod tests {
                 "postgres://h/q?sslmode=disable&",
                 format!("postgres://h/q?sslmode=disable&{ADDED}"),
             ),
-            // A question mark in a password begins no parameters.
+            // A question mark in a password does not start the parameters.
             ("postgres://u:a?b@h/q", format!("postgres://u:a?b@h/q?{ADDED}")),
         ] {
             assert_eq!(with_defaults(url), expected);
@@ -344,7 +350,7 @@ mod tests {
             let error = meaning(&format!("{at}{says}"));
             assert!(matches!(error, OpenError::Refused(_)), "{error}");
         }
-        // With several hosts, libpq stops at the one that refuses.
+        // With several hosts, libpq stops at the first that refuses.
         let several =
             format!("{at}Connection refused\n{at}FATAL:  password authentication failed for user \"q\"\n");
         assert!(!meaning(&several).is_away());
@@ -384,7 +390,7 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
-        // `PgConnection` is not `Debug`, which `unwrap_err` asks for.
+        // `PgConnection` does not implement `Debug`, which `unwrap_err` requires.
         let error = establish(&format!("postgres://u:geheim@127.0.0.1:{port}/q"))
             .err()
             .unwrap();
