@@ -1,4 +1,4 @@
-//! Many at once: all of them, or none.
+//! Records several organizations at once: all or none.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,15 +15,15 @@ use crate::areas::Subtree;
 use crate::ledger::Recording;
 use crate::{StoreError, StoreResult};
 
-/// One of many: what is to be recorded, or what was found wrong with it before.
+/// One item of a batch: the organization to record, or the violations already found in it.
 pub type Item = Result<NewOrganization, Vec<Violation>>;
 
-/// Records many organizations, each as [`super::create`] would, in the order given: all of them, or none. `pointer` is where the list
-/// stands in the body.
+/// Records the organizations in the given order, each as [`super::create`] would: all or none. `pointer` is the JSON
+/// pointer of the list in the body.
 ///
 /// # Errors
-/// [`StoreError::Invalid`] with everything that is wrong with any of them, `organization_exists` and `id_taken` included; or the
-/// database's.
+/// [`StoreError::Invalid`] with the violations of all items, including `organization_exists` and `id_taken`; or a
+/// database error.
 pub fn create_all(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -60,7 +60,8 @@ pub fn create_all(
         .collect()
 }
 
-/// How it is now, if the same request had made it before; nothing if it may be recorded.
+/// Checks one item. Returns the current organization if the same request has already created it, or `None` if it can be
+/// recorded.
 fn examine(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -68,17 +69,18 @@ fn examine(
     today: NaiveDate,
 ) -> StoreResult<Option<OrganizationInArea>> {
     match made_before(recording, visible, new) {
-        // An id that is used up names a voided one, or one out of sight.
+        // A used id belongs to an organization that is voided or not visible.
         Err(StoreError::Conflict(Conflict::IdTaken) | StoreError::NotFound(_)) => Err(id_taken().into()),
         Ok(None) => admit(recording, visible, new, today).map(|()| None),
         before => before,
     }
 }
 
-/// What nothing else may take any more.
+/// What is already taken and must stay unique.
 struct Taken {
     ids: HashSet<OrganizationId>,
-    /// Areas that have an active organization of a kind: of the register, or the item of this number.
+    /// Areas that already have an active organization of a kind: in the register (`None`), or by the item with this
+    /// index.
     places: HashMap<(AreaId, Kind), Option<usize>>,
 }
 
@@ -92,7 +94,7 @@ impl Taken {
         })
     }
 
-    /// Takes what a new organization needs for itself. One that was made before has it already.
+    /// Reserves what a new organization must hold exclusively. One that was created before already holds it.
     fn take(&mut self, number: usize, new: &NewOrganization, made_before: bool) -> StoreResult<()> {
         if !self.ids.insert(new.id) {
             return Err(id_taken().into());

@@ -1,4 +1,4 @@
-//! Changes: what happened on a date. What was true before stays true before it.
+//! Changes: events on a date. Earlier days keep their recorded state.
 
 use chrono::NaiveDate;
 use qiaojian_domain::Conflict;
@@ -18,34 +18,33 @@ use crate::areas::{AreaVersion, Subtree};
 use crate::ledger::Recording;
 use crate::{StoreError, StoreResult};
 
-/// A step in an organization's life.
+/// A transition in the life of an organization.
 #[derive(Debug, Clone)]
 pub struct Step {
     pub verb: Verb,
-    /// When it happened.
+    /// The date of the event.
     pub on: PreciseDate,
     pub reason: Option<String>,
-    /// With `approve`: the document.
+    /// For `approve`: the number of the document.
     pub doc_no: Option<String>,
-    /// With `approve`: who approved.
+    /// For `approve`: the post that approved.
     pub post: Option<Post>,
-    /// `verified` when somebody above reports it, who may verify.
+    /// `verified` if the reporter belongs to an area above and may verify.
     pub verification: Verification,
 }
 
-/// What becomes of a standing organization on a day, other than a step of its life.
+/// A dated change of an active organization that is not a transition of its life.
 #[derive(Debug, Clone)]
 pub enum Turn {
-    /// It moves to another area (迁址、划转).
+    /// The organization moves to another area (迁址、划转).
     Move(Box<AreaVersion>),
-    /// It becomes one of another kind, perhaps under another name: a work station that is now a federation.
+    /// The organization changes its kind and optionally its name, such as a work station that becomes a federation.
     Rekind { kind: Kind, name: Option<String> },
-    /// Some of what may change without a step of its life is otherwise: name, posts, the five it should have, standing rules, affiliation,
-    /// office.
+    /// Facts change that need no transition: name, posts, the 五有 list, standing rules, affiliation, office.
     Change(Box<Facts>),
 }
 
-/// When it happened, and by whom it is reported.
+/// The date, reason and verification of a dated change.
 #[derive(Debug, Clone)]
 pub struct Turned {
     pub on: PreciseDate,
@@ -53,11 +52,12 @@ pub struct Turned {
     pub verification: Verification,
 }
 
-/// Changes an organization by a dated step of its own life; what it becomes together with others is [`super::merge`] and
+/// Applies a dated transition to one organization. Changes that involve several organizations are [`super::merge`] and
 /// [`super::split`].
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Refused`], [`StoreError::Invalid`], or the database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Refused`], [`StoreError::Invalid`], or a database
+/// error.
 pub fn transition(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -131,11 +131,13 @@ pub fn transition(
     })
 }
 
-/// Moves an organization, makes it one of another kind, or changes what it has, from a day on. Before that day it was what it was.
+/// Moves an organization, changes its kind, or changes its facts from a date on. Earlier days keep their recorded
+/// state.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Refused`] when it is not active, [`StoreError::Invalid`],
-/// [`StoreError::Conflict`] `organization_exists` when there is one of the kind already, or the database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Refused`] if it is not active,
+/// [`StoreError::Invalid`], [`StoreError::Conflict`] `organization_exists` if the area already has one of this kind, or
+/// a database error.
 pub fn turn(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -230,7 +232,7 @@ fn nothing_changed() -> Violation {
     )
 }
 
-/// What was reported since would be lost; a mistake in it is corrected by a PATCH.
+/// A change before the last one would discard what was reported since; a mistake is corrected with PATCH.
 fn before_last_change(last: NaiveDate) -> Violation {
     Violation::new(
         "/on",
@@ -249,7 +251,7 @@ fn before_approval() -> Violation {
     )
 }
 
-/// A step's body has one date, `on`; what is wrong with the life it would make is wrong with that.
+/// The body of a transition has a single date, `on`; violations of the resulting life are reported there.
 fn step_pointer(violation: Violation) -> Violation {
     if violation.pointer == "/reason" {
         violation

@@ -1,4 +1,4 @@
-//! What became of what: merges and splits, with their originals and results.
+//! Merges and splits, with their originals and results.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ use crate::db::schema::{organization_change_parts, organization_changes};
 use crate::ledger::{Recorded, Recording};
 use crate::predicates::known_at;
 
-/// A merge or a split, as it was recorded.
+/// A recorded merge or split.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
 #[diesel(table_name = organization_changes)]
 pub struct ChangeRow {
@@ -37,7 +37,7 @@ pub struct ChangeRow {
     pub reason: String,
 }
 
-/// What a change consists of.
+/// The data of a new change.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NewChange<'a> {
     pub id: ChangeId,
@@ -45,7 +45,7 @@ pub(super) struct NewChange<'a> {
     pub on: PreciseDate,
     pub doc_no: Option<&'a str>,
     pub reason: &'a str,
-    /// Whose row it is, for the audit trail.
+    /// The area that owns the row, for the audit trail.
     pub area: AreaId,
 }
 
@@ -103,7 +103,7 @@ fn insert(
     Ok(())
 }
 
-/// Corrects the merge by which this organization ended: it was on another day, or (without one) it never was.
+/// Corrects the merge that ended this organization: moves it to another date, or (if `on` is `None`) withdraws it.
 pub(super) fn correct_merge(
     recording: &mut Recording<'_, '_>,
     merged: OrganizationId,
@@ -112,7 +112,7 @@ pub(super) fn correct_merge(
     undo(recording, merged, Some(ChangeKind::Merge), on)
 }
 
-/// Takes back every change that this organization, which never was, went through.
+/// Withdraws every change in which this voided organization took part.
 pub(super) fn void_changes(recording: &mut Recording<'_, '_>, voided: OrganizationId) -> StoreResult<()> {
     undo(recording, voided, None, None)
 }
@@ -162,7 +162,7 @@ fn undo(
 
 type PartRow = (ChangeId, i64, OrganizationId, Part);
 
-/// The parts of every change this organization was ever recorded to take part in.
+/// Returns the participants of every change ever recorded for this organization.
 fn parts_of_changes(conn: &mut AnyConnection, id: OrganizationId) -> QueryResult<Vec<PartRow>> {
     use organization_change_parts as p;
     let changes: Vec<ChangeId> = p::table
@@ -177,10 +177,10 @@ fn parts_of_changes(conn: &mut AnyConnection, id: OrganizationId) -> QueryResult
         .load(conn)
 }
 
-/// Who takes part in a change, and as what.
+/// The participants of a change, each with its role.
 pub(super) type Parts = Vec<(OrganizationId, Part)>;
 
-/// The changes an organization was ever recorded to take part in, by where in the ledger they were, each with its parts.
+/// Returns the changes ever recorded for an organization, by ledger position, each with its participants.
 pub(super) fn changes_of(
     conn: &mut AnyConnection,
     id: OrganizationId,
@@ -208,10 +208,10 @@ pub(super) fn changes_of(
         .collect())
 }
 
-/// What each of these organizations was merged into, as known at `known`, where that belongs to `visible`.
+/// Returns the organization that each of these was merged into, as known at `known`, if it belongs to `visible`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn successors(
     conn: &mut AnyConnection,
     visible: &Subtree,

@@ -1,5 +1,4 @@
-//! What an office looks after: terms that end (换届), organizations where nothing happens any more, and whether they were unveiled
-//! together (一同挂牌).
+//! Monitoring lists: terms that end (换届), dormant organizations, and the check of joint unveiling (一同挂牌).
 
 use std::collections::HashMap;
 
@@ -18,7 +17,7 @@ use crate::db::schema::{activity_areas, activity_versions, area_versions, organi
 use crate::predicates::{area_on, current_area, head, known_at, true_on, within};
 use crate::{Moment, StoreResult};
 
-/// Rows looked through at a time for those that a check finds something of.
+/// Rows scanned at a time for those with a finding.
 const CHUNK: i64 = 500;
 
 /// Whether a date with its precision counts from a day after `day`.
@@ -33,7 +32,8 @@ macro_rules! counts_after {
     }};
 }
 
-/// Does the same with the organizations of a moment, in the tree of that moment, or with those known last where none is meant.
+/// Runs a query on the organizations at a point in time, in the tree of that point, or on the latest known ones if
+/// `moment` is `None`.
 macro_rules! with_rows {
     ($within:expr, $moment:expr, |$rows:ident| $query:expr) => {
         match $moment {
@@ -49,11 +49,11 @@ macro_rules! with_rows {
     };
 }
 
-/// Established organizations of `within` whose term ends up to `until` or has ended, the earliest first, after `after` (a day and an
-/// id); of a moment, or as known last.
+/// Returns the established organizations of `within` whose term has ended or ends on or before `until`, earliest first,
+/// after the cursor `after` (a day and an id); at `moment`, or as latest known.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn renewals(
     conn: &mut AnyConnection,
     (within, moment): (&Subtree, Option<Moment>),
@@ -82,12 +82,13 @@ pub fn renewals(
     })
 }
 
-/// Organizations of `within` (a path of the tree of that moment) that stood established on the day, of which and of whose area
-/// nothing is recorded after `since`: neither an activity nor that they were established, once or again. Those with one of `findings`: a
-/// missing activity means that nothing happens only where activities are recorded at all. By area path and id, after `after`.
+/// Returns the dormant organizations of `within` (a path in the tree at `moment`): those established on that day, for
+/// which, and for whose area, nothing is recorded after `since`: no activity, establishment or reopening. Returns only
+/// those with one of `findings`: a missing activity is evidence of dormancy only where activities are recorded at all.
+/// Ordered by area path and id, after the cursor `after`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn dormant(
     conn: &mut AnyConnection,
     within: &Subtree,
@@ -157,10 +158,11 @@ pub fn dormant(
     query.load(conn)
 }
 
-/// The day of the last activity of each of these areas, or that touched it, up to the day of a moment, as known then.
+/// Returns the date of the last activity of each of these areas, or that involved it, up to the day of a point in time
+/// and as known then.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn last_activities(
     conn: &mut AnyConnection,
     areas: &[AreaId],
@@ -196,36 +198,37 @@ pub fn last_activities(
     Ok(last)
 }
 
-/// An organization with what the check of joint unveiling finds.
+/// An organization with the finding of the check of joint unveiling.
 #[derive(Debug, Clone)]
 pub struct Checked {
     pub found: OrganizationInArea,
     pub finding: Unveiling,
     pub unveiled: Option<PreciseDate>,
-    /// When the one above it was unveiled.
+    /// The date on which its superior was unveiled.
     pub parent_unveiled: Option<PreciseDate>,
 }
 
-/// Where the check of joint unveiling looks, and what it lists.
+/// The parameters of the check of joint unveiling.
 #[derive(Debug, Clone, Copy)]
 pub struct UnveilingCheck<'a> {
-    /// An organization above is looked at if it belongs to this.
+    /// A superior is considered only if it belongs to this subtree.
     pub visible: &'a Subtree,
-    /// Established organizations of these areas are checked.
+    /// Established organizations of this subtree are checked.
     pub within: &'a Subtree,
-    /// Of this moment, or as known last.
+    /// The point in time, or `None` for the latest known state.
     pub moment: Option<Moment>,
-    /// From this day on the register follows what happens; see [`Unveiled::of`].
+    /// The date from which the register is kept up to date; see [`Unveiled::of`].
     pub followed_since: Option<NaiveDate>,
     pub findings: &'a [Unveiling],
-    /// Only some, or all but some.
+    /// Restricts the result to some organizations, or excludes some.
     pub which: &'a Which,
 }
 
-/// Established organizations of which the check finds one of the findings asked for, by area path and id, after `after`.
+/// Returns the established organizations with one of the requested findings, by area path and id, after the cursor
+/// `after`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn unveilings(
     conn: &mut AnyConnection,
     asked: UnveilingCheck<'_>,
@@ -301,14 +304,14 @@ fn check(
         .collect()
 }
 
-/// The days a date may mean: the first and the last.
+/// The earliest and the latest day that a date may mean.
 type Days = (NaiveDate, NaiveDate);
 
-/// How many established organizations of `within` were unveiled on each of these days, or in the ten days or the month that is known; of a
-/// moment, or as known last.
+/// Returns how many established organizations of `within` were unveiled on each of these dates, or within the ten-day
+/// period or month that is known; at `moment`, or as latest known.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn unveiled_together(
     conn: &mut AnyConnection,
     (within, moment): (&Subtree, Option<Moment>),

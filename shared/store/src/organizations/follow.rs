@@ -1,4 +1,4 @@
-//! Organizations whose area goes into another one go with it.
+//! Organizations follow their area when it is merged into another.
 
 use std::collections::BTreeSet;
 
@@ -14,11 +14,11 @@ use crate::db::schema::organization_versions;
 use crate::ledger::Recording;
 use crate::{StoreError, StoreResult};
 
-/// What stands in `from` on `day` or later stands in `into` from then on: also what is closed, so that its past is counted where its
-/// area went.
+/// Moves the organizations that belong to `from` on `day` or later to `into` from that day on. This includes closed
+/// ones, so that their past is counted in the area that succeeded theirs.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `organizations_meet` when `into` has an active one of the kind, or the database's.
+/// [`StoreError::Conflict`] `organizations_meet` if `into` has an active one of the same kind, or a database error.
 pub fn follow_area(
     recording: &mut Recording<'_, '_>,
     from: AreaId,
@@ -56,11 +56,11 @@ pub fn follow_area(
     Ok(())
 }
 
-/// What stood in `to` until `day`, when that area was merged, and stands since then where that led (`went_to`), stands in `to` again, until it
-/// is known to have gone elsewhere itself.
+/// Moves organizations back to `to` that were in it until `day`, when it was merged, and have since been in the areas
+/// that the merge led to (`went_to`), up to the day on which they moved elsewhere themselves.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn return_to_area(
     recording: &mut Recording<'_, '_>,
     went_to: &[(NaiveDate, AreaId)],
@@ -119,7 +119,7 @@ pub fn return_to_area(
     Ok(())
 }
 
-/// The rows of a life as they are when its area has gone into another one, as far as they reach beyond `day`.
+/// Returns the rows of an organization after its area was merged into another, as far as they extend beyond `day`.
 fn moved(
     known: &[OrganizationVersion],
     from: AreaId,

@@ -1,4 +1,4 @@
-//! What was ever recorded of an organization: who, when, and what it said before and after.
+//! The recorded history of an organization: who recorded what and when, with the state before and after.
 
 use std::collections::BTreeSet;
 
@@ -20,22 +20,22 @@ use crate::{StoreError, StoreResult};
 /// One recording.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// Its place in the ledger.
+    /// The ledger position.
     pub seq: i64,
     pub at: UtcTime,
-    /// `create`, `update`, `verify`, … or the verb of a step.
+    /// `create`, `update`, `verify`, … or the verb of a transition.
     pub verb: String,
-    /// The area and post that recorded it; nobody when the system did.
+    /// The area and post that recorded it; `None` if the system did.
     pub by: Option<(AreaId, Post)>,
-    /// What was known before; nothing for the first.
+    /// The state before; `None` for the first recording.
     pub before: Option<OrganizationVersion>,
-    /// What is known from then on.
+    /// The state after; `None` if it was voided.
     pub after: Option<OrganizationVersion>,
-    /// The merge or split that was recorded with it, and those of its originals and results that belong to what the caller sees.
+    /// The merge or split recorded with it, with those originals and results that the caller can see.
     pub change: Option<(ChangeRow, Vec<(OrganizationInArea, Part)>)>,
 }
 
-/// An organization of `visible`, or one that was voided and stood there then.
+/// Succeeds for an organization of `visible`, or a voided one whose last area belongs to `visible`.
 fn find_or_voided(conn: &mut AnyConnection, visible: &Subtree, id: OrganizationId) -> StoreResult<()> {
     use {area_versions as a, organization_versions as o, organizations as n};
     match find(conn, visible, id) {
@@ -46,7 +46,7 @@ fn find_or_voided(conn: &mut AnyConnection, visible: &Subtree, id: OrganizationI
     let Some(seq) = voided.flatten() else {
         return Err(StoreError::NotFound(Noun::Organization));
     };
-    // Where it stood last, in the tree of now: a reader that has lost the area since has lost its history too.
+    // Its last area, in the current tree: a reader that has since lost the area has also lost this history.
     let last: Option<String> = o::table
         .inner_join(current_area!(o::area_id))
         .filter(o::organization_id.eq(id))
@@ -61,10 +61,10 @@ fn find_or_voided(conn: &mut AnyConnection, visible: &Subtree, id: OrganizationI
     }
 }
 
-/// Why an organization was voided, where it was.
+/// Returns why an organization was voided, if it was.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn void_reason(conn: &mut AnyConnection, id: OrganizationId) -> QueryResult<Option<String>> {
     let reason: Option<Option<String>> = organizations::table
         .find(id)
@@ -76,10 +76,11 @@ pub fn void_reason(conn: &mut AnyConnection, id: OrganizationId) -> QueryResult<
 
 type Entry = (i64, UtcTime, String, Option<AreaId>, Option<Post>);
 
-/// The recordings of an organization that belongs to `visible`, oldest first, after the place `after` in the ledger.
+/// Returns the recordings of an organization that belongs to `visible`, oldest first, after the ledger position
+/// `after`.
 ///
 /// # Errors
-/// [`crate::StoreError::NotFound`], or the database's.
+/// [`crate::StoreError::NotFound`], or a database error.
 pub fn history(
     conn: &mut AnyConnection,
     visible: &Subtree,

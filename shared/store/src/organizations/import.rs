@@ -1,5 +1,5 @@
-//! A table of organizations: each row is judged as it would be alone, with a few statements for a thousand rows, and all that is new is
-//! written at one place in the ledger.
+//! Imports a table of organizations: each row is judged as it would be alone, with a few statements per thousand rows,
+//! and all new rows are written at one ledger position.
 
 mod lookup;
 mod refusals;
@@ -33,15 +33,15 @@ use crate::ledger::Recording;
 /// Rows that are looked up together.
 const CHUNK: usize = 1000;
 
-/// A row of the table, with the id it has or gets.
+/// A row of the table, with its given or newly assigned id.
 #[derive(Debug, Clone)]
 pub struct Incoming {
-    /// As a spreadsheet counts.
+    /// The row number, as in a spreadsheet.
     pub number: u32,
     pub id: OrganizationId,
-    /// What it says, as far as it can be read.
+    /// The values that could be parsed.
     pub record: Record,
-    /// What cannot be read of it.
+    /// The parse errors.
     pub wrong: Vec<Violation>,
 }
 
@@ -51,31 +51,31 @@ impl Incoming {
     }
 }
 
-/// What becomes of a row.
+/// The result for a row.
 #[derive(Debug)]
 pub enum Verdict {
     /// It is recorded.
     New(Box<NewOrganization>),
-    /// It is registered just so.
+    /// It is already registered with the same values.
     Unchanged,
-    /// It is not taken.
+    /// It is rejected.
     Refused(Vec<Violation>),
 }
 
-/// By what rows are judged.
+/// The context in which rows are judged.
 pub struct Judging<'a> {
     pub visible: &'a Subtree,
-    /// The columns the file has: what it leaves out is not compared.
+    /// The columns of the file; missing columns are not compared.
     pub layout: &'a Layout<Field>,
-    /// How a report about an area stands when this caller makes it.
+    /// The verification status of this caller's reports about an area.
     pub verification: &'a dyn Fn(&AreaVersion) -> Verification,
     pub today: NaiveDate,
 }
 
-/// Judges every row, against the register and the other rows. Nothing is written.
+/// Judges every row against the register and the other rows. Writes nothing.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn judge_rows(
     conn: &mut AnyConnection,
     judging: &Judging<'_>,
@@ -93,7 +93,8 @@ pub fn judge_rows(
     Ok(verdicts)
 }
 
-/// What becomes of a row, with all that is wrong with it: also of one that cannot be read whole, as far as it can.
+/// Judges one row and returns all its violations. A row that could be parsed only in part is checked as far as
+/// possible.
 fn judge(
     judging: &Judging<'_>,
     register: &Register,
@@ -111,7 +112,7 @@ fn judge(
         match register.registered.get(&id) {
             Some(found) if row.is_readable() => compare(judging.layout, record, found, &mut wrong)?,
             Some(_) => {}
-            // Voided, or out of sight.
+            // The id belongs to a voided organization or one that is not visible.
             None => wrong.push(id_taken()),
         }
         return Ok(if wrong.is_empty() {
@@ -127,7 +128,7 @@ fn judge(
             wrong.extend(shown.and_then(|shown| other_name(shown, area)));
             wrong.extend(unfit_in(judging, register, row, area));
         }
-        // A blank code was told.
+        // A blank code has already been reported.
         None if record.area.is_empty() => {}
         None => {
             let today = register.former.get(&record.area).map_or(&[][..], Vec::as_slice);
@@ -154,7 +155,7 @@ fn judge(
     }
 }
 
-/// What keeps a new organization from standing in this area, as far as its row can be read.
+/// Returns what prevents a new organization in this area, as far as its row could be parsed.
 fn unfit_in(
     judging: &Judging<'_>,
     register: &Register,
@@ -163,7 +164,7 @@ fn unfit_in(
 ) -> Vec<Violation> {
     let facts = &row.record.facts;
     let unread: HashSet<String> = row.wrong.iter().map(|wrong| field_of(&wrong.pointer)).collect();
-    // Of what it is and how it stands depends what else it needs.
+    // The other requirements depend on these fields.
     let decisive = [Field::Kind, Field::Host, Field::Status, Field::Basis];
     if decisive.iter().any(|field| unread.contains(field.as_str())) {
         return Vec::new();
@@ -186,7 +187,7 @@ fn unfit_in(
     wrong
 }
 
-/// A row whose id is registered changes nothing: it says what is known, or is refused.
+/// A row with a registered id changes nothing: it either matches the recorded values or is rejected.
 fn compare(
     layout: &Layout<Field>,
     record: &Record,
@@ -199,10 +200,10 @@ fn compare(
     Ok(())
 }
 
-/// An organization as a row of the table.
+/// Converts an organization to a row of the table.
 ///
 /// # Errors
-/// When a column does not hold what we wrote.
+/// If a column does not contain the expected format.
 pub fn record_of(found: &OrganizationInArea) -> Result<Record, serde_json::Error> {
     let row = &found.organization;
     Ok(Record {
@@ -214,19 +215,19 @@ pub fn record_of(found: &OrganizationInArea) -> Result<Record, serde_json::Error
     })
 }
 
-/// What nothing else may be: an area has one active organization of a kind of its own.
+/// Returns the key that must be unique: an area has at most one active organization of each kind in its own right.
 fn place_of(area: &AreaVersion, facts: &Facts) -> Option<(AreaId, Kind)> {
     let has_one = facts.host == Host::Area && facts.life.status.is_active();
     has_one.then_some((area.area_id, facts.kind))
 }
 
-/// What the rows of a file say of each other.
+/// Relations between the rows of a file.
 struct InFile {
-    /// The ids the file gives.
+    /// The ids given in the file.
     ids: HashSet<OrganizationId>,
-    /// Of each id so far, its row.
+    /// The row number of each id seen so far.
     numbers: HashMap<OrganizationId, u32>,
-    /// Of the organizations whose superior has to be recorded by another row, that superior.
+    /// The superior of each organization whose superior must be recorded by another row.
     waiting: HashMap<OrganizationId, OrganizationId>,
 }
 
@@ -242,7 +243,7 @@ impl InFile {
         }
     }
 
-    /// Whether another row has to record the superior first.
+    /// Returns whether another row has to record the superior first.
     fn waits_for(&mut self, row: &Incoming, parent: OrganizationId) -> bool {
         let is_there = self.ids.contains(&parent);
         if is_there && row.is_readable() {
@@ -252,8 +253,9 @@ impl InFile {
     }
 }
 
-/// Of the rows that could be recorded alone, refuses those that cannot be together: first those are taken that wait for none, then those
-/// that waited for them, and so on, each time the first of them first. Who is never reached waits for a row that is refused, or for itself.
+/// Of the rows that could be recorded alone, rejects those that conflict with each other: rows without dependencies are
+/// processed first, then the rows that depended on them, and so on, each time in file order. A row that is never
+/// reached depends on a rejected row or on itself.
 fn settle(file: &InFile, rows: &[Incoming], verdicts: &mut [Verdict]) {
     let mut waiting: HashMap<OrganizationId, Vec<usize>> = HashMap::new();
     let mut ready = Vec::new();
@@ -288,17 +290,17 @@ fn settle(file: &InFile, rows: &[Incoming], verdicts: &mut [Verdict]) {
     }
 }
 
-/// Writes what was judged to be new, in one tick.
+/// Writes the rows judged to be new, in one tick.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn record_all(
     recording: &mut Recording<'_, '_>,
     new: &[&NewOrganization],
     today: NaiveDate,
 ) -> StoreResult<()> {
     let recorded = recording.recorded();
-    // A superior may stand behind those that name it.
+    // A superior may come after the rows that refer to it.
     for part in new.chunks(TOGETHER) {
         let identities: Vec<_> = part
             .iter()

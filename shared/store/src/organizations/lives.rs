@@ -1,5 +1,5 @@
-//! The rows of a life: what is known of an organization, and how it is superseded. Nothing is overwritten; the rows that are replaced
-//! stay, superseded.
+//! The rows of an organization's life and how they are superseded. Nothing is overwritten; replaced rows are kept as
+//! superseded.
 
 use std::collections::BTreeSet;
 
@@ -19,10 +19,10 @@ use crate::ledger::Recording;
 use crate::predicates::{head, last_area, within};
 use crate::{StoreError, StoreResult};
 
-/// Rows in one statement; a database takes so many parameters and no more.
+/// Maximum rows per statement; databases limit the number of parameters.
 pub(super) const TOGETHER: usize = 200;
 
-/// The row as one row per segment of its life.
+/// Returns one row per segment of the organization's life.
 pub(super) fn segments_of(
     row: &OrganizationVersion,
     first_day: NaiveDate,
@@ -42,7 +42,8 @@ pub(super) fn segments_of(
         .collect()
 }
 
-/// The row as the rows that are true from its day on: one, unless it was closed for a time after that day.
+/// Returns the rows that are valid from the row's first day on: one, unless the organization was closed temporarily
+/// after that day.
 fn from_its_day_on(row: &OrganizationVersion) -> Result<Vec<OrganizationVersion>, serde_json::Error> {
     let from = row.valid_from;
     if row.life()?.reopenings.is_empty() {
@@ -59,7 +60,7 @@ fn from_its_day_on(row: &OrganizationVersion) -> Result<Vec<OrganizationVersion>
         .collect())
 }
 
-/// What a dated turn changes, and so what may differ between the days of one life.
+/// The facts that a dated change can modify, and that may therefore differ within one life.
 #[derive(PartialEq)]
 struct Standing<'a> {
     area: AreaId,
@@ -83,9 +84,8 @@ fn standing(row: &OrganizationVersion) -> Standing<'_> {
     }
 }
 
-/// The rows, cut where a turn is known, so that on each day area, kind, name and whatever else may change on a day
-/// stay what they were known to be. Only what a row
-/// says otherwise than `head` was never otherwise.
+/// Splits the rows at each known dated change, so that area, kind, name and the other facts of [`Standing`] keep their
+/// recorded values on each day. A value in which a row differs from `head` is a correction and applies to all days.
 pub(super) fn with_turns(
     rows: &[OrganizationVersion],
     known: &[OrganizationVersion],
@@ -119,7 +119,7 @@ fn cut_at(days: &[NaiveDate], row: &OrganizationVersion) -> Vec<OrganizationVers
         .collect()
 }
 
-/// Gives a piece what was known for its days, where it does not say otherwise than `head`.
+/// Restores the recorded values for the days of a piece, except where it differs from `head`.
 fn as_known(
     mut piece: OrganizationVersion,
     known: &[OrganizationVersion],
@@ -176,8 +176,8 @@ pub(super) fn known_segments(
         .load(recording.conn())
 }
 
-/// From its `valid_from` on, `row` is true, at `head`'s place in the turns that are known; what was true before stays true before.
-/// Gives what stands at the end.
+/// Records that `row` is true from its `valid_from` on. Later dated changes are kept where `row` equals `head`; earlier
+/// days keep their recorded state. Returns the last row.
 pub(super) fn put_from(
     recording: &mut Recording<'_, '_>,
     row: OrganizationVersion,
@@ -187,7 +187,7 @@ pub(super) fn put_from(
     let from = row.valid_from;
     let known = known_segments(recording, row.organization_id)?;
     let rows = with_turns(&from_its_day_on(&row)?, &known, head);
-    // On other days it is known to stand where it stood.
+    // On the other days its recorded area was valid already.
     let reaches_back = known.first().is_none_or(|first| from < first.valid_from);
     if reaches_back || row.area_id != head.area_id {
         refuse_before_area(recording, "/on", &rows)?;
@@ -209,13 +209,13 @@ pub(super) fn put_from(
     Ok(rows.into_iter().next_back().unwrap_or(row))
 }
 
-/// An organization stands in an area that is there: refuses rows of a day before it was.
+/// Rejects rows of days before their area existed.
 pub(super) fn refuse_before_area(
     recording: &mut Recording<'_, '_>,
     pointer: &'static str,
     rows: &[OrganizationVersion],
 ) -> StoreResult<()> {
-    // In the order of validity, so the first of each stay counts.
+    // The rows are ordered by valid time, so checking the first row of each stay is sufficient.
     for stay in rows.chunk_by(|one, next| one.area_id == next.area_id) {
         if let Some(row) = stay.first() {
             let area = areas::by_id(recording.conn(), row.area_id)?;
@@ -225,10 +225,10 @@ pub(super) fn refuse_before_area(
     Ok(())
 }
 
-/// The active organization of its own that an area of `visible` has of a kind, with its name.
+/// Returns the active organization of this kind that an area of `visible` has in its own right, with its name.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn active_of_kind(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -248,7 +248,7 @@ pub fn active_of_kind(
         .optional()
 }
 
-/// The areas among these that have an active organization of their own, with its kind.
+/// Returns those of these areas that have an active organization in their own right, with its kind.
 pub(super) fn taken_places(
     conn: &mut AnyConnection,
     of: impl IntoIterator<Item = AreaId>,
@@ -264,7 +264,7 @@ pub(super) fn taken_places(
         .load(conn)
 }
 
-/// Marks as superseded what is known of `id`, as far as it reaches beyond `beyond`.
+/// Supersedes the known rows of `id` that extend beyond `beyond`, or all of them.
 pub(super) fn supersede(
     recording: &mut Recording<'_, '_>,
     id: OrganizationId,
@@ -310,7 +310,7 @@ pub(super) fn insert(recording: &mut Recording<'_, '_>, rows: &[OrganizationVers
     inserted.map_err(|error| naming_place(error.into(), rows))
 }
 
-/// Where another organization is active already, names the place that these rows would have taken.
+/// If another organization is already active, adds the area and kind of these rows to the error.
 fn naming_place(error: StoreError, rows: &[OrganizationVersion]) -> StoreError {
     let active = rows
         .iter()
@@ -334,7 +334,7 @@ pub(super) fn audit(
     audit_all(recording, verb, &[(before, after)])
 }
 
-/// The same of many, each as it was before and after.
+/// Like [`audit`] for several organizations, each with its state before and after.
 pub(super) fn audit_all(
     recording: &mut Recording<'_, '_>,
     verb: &str,

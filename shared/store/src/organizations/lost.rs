@@ -1,5 +1,5 @@
-//! What a reader has lost: organizations that stood in its area on an earlier day and stand elsewhere now. It is told of them what was known
-//! until the loss was recorded; what others have written there since is not its business.
+//! Organizations that a reader has lost: they were in its area on an earlier day and are elsewhere now. The reader sees
+//! what was known until the loss was recorded, and nothing that others have written since.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -19,16 +19,17 @@ use crate::{Moment, Recorded, StoreResult};
 /// Ids looked up in one statement.
 const LOOKED_UP: usize = 500;
 
-/// The organizations of a moment that a reader has lost since, each with the last tick at which it still stood in the reader's area; 0 where
-/// it was never known to.
+/// The organizations at a point in time that a reader has lost since, each with the last tick at which it was still in
+/// the reader's area; 0 if it never was.
 #[derive(Debug, Clone, Default)]
 pub struct Lost(HashMap<OrganizationId, i64>);
 
 impl Lost {
-    /// Of those that stood in `within` (a path of the tree of the moment), for a reader whose area is `reader` and who sees `visible` now.
+    /// Returns those of `within` (a path in the tree at that point in time), for a reader with area `reader` that
+    /// currently sees `visible`.
     ///
     /// # Errors
-    /// The database's.
+    /// Returns an error if the database fails.
     pub fn of(
         conn: &mut AnyConnection,
         (reader, visible): (AreaId, &Subtree),
@@ -50,7 +51,7 @@ impl Lost {
             tree.load(conn, organizations.areas().chain([reader]))?;
             for id in ids.iter().filter(|id| !kept.contains(id)) {
                 let last = last_seen(&organizations, &tree, reader, *id);
-                // What was known at the moment was still its own.
+                // The requested state is from before the loss, so the reader sees it unchanged.
                 if last < moment.known.seq {
                     lost.insert(*id, last);
                 }
@@ -59,12 +60,12 @@ impl Lost {
         Ok(Self(lost))
     }
 
-    /// Which they are.
+    /// Returns the ids of the lost organizations.
     pub fn ids(&self) -> Vec<OrganizationId> {
         self.0.keys().copied().collect()
     }
 
-    /// The moment at which the reader is told of one of them.
+    /// Returns the point in time with the given transaction time.
     fn told_at(seq: i64, moment: Moment) -> Moment {
         Moment {
             known: Recorded {
@@ -83,15 +84,15 @@ impl Lost {
         ticks
     }
 
-    /// The moment at which the reader is told of this organization.
+    /// Returns the point in time at which the reader sees this organization.
     pub fn moment_of(&self, id: OrganizationId, moment: Moment) -> Moment {
         self.0.get(&id).map_or(moment, |seq| Self::told_at(*seq, moment))
     }
 
-    /// What the lost ones among these were called, as the reader knew it.
+    /// Returns the names of the lost organizations among these, as the reader last knew them.
     ///
     /// # Errors
-    /// The database's.
+    /// Returns an error if the database fails.
     pub fn names(
         &self,
         conn: &mut AnyConnection,
@@ -115,10 +116,10 @@ impl Lost {
         Ok(names)
     }
 
-    /// As [`list_on`], with those that were lost as the reader knew them.
+    /// Like [`list_on`], with the lost organizations as the reader last knew them.
     ///
     /// # Errors
-    /// The database's.
+    /// Returns an error if the database fails.
     pub fn list(
         &self,
         conn: &mut AnyConnection,
@@ -137,11 +138,11 @@ impl Lost {
         })
     }
 
-    /// The rows of a list of that moment, in the order of `key`: those the reader still has, as known at the moment, and those it has lost as
-    /// it knew them.
+    /// Returns the rows of a list at that point in time, in the order of `key`: organizations that the reader still
+    /// has, as known at that point, and lost ones as the reader last knew them.
     ///
     /// # Errors
-    /// Those of `read`.
+    /// The errors of `read`.
     pub fn told<R, K: Ord, E>(
         &self,
         moment: Moment,
@@ -169,7 +170,8 @@ impl Lost {
     }
 }
 
-/// The organizations of a moment of which something was recorded since, or in whose area: among them are all that were lost.
+/// Returns the organizations at a point in time that were changed since, or whose area was: these include all lost
+/// ones.
 fn candidates(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -214,7 +216,7 @@ fn candidates(
     Ok(found.into_iter().collect())
 }
 
-/// Those of these organizations that stand in `visible` now.
+/// Returns those of these organizations that are in `visible` now.
 fn still_there(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -231,7 +233,7 @@ fn still_there(
     Ok(kept.into_iter().collect())
 }
 
-/// The last tick at which it was known to stand in the reader's area; 0 where there is none.
+/// Returns the last tick at which it was known to be in the reader's area; 0 if there is none.
 fn last_seen(organizations: &Organizations, tree: &Tree, reader: AreaId, id: OrganizationId) -> i64 {
     let id = id.to_string();
     let sees = |seq: i64| {
@@ -240,7 +242,7 @@ fn last_seen(organizations: &Organizations, tree: &Tree, reader: AreaId, id: Org
         let own = tree.at(reader, seq).map(|stood| &stood.path);
         own.zip(path).is_some_and(|(own, path)| path.starts_with(own))
     };
-    // Nothing changes but where one of these was recorded or superseded.
+    // The answer changes only at ticks where one of these was recorded or superseded.
     let mut turns: Vec<i64> = organizations.turns(&id).collect();
     for area in organizations.areas_of(&id).chain([reader]) {
         turns.extend(tree.turns(area));

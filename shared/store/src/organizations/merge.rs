@@ -1,4 +1,4 @@
-//! 合并: one organization goes on within another.
+//! 合并: merges one organization into another.
 
 use chrono::NaiveDate;
 use qiaojian_domain::ids::{ChangeId, OrganizationId};
@@ -14,23 +14,24 @@ use crate::areas::Subtree;
 use crate::ledger::Recording;
 use crate::{StoreError, StoreResult};
 
-/// What an organization is merged into, when, and why.
+/// The parameters of a merge.
 #[derive(Debug, Clone)]
 pub struct Merging {
     pub change: ChangeId,
-    /// It takes the other in and goes on as it is.
+    /// The successor, which takes over the other and continues unchanged.
     pub into: OrganizationId,
     pub on: PreciseDate,
     pub reason: Option<String>,
     pub doc_no: Option<String>,
-    /// `verified` when somebody above both reports it, who may verify.
+    /// `verified` if the reporter belongs to an area above both and may verify.
     pub verification: Verification,
 }
 
-/// Merges an organization into another of its kind. It counts until that day.
+/// Merges an organization into another of its kind. It is counted until that day.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Refused`], [`StoreError::Invalid`], or the database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Refused`], [`StoreError::Invalid`], or a database
+/// error.
 pub fn merge(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -57,7 +58,7 @@ pub fn merge(
         verification: merging.verification,
     };
     let merged = transition(recording, visible, id, expected, &step, today)?;
-    // The other is changed in nothing, but it is part of its history.
+    // The successor does not change, but the merge is part of its history.
     let successor = &into.organization;
     audit(recording, Verb::Merge.as_str(), Some(successor), Some(successor))?;
     let change = NewChange {
@@ -73,7 +74,7 @@ pub fn merge(
     Ok(merged)
 }
 
-/// Why one cannot be merged into the other.
+/// Returns why one cannot be merged into the other.
 fn misfit(merged: &OrganizationInArea, into: &OrganizationInArea) -> Option<Violation> {
     let province = |path: &str| path.split('/').next().map(str::to_owned);
     let (one, other) = (&merged.organization, &into.organization);

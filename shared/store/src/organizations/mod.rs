@@ -46,7 +46,7 @@ use crate::db::dialect::{lower, on_either};
 use crate::db::schema::{area_versions, organization_versions};
 use crate::predicates::{current_area, head, true_on, within};
 
-/// Organizations as they are known to be now, of the areas of `visible`.
+/// The latest known organizations in the areas of `visible`.
 macro_rules! heads_in {
     ($visible:expr) => {
         organization_versions::table
@@ -63,36 +63,36 @@ macro_rules! heads_in {
 }
 use heads_in;
 
-/// Which of them: only some, or all but some.
+/// Restricts a list to some organizations, or excludes some.
 #[derive(Debug, Clone, Default)]
 pub struct Which {
-    /// Only these; all where there are none.
+    /// Only these; all if empty.
     pub only: Vec<OrganizationId>,
-    /// Not these.
+    /// Excludes these.
     pub without: Vec<OrganizationId>,
 }
 
-/// Which organizations a list shows.
+/// The filter of a list of organizations.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Only of areas of these levels.
+    /// Only areas of these levels.
     pub levels: Vec<Level>,
     /// Only these kinds.
     pub kinds: Vec<Kind>,
     /// Only these statuses.
     pub statuses: Vec<Status>,
-    /// Only reports that stand so: what waits for the area above is `unverified`.
+    /// Only reports with these verification statuses; `unverified` ones are pending with the area above.
     pub verifications: Vec<Verification>,
-    /// Only names that contain this.
+    /// Only names that contain this text.
     pub name_contains: Option<String>,
-    /// Only some, or all but some.
+    /// Only some, or all except some.
     pub which: Which,
 }
 
-/// The organization of this id, if its area belongs to `visible`.
+/// Returns the organization with this id, if its area belongs to `visible`.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn find(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -104,10 +104,11 @@ pub fn find(
     found.optional()?.ok_or(StoreError::NotFound(Noun::Organization))
 }
 
-/// The organization of this id, if its area belongs to `visible` or stands above it: the superior a county names may be the city's.
+/// Returns the organization with this id, if its area belongs to `visible` or is above it: a county may name the city's
+/// organization as its superior.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn find_at_or_above(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -122,7 +123,8 @@ pub fn find_at_or_above(
     })
 }
 
-/// Filters a query of organizations in their areas, and takes the part of it behind `after`, by area path and id.
+/// Filters a query of organizations with their areas and returns the page after the cursor `after`, by area path and
+/// id.
 macro_rules! part_of_list {
     ($conn:expr, $rows:expr, $filter:expr, $after:expr, $limit:expr) => {{
         let mut query = $rows
@@ -156,7 +158,7 @@ macro_rules! part_of_list {
                 query.filter(organization_versions::organization_id.ne_all($filter.which.without.clone()));
         }
         if let Some((path, id)) = $after.cloned() {
-            // `>=` narrows the index range; the rest settles ties within one area.
+            // `>=` narrows the index range; the second condition resolves ties within one area.
             query = query.filter(area_versions::path.ge(path.clone())).filter(
                 area_versions::path
                     .gt(path)
@@ -168,10 +170,11 @@ macro_rules! part_of_list {
 }
 use part_of_list;
 
-/// Organizations of `within` (a part of what the caller sees), by area path and id, after `after`.
+/// Returns the organizations of `within` (a part of what the caller sees), by area path and id, after the cursor
+/// `after`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn list(
     conn: &mut AnyConnection,
     within: &Subtree,
@@ -188,10 +191,10 @@ pub fn list(
     ))
 }
 
-/// The organizations of these ids that belong to `visible`, by area path and id.
+/// Returns the organizations with these ids that belong to `visible`, by area path and id.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn by_ids(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -203,10 +206,10 @@ pub fn by_ids(
         .load(conn)
 }
 
-/// Those of these organizations that belong to `visible`.
+/// Returns those of these ids that belong to `visible`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn among(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -222,10 +225,10 @@ pub fn among(
     Ok(found.into_iter().collect())
 }
 
-/// The names these organizations had on `as_of`, as known at `known`.
+/// Returns the names of these organizations on `as_of`, as known at `known`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn names_on(
     conn: &mut AnyConnection,
     ids: &[OrganizationId],

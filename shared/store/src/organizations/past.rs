@@ -1,4 +1,4 @@
-//! The register of another day, or as it was known at another moment.
+//! The register at another valid time or transaction time.
 
 use diesel::prelude::*;
 use qiaojian_domain::Noun;
@@ -12,7 +12,7 @@ use crate::db::schema::{area_versions, organization_versions};
 use crate::predicates::{area_on, true_on, within};
 use crate::{Moment, StoreError, StoreResult};
 
-/// Organizations of that moment, in the tree of that moment.
+/// The organizations at that point in time, in the tree of that point.
 macro_rules! rows_of {
     ($within:expr, $moment:expr) => {
         organization_versions::table
@@ -33,10 +33,11 @@ macro_rules! rows_of {
 }
 pub(super) use rows_of;
 
-/// The organization of this id at that moment, if its area belonged to `within`, a path of the tree of that moment.
+/// Returns the organization with this id at that point in time, if its area belonged to `within`, a path in the tree of
+/// that point.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn find_on(
     conn: &mut AnyConnection,
     within: &Subtree,
@@ -50,10 +51,11 @@ pub fn find_on(
     .ok_or(StoreError::NotFound(Noun::Organization))
 }
 
-/// Organizations of that moment in `within`, a path of the tree of that moment, by area path and id, after `after`.
+/// Returns the organizations at that point in time in `within`, a path in the tree of that point, by area path and id,
+/// after the cursor `after`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn list_on(
     conn: &mut AnyConnection,
     within: &Subtree,

@@ -1,4 +1,4 @@
-//! The row of an organization's version, and the facts it holds.
+//! The row of an organization version, and the facts it holds.
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -16,7 +16,8 @@ use serde::Serialize;
 use crate::db::schema::organization_versions;
 use crate::ledger::Recorded;
 
-/// One version of an organization: true from `valid_from` until `valid_to`, known from `recorded_*` until `superseded_*`.
+/// One version of an organization. Its valid time runs from `valid_from` to `valid_to`, its transaction time from
+/// `recorded_*` to `superseded_*`; both ends are exclusive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
 #[diesel(table_name = organization_versions, treat_none_as_default_value = false)]
 pub struct OrganizationVersion {
@@ -58,19 +59,19 @@ pub struct OrganizationVersion {
     pub note: Option<String>,
     pub reason: Option<String>,
     pub created_at: UtcTime,
-    /// Not in the digest of one that was never reopened, so that the digests of older versions stand.
+    /// Omitted from the digest if there are none, so that digests of older versions stay valid.
     #[serde(skip_serializing_if = "was_never_reopened")]
     pub reopenings: String,
 }
 
-/// What stands in the column of one that was never reopened.
+/// The column value without reopenings.
 const NEVER_REOPENED: &str = "[]";
 
 fn was_never_reopened(reopenings: &str) -> bool {
     reopenings == NEVER_REOPENED
 }
 
-/// A version with where its area stands in the tree.
+/// A version with the position of its area in the tree.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 pub struct OrganizationInArea {
     pub organization: OrganizationVersion,
@@ -87,10 +88,10 @@ fn date(on: Option<NaiveDate>, precision: Option<Precision>) -> Option<PreciseDa
 }
 
 impl OrganizationVersion {
-    /// The dated facts of its life, as far as this version goes.
+    /// Returns the dated facts of its life, as far as this version knows them.
     ///
     /// # Errors
-    /// When the reopenings' column does not hold what we wrote.
+    /// If the reopenings column does not contain the expected format.
     pub fn life(&self) -> Result<Life, serde_json::Error> {
         Ok(Life {
             status: self.status,
@@ -102,10 +103,10 @@ impl OrganizationVersion {
         })
     }
 
-    /// Everything that is recorded of it.
+    /// Returns all recorded facts.
     ///
     /// # Errors
-    /// When a checklist column does not hold what we wrote.
+    /// If a checklist column does not contain the expected format.
     pub fn facts(&self) -> Result<Facts, serde_json::Error> {
         Ok(Facts {
             host: self.host,
@@ -127,10 +128,10 @@ impl OrganizationVersion {
         })
     }
 
-    /// The same row with other dates: one segment of its life.
+    /// Returns the row with other dates: one segment of its life.
     ///
     /// # Errors
-    /// When the reopenings cannot be written as JSON.
+    /// If the reopenings cannot be written as JSON.
     pub(super) fn with_life(mut self, life: &Life) -> Result<Self, serde_json::Error> {
         self.status = life.status;
         (self.approved_on, self.approved_precision) = split(life.approved);
@@ -145,10 +146,10 @@ impl OrganizationVersion {
         Ok(self)
     }
 
-    /// The same row with other facts.
+    /// Returns the row with other facts.
     ///
     /// # Errors
-    /// When a checklist cannot be written as JSON.
+    /// If a checklist cannot be written as JSON.
     pub(super) fn with_facts(self, facts: &Facts) -> Result<Self, serde_json::Error> {
         let mut row = self.with_life(&facts.life)?;
         row.host = facts.host;
@@ -169,7 +170,7 @@ impl OrganizationVersion {
         Ok(row)
     }
 
-    /// A blank row of a new organization; `with_facts` and `with_life` fill it.
+    /// Returns a blank row of a new organization, to be filled by `with_facts` and `with_life`.
     pub(super) fn blank(id: OrganizationId, area: AreaId, facts: &Facts, recorded: Recorded) -> Self {
         Self {
             organization_id: id,
@@ -214,10 +215,10 @@ impl OrganizationVersion {
         }
     }
 
-    /// The digest of what this version says, for the audit trail.
+    /// Returns the digest of this version, for the audit trail. Does not cover `superseded_*`.
     ///
     /// # Errors
-    /// Never in practice: it has a JSON form.
+    /// Never in practice: every version has a JSON form.
     pub(super) fn digest(&self) -> Result<String, serde_json::Error> {
         let mut timeless = self.clone();
         (timeless.superseded_seq, timeless.superseded_at) = (None, None);
@@ -225,7 +226,7 @@ impl OrganizationVersion {
     }
 }
 
-/// Most are empty, and that is quicker seen than read.
+/// Most checklists are empty, and a comparison is faster than parsing.
 fn read_checklist<T: Default + serde::de::DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
     if text == "{}" {
         Ok(T::default())
@@ -234,10 +235,10 @@ fn read_checklist<T: Default + serde::de::DeserializeOwned>(text: &str) -> Resul
     }
 }
 
-/// The same of the reopenings.
+/// Parses the reopenings column.
 ///
 /// # Errors
-/// When the text is not what we wrote.
+/// If the text does not have the expected format.
 pub(crate) fn read_reopenings(text: &str) -> Result<Vec<Reopening>, serde_json::Error> {
     if text == NEVER_REOPENED {
         Ok(Vec::new())

@@ -1,4 +1,4 @@
-//! 分设: others come out of an organization, which goes on.
+//! 分设: new organizations are split off from one that continues.
 
 use chrono::NaiveDate;
 use qiaojian_domain::ids::{ChangeId, OrganizationId};
@@ -13,22 +13,23 @@ use crate::areas::Subtree;
 use crate::ledger::Recording;
 use crate::{StoreError, StoreResult};
 
-/// What comes out of an organization, when, and why.
+/// The parameters of a split.
 #[derive(Debug, Clone)]
 pub struct Splitting<'a> {
     pub change: ChangeId,
     pub on: PreciseDate,
     pub reason: Option<&'a str>,
     pub doc_no: Option<&'a str>,
-    /// Each established on that day.
+    /// The new organizations, each established on that day.
     pub into: &'a [Item],
 }
 
-/// Establishes organizations that come out of another. What the same request had split off before stays as it is now.
+/// Establishes organizations that are split off from another. Those that the same request has already split off are
+/// returned in their current state.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Refused`], [`StoreError::Invalid`] with everything that is wrong
-/// with any of the new ones, or the database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Refused`], [`StoreError::Invalid`] with the
+/// violations of all new organizations, or a database error.
 pub fn split(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,

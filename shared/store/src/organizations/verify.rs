@@ -1,4 +1,4 @@
-//! 审核: what an area reports is `unverified` until an area above verifies it, or rejects it with a reason.
+//! 审核: an area's report is `unverified` until an area above verifies it, or rejects it with a reason.
 
 use qiaojian_domain::StateMachine;
 use qiaojian_domain::ids::OrganizationId;
@@ -12,20 +12,20 @@ use crate::areas::Subtree;
 use crate::ledger::Recording;
 use crate::{StoreError, StoreResult};
 
-/// What came of a judgement.
+/// The result of a judgement.
 #[derive(Debug, Clone)]
 pub enum Judged {
-    /// The organization as it stands now.
+    /// The current state of the organization.
     Stands(Box<OrganizationInArea>),
-    /// It was asked to be voided, and is.
+    /// Voiding was requested and has been carried out.
     Voided,
 }
 
-/// Judges a report: all that is known of the organization, as it stands. Whoever changes it later reports anew.
+/// Verifies or rejects the latest state of an organization as a whole. Any later change is a new report.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Refused`], [`StoreError::Invalid`] for a rejection without a
-/// reason, or the database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Refused`], [`StoreError::Invalid`] for a rejection
+/// without a reason, or a database error.
 pub fn judge(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,

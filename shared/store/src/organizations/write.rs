@@ -1,7 +1,7 @@
-//! Recording, correcting and voiding.
+//! Recording, correcting and voiding organizations.
 //!
-//! A *change* happened on a date: what was true before stays true before it. A *correction* says that it was never otherwise:
-//! every known segment is replaced. Nothing is overwritten; the rows it replaces stay, superseded.
+//! A *change* happens on a date: earlier days keep their recorded state. A *correction* applies to all days: every
+//! known segment is replaced. Nothing is overwritten; replaced rows are kept as superseded.
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -22,45 +22,46 @@ use crate::db::schema::organizations;
 use crate::ledger::{Recorded, Recording};
 use crate::{StoreError, StoreResult, unless_stale};
 
-/// An organization to be recorded.
+/// An organization to record.
 #[derive(Debug, Clone)]
 pub struct NewOrganization {
     pub id: OrganizationId,
-    /// Digest of the request: the same one again gives the same organization.
+    /// Digest of the request: repeating the request returns the same organization.
     pub digest: String,
     pub area: AreaVersion,
     pub parent: Option<OrganizationId>,
     pub facts: Facts,
-    /// `verified` when somebody above records it, who may verify.
+    /// `verified` if the reporter belongs to an area above and may verify.
     pub verification: Verification,
 }
 
-/// What a correction says: it was never otherwise.
+/// A correction, which applies to all days.
 #[derive(Debug, Clone)]
 pub struct Correction<'a> {
     pub facts: &'a Facts,
     pub area: &'a AreaVersion,
     pub parent: Option<OrganizationId>,
-    /// Needed for a dated field, the area, the parent, the host or the kind.
+    /// Required if a dated field, the area, the parent, the host or the kind changes.
     pub reason: Option<&'a str>,
-    /// `verified` when somebody above corrects it, who may verify.
+    /// `verified` if the reporter belongs to an area above and may verify.
     pub verification: Verification,
 }
 
-/// What `create` did.
+/// The result of `create`.
 #[derive(Debug, Clone)]
 pub enum Created {
-    /// It is new.
+    /// It was created.
     New(OrganizationInArea),
-    /// The same request had made it before; this is how it is now.
+    /// The same request had already created it; this is its current state.
     Before(OrganizationInArea),
 }
 
-/// Records an organization, up to `established` with its dates. The same id with the same request is the same organization.
+/// Records an organization, up to `established` with its dates. Repeating the request with the same id returns the same
+/// organization.
 ///
 /// # Errors
-/// [`StoreError::Invalid`], [`StoreError::Conflict`] `id_taken` or `organization_exists` when the area has an active
-/// one of this kind, [`StoreError::NotFound`] for a parent out of sight, or the database's.
+/// [`StoreError::Invalid`], [`StoreError::Conflict`] `id_taken` or `organization_exists` if the area has an active one
+/// of this kind, [`StoreError::NotFound`] for a parent that is not visible, or a database error.
 pub fn create(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -74,7 +75,7 @@ pub fn create(
     put(recording, new, today).map(Created::New)
 }
 
-/// How it is now, if the same request had made it before.
+/// Returns the current state, if the same request has already created it.
 pub(super) fn made_before(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -92,7 +93,7 @@ pub(super) fn made_before(
     }
 }
 
-/// Lets through what may be recorded.
+/// Checks that the organization may be recorded.
 pub(super) fn admit(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -106,7 +107,7 @@ pub(super) fn admit(
     check_parent(recording, visible, new.id, new.parent)
 }
 
-/// Writes what was let through.
+/// Writes a checked organization.
 pub(super) fn put(
     recording: &mut Recording<'_, '_>,
     new: &NewOrganization,
@@ -127,7 +128,8 @@ pub(super) fn put(
     Ok(in_area(head, &new.area))
 }
 
-/// The rows of a new organization, and what is told of it: what is true at the end, from the day on which it is.
+/// Returns the rows of a new organization, and its audited version: the final state, valid from the day on which it
+/// begins.
 pub(super) fn version_rows(
     new: &NewOrganization,
     recorded: Recorded,
@@ -144,11 +146,11 @@ pub(super) fn version_rows(
     Ok((segments, head))
 }
 
-/// Says that an organization was never otherwise.
+/// Corrects an organization on all days.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`] (`reason_required` for a dated field, the area, the
-/// parent or the kind without a reason), [`StoreError::Conflict`], or the database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`] (`reason_required` if a dated field, the
+/// area, the parent, the host or the kind changes without a reason), [`StoreError::Conflict`], or a database error.
 pub fn correct(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -181,8 +183,8 @@ pub fn correct(
         return Err(reason_required().into());
     }
     refuse_unfit(facts, area, today)?;
-    // A parent that was named before may have gone meanwhile, or stand where the caller sees nothing: it is only looked at anew
-    // when another is named.
+    // An unchanged parent may have ended since, or may not be visible to the caller: it is checked only if another one
+    // is given.
     if head.parent_id != parent {
         check_parent(recording, visible, id, parent)?;
     }
@@ -230,20 +232,21 @@ pub fn correct(
     Ok(in_area(current, area))
 }
 
-/// What came of voiding an organization.
+/// The result of voiding an organization.
 #[derive(Debug, Clone)]
 pub enum Voided {
-    /// It is gone.
+    /// It was voided.
     Gone,
-    /// It was confirmed by an area above, which is asked.
+    /// An area above had verified it and has to approve the request.
     Asked(Box<OrganizationInArea>),
 }
 
-/// Says that an organization never was. One that an area above has confirmed is not voided by those it was confirmed for: unless the caller
-/// `judges` it, it waits for that area, as a report does.
+/// Voids an organization. One that an area above has verified is not voided by the reporting area itself: unless the
+/// caller `judges` it, the request is pending with that area, like a report.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `void_asked` when it waits already, or the database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `void_asked` if a request is already
+/// pending, or a database error.
 pub fn void_or_ask(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -269,7 +272,7 @@ pub fn void_or_ask(
     })))
 }
 
-/// Writes anew all that is known of an organization, with another verification. Gives the head.
+/// Rewrites all known rows of an organization with another verification status. Returns the head.
 pub(super) fn restate(
     recording: &mut Recording<'_, '_>,
     head: &OrganizationVersion,
@@ -292,10 +295,10 @@ pub(super) fn restate(
     Ok(stamped(head.clone()))
 }
 
-/// Says that an organization never was: gone for later `known_at`, kept for earlier.
+/// Voids an organization: it does not exist for later `known_at`, and is kept for earlier ones.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], or the database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], or a database error.
 pub fn void(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -328,7 +331,7 @@ pub(super) fn find_at(
     Ok(found)
 }
 
-/// What keeps such an organization from standing in this area.
+/// Returns what prevents such an organization in this area.
 pub(super) fn unfit(facts: &Facts, area: &AreaVersion, today: NaiveDate) -> Vec<Violation> {
     let mut violations = facts.violations(area.level, today);
     if area.kind != AreaKind::Administrative {

@@ -1,4 +1,4 @@
-//! What is looked up for the rows of a table, many at a time.
+//! Bulk lookups for the rows of a table.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -16,18 +16,18 @@ use crate::organizations::lives::taken_places;
 use crate::organizations::{OrganizationInArea, by_ids};
 use crate::{StoreResult, ledger};
 
-/// What is registered around some rows.
+/// The registered data that a chunk of rows refers to.
 pub(super) struct Register {
     pub areas: HashMap<String, AreaVersion>,
-    /// Under a code that none has now, the areas that had it.
+    /// For each code that is no longer in use, the areas that had it.
     pub former: HashMap<String, Vec<AreaVersion>>,
-    /// Since when areas are there, of those that are newer than a row needs.
+    /// The first day of areas whose current version is newer than a row requires.
     pub since: HashMap<AreaId, NaiveDate>,
     /// Ids that are in use.
     pub known: HashSet<OrganizationId>,
-    /// Those of them that the caller sees.
+    /// Those organizations that the caller can see.
     pub registered: HashMap<OrganizationId, OrganizationInArea>,
-    /// Organizations that may be named as superior.
+    /// Organizations that may be given as superior.
     pub parents: HashSet<OrganizationId>,
     /// Areas that have an active organization of a kind.
     pub taken: HashSet<(AreaId, Kind)>,
@@ -36,7 +36,7 @@ pub(super) struct Register {
 impl Register {
     pub fn load(conn: &mut AnyConnection, judging: &Judging<'_>, rows: &[Incoming]) -> StoreResult<Self> {
         let records: Vec<&Record> = rows.iter().map(|row| &row.record).collect();
-        // An id that we have just made is in no row yet.
+        // A newly assigned id is not in any row yet.
         let ids: Vec<OrganizationId> = records
             .iter()
             .filter_map(|record| record.id.map(Into::into))
@@ -67,7 +67,7 @@ impl Register {
     }
 }
 
-/// Since when the areas are there, of those whose present form is newer than a row needs.
+/// Returns the first day of those areas whose current version is newer than a row requires.
 fn since(
     conn: &mut AnyConnection,
     areas: &HashMap<String, AreaVersion>,
@@ -82,7 +82,8 @@ fn since(
     areas::first_days(conn, asked, known)
 }
 
-/// The organizations that rows name as superior and may: of the caller's subtree, or above it.
+/// Returns the organizations that rows give as superior and that the caller may refer to: in the caller's subtree, or
+/// above it.
 fn parents(
     conn: &mut AnyConnection,
     visible: &Subtree,

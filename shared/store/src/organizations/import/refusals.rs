@@ -1,4 +1,4 @@
-//! What is wrong with a row of a table, beyond what is wrong with any organization.
+//! Violations of a table row, beyond those of any organization.
 
 use qiaojian_domain::Violation;
 use qiaojian_sheets::register::Field;
@@ -6,7 +6,7 @@ use qiaojian_sheets::shortened;
 
 use crate::areas::AreaVersion;
 
-/// A code that belongs to no area in sight; `today` are those it belonged to once, with their codes of today.
+/// The code belongs to no visible area; `today` lists the areas that formerly had it, with their current codes.
 pub(super) fn unknown_code(code: &str, today: &[AreaVersion]) -> Violation {
     let code = shortened(code);
     if today.is_empty() {
@@ -32,7 +32,7 @@ pub(super) fn unknown_code(code: &str, today: &[AreaVersion]) -> Violation {
     )
 }
 
-/// The name beside a code, if it is another's: one that neither holds the area's name nor is held in it.
+/// Returns a violation if the name given with a code belongs to another area: neither name contains the other.
 pub(super) fn other_name(shown: &str, area: &AreaVersion) -> Option<Violation> {
     let (one, other) = (bare(shown), bare(&area.name));
     if one.is_empty() || one.contains(&other) || other.contains(&one) {
@@ -47,7 +47,7 @@ pub(super) fn other_name(shown: &str, area: &AreaVersion) -> Option<Violation> {
     ))
 }
 
-/// A name without spaces and without what kind of office it is: 居民委员会 and 居委会 are the same.
+/// Returns the name without spaces and without the type of office: 居民委员会 and 居委会 are equal.
 fn bare(name: &str) -> String {
     let name: String = name.chars().filter(|c| !c.is_whitespace()).collect();
     let offices = ["居民委员会", "村民委员会", "居委会", "村委会", "办事处"];
