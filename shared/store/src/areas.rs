@@ -1,4 +1,4 @@
-//! The tree of administrative divisions, as it is and as it was.
+//! The tree of administrative divisions, with its history.
 
 mod agreement;
 mod change;
@@ -67,12 +67,12 @@ pub struct AreaVersion {
     pub level: Level,
     pub kind: AreaKind,
     pub reason: Option<String>,
-    /// Whether it is the last version of an area that was closed or merged away.
+    /// Whether this is the last version of an area that was closed or merged.
     pub ended: bool,
 }
 
 impl AreaVersion {
-    /// What the rules ask of it.
+    /// Returns the properties that the rules check.
     pub fn standing(&self) -> Standing<'_> {
         Standing {
             level: self.level,
@@ -80,12 +80,12 @@ impl AreaVersion {
         }
     }
 
-    /// The area and all below it.
+    /// Returns the area with all its descendants.
     pub fn subtree(&self) -> Subtree {
         Subtree::rooted_at(&self.path)
     }
 
-    /// What a new edition of the list is compared with.
+    /// Returns the properties that a new edition of the list is compared with.
     pub fn registered(&self) -> Registered {
         Registered {
             code: self.code.clone(),
@@ -96,7 +96,7 @@ impl AreaVersion {
         }
     }
 
-    /// The codes of the areas above it, from the province down.
+    /// Returns the codes of its ancestors, from the province down.
     pub fn ancestor_codes(&self) -> Vec<&str> {
         let mut codes: Vec<&str> = self.path.split_terminator('/').collect();
         codes.pop();
@@ -112,26 +112,26 @@ type Heads = diesel::dsl::Filter<
     >,
 >;
 
-/// The areas as they are known to be now.
+/// Returns the current areas as latest known.
 fn heads() -> Heads {
     area_versions::table.filter(head!(area_versions))
 }
 
-/// What the caller wants to see of the tree.
+/// The filter of a list of areas.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Only children of this area.
     pub parent: Option<AreaId>,
     /// Only these levels.
     pub levels: Vec<Level>,
-    /// Only these kinds; administrative when empty.
+    /// Only these kinds; administrative areas if empty.
     pub kinds: Vec<AreaKind>,
-    /// Only names that contain this.
+    /// Only names that contain this text.
     pub name_contains: Option<String>,
 }
 
 impl Filter {
-    /// Every kind of area, not only divisions.
+    /// Returns a filter that includes every kind of area, not only divisions.
     pub fn every_kind() -> Self {
         Self {
             kinds: AreaKind::ALL.to_vec(),
@@ -139,7 +139,7 @@ impl Filter {
         }
     }
 
-    /// The kinds it lets through.
+    /// Returns the kinds that the filter includes.
     fn kinds_shown(&self) -> Vec<AreaKind> {
         if self.kinds.is_empty() {
             vec![AreaKind::Administrative]

@@ -1,4 +1,4 @@
-//! Which edition of the register a list agrees with best.
+//! Determines which edition of the register a list matches best.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,10 +10,10 @@ use qiaojian_domain::area::update::Listed;
 use crate::db::AnyConnection;
 use crate::db::schema::area_versions;
 
-/// Days that are looked at: those from which on most areas are as they are.
+/// Number of days examined: those on which the most versions begin.
 const DAYS: usize = 20;
 
-/// The day whose register a list agrees with best.
+/// The day on which the register matches a list best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Agreement {
     pub as_of: NaiveDate,
@@ -21,14 +21,14 @@ pub struct Agreement {
     pub rows: usize,
 }
 
-/// From which day until which.
+/// The first day, and the first day after the end.
 type Days = (NaiveDate, Option<NaiveDate>);
 
-/// The areas of its provinces as they are known to have been on the days of great changes, compared by code and name; of several days that
-/// agree alike the latest.
+/// Compares the list by code and name with the areas of its provinces on the days of large changes. If several days
+/// match equally, the latest is returned.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub(super) fn agreement(conn: &mut AnyConnection, listed: &[Listed]) -> QueryResult<Option<Agreement>> {
     let provinces: BTreeSet<&str> = listed
         .iter()

@@ -1,4 +1,4 @@
-//! What becomes of a standing area on a day: another name or code, another place, another kind. Figures of earlier days keep it as it was.
+//! Dated changes of an existing area: its name, code, parent or kind. Figures of earlier days keep its earlier state.
 
 use chrono::NaiveDate;
 use qiaojian_domain::area::update::{Recoded, vacated};
@@ -14,31 +14,31 @@ use crate::audit::Entry;
 use crate::ledger::Recording;
 use crate::{StoreError, StoreResult, unless_stale};
 
-/// When something becomes of an area, and why.
+/// The date and reason of an area change.
 #[derive(Debug, Clone)]
 pub struct Turn {
     pub on: NaiveDate,
     /// The document or the reason.
     pub reason: String,
-    /// The version the caller read.
+    /// The version that the caller read.
     pub expected: Option<i64>,
-    /// The present day (Asia/Shanghai).
+    /// The current date (Asia/Shanghai).
     pub today: NaiveDate,
 }
 
 impl Turn {
-    /// Everything that is wrong with its date and reason.
+    /// Returns all violations of the date and reason.
     pub(super) fn violations(&self) -> Vec<Violation> {
         let mut found = Vec::new();
         check_text(&mut found, "/reason", &self.reason, TEXT_CHARS);
-        // Changes are recorded when they have come into force.
+        // Changes are recorded only once they are in force.
         if self.on > self.today {
             found.push(Violation::in_future("/on", self.today));
         }
         found
     }
 
-    /// The area as it is now, if the caller may see it and has read it as it is.
+    /// Returns the current version of the area, if the caller can see it and has read this version.
     pub(super) fn area(
         &self,
         recording: &mut Recording<'_, '_>,
@@ -51,11 +51,11 @@ impl Turn {
     }
 }
 
-/// Gives an area another name, another code, or both, from a day on. What stands below it follows a new code in its path.
+/// Changes the name of an area, its code, or both, from a date on. The paths of its descendants follow a new code.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`] `area_code_taken`, or the
-/// database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`]
+/// `area_code_taken`, or a database error.
 pub fn rename(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -88,11 +88,11 @@ pub fn rename(
     told(recording, "rename", &head)
 }
 
-/// Puts an area under another one, from a day on, with everything below it, perhaps under another code.
+/// Moves an area with all its descendants under another one from a date on, optionally with a new code.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`] `area_code_taken`, or the
-/// database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`]
+/// `area_code_taken`, or a database error.
 pub fn move_under(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -128,11 +128,11 @@ pub fn move_under(
     told(recording, "move", &head)
 }
 
-/// Says that an area's row stands for something else from a day on: a development zone of the statistics bureau became a county, or the other
-/// way. What is not administrative is asked for nothing from then on.
+/// Changes the kind of an area from a date on: for example, a development zone of the statistics bureau became a
+/// county, or vice versa. An area that is not administrative has no obligations from then on.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], or the database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], or a database error.
 pub fn rekind(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -157,17 +157,17 @@ pub fn rekind(
     told(recording, "rekind", &head)
 }
 
-/// What an area is from a day on.
+/// The state of an area after a change.
 pub(super) struct To<'a> {
     pub name: &'a str,
     pub code: &'a str,
-    /// The area above, where it is another one than before.
+    /// The new parent, if it changes.
     pub parent: Option<&'a AreaVersion>,
     pub kind: AreaKind,
 }
 
 impl To<'_> {
-    /// Whether an area is so already.
+    /// Returns whether an area is in this state already.
     fn is(&self, was: &AreaVersion) -> bool {
         (self.name, self.code, self.kind) == (&*was.name, &*was.code, was.kind)
             && self
@@ -176,8 +176,8 @@ impl To<'_> {
     }
 }
 
-/// From the turn's day on, `was` is as `to` says, until it is known to have become something else; what stands below it follows in its
-/// path. What becomes of the areas above it is no change of its own: it lasts beyond that.
+/// Changes `was` to the state `to` from the date of the change until its next own change; the paths of its descendants
+/// follow. A change of its ancestors is not an own change, so the new state outlasts it.
 pub(super) fn put(
     recording: &mut Recording<'_, '_>,
     was: &AreaVersion,
@@ -218,10 +218,10 @@ fn change(
     Ok(())
 }
 
-/// Gives several areas new codes, and perhaps names, at once: a code may go from one of them to the next.
+/// Gives several areas new codes, and optionally names, at once: a code may pass from one of them to another.
 ///
 /// # Errors
-/// As [`rename`].
+/// Same as [`rename`].
 pub(super) fn recode(recording: &mut Recording<'_, '_>, changes: &[Recoded], turn: &Turn) -> StoreResult<()> {
     let mut future = Future::from(turn.on);
     let mut heads = Vec::with_capacity(changes.len());
@@ -253,7 +253,7 @@ pub(super) fn recode(recording: &mut Recording<'_, '_>, changes: &[Recoded], tur
     Ok(())
 }
 
-/// Takes its code from an area that is going to end on the turn's day, so that another one can have it from then on.
+/// Frees the code of an area that will end on the date of the change, so that another area can have it from then on.
 pub(super) fn vacate(recording: &mut Recording<'_, '_>, code: &str, turn: &Turn) -> StoreResult<()> {
     let head = find(recording.conn(), &Subtree::everything(), code)?;
     let was = standing_on(recording, &head, turn.on)?;
@@ -268,12 +268,12 @@ pub(super) fn vacate(recording: &mut Recording<'_, '_>, code: &str, turn: &Turn)
     Ok(())
 }
 
-/// The first day of the first row that differs, in the order of validity.
+/// Returns the first day of the first row that differs, in order of valid time.
 fn first_day(rows: &[AreaVersion], differs: impl Fn(&AreaVersion) -> bool) -> Option<NaiveDate> {
     rows.iter().find(|row| differs(row)).map(|row| row.valid_from)
 }
 
-/// Writes the change of an area into the audit trail, and gives the area as it is now.
+/// Adds the change of an area to the audit trail, and returns its current version.
 pub(super) fn told(
     recording: &mut Recording<'_, '_>,
     verb: &'static str,

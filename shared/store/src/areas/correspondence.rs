@@ -1,4 +1,4 @@
-//! Which code of one day is which of another.
+//! The correspondence between the codes of two days.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,27 +14,27 @@ use crate::db::schema::area_versions;
 use crate::predicates::{known_at, true_on};
 use crate::{Recorded, StoreResult};
 
-/// Areas in one statement; a database takes so many parameters and no more.
+/// Maximum areas per statement; databases limit the number of parameters.
 const CHUNK: usize = 500;
 
 qiaojian_domain::text_enum! {
-    /// What became of an area between two days.
+    /// What happened to an area between two days.
     pub enum Change {
         Added => "added",
-        /// It came out of the old one.
+        /// It was split off from the old one.
         Split => "split",
         Recoded => "recoded",
         Renamed => "renamed",
-        /// It stands under another area.
+        /// Its parent changed.
         Moved => "moved",
         Rekinded => "rekinded",
-        /// It went into the new one.
+        /// It was merged into the new one.
         Merged => "merged",
         Closed => "closed",
     }
 }
 
-/// An area on one day and what it is on another.
+/// An area on one day and its counterpart on another.
 #[derive(Debug, Clone)]
 pub struct Correspondence {
     pub old: Option<AreaVersion>,
@@ -43,17 +43,18 @@ pub struct Correspondence {
 }
 
 impl Correspondence {
-    /// The place in the order: by old code, then by new.
+    /// Returns the sort key: by old code, then by new.
     pub fn key(&self) -> (String, String) {
         let code = |area: &Option<AreaVersion>| area.as_ref().map_or(String::new(), |area| area.code.clone());
         (code(&self.old), code(&self.new))
     }
 }
 
-/// What is not the same on both days, of the areas that stood in `old` then or stand in `new` now. What stands elsewhere is left out.
+/// Returns the differences between the two days, of areas that were in `old` then or are in `new` now. All others are
+/// omitted.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn correspondence(
     conn: &mut AnyConnection,
     (old, new): (&Subtree, &Subtree),
@@ -97,7 +98,7 @@ pub fn correspondence(
             }
             (Some(old), None) => {
                 let mut into = *id;
-                // A tree is not merged for ever: each area goes into one, and once.
+                // The chain of mergers is finite: each area is merged into one other, once.
                 for _ in 0..went_into.len() {
                     into = went_into.get(&into).copied().unwrap_or(into);
                 }
@@ -151,7 +152,7 @@ fn changes(old: &AreaVersion, new: &AreaVersion) -> Vec<Change> {
     .collect()
 }
 
-/// The areas of which something begins or ends behind `from` and up to `to`.
+/// Returns the areas with a version that begins or ends after `from` and on or before `to`.
 fn changed_between(
     conn: &mut AnyConnection,
     (from, to): (NaiveDate, NaiveDate),

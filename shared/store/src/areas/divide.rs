@@ -1,4 +1,4 @@
-//! An area that is divided: new ones beside it, with some of what stood below it.
+//! Divides an area: new sibling areas take over some of its children.
 
 use qiaojian_domain::Violation;
 use qiaojian_domain::area::SuccessionKind;
@@ -18,16 +18,16 @@ pub struct NewPart {
     pub id: AreaId,
     pub code: String,
     pub name: String,
-    /// The codes of what stood directly below the divided area and stands below this one from then on.
+    /// The codes of the children of the divided area that belong to this part from then on.
     pub children: Vec<String>,
 }
 
-/// Divides an area from a day on: each part is a new area beside it. What is not given to a part stays; to let the rest go too, close it
-/// or merge it into a part afterwards.
+/// Divides an area from a date on: each part becomes a new sibling area. Whatever is not assigned to a part stays; to
+/// dissolve the rest as well, close it or merge it into a part afterwards.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`] `area_code_taken`, or the
-/// database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`]
+/// `area_code_taken`, or a database error.
 pub fn split(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -84,7 +84,7 @@ pub fn split(
     told(recording, "split", &head)
 }
 
-/// What is wrong with a part, at its place in the body.
+/// Prefixes the violations of a part with its position in the body.
 fn within_part(number: usize, error: StoreError) -> StoreError {
     match error {
         StoreError::Invalid(violations) => StoreError::Invalid(

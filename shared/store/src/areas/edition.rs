@@ -1,4 +1,4 @@
-//! A new edition of the national list: the steps that lead to it, and how they are taken.
+//! Applies a new edition of the national list: determines the steps and executes them.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -19,45 +19,45 @@ use crate::db::{AnyConnection, Db, DbError, WriteError};
 use crate::ledger::Recording;
 use crate::{Actor, StoreError, StoreResult};
 
-/// A step of an update, with what it needs.
+/// A step of an update, with its data.
 #[derive(Debug, Clone)]
 pub struct ReadyStep {
     pub dated: DatedStep,
-    /// The row of the list it comes from, if there is one.
+    /// The row of the list it originates from, if any.
     pub row: Option<Listed>,
-    /// The id of an area that is added.
+    /// The id for an area that is added.
     pub id: AreaId,
     pub turn: Turn,
 }
 
-/// The day and the reason of an update, and today (Asia/Shanghai).
+/// The date and reason of an update, and the current date (Asia/Shanghai).
 #[derive(Debug, Clone)]
 pub struct Edition {
-    /// Where a row says no other day.
+    /// The date of rows that do not specify one.
     pub on: NaiveDate,
     pub reason: String,
     pub today: NaiveDate,
 }
 
-/// What an edition comes to.
+/// The result of comparing an edition with the register.
 #[derive(Debug)]
 pub struct Plan {
     pub steps: Vec<ReadyStep>,
-    /// What is wrong with the list as a whole. Then the steps mean nothing.
+    /// A violation of the list as a whole. If set, the steps are meaningless.
     pub cut_short: Option<Violation>,
-    /// Rows whose predecessors cannot be used, by their places. Then the steps mean nothing.
+    /// Rows whose predecessors are invalid, by index. If not empty, the steps are meaningless.
     pub wrong: Vec<(usize, Violation)>,
-    /// Rows that look like an area with another code: a person has to confirm them.
+    /// Rows that look like an area with another code: the caller has to confirm them.
     pub doubts: Vec<Doubt>,
-    /// Which edition of the register the list agrees with best: it should be the one that is to be brought to it.
+    /// The edition of the register that the list matches best; it should be the one being updated.
     pub agrees_best: Option<Agreement>,
 }
 
 impl Edition {
-    /// The steps from what is registered to the list.
+    /// Computes the steps from the register to the list.
     ///
     /// # Errors
-    /// The database's.
+    /// Returns an error if the database fails.
     pub fn plan(
         &self,
         conn: &mut AnyConnection,
@@ -91,10 +91,11 @@ impl Edition {
     }
 }
 
-/// What is registered and visible of the provinces that a list is about: those of its rows, and of the areas these came out of.
+/// Returns the registered and visible areas of the provinces that a list covers: those of its rows, and of their
+/// predecessors.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn registered_of(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -119,7 +120,7 @@ pub fn registered_of(
     Ok(registered)
 }
 
-/// How a trial ended: it always ends with nothing written.
+/// The result of a dry run, which never writes anything.
 enum Tried {
     Failed(DbError),
     Refused(Vec<(usize, StoreError)>),
@@ -140,11 +141,11 @@ impl WriteError for Tried {
     }
 }
 
-/// Takes every step in one transaction, which others wait for, and takes all of it back. Gives those that were refused, each with its
-/// place.
+/// Executes every step in one transaction, which blocks other writers, and rolls it back. Returns the rejected steps,
+/// each with its index.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub async fn try_steps(db: &Db, steps: Arc<[ReadyStep]>) -> Result<Vec<(usize, StoreError)>, DbError> {
     let tried = db.write(move |tx| {
         let actor = Actor::system("dry run");
@@ -159,11 +160,11 @@ pub async fn try_steps(db: &Db, steps: Arc<[ReadyStep]>) -> Result<Vec<(usize, S
     }
 }
 
-/// Takes the steps, each in a tick of its own, since one may rewrite what the step before has written. Gives those that were refused, each
-/// with its place: then what was written is to be taken back.
+/// Executes the steps, each in a tick of its own, because a step may rewrite what the previous one wrote. Returns the
+/// rejected steps, each with its index; if there are any, the caller must roll back.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn take_steps(
     recording: &mut Recording<'_, '_>,
     steps: &[ReadyStep],

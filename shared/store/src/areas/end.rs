@@ -1,4 +1,4 @@
-//! Areas that are no more: closed, or merged into another one. Figures of earlier days keep them.
+//! Ends areas by closing them or merging them into others. Figures of earlier days keep them.
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -25,11 +25,11 @@ use crate::organizations;
 use crate::predicates::head;
 use crate::{StoreError, StoreResult};
 
-/// Closes an area from a day on. Nothing may stand in it or below it any more.
+/// Closes an area from a date on. It must have neither children nor active organizations.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`] with what it still has, or the
-/// database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`] with what it
+/// still has, or a database error.
 pub fn close(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -54,12 +54,12 @@ pub fn close(
     told(recording, "close", &head)
 }
 
-/// Merges an area into another one of its level, from a day on: what stands below it and the organizations in it belong to the other
-/// from then on.
+/// Merges an area into another of its level from a date on: its children and organizations belong to the other from
+/// then on.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`] with what is in the way, or the
-/// database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`] with the
+/// obstacle, or a database error.
 pub fn merge(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -85,8 +85,8 @@ pub fn merge(
     told(recording, "merge", &head)
 }
 
-/// An area that is to end on a day, with what stands below it from then on. It stood the day before, and has not changed since; what became
-/// of the areas above it is no change of its own.
+/// Loads an area that is to end on a day, with its descendants from that day on. It must exist the day before and have
+/// no later own change; a change of its ancestors is not an own change.
 fn ending(recording: &mut Recording<'_, '_>, area: &AreaVersion, day: NaiveDate) -> StoreResult<Future> {
     standing_on(recording, area, day)?;
     let mut future = Future::from(day);
@@ -96,7 +96,7 @@ fn ending(recording: &mut Recording<'_, '_>, area: &AreaVersion, day: NaiveDate)
     let mut changed = first.map(|first| first.valid_from);
     for (before, after) in known.iter().zip(known.iter().skip(1)) {
         let itself = (&before.name, before.kind) != (&after.name, after.kind);
-        // A code that it would have had from that day on, and no day longer, goes with it.
+        // A code that it would have had only from that day on is discarded with it.
         let only_code = !itself && after.valid_from == day && before.parent_id == after.parent_id;
         if only_code {
             continue;
@@ -118,7 +118,7 @@ fn ending(recording: &mut Recording<'_, '_>, area: &AreaVersion, day: NaiveDate)
     Ok(future)
 }
 
-/// Whether an organization is or was active in it on `day` or later.
+/// Returns whether an organization is active in it on `day` or later.
 fn has_organizations(recording: &mut Recording<'_, '_>, area: AreaId, day: NaiveDate) -> QueryResult<bool> {
     use organization_versions as o;
     diesel::select(diesel::dsl::exists(
@@ -131,7 +131,7 @@ fn has_organizations(recording: &mut Recording<'_, '_>, area: AreaId, day: Naive
     .get_result(recording.conn())
 }
 
-/// An area at work cannot go: its tasks would have nobody to do them, its tokens and notices no area.
+/// Rejects ending an area that is in use: its tasks would have no assignee, its tokens and notices no area.
 fn refuse_if_at_work(recording: &mut Recording<'_, '_>, area: AreaId) -> StoreResult<()> {
     let now = recording.now();
     let open_ones: Vec<AssignmentStatus> = AssignmentStatus::ALL

@@ -1,4 +1,4 @@
-//! What became of an area that had a code or a name before.
+//! Finds out what became of an area with a former code or name.
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -8,30 +8,30 @@ use crate::db::AnyConnection;
 use crate::db::schema::area_versions;
 use crate::{StoreError, StoreResult};
 
-/// An area that had a code which it has no more.
+/// An area with a code that it no longer has.
 #[derive(Debug, Clone)]
 pub struct Former {
-    /// As it last was under that code.
+    /// Its last version with that code.
     pub was: AreaVersion,
-    /// The first day on which it had it no more.
+    /// First day on which it no longer had that code.
     pub until: NaiveDate,
     pub now: Became,
 }
 
-/// What became of it.
+/// The outcome.
 #[derive(Debug, Clone)]
 pub enum Became {
     /// It has another code.
     Recoded(Box<AreaVersion>),
-    /// It went into this one.
+    /// It was merged into this one.
     Merged(Box<AreaVersion>),
     Closed,
 }
 
-/// The area of `visible` that had this code last, where none has it now.
+/// Returns the area of `visible` that last had this code, if no area has it now.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn former(conn: &mut AnyConnection, visible: &Subtree, code: &str) -> StoreResult<Option<Former>> {
     let rows: Vec<AreaVersion> = area_versions::table
         .filter(area_versions::superseded_seq.is_null())
@@ -60,7 +60,7 @@ pub fn former(conn: &mut AnyConnection, visible: &Subtree, code: &str) -> StoreR
     Ok(None)
 }
 
-/// Where the area above one that has ended stands now: whose the ended one is.
+/// Returns the current path of the parent of an ended area, which determines who can see it.
 pub(super) fn path_above(conn: &mut AnyConnection, ended: &AreaVersion) -> Result<String, StoreError> {
     Ok(match ended.parent_id {
         Some(parent) => by_id(conn, parent)?.path,

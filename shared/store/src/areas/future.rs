@@ -1,5 +1,6 @@
-//! What areas are from a day on. An area says of itself its name, its code, its kind and what it stands under; its path follows from where
-//! the areas above it stand on each day, and is made here. Nothing is overwritten: the rows that are replaced stay, superseded.
+//! Computes the versions of areas from a day on. An area's own properties are its name, code, kind and parent; its path
+//! is derived here from the paths of its ancestors on each day. Nothing is overwritten: replaced rows are kept as
+//! superseded.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,7 +14,7 @@ use super::segments::{below, code_holders, insert, known_of, supersede};
 use crate::ledger::Recording;
 use crate::{StoreError, StoreResult};
 
-/// Areas that change on one day, with what stands below them.
+/// Areas that change on one day, with their descendants.
 pub(super) struct Future {
     day: NaiveDate,
     lives: BTreeMap<AreaId, Life>,
@@ -22,16 +23,16 @@ pub(super) struct Future {
 /// One area from the day on.
 #[derive(Default)]
 struct Life {
-    /// What is known of it.
+    /// The known versions.
     known: Vec<AreaVersion>,
-    /// What it is to be, in the order of validity.
+    /// The new versions, in order of valid time.
     after: Vec<AreaVersion>,
-    /// Whether it is no more from the day on.
+    /// Whether the area ends on the day.
     ends: bool,
 }
 
 impl Life {
-    /// What is known, from `day` on.
+    /// Returns the known versions, cut to `day` and later.
     fn known_from(&self, day: NaiveDate) -> Vec<AreaVersion> {
         self.known
             .iter()
@@ -43,7 +44,7 @@ impl Life {
             .collect()
     }
 
-    /// Whether it is to have another code, or to stand under another area, on some day: what stands below it follows.
+    /// Returns whether its code or parent changes on some day, so that its descendants have to follow.
     fn stands_elsewhere(&self, day: NaiveDate) -> bool {
         let place = |row: &AreaVersion| (row.valid_from, row.valid_to, row.parent_id, row.code.clone());
         let before: Vec<_> = self.known_from(day).iter().map(place).collect();
@@ -59,7 +60,7 @@ impl Future {
         }
     }
 
-    /// Takes areas in as they are known. Gives what is known of `id` from the day on, in the order of validity.
+    /// Loads an area in its known state. Returns the known versions of `id` from the day on, in order of valid time.
     pub fn load(&mut self, recording: &mut Recording<'_, '_>, id: AreaId) -> StoreResult<&[AreaVersion]> {
         self.load_all(recording, [id])?;
         Ok(self.lives.get(&id).map_or(&[], |life| &life.after))
@@ -85,12 +86,12 @@ impl Future {
         Ok(())
     }
 
-    /// What is known of an area that was taken in, from the row on that reaches the day: also one that ends on it.
+    /// Returns the known versions of a loaded area that reach the day, including one that ends on it.
     pub fn known(&self, id: AreaId) -> &[AreaVersion] {
         self.lives.get(&id).map_or(&[], |life| &life.known)
     }
 
-    /// Takes in whatever stands below an area at any time from the day on.
+    /// Loads all descendants that an area has at any time from the day on.
     pub fn load_below(&mut self, recording: &mut Recording<'_, '_>, id: AreaId) -> StoreResult<()> {
         let paths: BTreeSet<String> = self
             .lives
@@ -103,14 +104,14 @@ impl Future {
         self.load_all(recording, found)
     }
 
-    /// Changes what an area says of itself.
+    /// Changes the own properties of an area.
     pub fn change(&mut self, id: AreaId, change: impl FnMut(&mut AreaVersion)) {
         if let Some(life) = self.lives.get_mut(&id) {
             life.after.iter_mut().for_each(change);
         }
     }
 
-    /// Whatever stands directly below `from`, of what is taken in, stands below `to`.
+    /// Makes all loaded children of `from` children of `to`.
     pub fn hand_over(&mut self, from: AreaId, to: AreaId) {
         for row in self.lives.values_mut().flat_map(|life| &mut life.after) {
             if row.parent_id == Some(from) {
@@ -119,13 +120,13 @@ impl Future {
         }
     }
 
-    /// Whether anything of what is taken in stands directly below `id`.
+    /// Returns whether any loaded area is a child of `id`.
     pub fn has_children(&self, id: AreaId) -> bool {
         let mut rows = self.lives.values().flat_map(|life| &life.after);
         rows.any(|row| row.parent_id == Some(id))
     }
 
-    /// An area is no more. It stood the day before.
+    /// Ends an area. It must have existed the day before.
     pub fn end(&mut self, id: AreaId) {
         if let Some(life) = self.lives.get_mut(&id) {
             life.after.clear();
@@ -133,21 +134,21 @@ impl Future {
         }
     }
 
-    /// What an area that was taken in is to say of itself from the day on.
+    /// Sets the versions of a loaded area from the day on.
     pub fn stand(&mut self, id: AreaId, after: Vec<AreaVersion>) {
         if let Some(life) = self.lives.get_mut(&id) {
             life.after = after;
         }
     }
 
-    /// What stood directly below an area until a day.
+    /// Returns the areas that were children of an area until a day.
     pub fn children_until(&self, id: AreaId, day: NaiveDate) -> BTreeSet<AreaId> {
         let until = |row: &AreaVersion| row.parent_id == Some(id) && row.valid_to == Some(day);
         let lives = self.lives.iter().filter(|(_, life)| life.known.iter().any(until));
         lives.map(|(id, _)| *id).collect()
     }
 
-    /// A new area, as it says of itself: its paths are made.
+    /// Adds a new area; its paths are derived from its own properties.
     pub fn add(&mut self, id: AreaId, after: Vec<AreaVersion>) {
         let life = Life {
             after,
@@ -156,11 +157,11 @@ impl Future {
         self.lives.insert(id, life);
     }
 
-    /// Writes it down: everything that is as it was stays.
+    /// Writes the changes; unchanged versions are kept.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] `area_code_taken`, [`StoreError::Invalid`] when something would stand under an area that is not there, or
-    /// the database's.
+    /// [`StoreError::Conflict`] `area_code_taken`, [`StoreError::Invalid`] if the parent of an area would not exist on
+    /// some day, or a database error.
     pub fn write(mut self, recording: &mut Recording<'_, '_>, reason: &str) -> StoreResult<()> {
         self.refuse_taken_codes(recording)?;
         let elsewhere = self
@@ -174,7 +175,7 @@ impl Future {
         self.record(recording, reason)
     }
 
-    /// A code belongs to one area at a time.
+    /// Rejects codes in use: a code belongs to one area at a time.
     fn refuse_taken_codes(&self, recording: &mut Recording<'_, '_>) -> StoreResult<()> {
         let codes: BTreeSet<&str> = self
             .lives
@@ -199,7 +200,7 @@ impl Future {
         Ok(())
     }
 
-    /// From the province down, since each stands where the one above it stands.
+    /// Derives the paths from the province down, since each depends on that of its parent.
     fn make_paths(&mut self, recording: &mut Recording<'_, '_>) -> StoreResult<()> {
         let above = self.lives.values().flat_map(|life| &life.after);
         let above: BTreeSet<AreaId> = above.filter_map(|row| row.parent_id).collect();
@@ -282,7 +283,7 @@ impl Future {
             }
         }
         supersede(recording, &changed, day)?;
-        // Also the row that ends on the day, when something above it changed then.
+        // Includes the row that ends on the day, if an ancestor changed then.
         supersede(recording, &ended, day.pred_opt().unwrap_or(day))?;
         insert(recording, &rows)
     }
@@ -294,7 +295,7 @@ fn overlap(one: &AreaVersion, other: &AreaVersion) -> bool {
     begins_before_end(one, other) && begins_before_end(other, one)
 }
 
-/// What `row` says of itself, where the area above it stands: one row for each place that has meanwhile.
+/// Combines `row` with the paths of its parent: one row for each path that the parent has in that time.
 fn under(row: &AreaVersion, above: &[AreaVersion]) -> StoreResult<Vec<AreaVersion>> {
     let mut made: Vec<AreaVersion> = Vec::new();
     let mut reached = row.valid_from;

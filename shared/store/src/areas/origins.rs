@@ -1,4 +1,4 @@
-//! What the rows of an edition came out of: the areas that had these codes the day before, by the codes they have now.
+//! Resolves the predecessors of the rows of an edition: maps codes of the day before to current codes.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -13,17 +13,17 @@ use crate::db::AnyConnection;
 use crate::db::schema::{area_successions, area_versions};
 use crate::{StoreResult, ledger};
 
-/// Codes in one statement; a database takes so many parameters and no more.
+/// Maximum codes per statement; databases limit the number of parameters.
 const CHUNK: usize = 500;
 
-/// Who had a code, from a day on, until another.
+/// For each code, its holders with their first day and the first day after the end.
 type Holders = HashMap<String, Vec<(AreaId, NaiveDate, Option<NaiveDate>)>>;
 
-/// What is wrong, each with the place of its row.
+/// Violations, each with the index of its row.
 type Wrong = Vec<(usize, Violation)>;
 
-/// The list with its predecessors by the codes these areas have now, and what is wrong with them. An edition that was taken, wholly or in
-/// part, says the same again: what a row came out of already is left out.
+/// Returns the list with its predecessors mapped to current codes, and the violations. An edition that was applied
+/// before, wholly or in part, lists the same predecessors again: successions that are already recorded are omitted.
 pub(super) fn resolve_predecessors(
     conn: &mut AnyConnection,
     on: NaiveDate,
@@ -60,7 +60,7 @@ pub(super) fn resolve_predecessors(
     Ok((rows, wrong))
 }
 
-/// What is registered now, and was.
+/// The register, current and past.
 struct Now<'a> {
     by_code: HashMap<&'a str, &'a AreaVersion>,
     by_id: HashMap<AreaId, &'a AreaVersion>,
@@ -72,7 +72,7 @@ struct Now<'a> {
 impl Now<'_> {
     fn origin(&self, row: &Listed, day: NaiveDate) -> (Origin, Vec<Violation>) {
         let own = self.by_code.get(row.code.as_str()).copied();
-        // It came with this edition already.
+        // It was already added by this edition.
         let mut is_itself = own.is_some_and(|own| self.since.get(&own.area_id) >= Some(&day));
         let (mut codes, mut wrong) = (Vec::new(), Vec::new());
         let mut seen = BTreeSet::new();
@@ -115,7 +115,7 @@ impl Now<'_> {
     }
 }
 
-/// Who had each predecessor's code, and when.
+/// Returns the holders of each predecessor's code, with their periods.
 fn holders(conn: &mut AnyConnection, listed: &[Listed]) -> QueryResult<Holders> {
     let codes = listed.iter().flat_map(|row| &row.origin.predecessors);
     let codes: BTreeSet<&str> = codes.map(String::as_str).collect();
@@ -140,7 +140,7 @@ fn holders(conn: &mut AnyConnection, listed: &[Listed]) -> QueryResult<Holders> 
     Ok(holders)
 }
 
-/// What these areas came out of: predecessor, successor.
+/// Returns the predecessors of these areas, as pairs of predecessor and successor.
 fn came_out_of(conn: &mut AnyConnection, areas: &[AreaId]) -> QueryResult<HashSet<(AreaId, AreaId)>> {
     let mut found = HashSet::new();
     for areas in areas.chunks(CHUNK) {

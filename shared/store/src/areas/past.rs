@@ -1,4 +1,4 @@
-//! The tree of another day, or as it was known at another moment.
+//! The tree at another valid time or transaction time.
 
 use std::collections::HashMap;
 
@@ -15,10 +15,11 @@ use crate::db::schema::area_versions;
 use crate::predicates::{known_at, true_on, within};
 use crate::{Moment, Recorded, StoreError, StoreResult, ledger};
 
-/// The area that had this code at that moment, if it belonged to `within`, a path of the tree of that moment.
+/// Returns the area that had this code at that point in time, if it belonged to `within`, a path in the tree of that
+/// point.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn find_on(
     conn: &mut AnyConnection,
     within: &Subtree,
@@ -35,11 +36,12 @@ pub fn find_on(
         .ok_or(StoreError::NotFound(Noun::Area))
 }
 
-/// The area that a caller of the area `caller` means by a code when it asks about that moment: the one that had it then, or the one that
-/// has it now, as it was then. Seen is what belonged to the caller's subtree in the tree of that moment.
+/// Resolves a code for a caller with the area `caller` at a point in time: returns the area that had the code then, or
+/// else the one that has it now, as it was then. Visible is what belonged to the caller's subtree in the tree of that
+/// point.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn resolve(
     conn: &mut AnyConnection,
     caller: AreaId,
@@ -61,11 +63,12 @@ pub fn resolve(
     }
 }
 
-/// The area that a caller asks about: that of `code` as in [`resolve`], or its own. Where the caller's area was not recorded yet at
-/// `moment.known`, it is the one that is known today: nothing else was recorded either, so that the answer is empty.
+/// Returns the area of a query: that of `code` as in [`resolve`], or by default the caller's own. If the caller's area
+/// was not yet recorded at `moment.known`, today's version is returned: nothing else was recorded then either, so the
+/// result is empty.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn asked_about(
     conn: &mut AnyConnection,
     caller: AreaId,
@@ -86,13 +89,13 @@ pub fn asked_about(
     }
 }
 
-/// Where an area stood, from a day until another.
+/// A path with its first day and the first day after the end.
 pub type Stood = (NaiveDate, Option<NaiveDate>, String);
 
-/// Where these areas stood at any time, as known at `known`: their paths.
+/// Returns all paths that these areas ever had, as known at `known`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn paths_ever(
     conn: &mut AnyConnection,
     ids: &[AreaId],
@@ -111,10 +114,11 @@ pub fn paths_ever(
     Ok(stood)
 }
 
-/// Areas of that moment in `within`, a path of the tree of that moment, by path, after `after`.
+/// Returns the areas at that point in time in `within`, a path in the tree of that point, by path, after the cursor
+/// `after`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn list_on(
     conn: &mut AnyConnection,
     within: &Subtree,
@@ -127,10 +131,10 @@ pub fn list_on(
     part_of_list!(conn, rows, within, filter, after, limit, called)
 }
 
-/// The areas above `area`, from the province down, as they were at that moment.
+/// Returns the ancestors of `area` at that point in time, from the province down.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn ancestors_on(
     conn: &mut AnyConnection,
     area: &AreaVersion,

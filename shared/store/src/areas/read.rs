@@ -1,4 +1,4 @@
-//! Areas as they are known to be now, and as they were on a day.
+//! Reads areas, currently and on a given day.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -17,13 +17,13 @@ use crate::db::schema::{area_versions, areas};
 use crate::predicates::{known_at, last, true_on, within};
 use crate::{Recorded, StoreError, StoreResult};
 
-/// Areas in one statement; a database takes so many parameters and no more.
+/// Maximum areas per statement; databases limit the number of parameters.
 const CHUNK: usize = 500;
 
-/// The area with this code, if it belongs to `visible`.
+/// Returns the area with this code, if it belongs to `visible`.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn find(conn: &mut AnyConnection, visible: &Subtree, code: &str) -> StoreResult<AreaVersion> {
     let found = find_anywhere(conn, code)?;
     found
@@ -31,10 +31,10 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, code: &str) -> StoreRes
         .ok_or(StoreError::NotFound(Noun::Area))
 }
 
-/// The area with this code, wherever it is: for reference data (names of ancestors).
+/// Returns the area with this code, regardless of scope: for reference data (names of ancestors).
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn find_anywhere(conn: &mut AnyConnection, code: &str) -> QueryResult<Option<AreaVersion>> {
     heads()
         .filter(area_versions::code.eq(code))
@@ -43,20 +43,21 @@ pub fn find_anywhere(conn: &mut AnyConnection, code: &str) -> QueryResult<Option
         .optional()
 }
 
-/// The area with this code, if it belongs to `visible` or stands above it: names of ancestors are reference data.
+/// Returns the area with this code, if it belongs to `visible` or is an ancestor of it: names of ancestors are
+/// reference data.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn find_or_ancestor(conn: &mut AnyConnection, visible: &Subtree, code: &str) -> StoreResult<AreaVersion> {
     find_anywhere(conn, code)?
         .filter(|area| visible.reaches(&area.path))
         .ok_or(StoreError::NotFound(Noun::Area))
 }
 
-/// The areas of these codes that belong to `visible`, each under its code.
+/// Returns the areas with these codes that belong to `visible`, keyed by code.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn by_codes<'a>(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -74,10 +75,10 @@ pub fn by_codes<'a>(
         .collect())
 }
 
-/// Under each of these codes the areas of `visible` that once had it, as they are now.
+/// Returns, for each of these codes, the areas of `visible` that formerly had it, in their current version.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn by_former_codes<'a>(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -113,10 +114,10 @@ pub fn by_former_codes<'a>(
     Ok(found)
 }
 
-/// The areas above `area`, from the province down, as they are now.
+/// Returns the current ancestors of `area`, from the province down.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn ancestors(conn: &mut AnyConnection, area: &AreaVersion) -> QueryResult<Vec<AreaVersion>> {
     heads()
         .filter(area_versions::code.eq_any(area.ancestor_codes()))
@@ -125,10 +126,10 @@ pub fn ancestors(conn: &mut AnyConnection, area: &AreaVersion) -> QueryResult<Ve
         .load(conn)
 }
 
-/// The paths of these areas as they are now.
+/// Returns the current paths of these areas.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn paths(conn: &mut AnyConnection, ids: &[AreaId]) -> QueryResult<Vec<String>> {
     heads()
         .filter(area_versions::area_id.eq_any(ids))
@@ -136,10 +137,10 @@ pub fn paths(conn: &mut AnyConnection, ids: &[AreaId]) -> QueryResult<Vec<String
         .load(conn)
 }
 
-/// An area as it was on `as_of`, as known at `known`.
+/// Returns an area on `as_of`, as known at `known`.
 ///
 /// # Errors
-/// [`StoreError::NotFound`] when it was not there, or the database's.
+/// [`StoreError::NotFound`] if it did not exist then, or a database error.
 pub fn on_day(
     conn: &mut AnyConnection,
     id: AreaId,
@@ -155,10 +156,10 @@ pub fn on_day(
         .ok_or(StoreError::NotFound(Noun::Area))
 }
 
-/// The names these areas had on `as_of`, as known at `known`.
+/// Returns the names of these areas on `as_of`, as known at `known`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn names_on(
     conn: &mut AnyConnection,
     ids: &[AreaId],
@@ -173,10 +174,11 @@ pub fn names_on(
     Ok(rows.into_iter().collect())
 }
 
-/// The areas of a subtree that are there as divisions (administrative) since a day after `day`, as known at `known`, each with that day.
+/// Returns the areas of a subtree that became divisions (administrative) after `day`, as known at `known`, each with
+/// the date.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn newer_than(
     conn: &mut AnyConnection,
     within: &Subtree,
@@ -206,10 +208,10 @@ pub fn newer_than(
     Ok(newer)
 }
 
-/// When each of these areas was first recorded.
+/// Returns when each of these areas was first recorded.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn created_at(conn: &mut AnyConnection, ids: &[AreaId]) -> QueryResult<HashMap<AreaId, UtcTime>> {
     let rows: Vec<(AreaId, UtcTime)> = areas::table
         .filter(areas::id.eq_any(ids))
@@ -218,10 +220,10 @@ pub fn created_at(conn: &mut AnyConnection, ids: &[AreaId]) -> QueryResult<HashM
     Ok(rows.into_iter().collect())
 }
 
-/// The codes of these areas, as they are now or last were.
+/// Returns the current or last codes of these areas.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn codes(
     conn: &mut AnyConnection,
     ids: impl IntoIterator<Item = AreaId>,
@@ -235,10 +237,10 @@ pub fn codes(
     Ok(rows.into_iter().collect())
 }
 
-/// The area with this id, as it is now or last was.
+/// Returns the current or last version of the area with this id.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn by_id(conn: &mut AnyConnection, id: AreaId) -> StoreResult<AreaVersion> {
     area_versions::table
         .filter(last!(area_versions))
@@ -249,10 +251,10 @@ pub fn by_id(conn: &mut AnyConnection, id: AreaId) -> StoreResult<AreaVersion> {
         .ok_or(StoreError::NotFound(Noun::Area))
 }
 
-/// The areas of these ids, as they are now, by path.
+/// Returns the current areas with these ids, by path.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn by_ids(conn: &mut AnyConnection, ids: &[AreaId]) -> QueryResult<Vec<AreaVersion>> {
     heads()
         .filter(area_versions::area_id.eq_any(ids))
@@ -261,10 +263,11 @@ pub fn by_ids(conn: &mut AnyConnection, ids: &[AreaId]) -> QueryResult<Vec<AreaV
         .load(conn)
 }
 
-/// The areas as they are now or last were: one that was closed or merged still has a code and a name to address it by.
+/// Returns the current or last versions of the areas: a closed or merged area still has a code and a name for
+/// addressing it.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn as_last_known(
     conn: &mut AnyConnection,
     ids: impl IntoIterator<Item = AreaId>,
@@ -281,7 +284,7 @@ pub fn as_last_known(
         .collect())
 }
 
-/// Whether an area of a query is called so.
+/// Whether the name of an area in a query contains the text.
 macro_rules! called {
     ($part:expr) => {
         $crate::db::dialect::lower(area_versions::name)
@@ -291,7 +294,7 @@ macro_rules! called {
 }
 pub(super) use called;
 
-/// Whether an area of a query is or was called so, or has or had this code.
+/// Whether a current or former name of an area in a query contains the text, or a current or former code equals it.
 macro_rules! ever_called {
     ($part:expr) => {{
         let was = diesel::alias!(area_versions as former_versions);
@@ -308,7 +311,8 @@ macro_rules! ever_called {
     }};
 }
 
-/// Takes the part of a query of areas that a filter lets through, by path, behind `after`. The last word says which names are looked for.
+/// Returns the page of a query of areas that matches a filter, by path, after the cursor `after`. The last argument
+/// selects how names are matched.
 macro_rules! part_of_list {
     ($conn:expr, $rows:expr, $visible:expr, $filter:expr, $after:expr, $limit:expr, $called:ident) => {{
         let mut query = $rows
@@ -335,10 +339,10 @@ macro_rules! part_of_list {
 }
 pub(super) use part_of_list;
 
-/// Areas of `visible` by path, after `after`.
+/// Returns the areas of `visible` by path, after the cursor `after`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn list(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -349,7 +353,7 @@ pub fn list(
     part_of_list!(conn, heads(), visible, filter, after, limit, ever_called)
 }
 
-/// A LIKE pattern for "contains this text" in a column's [`lower`] form, with the wildcards in it taken literally. Escape character:
+/// Returns a LIKE pattern for "contains this text" in a column's [`lower`] form. Wildcards in the text are escaped with
 /// `\`.
 pub fn contains_pattern(text: &str) -> String {
     let escaped = text
@@ -360,10 +364,10 @@ pub fn contains_pattern(text: &str) -> String {
     format!("%{escaped}%")
 }
 
-/// The place in the ledger of the newest change of the tree.
+/// Returns the ledger position of the latest change of the tree.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn last_change(conn: &mut AnyConnection) -> QueryResult<i64> {
     let newest: Option<i64> = area_versions::table
         .select(diesel::dsl::max(area_versions::recorded_seq))
@@ -371,10 +375,10 @@ pub fn last_change(conn: &mut AnyConnection) -> QueryResult<i64> {
     Ok(newest.unwrap_or(0))
 }
 
-/// How many areas are known now.
+/// Returns the number of current areas.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn count(conn: &mut AnyConnection) -> QueryResult<i64> {
     heads().count().get_result(conn)
 }

@@ -1,4 +1,4 @@
-//! A new area.
+//! Adds new areas.
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -16,7 +16,7 @@ use crate::db::schema::{area_versions, areas};
 use crate::ledger::Recording;
 use crate::{StoreError, StoreResult};
 
-/// An area to be added.
+/// An area to add.
 #[derive(Debug, Clone)]
 pub struct NewArea {
     pub id: AreaId,
@@ -24,15 +24,15 @@ pub struct NewArea {
     pub name: String,
     pub level: Level,
     pub kind: AreaKind,
-    /// The code of the area above; none for a province.
+    /// The parent; `None` for a province.
     pub parent: Option<AreaVersion>,
     pub valid_from: NaiveDate,
 }
 
-/// Adds an area that was set up on a day not after `today`, under one that stands where it does since then.
+/// Adds an area that was set up on a date not after `today`, under a parent that has kept its place since then.
 ///
 /// # Errors
-/// [`StoreError::Invalid`], [`StoreError::Conflict`] `area_code_taken`, or the database's.
+/// [`StoreError::Invalid`], [`StoreError::Conflict`] `area_code_taken`, or a database error.
 pub fn set_up(
     recording: &mut Recording<'_, '_>,
     new: &NewArea,
@@ -93,10 +93,10 @@ fn parent_missing() -> Violation {
     )
 }
 
-/// Adds an area. Whoever calls it has checked level, parent and date.
+/// Adds an area. The caller must have checked level, parent and date.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] when the code is in use, or the database's.
+/// [`StoreError::Conflict`] if the code is in use, or a database error.
 pub fn create(recording: &mut Recording<'_, '_>, new: &NewArea) -> StoreResult<AreaVersion> {
     begin(recording, new.id)?;
     let row = first_row(recording, new);

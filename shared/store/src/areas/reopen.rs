@@ -1,4 +1,5 @@
-//! An area that was closed or merged by mistake stands again as if it had not been: under its id, with what belongs to it.
+//! Reopens an area that was closed or merged by mistake, as if it had never ended: with the same id and everything that
+//! belongs to it.
 
 use std::collections::BTreeSet;
 
@@ -21,10 +22,10 @@ use crate::ledger::Recording;
 use crate::organizations;
 use crate::{StoreError, StoreResult, unless_stale};
 
-/// The area of `visible` that had this code when it ended; the last one, of several.
+/// Returns the area of `visible` that had this code when it ended; the latest, if there are several.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn find_ended(conn: &mut AnyConnection, visible: &Subtree, code: &str) -> StoreResult<AreaVersion> {
     let ended: Vec<AreaVersion> = area_versions::table
         .filter(area_versions::superseded_seq.is_null())
@@ -42,12 +43,12 @@ pub fn find_ended(conn: &mut AnyConnection, visible: &Subtree, code: &str) -> St
     Err(StoreError::NotFound(Noun::Area))
 }
 
-/// Takes back that an area ended: it stands on as it last was. What stood below it and the organizations in it, which a merger gave to
-/// another area, belong to it again, unless they have gone elsewhere since.
+/// Withdraws the end of an area: its last version continues. Children and organizations that a merger moved to another
+/// area belong to it again, unless they have moved elsewhere since.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`] `area_code_taken`,
-/// `area_above_ended` or `organizations_meet`, or the database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`]
+/// `area_code_taken`, `area_above_ended` or `organizations_meet`, or a database error.
 pub fn reopen(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -84,7 +85,8 @@ pub fn reopen(
     told(recording, "reopen", &last)
 }
 
-/// The rows of an area that goes on as it last was: under the area above it and, where that was merged later, under the one it went into.
+/// Returns the rows of an area whose last version continues: under its parent and, if that was merged later, under the
+/// area that the parent was merged into.
 fn places(
     recording: &mut Recording<'_, '_>,
     last: &AreaVersion,
@@ -100,7 +102,7 @@ fn places(
     let Some(parent) = last.parent_id else {
         return Ok(vec![row(last.valid_from, None, None)]);
     };
-    // What was merged on the very day would have taken it along.
+    // A merger on that very day would have moved this area along.
     let places = successions::place_of(recording, parent, ended_on.pred_opt().unwrap_or(ended_on))?;
     let stands_on = places.last().map_or(parent, |(_, parent)| *parent);
     let is_there: i64 = super::heads()
@@ -120,7 +122,7 @@ fn places(
         .collect())
 }
 
-/// What stood below the area up to the day on which it was merged, and stands below the other one since, stands below it again.
+/// Moves back the children that the area had until the day of its merger and that have been under the other area since.
 fn take_back(
     recording: &mut Recording<'_, '_>,
     future: &mut Future,

@@ -1,4 +1,5 @@
-//! What is known of areas from a day on, and how it is rewritten: nothing is overwritten, the rows that are replaced stay, superseded.
+//! The known versions of areas from a day on, and how they are rewritten: nothing is overwritten, replaced rows are
+//! kept as superseded.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -16,10 +17,10 @@ use crate::ledger::Recording;
 use crate::predicates::{known_at, within};
 use crate::{Recorded, StoreResult};
 
-/// Rows in one statement; a database takes so many parameters and no more.
+/// Maximum rows per statement; databases limit the number of parameters.
 const CHUNK: usize = 500;
 
-/// What is known, as far as it reaches beyond a day.
+/// The known versions that extend beyond a day.
 macro_rules! known_from {
     ($day:expr) => {
         area_versions::superseded_seq.is_null().and(
@@ -30,7 +31,7 @@ macro_rules! known_from {
     };
 }
 
-/// What is known of one area from `day` on, in the order of validity.
+/// Returns the known versions of one area from `day` on, in order of valid time.
 pub(super) fn of_area(
     recording: &mut Recording<'_, '_>,
     id: AreaId,
@@ -44,7 +45,8 @@ pub(super) fn of_area(
         .load(recording.conn())
 }
 
-/// What is known of areas, as far as it reaches `day` or beyond, each in the order of validity: also the row that ends on the day.
+/// Returns the known versions of areas that reach `day`, each area in order of valid time, including a row that ends on
+/// the day.
 pub(super) fn known_of(
     recording: &mut Recording<'_, '_>,
     ids: &BTreeSet<AreaId>,
@@ -66,7 +68,7 @@ pub(super) fn known_of(
     Ok(known)
 }
 
-/// The areas that stand below one of these paths at some time from `day` on, and those at them.
+/// Returns the areas at one of these paths or below it at some time from `day` on.
 pub(super) fn below(
     recording: &mut Recording<'_, '_>,
     paths: &BTreeSet<String>,
@@ -85,7 +87,7 @@ pub(super) fn below(
     Ok(found)
 }
 
-/// The area as it was on `day`.
+/// Returns the version of the area on `day`.
 pub(super) fn standing_on(
     recording: &mut Recording<'_, '_>,
     area: &AreaVersion,
@@ -98,17 +100,17 @@ pub(super) fn standing_on(
     }
 }
 
-/// Refuses what is told of an area for days before it was there, which are those before its first version that is known.
+/// Rejects a day before the area existed, that is, before its first known version.
 ///
 /// # Errors
-/// [`crate::StoreError::Invalid`] at `pointer`, or the database's.
+/// [`crate::StoreError::Invalid`] at `pointer`, or a database error.
 pub fn refuse_days_before(
     recording: &mut Recording<'_, '_>,
     area: &AreaVersion,
     pointer: &'static str,
     day: NaiveDate,
 ) -> StoreResult<()> {
-    // Mostly it stands as it does since long before, and nothing has to be asked.
+    // Usually the current version is old enough, and no query is needed.
     if area.valid_from <= day {
         return Ok(());
     }
@@ -119,10 +121,10 @@ pub fn refuse_days_before(
     }
 }
 
-/// Since when these areas are there, as known at `known`.
+/// Returns the first day of each of these areas, as known at `known`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn first_days(
     conn: &mut AnyConnection,
     of: impl IntoIterator<Item = AreaId>,
@@ -146,7 +148,7 @@ pub fn first_days(
     Ok(days)
 }
 
-/// Marks as superseded what is known of these areas beyond `day`.
+/// Supersedes the known versions of these areas that extend beyond `day`.
 pub(super) fn supersede(
     recording: &mut Recording<'_, '_>,
     areas: &BTreeSet<AreaId>,
@@ -178,7 +180,7 @@ pub(super) fn insert(recording: &mut Recording<'_, '_>, rows: &[AreaVersion]) ->
     Ok(())
 }
 
-/// What is known, from `day` on, of the areas that have one of these codes.
+/// Returns the known versions, from `day` on, of areas with one of these codes.
 pub(super) fn code_holders(
     recording: &mut Recording<'_, '_>,
     codes: &BTreeSet<&str>,

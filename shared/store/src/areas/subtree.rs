@@ -1,13 +1,14 @@
-//! What a caller sees, as one range of paths.
+//! The areas that a caller can see, as a range of paths.
 
-/// A subtree of areas: what a caller sees, or what a question is about. Every query on rows that areas own starts from one.
+/// A subtree of areas: what a caller can see, or the scope of a query. Every query on rows that areas own starts from
+/// one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subtree {
     path: String,
 }
 
 impl Subtree {
-    /// Everything: for the worker, the command line, and nobody else.
+    /// Returns the whole tree: only for the worker and the command line.
     pub fn everything() -> Self {
         Self { path: String::new() }
     }
@@ -19,29 +20,30 @@ impl Subtree {
         }
     }
 
-    /// The first path of the range.
+    /// Returns the first path of the range.
     pub fn lower(&self) -> &str {
         &self.path
     }
 
-    /// The first path behind the range: '/' is followed by '0', and no path starts with a letter.
+    /// Returns the exclusive end of the range: '/' is followed by '0', and no path starts with a letter.
     pub fn upper(&self) -> String {
         self.path
             .strip_suffix('/')
             .map_or_else(|| "~".to_owned(), |stem| format!("{stem}0"))
     }
 
-    /// Whether an area of this path belongs to it.
+    /// Returns whether an area with this path belongs to the subtree.
     pub fn contains(&self, path: &str) -> bool {
         path.starts_with(&self.path)
     }
 
-    /// Whether an area of this path belongs to it or stands above its root: what a caller may name, if not change.
+    /// Returns whether an area with this path belongs to the subtree or is an ancestor of its root: what a caller may
+    /// refer to, but not necessarily change.
     pub fn reaches(&self, path: &str) -> bool {
         self.contains(path) || self.is_below(path)
     }
 
-    /// Whether an area of this path stands above its root.
+    /// Returns whether an area with this path is an ancestor of the root.
     pub fn is_below(&self, path: &str) -> bool {
         self.path.len() > path.len() && self.path.starts_with(path)
     }

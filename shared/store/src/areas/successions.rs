@@ -1,4 +1,4 @@
-//! Which areas came out of which.
+//! The predecessors and successors of areas.
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -13,7 +13,7 @@ use crate::db::schema::area_successions;
 use crate::ledger::Recording;
 use crate::predicates::known_at;
 
-/// One area came out of another on a day.
+/// One area succeeded another on a date.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = area_successions)]
 pub struct Succession {
@@ -49,10 +49,10 @@ pub(super) fn record(
     Ok(())
 }
 
-/// What the area came out of, and what came out of it, the earliest first.
+/// Returns the predecessors and successors of the area, earliest first.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn of_area(conn: &mut AnyConnection, area: AreaId) -> QueryResult<Vec<Succession>> {
     area_successions::table
         .filter(area_successions::superseded_seq.is_null())
@@ -66,7 +66,7 @@ pub fn of_area(conn: &mut AnyConnection, area: AreaId) -> QueryResult<Vec<Succes
         .load(conn)
 }
 
-/// Whether what stood below the one stands below the other since `on` because the one was merged into the other.
+/// Returns whether `from` was merged into `into` on `on`, which moved its children.
 fn merged(conn: &mut AnyConnection, (from, into): (AreaId, AreaId), on: NaiveDate) -> QueryResult<bool> {
     diesel::select(diesel::dsl::exists(
         area_successions::table
@@ -79,8 +79,8 @@ fn merged(conn: &mut AnyConnection, (from, into): (AreaId, AreaId), on: NaiveDat
     .get_result(conn)
 }
 
-/// Whether between two rows of an area, one behind the other, it was itself that went to another place: by another code, or under another
-/// area. That the one above it was merged into another is no change of its own.
+/// Returns whether an area itself changed its place between two consecutive rows, by another code or another parent.
+/// That its parent was merged into another area is not an own change.
 pub(super) fn moves_between(
     recording: &mut Recording<'_, '_>,
     before: &AreaVersion,
@@ -96,7 +96,7 @@ pub(super) fn moves_between(
     }
 }
 
-/// The day on which an area, by a change of its own, left the place where the first of its rows has it.
+/// Returns the day on which an area left the place of the first of its rows by an own change.
 pub(super) fn left_on(
     recording: &mut Recording<'_, '_>,
     rows: &[AreaVersion],
@@ -109,8 +109,8 @@ pub(super) fn left_on(
     Ok(None)
 }
 
-/// Where what is set up below an area on a day stands from then on: under it and, when it was merged, under the one it went into. Each with
-/// the day from which on, and the last for ever.
+/// Returns the parents, from a day on, of whatever is below an area on that day: the area itself and, if it was merged,
+/// the area it was merged into, and so on. Each comes with its first day; the last has no end.
 pub(super) fn place_of(
     recording: &mut Recording<'_, '_>,
     area: AreaId,
@@ -136,7 +136,7 @@ pub(super) fn place_of(
     Ok(places)
 }
 
-/// The area that one was merged into on a day.
+/// Returns the area that an area was merged into on a day.
 pub(super) fn merged_into(
     conn: &mut AnyConnection,
     area: AreaId,
@@ -152,7 +152,7 @@ pub(super) fn merged_into(
         .optional()
 }
 
-/// Takes back that one area came out of another.
+/// Withdraws that one area succeeded another.
 pub(super) fn withdraw(
     recording: &mut Recording<'_, '_>,
     (predecessor, successor): (AreaId, AreaId),
@@ -174,7 +174,7 @@ pub(super) fn withdraw(
     Ok(())
 }
 
-/// Every merger and division behind `from` and up to `to`, as known at `known`.
+/// Returns every merger and division after `from` and on or before `to`, as known at `known`.
 pub(super) fn all_between(
     conn: &mut AnyConnection,
     (from, to): (NaiveDate, NaiveDate),

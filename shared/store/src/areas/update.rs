@@ -1,4 +1,4 @@
-//! Takes the steps of an update of the tree.
+//! Executes the steps of an update of the tree.
 
 use qiaojian_domain::Noun;
 use qiaojian_domain::area::update::{Listed, Step};
@@ -12,10 +12,10 @@ use super::{AreaVersion, Subtree, close, find_anywhere, merge, move_under, rekin
 use crate::ledger::Recording;
 use crate::{StoreError, StoreResult};
 
-/// Takes one step. `listed` is the row of an area to be added, which gets `id`.
+/// Executes one step. `listed` is the row of an area to be added, which gets `id`.
 ///
 /// # Errors
-/// As the change itself.
+/// The errors of the respective change.
 pub fn take_step(
     recording: &mut Recording<'_, '_>,
     step: &Step,
