@@ -103,7 +103,7 @@ macro_rules! heads_in {
 /// The activity of this id, if its area belongs to `visible`.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: ActivityId) -> StoreResult<ActivityInArea> {
     heads_in!(visible)
         .filter(activity_versions::activity_id.eq(id))
@@ -115,7 +115,7 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: ActivityId) -> Stor
 /// Activities of `within` (a part of what the caller sees), the latest first, before `before` (a day and an id).
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn list(
     conn: &mut AnyConnection,
     within: &Subtree,
@@ -146,7 +146,7 @@ pub fn list(
 /// The areas this version of an activity touched.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn areas_of(conn: &mut AnyConnection, activity: &ActivityVersion) -> QueryResult<Vec<AreaId>> {
     activity_areas::table
         .filter(
@@ -163,7 +163,7 @@ pub fn areas_of(conn: &mut AnyConnection, activity: &ActivityVersion) -> QueryRe
 /// known at `known`. A visit of an imprecise day counts from the last day it may mean.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn visited(
     conn: &mut AnyConnection,
     within: &Subtree,
@@ -195,7 +195,7 @@ pub fn visited(
 /// Records an activity. The same id with the same request is the same activity.
 ///
 /// # Errors
-/// [`StoreError::Invalid`], [`StoreError::Conflict`] `id_taken`, or the database's.
+/// [`StoreError::Invalid`], [`StoreError::Conflict`] `id_taken`, or a database error.
 pub fn create(recording: &mut Recording<'_, '_>, new: &NewActivity) -> StoreResult<ActivityVersion> {
     let known: Option<String> = activities::table
         .find(new.id)

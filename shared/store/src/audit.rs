@@ -176,7 +176,7 @@ pub(super) fn append(
 /// The end of the chain there: the hash of the last entry up to a place; empty where there is none.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub(super) fn end_at(conn: &mut AnyConnection, place: ReadUpTo) -> QueryResult<String> {
     let hash: Option<String> = audit_entries::table
         .filter(audit_entries::seq.le(place.seq))
@@ -216,7 +216,7 @@ pub fn has_since(conn: &mut AnyConnection, seq: i64, (noun, verb): (Noun, &str))
 /// Reads the whole chain, in parts. Run it in one snapshot (`db::snapshot`), so that nothing is appended meanwhile.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn chain(conn: &mut AnyConnection) -> QueryResult<Chain> {
     let mut expected_prev = String::new();
     let mut after = (-1_i64, 0_i16);

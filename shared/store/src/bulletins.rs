@@ -136,7 +136,7 @@ fn by_id(conn: &mut AnyConnection, id: BulletinId) -> StoreResult<BulletinRow> {
 /// The latest revision of a bulletin.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn latest(conn: &mut AnyConnection, key: &BulletinKey) -> QueryResult<Option<BulletinRow>> {
     bulletins::table
         .filter(bulletins::issuer_area_id.eq(key.issuer))
@@ -153,7 +153,7 @@ pub fn latest(conn: &mut AnyConnection, key: &BulletinKey) -> QueryResult<Option
 /// The next bulletins that are out or were, by id, after `after`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn published_after(
     conn: &mut AnyConnection,
     after: Option<BulletinId>,
@@ -172,7 +172,7 @@ pub fn published_after(
 /// draft is left as it is, so composing twice gives one bulletin.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `no_document` for a kind without a document, or the database's.
+/// [`StoreError::Conflict`] `no_document` for a kind without a document, or a database error.
 pub fn compose(
     recording: &mut Recording<'_, '_>,
     mint: Mint<'_>,
@@ -299,7 +299,7 @@ fn audit(recording: &mut Recording<'_, '_>, verb: &str, row: &BulletinRow) -> Qu
 /// Releases a draft for publication.
 ///
 /// # Errors
-/// [`StoreError::Refused`], [`StoreError::NotFound`], or the database's.
+/// [`StoreError::Refused`], [`StoreError::NotFound`], or a database error.
 pub fn approve(recording: &mut Recording<'_, '_>, id: BulletinId) -> StoreResult<BulletinRow> {
     step(recording, id, BulletinVerb::Approve)
 }
@@ -307,7 +307,7 @@ pub fn approve(recording: &mut Recording<'_, '_>, id: BulletinId) -> StoreResult
 /// Takes a bulletin back before it is out.
 ///
 /// # Errors
-/// As [`approve`].
+/// Same as [`approve`].
 pub fn withdraw(recording: &mut Recording<'_, '_>, id: BulletinId) -> StoreResult<BulletinRow> {
     step(recording, id, BulletinVerb::Withdraw)
 }

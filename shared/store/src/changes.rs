@@ -70,7 +70,7 @@ pub struct Changes {
 /// ledger does not have `since`: it has not come so far, or it went back and went on in another way.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn since(
     conn: &mut AnyConnection,
     reader: &Reader,
@@ -110,7 +110,7 @@ pub fn since(
 /// Where the ledger is now: what comes later is told after it.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn present(conn: &mut AnyConnection) -> QueryResult<FeedCursor> {
     let here = ledger::position(conn)?;
     Ok(FeedCursor::new(ReadUpTo::all_of(here.seq), &here.hash))

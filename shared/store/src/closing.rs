@@ -22,7 +22,7 @@ pub struct Closing {
 /// before the area or the programme was recorded is not closed: everything of it is late.
 ///
 /// # Errors
-/// [`StoreError::NotFound`] for an area that was not there on the period's last day, or the database's.
+/// [`StoreError::NotFound`] for an area that was not there on the period's last day, or a database error.
 pub fn of_period(
     conn: &mut AnyConnection,
     (area, program): (AreaId, Option<ProgramId>),

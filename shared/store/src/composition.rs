@@ -36,8 +36,8 @@ use crate::{Moment, Recorded, StoreError, StoreResult, Subtree, areas, closing, 
 /// it is composed as known then.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `no_document` for kinds that have no document yet, `no_recipients` when the cohort is empty, or the
-/// database's.
+/// [`StoreError::Conflict`] `no_document` for kinds that have no document yet, `no_recipients` when the cohort is empty, or a
+/// database error.
 pub fn compose(
     conn: &mut AnyConnection,
     key: &BulletinKey,
@@ -53,7 +53,7 @@ pub fn compose(
 /// Composes a bulletin as it was, or would have been, composed for `as_of` when the ledger stood at `known`.
 ///
 /// # Errors
-/// As [`compose`].
+/// Same as [`compose`].
 pub fn compose_as_known(
     conn: &mut AnyConnection,
     key: &BulletinKey,

@@ -81,7 +81,7 @@ impl NewCount {
 /// The count that the same request has recorded before.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `id_taken` when the id is another count's, or the database's.
+/// [`StoreError::Conflict`] `id_taken` when the id is another count's, or a database error.
 pub fn made_before(conn: &mut AnyConnection, new: &NewCount) -> StoreResult<Option<CountRow>> {
     let known: Option<CountRow> = area_counts::table
         .find(new.id)
@@ -100,7 +100,7 @@ pub fn made_before(conn: &mut AnyConnection, new: &NewCount) -> StoreResult<Opti
 /// Records a count. Another of the same area and day says that the earlier one was wrong. Ask [`made_before`] first.
 ///
 /// # Errors
-/// [`StoreError::Invalid`], or the database's.
+/// [`StoreError::Invalid`], or a database error.
 pub fn record(recording: &mut Recording<'_, '_>, new: &NewCount, today: NaiveDate) -> StoreResult<CountRow> {
     let violations = new.violations(today);
     if !violations.is_empty() {
@@ -148,7 +148,7 @@ pub fn record(recording: &mut Recording<'_, '_>, new: &NewCount, today: NaiveDat
 /// The counts of an area as they are known now, the latest day first, before `before`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn list(
     conn: &mut AnyConnection,
     area: AreaId,

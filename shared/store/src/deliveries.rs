@@ -118,7 +118,7 @@ const fn fresh(id: DeliveryId, notice: NoticeId, now: UtcTime, expires_at: UtcTi
 /// Queues a notice for an endpoint, unless it is on its way to that endpoint, or to the same address, already.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn queue(
     conn: &mut AnyConnection,
     id: DeliveryId,
@@ -139,7 +139,7 @@ pub fn queue(
 /// Says of a notice that its post has nowhere to receive it, and why.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn cannot_reach(
     conn: &mut AnyConnection,
     id: DeliveryId,
@@ -170,7 +170,7 @@ fn is_held() -> diesel::expression::SqlLiteral<Bool> {
 /// Whether a claim for these channels would find something: asked on a reading lane, so that an idle worker writes nothing.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn anything_queued(conn: &mut AnyConnection, channels: &[Channel], now: UtcTime) -> QueryResult<bool> {
     let unblocked = endpoints_table::blocked_until
         .is_null()
@@ -191,7 +191,7 @@ pub fn anything_queued(conn: &mut AnyConnection, channels: &[Channel], now: UtcT
 /// The claimed deliveries with what the channels need. One whose generation has moved on is left out.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn outgoing(conn: &mut AnyConnection, claimed: &[Claimed]) -> StoreResult<Vec<Outgoing>> {
     let ids: Vec<DeliveryId> = claimed.iter().map(|claimed| claimed.id).collect();
     let rows: Vec<(DeliveryRow, NoticeRow, BulletinRow, EndpointRow)> = deliveries::table

@@ -94,7 +94,7 @@ fn checked_address(channel: Channel, address: &str) -> Result<String, Violation>
 /// The endpoint that the same request has recorded before, as it is now.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `id_taken` when another request has taken the id, or the database's.
+/// [`StoreError::Conflict`] `id_taken` when another request has taken the id, or a database error.
 pub fn made_before(
     conn: &mut AnyConnection,
     id: EndpointId,
@@ -111,7 +111,7 @@ pub fn made_before(
 /// Records an endpoint. Ask [`made_before`] first.
 ///
 /// # Errors
-/// [`StoreError::Invalid`], [`StoreError::Conflict`] `endpoint_exists`, or the database's.
+/// [`StoreError::Invalid`], [`StoreError::Conflict`] `endpoint_exists`, or a database error.
 pub fn create(recording: &mut Recording<'_, '_>, new: &NewEndpoint) -> StoreResult<EndpointRow> {
     let address = checked_address(new.channel, &new.address)?;
     let now = recording.now();
@@ -181,7 +181,7 @@ macro_rules! endpoints_of {
 /// The endpoint of this id, if its area belongs to `visible`.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: EndpointId) -> StoreResult<EndpointRow> {
     endpoints_of!(visible)
         .filter(endpoints::id.eq(id))
@@ -202,7 +202,7 @@ pub struct Filter {
 /// Endpoints of `visible`, by id, after `after`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn list(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -231,7 +231,7 @@ pub fn list(
 /// The endpoints that take new deliveries for any of these areas. One that is paused takes them too: they wait in its queue.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn receiving(conn: &mut AnyConnection, areas: &[AreaId]) -> QueryResult<Vec<EndpointRow>> {
     endpoints::table
         .filter(endpoints::area_id.eq_any(areas))
@@ -288,7 +288,7 @@ pub fn update(
 /// A person puts an endpoint in or out of use. Putting it in use forgets its failures; one that is given up takes back what waits for it.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Conflict`] `endpoint_exists` where another one is in use instead, or the database's.
+/// [`StoreError::NotFound`], [`StoreError::Conflict`] `endpoint_exists` where another one is in use instead, or a database error.
 pub fn set_status(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,

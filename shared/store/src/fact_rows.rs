@@ -69,7 +69,7 @@ macro_rules! count_columns {
 /// The organizations that stand or ever stood in these areas.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub(crate) fn ever_in(
     conn: &mut AnyConnection,
     areas: &[AreaId],
@@ -88,7 +88,7 @@ pub(crate) fn ever_in(
 /// The next counts in areas of `within`, a path of the tree of `as_of`, by area and day, of areas after `after`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub(crate) fn counts_after(
     conn: &mut AnyConnection,
     within: &Subtree,
@@ -110,7 +110,7 @@ pub(crate) fn counts_after(
 /// The next versions of organizations of `within`, a path of the tree of `as_of`, by organization and day, of those after `after`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub(crate) fn versions_after(
     conn: &mut AnyConnection,
     within: &Subtree,
@@ -161,7 +161,7 @@ macro_rules! touched {
 /// The organizations of which something was recorded or superseded after `seq`, up to a moment.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub(crate) fn changed_organizations(
     conn: &mut AnyConnection,
     seq: i64,
@@ -183,7 +183,7 @@ pub(crate) fn changed_organizations(
 /// The areas of which a count was recorded or superseded after `seq`, up to a moment.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub(crate) fn counted_anew(conn: &mut AnyConnection, seq: i64, known: Recorded) -> QueryResult<Vec<AreaId>> {
     let (mut areas, superseded): (Vec<AreaId>, Vec<AreaId>) =
         touched!(conn, area_counts, area_counts::area_id, seq, known);
@@ -196,7 +196,7 @@ pub(crate) fn counted_anew(conn: &mut AnyConnection, seq: i64, known: Recorded) 
 /// What was counted in these areas.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub(crate) fn counts_of(
     conn: &mut AnyConnection,
     areas: &[AreaId],
@@ -212,7 +212,7 @@ pub(crate) fn counts_of(
 /// Where these organizations are or ever were known to stand.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub(crate) fn places_ever(
     conn: &mut AnyConnection,
     ids: &[OrganizationId],
@@ -228,7 +228,7 @@ pub(crate) fn places_ever(
 /// The versions of these organizations, by organization and day.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub(crate) fn versions_of(
     conn: &mut AnyConnection,
     ids: &[OrganizationId],

@@ -22,7 +22,7 @@ where
     /// Finds it, in one snapshot.
     ///
     /// # Errors
-    /// Those of `find`, or the database's.
+    /// Those of `find`, or a database error.
     pub async fn read(db: &Db, find: F) -> Result<Self, E> {
         let find = Arc::new(find);
         let finding = Arc::clone(&find);

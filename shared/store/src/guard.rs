@@ -262,7 +262,7 @@ impl Seen {
 /// machine find the mark as the ledger is now.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub async fn resume(db: &Db, mark: &Path, reason: &str) -> StoreResult<()> {
     let reason = reason.to_owned();
     db.write(move |tx| {

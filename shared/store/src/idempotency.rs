@@ -29,7 +29,7 @@ pub struct RememberedReply {
 /// The answer given under this key, unless it has expired.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn find(
     conn: &mut AnyConnection,
     token: TokenId,
@@ -47,7 +47,7 @@ pub fn find(
 /// Remembers an answer, in the place of an expired one.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn remember(conn: &mut AnyConnection, reply: &RememberedReply) -> QueryResult<()> {
     diesel::delete(
         idempotency_keys::table
@@ -64,7 +64,7 @@ pub fn remember(conn: &mut AnyConnection, reply: &RememberedReply) -> QueryResul
 /// Whether there is something to forget: asked on a reading lane, so that an idle worker writes nothing.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn anything_expired(conn: &mut AnyConnection, now: UtcTime) -> QueryResult<bool> {
     select(exists(
         idempotency_keys::table.filter(idempotency_keys::expires_at.le(now)),
@@ -75,7 +75,7 @@ pub fn anything_expired(conn: &mut AnyConnection, now: UtcTime) -> QueryResult<b
 /// Forgets what expired before `now`, at most `limit` rows, and says how many.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn forget_expired(conn: &mut AnyConnection, now: UtcTime, limit: i64) -> QueryResult<usize> {
     let expired: Vec<(TokenId, String)> = idempotency_keys::table
         .filter(idempotency_keys::expires_at.le(now))

@@ -124,7 +124,7 @@ fn by_id<I: std::hash::Hash + Eq, V>(rows: impl Iterator<Item = (I, V)>) -> Hash
 /// The next areas by id, after `after`, with their parents.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn areas(conn: &mut AnyConnection, after: Option<AreaId>) -> StoreResult<Part<AreaLife>> {
     use area_versions as a;
     let ids: Vec<AreaId> = area_ids::table
@@ -162,7 +162,7 @@ pub fn areas(conn: &mut AnyConnection, after: Option<AreaId>) -> StoreResult<Par
 /// The next organizations by id, after `after`, with their areas.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn organizations(
     conn: &mut AnyConnection,
     after: Option<OrganizationId>,
@@ -201,7 +201,7 @@ pub fn organizations(
 /// The next assignments by id, after `after`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn assignments(
     conn: &mut AnyConnection,
     after: Option<AssignmentId>,
@@ -227,7 +227,7 @@ pub fn assignments(
 /// The areas that have more than one active organization of a kind of their own, and how many.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn doubled(conn: &mut AnyConnection) -> QueryResult<Vec<(AreaId, Kind, i64)>> {
     use organization_versions as o;
     o::table
@@ -256,7 +256,7 @@ pub struct StandingOn {
 /// The next organizations by id, after `after`, as they were on `as_of`, as known at `known`, each in the tree of that day.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn standing_on(
     conn: &mut AnyConnection,
     as_of: NaiveDate,

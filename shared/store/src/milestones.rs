@@ -66,7 +66,7 @@ pub enum Evidence {
 /// The organizations that reached each of these, by the names they had on its day, [`MOST_NAMED`] at most; and how many they are.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn named(
     conn: &mut AnyConnection,
     found: &[Milestone],
@@ -108,7 +108,7 @@ pub type Judged = (RuleRef, Vec<Milestone>);
 /// were noted before `known` and by what is known now were not reached on their day. Run it in one snapshot (`db::snapshot`).
 ///
 /// # Errors
-/// [`crate::StoreError::NotFound`] for a rule nobody recorded, or the database's.
+/// [`crate::StoreError::NotFound`] for a rule nobody recorded, or a database error.
 pub fn standing(conn: &mut AnyConnection, asked: &Asked) -> StoreResult<Judged> {
     let question = Question::find(conn, asked)?;
     let eras = question.load(conn)?;
@@ -129,7 +129,7 @@ pub struct Present<'a> {
 /// The same as [`standing`], of the present, from memory. None where something is not held that may not be loaded.
 ///
 /// # Errors
-/// As [`standing`].
+/// Same as [`standing`].
 pub fn standing_now(
     conn: &mut AnyConnection,
     asked: &Asked,

@@ -100,7 +100,7 @@ macro_rules! published_to {
 /// the id of the last one seen.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn list(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -153,7 +153,7 @@ pub fn list(
 /// The published notice of this id with its bulletin, if it is addressed to an area of `visible`.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn find(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -185,7 +185,7 @@ pub struct PartsRow {
 /// The parts of these notices, whoever they are addressed to: give it ids that [`list`] gave.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn parts(conn: &mut AnyConnection, ids: &[NoticeId]) -> QueryResult<HashMap<NoticeId, PartsRow>> {
     let rows: Vec<(NoticeId, PartsRow)> = notices::table
         .inner_join(bulletins::table)
@@ -206,7 +206,7 @@ pub fn parts(conn: &mut AnyConnection, ids: &[NoticeId]) -> QueryResult<HashMap<
 /// The notices of a bulletin, published or not, by area and post.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn of_bulletin(conn: &mut AnyConnection, bulletin: BulletinId) -> QueryResult<Vec<NoticeRow>> {
     notices::table
         .filter(notices::bulletin_id.eq(bulletin))
@@ -218,7 +218,7 @@ pub fn of_bulletin(conn: &mut AnyConnection, bulletin: BulletinId) -> QueryResul
 /// The addressee has read it. Acknowledging again changes nothing.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn acknowledge(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,

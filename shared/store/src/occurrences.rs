@@ -36,7 +36,7 @@ pub struct OccurrenceRow {
 /// Adds the occurrence unless it is there; `true` when it is new.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn insert(
     conn: &mut AnyConnection,
     id: OccurrenceId,
@@ -73,7 +73,7 @@ fn is_open() -> diesel::expression::SqlLiteral<Bool> {
 /// the later ones until it succeeds, or a person passes it over. A paused schedule waits, with what it has open.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn next_open(conn: &mut AnyConnection, now: UtcTime) -> QueryResult<Option<OccurrenceRow>> {
     let with_open: Vec<ScheduleId> = occurrences::table
         .inner_join(schedules::table)
@@ -105,7 +105,7 @@ pub fn next_open(conn: &mut AnyConnection, now: UtcTime) -> QueryResult<Option<O
 /// what keeps a bulletin single is its UNIQUE key.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn reserve(
     conn: &mut AnyConnection,
     id: OccurrenceId,
@@ -123,7 +123,7 @@ pub fn reserve(
 /// Notes the bulletin that came of it. `false` when it was no longer open.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn composed(
     conn: &mut AnyConnection,
     id: OccurrenceId,
@@ -145,7 +145,7 @@ pub fn composed(
 /// Notes that a try to compose it failed, and when to try again.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn failed(
     conn: &mut AnyConnection,
     id: OccurrenceId,
@@ -168,7 +168,7 @@ pub fn failed(
 /// Lists those as missed that wait to be composed and whose period `is_meant`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn settle(
     conn: &mut AnyConnection,
     schedule: ScheduleId,
@@ -196,7 +196,7 @@ pub fn settle(
 /// Forgets what was left out or missed from a period on, so that it is decided anew.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn forget_left_out(conn: &mut AnyConnection, schedule: ScheduleId, from: Period) -> QueryResult<()> {
     let rows: Vec<(OccurrenceId, Period)> = occurrences::table
         .filter(occurrences::schedule_id.eq(schedule))
@@ -212,7 +212,7 @@ pub fn forget_left_out(conn: &mut AnyConnection, schedule: ScheduleId, from: Per
 /// The occurrences of a schedule in the order they came due, after `after`: the due time and the id of the last one seen.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn of_schedule(
     conn: &mut AnyConnection,
     schedule: ScheduleId,

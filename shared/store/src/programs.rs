@@ -115,7 +115,7 @@ macro_rules! known_versions {
 /// The programme of this id as it was known at `known`, with its issuer.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn find_with_issuer(
     conn: &mut AnyConnection,
     id: ProgramId,
@@ -131,7 +131,7 @@ pub fn find_with_issuer(
 /// The programme of this id. Programmes are reference data: every caller may read them.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn find(conn: &mut AnyConnection, id: ProgramId) -> StoreResult<ProgramVersion> {
     program_versions::table
         .filter(head!(program_versions))
@@ -145,7 +145,7 @@ pub fn find(conn: &mut AnyConnection, id: ProgramId) -> StoreResult<ProgramVersi
 /// The programmes made up for a demonstration: what belongs to them is marked wherever it is shown.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn illustrative(conn: &mut AnyConnection) -> QueryResult<HashSet<ProgramId>> {
     let rows: Vec<ProgramId> = program_versions::table
         .filter(head!(program_versions))
@@ -158,7 +158,7 @@ pub fn illustrative(conn: &mut AnyConnection) -> QueryResult<HashSet<ProgramId>>
 /// The programmes that were known at `known`, by id; no more than `limit`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn known_at(conn: &mut AnyConnection, known: Recorded, limit: i64) -> QueryResult<Vec<ProgramVersion>> {
     known_versions!(known)
         .order(program_versions::program_id)
@@ -169,7 +169,7 @@ pub fn known_at(conn: &mut AnyConnection, known: Recorded, limit: i64) -> QueryR
 /// The programme of this id, as it was known at `known`.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn find_known_at(
     conn: &mut AnyConnection,
     id: ProgramId,
@@ -185,7 +185,7 @@ pub fn find_known_at(
 /// All programmes that were known at `known`, by id, after `after`, each with its issuer.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn list(
     conn: &mut AnyConnection,
     known: Recorded,
@@ -205,7 +205,7 @@ pub fn list(
 /// Records a programme. The same id with the same request is the same programme.
 ///
 /// # Errors
-/// [`StoreError::Invalid`], [`StoreError::Conflict`] `id_taken` or `program_code_taken`, or the database's.
+/// [`StoreError::Invalid`], [`StoreError::Conflict`] `id_taken` or `program_code_taken`, or a database error.
 pub fn create(recording: &mut Recording<'_, '_>, new: &NewProgram) -> StoreResult<ProgramVersion> {
     let recorded = recording.recorded();
     let known: Option<String> = programs::table
@@ -274,8 +274,8 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewProgram) -> StoreResul
 /// Corrects a programme: what was recorded was never so. Earlier knowledge stays; figures as known from now on use what is recorded here.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`] `program_code_taken`, or the
-/// database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`] `program_code_taken`, or a
+/// database error.
 pub fn correct(
     recording: &mut Recording<'_, '_>,
     id: ProgramId,
@@ -334,7 +334,7 @@ pub fn correct(
 /// that area or by one above it.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn current(
     conn: &mut AnyConnection,
     path: &str,

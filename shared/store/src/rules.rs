@@ -57,7 +57,7 @@ pub struct NewRule {
 /// The rule that the same request has recorded before, as it is now.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `id_taken` when the id is another rule's, or the database's.
+/// [`StoreError::Conflict`] `id_taken` when the id is another rule's, or a database error.
 pub fn made_before(conn: &mut AnyConnection, new: &NewRule) -> StoreResult<Option<RuleRow>> {
     let known: Option<RuleRow> = rules::table
         .find(new.id)
@@ -80,7 +80,7 @@ pub fn made_before(conn: &mut AnyConnection, new: &NewRule) -> StoreResult<Optio
 /// village. Ask [`made_before`] first.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `rule_changed_today`, a violation, or the database's.
+/// [`StoreError::Conflict`] `rule_changed_today`, a violation, or a database error.
 pub fn create(recording: &mut Recording<'_, '_>, new: &NewRule) -> StoreResult<RuleRow> {
     let recorded = recording.recorded();
     let newest: Option<RuleRow> = rules::table
@@ -143,7 +143,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewRule) -> StoreResult<R
 /// Every version of every rule that was known at `known`, with the code of its area now.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn list(
     conn: &mut AnyConnection,
     kind: Option<RuleKind>,
@@ -165,7 +165,7 @@ pub fn list(
 /// code the area had.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn list_in_force(
     conn: &mut AnyConnection,
     kind: Option<RuleKind>,
@@ -200,7 +200,7 @@ fn newest_of_each<T>(mut rows: Vec<(RuleRow, T)>) -> Vec<(RuleRow, T)> {
 /// Whether a rule was recorded after a place in the ledger, up to a moment.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn changed(conn: &mut AnyConnection, since: i64, known: Recorded) -> QueryResult<bool> {
     let recorded = rules::recorded_seq
         .gt(since)
@@ -238,7 +238,7 @@ pub struct Establishment {
 /// ([`qiaojian_domain::establishment::Asking`]).
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn establishment(
     conn: &mut AnyConnection,
     within: &Subtree,
@@ -286,7 +286,7 @@ fn in_force(
 /// day, as known at `known`. None where no rule closes it.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn closed_at(
     conn: &mut AnyConnection,
     path: &str,
@@ -311,7 +311,7 @@ fn nearest(rows: Vec<(RuleRow, String)>, path: &str) -> Option<(RuleRow, String)
 /// The days up to `as_of` from which on versions of the counting rule `name` bind the area of a path, with what they say.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn counting_versions(
     conn: &mut AnyConnection,
     (path, name): (&str, &str),
@@ -328,7 +328,7 @@ pub fn counting_versions(
 /// The subtrees that versions of the counting rule `name` are recorded for, in force on `as_of`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn counting_scopes(
     conn: &mut AnyConnection,
     name: &str,
@@ -343,7 +343,7 @@ pub fn counting_scopes(
 /// there the newest version in force. Where nothing is recorded, `default` version 0 counts from 成立.
 ///
 /// # Errors
-/// [`StoreError::NotFound`] for a name nobody recorded, or the database's.
+/// [`StoreError::NotFound`] for a name nobody recorded, or a database error.
 pub fn counting(
     conn: &mut AnyConnection,
     path: &str,

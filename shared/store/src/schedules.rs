@@ -135,7 +135,7 @@ impl ScheduleRow {
 /// The schedule that the same request of the same issuer has recorded before, as it is now. The id of one that was deleted is used up.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `id_taken` when another request or issuer has taken the id, or the database's.
+/// [`StoreError::Conflict`] `id_taken` when another request or issuer has taken the id, or a database error.
 pub fn made_before(
     conn: &mut AnyConnection,
     id: ScheduleId,
@@ -159,7 +159,7 @@ pub fn made_before(
 ///
 /// # Errors
 /// [`StoreError::Invalid`] when it never fires or fires twice in a period, or goes to whom its kind is not for;
-/// [`StoreError::Conflict`] `schedule_exists` when there is one for the same periods; or the database's.
+/// [`StoreError::Conflict`] `schedule_exists` when there is one for the same periods; or a database error.
 pub fn create(recording: &mut Recording<'_, '_>, new: &NewSchedule) -> StoreResult<ScheduleRow> {
     let plan = checked(new.kind, &new.recipients, &new.plan)?;
     let now = recording.now();
@@ -271,7 +271,7 @@ macro_rules! schedules_of {
 /// The schedule of this id, if its issuer belongs to `visible`.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: ScheduleId) -> StoreResult<ScheduleRow> {
     schedules_of!(visible)
         .filter(schedules::id.eq(id))
@@ -283,7 +283,7 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: ScheduleId) -> Stor
 /// Schedules whose issuer belongs to `visible`, by id, after `after`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn list(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -330,7 +330,7 @@ pub fn recipients_by_schedule(
 /// When each schedule that runs is due next.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn next_due(conn: &mut AnyConnection) -> QueryResult<Vec<(ScheduleId, UtcTime)>> {
     schedules::table
         .filter(schedules::paused_at.is_null())
@@ -342,7 +342,7 @@ pub fn next_due(conn: &mut AnyConnection) -> QueryResult<Vec<(ScheduleId, UtcTim
 /// The day on which a schedule wants the bulletin of this key out, in Asia/Shanghai, if there is such a schedule.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn due_on(conn: &mut AnyConnection, key: &BulletinKey) -> StoreResult<Option<NaiveDate>> {
     let rows: Vec<ScheduleRow> = schedules::table
         .filter(schedules::issuer_area_id.eq(key.issuer))
@@ -367,7 +367,7 @@ pub fn due_on(conn: &mut AnyConnection, key: &BulletinKey) -> StoreResult<Option
 /// What comes due by a schedule after `now`, the next `count` periods of it. Nothing is written.
 ///
 /// # Errors
-/// [`StoreError::Invalid`] when the row cannot be understood, or the database's.
+/// [`StoreError::Invalid`] when the row cannot be understood, or a database error.
 pub fn preview(
     conn: &mut AnyConnection,
     row: &ScheduleRow,

@@ -22,7 +22,7 @@ pub struct SigningKeyRow {
 /// All keys, newest first.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn list(conn: &mut AnyConnection) -> QueryResult<Vec<SigningKeyRow>> {
     signing_keys::table
         .order(signing_keys::created_at.desc())
@@ -33,7 +33,7 @@ pub fn list(conn: &mut AnyConnection) -> QueryResult<Vec<SigningKeyRow>> {
 /// Adds a key.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn create(conn: &mut AnyConnection, row: &SigningKeyRow) -> QueryResult<()> {
     diesel::insert_into(signing_keys::table)
         .values(row)

@@ -36,7 +36,7 @@ pub type FellDue = (
 /// tasks that an area above `within` gave; where none is above it, its own.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn fell_due(
     conn: &mut AnyConnection,
     within: &Subtree,
@@ -73,7 +73,7 @@ pub fn fell_due(
 /// Whose tasks are counted of `within`: those of the areas above it, or where there is none, of itself.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn issuers(
     conn: &mut AnyConnection,
     within: &Subtree,
@@ -95,7 +95,7 @@ pub fn issuers(
 /// The tasks of `program` given to `post` in any of `areas`, as they stood on `as_of` and as known at `known`, by number.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn on(
     conn: &mut AnyConnection,
     program: ProgramId,

@@ -105,7 +105,7 @@ macro_rules! visible_to {
 /// The task of this id, if `visible` may see it.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: TaskId) -> StoreResult<IssuedTask> {
     let found = visible_to!(visible)
         .filter(tasks::id.eq(id))
@@ -118,7 +118,7 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: TaskId) -> StoreRes
 /// Tasks that `visible` may see, by id, after `after`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn list(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -157,7 +157,7 @@ fn with_issuers(conn: &mut AnyConnection, rows: Vec<TaskRow>) -> QueryResult<Vec
 /// The task that the same request of the same issuer has made before, as it is now.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `id_taken` when another request or issuer has taken the id, or the database's.
+/// [`StoreError::Conflict`] `id_taken` when another request or issuer has taken the id, or a database error.
 pub fn made_before(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -182,7 +182,7 @@ pub fn made_before(
 ///
 /// # Errors
 /// [`StoreError::Invalid`], [`StoreError::Conflict`] `task_no_taken` when the issuer has a task of this number in the programme,
-/// or the database's.
+/// or a database error.
 pub fn create(recording: &mut Recording<'_, '_>, new: &NewTask) -> StoreResult<IssuedTask> {
     let facts = &new.facts;
     let mut violations = facts.violations();

@@ -66,7 +66,7 @@ macro_rules! tokens_in_areas {
 /// The token of this id, whoever asks: for authentication.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn by_id(conn: &mut AnyConnection, id: TokenId) -> QueryResult<Option<TokenInArea>> {
     tokens_in_areas!()
         .filter(tokens::id.eq(id))
@@ -77,7 +77,7 @@ pub fn by_id(conn: &mut AnyConnection, id: TokenId) -> QueryResult<Option<TokenI
 /// The token of this id, if its area belongs to `visible`.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: TokenId) -> StoreResult<TokenInArea> {
     by_id(conn, id)?
         .filter(|token| visible.contains(&token.area_path))
@@ -87,7 +87,7 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: TokenId) -> StoreRe
 /// Tokens of `visible`, by id, after `after`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn list(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -115,7 +115,7 @@ pub fn list(
 /// Those of these tokens that belong to `visible`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn among(conn: &mut AnyConnection, visible: &Subtree, ids: &[TokenId]) -> QueryResult<HashSet<TokenId>> {
     let found: Vec<TokenId> = tokens::table
         .inner_join(last_area!(tokens::area_id))
@@ -143,7 +143,7 @@ pub struct NewToken {
 /// Issues a token.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn issue(recording: &mut Recording<'_, '_>, new: &NewToken) -> StoreResult<()> {
     let at = recording.recorded().at;
     let row = TokenRow {
@@ -195,7 +195,7 @@ fn unless_beyond(found: &TokenInArea, granted: &BTreeSet<Scope>) -> StoreResult<
 /// what the token may, so `granted`, what the caller may itself, has to cover it.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `token_revoked` or `token_beyond`, or the database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `token_revoked` or `token_beyond`, or a database error.
 pub fn rotate(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -243,7 +243,7 @@ fn changed(
 /// Adds a token's row.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn create(recording: &mut Recording<'_, '_>, row: &TokenRow) -> StoreResult<()> {
     diesel::insert_into(tokens::table)
         .values(row)
@@ -264,7 +264,7 @@ pub fn create(recording: &mut Recording<'_, '_>, row: &TokenRow) -> StoreResult<
 /// may itself, has to cover it.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `token_revoked` or `token_beyond`, or the database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `token_revoked` or `token_beyond`, or a database error.
 pub fn renew(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -291,7 +291,7 @@ pub fn renew(
 /// that they issued. Revoking a revoked one changes nothing. Gives it, and how many others were revoked.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `token_beyond`, or the database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `token_beyond`, or a database error.
 pub fn revoke_for(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -327,7 +327,7 @@ pub fn revoke_for(
 /// Revokes a token for good. Revoking a revoked one changes nothing.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], or the database's.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], or a database error.
 pub fn revoke(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -354,7 +354,7 @@ pub fn revoke(
 /// The tokens revoked after `seq`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn revoked_after(conn: &mut AnyConnection, seq: i64) -> QueryResult<Vec<TokenId>> {
     tokens::table
         .filter(tokens::revoked_seq.is_not_null().and(tokens::revoked_seq.gt(seq)))
@@ -365,7 +365,7 @@ pub fn revoked_after(conn: &mut AnyConnection, seq: i64) -> QueryResult<Vec<Toke
 /// Refuses one access token from now on, and forgets those whose time is over anyhow.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn revoke_access(
     recording: &mut Recording<'_, '_>,
     id: AccessTokenId,
@@ -400,7 +400,7 @@ pub fn revoke_access(
 /// Whether an access token was given up.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn is_access_revoked(conn: &mut AnyConnection, id: AccessTokenId) -> QueryResult<bool> {
     use revoked_access_tokens as r;
     diesel::select(diesel::dsl::exists(r::table.find(id))).get_result(conn)
@@ -409,7 +409,7 @@ pub fn is_access_revoked(conn: &mut AnyConnection, id: AccessTokenId) -> QueryRe
 /// Whether a token got another secret, or an access token was given up, after `seq`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn access_ended_after(conn: &mut AnyConnection, seq: i64) -> QueryResult<bool> {
     use revoked_access_tokens as r;
     let rotated = diesel::dsl::exists(tokens::table.filter(tokens::secret_seq.gt(seq.max(0))));
@@ -420,7 +420,7 @@ pub fn access_ended_after(conn: &mut AnyConnection, seq: i64) -> QueryResult<boo
 /// Notes that the token was used.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn touch(conn: &mut AnyConnection, id: TokenId, at: UtcTime) -> QueryResult<()> {
     diesel::update(tokens::table.find(id))
         .set(tokens::last_used_at.eq(at))

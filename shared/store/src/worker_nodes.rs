@@ -26,7 +26,7 @@ pub struct WorkerNodeRow {
 /// Says that the node is alive. The first call adds it.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn beat(conn: &mut AnyConnection, node: &WorkerNodeRow) -> QueryResult<()> {
     let updated = diesel::update(worker_nodes::table.find(node.id))
         .set((
@@ -46,7 +46,7 @@ pub fn beat(conn: &mut AnyConnection, node: &WorkerNodeRow) -> QueryResult<()> {
 /// Forgets nodes that have not been heard of since `before`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn forget_silent(conn: &mut AnyConnection, before: UtcTime) -> QueryResult<usize> {
     diesel::delete(worker_nodes::table.filter(worker_nodes::heartbeat_at.lt(before))).execute(conn)
 }
@@ -54,7 +54,7 @@ pub fn forget_silent(conn: &mut AnyConnection, before: UtcTime) -> QueryResult<u
 /// All nodes, the one heard of last first.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn list(conn: &mut AnyConnection) -> QueryResult<Vec<WorkerNodeRow>> {
     worker_nodes::table
         .order(worker_nodes::heartbeat_at.desc())
@@ -65,7 +65,7 @@ pub fn list(conn: &mut AnyConnection) -> QueryResult<Vec<WorkerNodeRow>> {
 /// Why a worker that lives holds back, if one does.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn held(conn: &mut AnyConnection) -> QueryResult<Option<String>> {
     #[derive(serde::Deserialize)]
     struct Held {

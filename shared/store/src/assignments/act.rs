@@ -102,7 +102,7 @@ impl Act {
 /// recorded already.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `id_taken` for the id of another report, [`StoreError::Stale`], [`StoreError::Refused`], [`StoreError::Invalid`], or the database's.
+/// [`StoreError::Conflict`] `id_taken` for the id of another report, [`StoreError::Stale`], [`StoreError::Refused`], [`StoreError::Invalid`], or a database error.
 pub fn act(
     recording: &mut Recording<'_, '_>,
     found: GivenTask,

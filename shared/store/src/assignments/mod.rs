@@ -60,7 +60,7 @@ macro_rules! heads_in {
 /// The assignment of this id, if its area belongs to `visible`.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: AssignmentId) -> StoreResult<GivenTask> {
     let found: Option<Found> = heads_in!(visible)
         .filter(assignments::id.eq(id))
@@ -76,7 +76,7 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: AssignmentId) -> St
 /// Assignments of `within` (a part of what the caller sees), by area path and id, after `after`. Lights are those of `today`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn list(
     conn: &mut AnyConnection,
     within: &Subtree,
@@ -158,7 +158,7 @@ fn with_issuers(conn: &mut AnyConnection, rows: Vec<Found>) -> QueryResult<Vec<G
 /// The reports under an assignment, in the order in which they were made.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn reports(conn: &mut AnyConnection, id: AssignmentId) -> QueryResult<Vec<ReportRow>> {
     assignment_reports::table
         .filter(assignment_reports::assignment_id.eq(id))

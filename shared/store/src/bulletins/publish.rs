@@ -26,7 +26,7 @@ use crate::{StoreError, StoreResult};
 ///
 /// # Errors
 /// [`StoreError::Conflict`] `earlier_period_waits` while one of an earlier period is a draft or approved,
-/// [`StoreError::Refused`], [`StoreError::NotFound`], or the database's.
+/// [`StoreError::Refused`], [`StoreError::NotFound`], or a database error.
 pub fn publish(
     recording: &mut Recording<'_, '_>,
     mint: Mint<'_>,
@@ -151,7 +151,7 @@ fn queue_deliveries(
 /// The addressees of a bulletin that have nowhere to receive, with the reason, by area.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn unreachable(
     conn: &mut AnyConnection,
     id: BulletinId,

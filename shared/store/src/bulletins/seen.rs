@@ -96,7 +96,7 @@ macro_rules! seen_by {
 /// The bulletin of this id, if its issuer belongs to `visible`, or it is out and addressed to an area of `visible`.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn find_seen(conn: &mut AnyConnection, visible: &Subtree, id: BulletinId) -> StoreResult<SeenBulletin> {
     let row: BulletinRow = seen_by!(visible)
         .filter(bulletins::id.eq(id))
@@ -111,7 +111,7 @@ pub fn find_seen(conn: &mut AnyConnection, visible: &Subtree, id: BulletinId) ->
 /// The bulletins [`find_seen`] would find, the newest first, before `before`: when the last one seen was made, and its id.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn list_seen(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -156,7 +156,7 @@ pub fn list_seen(
 /// those addressed to areas of `visible`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn notices_seen(
     conn: &mut AnyConnection,
     visible: &Subtree,

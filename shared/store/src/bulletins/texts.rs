@@ -17,7 +17,7 @@ use crate::{StoreError, StoreResult, areas, ledger};
 /// Fills in the text of a notice that has none: rendered with the name that its page has, that of the day of publication.
 ///
 /// # Errors
-/// When the frozen figures cannot be read, or the database's.
+/// When the frozen figures cannot be read, or a database error.
 pub fn fill_text(
     conn: &mut AnyConnection,
     bulletin: &BulletinRow,
@@ -33,7 +33,7 @@ pub fn fill_text(
 /// Whether any notice has no text.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn is_text_missing(conn: &mut AnyConnection) -> QueryResult<bool> {
     // The first by id: the order of the index over these alone.
     let first: Option<NoticeId> = notices_table::table
@@ -48,7 +48,7 @@ pub fn is_text_missing(conn: &mut AnyConnection) -> QueryResult<bool> {
 /// Freezes the texts of some notices that have none. How many there were; less than `limit` when these were the last.
 ///
 /// # Errors
-/// When the frozen figures cannot be read, or the database's.
+/// When the frozen figures cannot be read, or a database error.
 pub fn freeze_missing_texts(conn: &mut AnyConnection, limit: i64) -> StoreResult<usize> {
     let missing: Vec<NoticeRow> = notices_table::table
         .filter(notices_table::text.eq(sql::<Text>("''")))

@@ -152,7 +152,7 @@ pub struct Behind {
 /// snapshot (`db::snapshot`).
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn behind(
     conn: &mut AnyConnection,
     bulletin: &BulletinRow,

@@ -32,7 +32,7 @@ pub const LEASE_GRACE: TimeDelta = TimeDelta::seconds(60);
 /// ours; nothing may be sent.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn mark_sending(
     conn: &mut AnyConnection,
     claimed: Claimed,
@@ -99,7 +99,7 @@ macro_rules! released {
 /// Gives back what a worker has claimed and not begun to send. `only`: these; otherwise all of its own.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn release(
     conn: &mut AnyConnection,
     node: NodeId,
@@ -121,7 +121,7 @@ pub fn release(
 /// Whether a lease, with its grace, or a delivery's time is over: asked on a reading lane.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn anything_overdue(conn: &mut AnyConnection, now: UtcTime) -> QueryResult<bool> {
     let held = deliveries::table.filter(is_held()).filter(
         deliveries::lease_until
@@ -148,7 +148,7 @@ pub struct Reclaimed {
 /// Takes back what is past its lease and the grace, and ends what is past its time.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn reclaim(conn: &mut AnyConnection, random: u32, now: UtcTime) -> StoreResult<Reclaimed> {
     /// Rows taken back in one transaction.
     const MOST: i64 = 200;
@@ -198,7 +198,7 @@ pub fn reclaim(conn: &mut AnyConnection, random: u32, now: UtcTime) -> StoreResu
 /// The clock of the PostgreSQL server. The embedded database has none of its own and does not know the function.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn server_clock(conn: &mut AnyConnection) -> QueryResult<UtcTime> {
     select(sql::<SqlInstant>("clock_timestamp()")).get_result(conn)
 }

@@ -67,7 +67,7 @@ macro_rules! deliveries_to {
 /// The delivery of this id, if it goes to an area of `visible`.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: DeliveryId) -> StoreResult<DeliveryView> {
     deliveries_to!(visible)
         .filter(deliveries::id.eq(id))
@@ -79,7 +79,7 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: DeliveryId) -> Stor
 /// Deliveries to areas of `visible`, the newest first, before `before`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn list(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -109,7 +109,7 @@ pub fn list(
 /// What was tried, oldest first.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn attempts(conn: &mut AnyConnection, id: DeliveryId) -> QueryResult<Vec<AttemptRow>> {
     delivery_attempts::table
         .filter(delivery_attempts::delivery_id.eq(id))
@@ -122,7 +122,7 @@ pub fn attempts(conn: &mut AnyConnection, id: DeliveryId) -> QueryResult<Vec<Att
 /// `expected`: only if it is at this version.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `endpoint_gone` or `sent_to_other_endpoint`, [`StoreError::Refused`], [`StoreError::NotFound`], [`StoreError::Stale`], or the database's.
+/// [`StoreError::Conflict`] `endpoint_gone` or `sent_to_other_endpoint`, [`StoreError::Refused`], [`StoreError::NotFound`], [`StoreError::Stale`], or a database error.
 pub fn redeliver(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -153,7 +153,7 @@ pub fn redeliver(
 /// Takes it back. `expected`: only if it is at this version.
 ///
 /// # Errors
-/// As [`redeliver`].
+/// Same as [`redeliver`].
 pub fn cancel(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,

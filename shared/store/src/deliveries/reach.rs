@@ -37,7 +37,7 @@ const ON_THE_WAY: [DeliveryState; 6] = [
 /// of them first.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn undelivered(conn: &mut AnyConnection, endpoint: &EndpointRow) -> QueryResult<Vec<(NoticeId, Period)>> {
     if endpoint.status == EndpointStatus::Disabled {
         return Ok(Vec::new());
@@ -61,7 +61,7 @@ pub fn undelivered(conn: &mut AnyConnection, endpoint: &EndpointRow) -> QueryRes
 /// Queues for this endpoint what has not reached its post. How many there were.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn queue_undelivered(
     recording: &mut Recording<'_, '_>,
     mint: Mint<'_>,
@@ -78,7 +78,7 @@ pub fn queue_undelivered(
 /// is at this version.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `no_endpoint`, [`StoreError::NotFound`], [`StoreError::Stale`], or the database's.
+/// [`StoreError::Conflict`] `no_endpoint`, [`StoreError::NotFound`], [`StoreError::Stale`], or a database error.
 pub fn deliver(
     recording: &mut Recording<'_, '_>,
     mint: Mint<'_>,
@@ -173,7 +173,7 @@ fn queue_for(
 /// Takes back what waits for an endpoint that is given up. What is being sent just now cannot be taken back.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn settle(
     conn: &mut AnyConnection,
     endpoint: EndpointId,

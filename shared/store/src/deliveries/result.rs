@@ -102,7 +102,7 @@ fn consequence(
 /// log.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn record_result(
     conn: &mut AnyConnection,
     flight: &InFlight,

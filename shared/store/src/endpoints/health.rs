@@ -18,7 +18,7 @@ const LAST_SENT_STEP: TimeDelta = TimeDelta::minutes(1);
 /// and then the row is not touched.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn note_success(conn: &mut AnyConnection, id: EndpointId, now: UtcTime) -> QueryResult<()> {
     let failing = endpoints::fail_streak
         .ne(0)
@@ -43,7 +43,7 @@ pub fn note_success(conn: &mut AnyConnection, id: EndpointId, now: UtcTime) -> Q
 /// up after a day of nothing but failures.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn note_failure(
     conn: &mut AnyConnection,
     id: EndpointId,

@@ -22,7 +22,7 @@ pub(crate) type SuccessionRow = (AreaId, AreaId, SuccessionKind, NaiveDate);
 /// The areas above a path in the tree of `as_of`, from the province down.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub(crate) fn areas_above(
     conn: &mut AnyConnection,
     path: &str,
@@ -41,7 +41,7 @@ pub(crate) fn areas_above(
 /// The next areas of `within` in the tree of `as_of`, by path, from `from` on.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub(crate) fn areas_from(
     conn: &mut AnyConnection,
     within: &Subtree,
@@ -63,7 +63,7 @@ pub(crate) fn areas_from(
 /// it was merged by says so, else it is the area it belonged to. That one may have ended too.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub(crate) fn ended_areas(
     conn: &mut AnyConnection,
     as_of: NaiveDate,
@@ -93,7 +93,7 @@ pub(crate) fn ended_areas(
 /// Which areas came out of which up to `as_of`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub(crate) fn successions(
     conn: &mut AnyConnection,
     as_of: NaiveDate,
@@ -118,7 +118,7 @@ fn above(path: &str) -> Vec<&str> {
 /// From which day until which day the tree is as on `day`, as known now.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub(crate) fn days_of_tree(
     conn: &mut AnyConnection,
     day: NaiveDate,
@@ -151,7 +151,7 @@ pub(crate) fn days_of_tree(
 /// The place in the ledger of the last change of the tree, up to a moment.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub(crate) fn tree_changed_last(conn: &mut AnyConnection, known: Recorded) -> QueryResult<i64> {
     let recorded: Option<i64> = area_versions::table
         .filter(area_versions::recorded_seq.le(known.seq))
@@ -168,7 +168,7 @@ pub(crate) fn tree_changed_last(conn: &mut AnyConnection, known: Recorded) -> Qu
 /// Whether the tree changed after `seq`, up to a moment.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub(crate) fn tree_changed(conn: &mut AnyConnection, seq: i64, known: Recorded) -> QueryResult<bool> {
     Ok(tree_changed_last(conn, known)? > seq)
 }

@@ -58,7 +58,7 @@ impl Basis {
     /// By the counting rule `name` that binds the area of a path, for the cohorts of a programme; with the rule.
     ///
     /// # Errors
-    /// [`crate::StoreError::NotFound`] for a name nobody recorded, or the database's.
+    /// [`crate::StoreError::NotFound`] for a name nobody recorded, or a database error.
     pub fn load(
         conn: &mut AnyConnection,
         (path, name): (&str, &str),
@@ -84,7 +84,7 @@ impl Basis {
     /// Loads what the metrics of a question need besides. Gives the establishment rules, where they are asked for.
     ///
     /// # Errors
-    /// The database's.
+    /// Returns an error if the database fails.
     pub fn load_for(
         &mut self,
         conn: &mut AnyConnection,

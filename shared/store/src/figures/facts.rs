@@ -35,7 +35,7 @@ impl Facts {
     /// Loads the facts of `within` (a path of the tree of `as_of`), with the areas above it, as known at `known`.
     ///
     /// # Errors
-    /// The database's.
+    /// Returns an error if the database fails.
     pub fn load(
         conn: &mut AnyConnection,
         within: &Subtree,
@@ -60,7 +60,7 @@ impl Facts {
     /// The same without what was counted: the tree and the organizations alone.
     ///
     /// # Errors
-    /// The database's.
+    /// Returns an error if the database fails.
     pub fn load_uncounted(
         conn: &mut AnyConnection,
         within: &Subtree,

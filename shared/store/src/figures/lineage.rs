@@ -121,7 +121,7 @@ impl Lineage {
     /// What follows for these areas from mergers and splits, as if it had been counted on their days.
     ///
     /// # Errors
-    /// The database's.
+    /// Returns an error if the database fails.
     pub(super) fn counts_of(
         &self,
         conn: &mut AnyConnection,

@@ -113,7 +113,7 @@ impl ReadModel {
     /// `as_of`. `within` is loaded from rows where the model cannot serve.
     ///
     /// # Errors
-    /// The database's.
+    /// Returns an error if the database fails.
     pub fn with<T>(
         &self,
         conn: &mut AnyConnection,
@@ -194,7 +194,7 @@ impl ReadModel {
 /// distances in the ledger: for whoever compares them with the rows (`crate::check`).
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn caught_up(
     conn: &mut AnyConnection,
     day: NaiveDate,

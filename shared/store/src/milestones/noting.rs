@@ -19,7 +19,7 @@ use crate::{Recorded, StoreResult, Subtree, fact_rows, programs, rules};
 /// where the tree, a rule or a cohort did, or where nothing is known of before.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn to_look_at(conn: &mut AnyConnection, since: Option<i64>, known: Recorded) -> StoreResult<Vec<AreaId>> {
     let every_province = Filter {
         levels: vec![Level::Province],
@@ -54,7 +54,7 @@ pub fn to_look_at(conn: &mut AnyConnection, since: Option<i64>, known: Recorded)
 /// some cohorts only, those of the programme that is current. Run it in one snapshot.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn unnoted(
     conn: &mut AnyConnection,
     province: AreaId,
@@ -92,7 +92,7 @@ pub fn unnoted(
 /// Notes what was found, if another has not meanwhile. How many were new.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn note(
     recording: &mut Recording<'_, '_>,
     found: &[NewMilestone],
@@ -109,7 +109,7 @@ pub fn note(
 /// Whether all of these are noted by now.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn are_noted(conn: &mut AnyConnection, found: &[NewMilestone]) -> StoreResult<bool> {
     let areas: HashSet<AreaId> = found.iter().map(|new| new.area).collect();
     let areas: Vec<AreaId> = areas.into_iter().collect();

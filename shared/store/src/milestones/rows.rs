@@ -96,7 +96,7 @@ impl NewMilestone {
 /// reached up to `as_of`; each with the path of its area.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn noted(
     conn: &mut AnyConnection,
     within: &Subtree,
@@ -118,7 +118,7 @@ pub fn noted(
 /// [`noted_of`] before.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn note(
     recording: &mut Recording<'_, '_>,
     basis: &str,
@@ -160,7 +160,7 @@ pub fn note(
 /// What is noted of these areas.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn noted_of(conn: &mut AnyConnection, areas: &[AreaId], basis: &str) -> QueryResult<HashSet<Once>> {
     let rows: Vec<MilestoneRow> = milestones::table
         .filter(milestones::area_id.eq_any(areas))
@@ -174,7 +174,7 @@ pub fn noted_of(conn: &mut AnyConnection, areas: &[AreaId], basis: &str) -> Quer
 /// administrative nor anything's former place changes none of what is counted before.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn shape_days(
     conn: &mut AnyConnection,
     within: &Subtree,
@@ -218,7 +218,7 @@ pub fn shape_days(
 /// What these organizations are called on a day each, as known at `known`, in the order given.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn names(
     conn: &mut AnyConnection,
     wanted: &[(OrganizationId, NaiveDate)],

@@ -34,7 +34,7 @@ pub struct CohortRow {
 /// Puts an area in a cohort from `from` on. What was recorded for earlier dates stays.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `cohort_earlier` when a later change is already recorded, or the database's.
+/// [`StoreError::Conflict`] `cohort_earlier` when a later change is already recorded, or a database error.
 pub fn set_cohort(
     recording: &mut Recording<'_, '_>,
     id: CohortId,
@@ -111,7 +111,7 @@ pub fn set_cohort(
 /// Whether an area was put in a cohort after a place in the ledger, up to a moment.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn cohorts_changed(conn: &mut AnyConnection, since: i64, known: Recorded) -> QueryResult<bool> {
     let recorded = program_cohorts::recorded_seq
         .gt(since)
@@ -122,7 +122,7 @@ pub fn cohorts_changed(conn: &mut AnyConnection, since: i64, known: Recorded) ->
 /// The days on which an area joined a cohort of a programme or left it, as known at `known`.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn cohort_days(
     conn: &mut AnyConnection,
     program: ProgramId,
@@ -143,7 +143,7 @@ pub fn cohort_days(
 /// The cohorts of a programme on `as_of`, as known at `known`, each with its area, by path.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn cohorts(
     conn: &mut AnyConnection,
     program: ProgramId,

@@ -41,7 +41,7 @@ pub struct Change {
 /// bulletin are decided anew, by the policy.
 ///
 /// # Errors
-/// As [`super::create`]; [`StoreError::NotFound`], [`StoreError::Stale`], or the database's.
+/// As [`super::create`]; [`StoreError::NotFound`], [`StoreError::Stale`], or a database error.
 pub fn update(
     recording: &mut Recording<'_, '_>,
     (clock, entropy): (&dyn Clock, &dyn Entropy),
@@ -194,7 +194,7 @@ fn too_far() -> Violation {
 /// Deletes a schedule that nothing was composed by.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `schedule_in_use`, [`StoreError::NotFound`], [`StoreError::Stale`], or the database's.
+/// [`StoreError::Conflict`] `schedule_in_use`, [`StoreError::NotFound`], [`StoreError::Stale`], or a database error.
 pub fn delete(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -227,7 +227,7 @@ pub fn delete(
 /// deletes one wants nothing more of it as it was.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `schedule_changed`, or the database's.
+/// [`StoreError::Conflict`] `schedule_changed`, or a database error.
 pub fn unless_changed(conn: &mut AnyConnection, read: &ScheduleRow) -> StoreResult<()> {
     let version: Option<i64> = schedules::table
         .find(read.id)
@@ -244,7 +244,7 @@ pub fn unless_changed(conn: &mut AnyConnection, read: &ScheduleRow) -> StoreResu
 /// Stops a schedule until it is resumed. Pausing a paused one changes nothing.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn pause(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -273,7 +273,7 @@ pub fn pause(
 /// what was waiting to be composed.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], or the database's.
+/// [`StoreError::NotFound`], or a database error.
 pub fn resume(
     recording: &mut Recording<'_, '_>,
     (clock, entropy): (&dyn Clock, &dyn Entropy),

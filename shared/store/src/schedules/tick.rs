@@ -51,7 +51,7 @@ fn due_schedules(conn: &mut AnyConnection, now: UtcTime) -> QueryResult<Vec<Sche
 /// Whether a tick would find a schedule to look at: asked on a reading lane, so that an idle worker writes nothing.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn anything_due(conn: &mut AnyConnection, now: UtcTime) -> StoreResult<bool> {
     for schedule in due_schedules(conn, now)? {
         let Ok(plan) = schedule.plan() else { continue };
@@ -74,7 +74,7 @@ fn changes(schedule: &ScheduleRow, due: &Due) -> bool {
 /// and the cursor moves only from where it was read.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub fn tick(tx: &mut Tx<'_>, clock: &dyn Clock, entropy: &dyn Entropy) -> StoreResult<Ticked> {
     let mut ticked = Ticked::default();
     let mut left = OCCURRENCES_PER_TICK;

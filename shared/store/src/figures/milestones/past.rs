@@ -57,7 +57,7 @@ impl Changed {
     /// Those of after `seq`, up to `known`.
     ///
     /// # Errors
-    /// The database's.
+    /// Returns an error if the database fails.
     pub fn since(conn: &mut AnyConnection, seq: i64, known: Recorded) -> StoreResult<Self> {
         let ids = fact_rows::changed_organizations(conn, seq, known)?;
         let mut versions = Vec::new();
@@ -87,7 +87,7 @@ impl PastEra {
     /// Reckons it from rows. `within` is a path of the tree of its last day.
     ///
     /// # Errors
-    /// The database's.
+    /// Returns an error if the database fails.
     pub fn load(
         conn: &mut AnyConnection,
         (within, basis): (Subtree, Basis),
