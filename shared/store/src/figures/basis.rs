@@ -1,4 +1,4 @@
-//! By which rule organizations count, and which side of a comparison an area is on.
+//! The rules and cohorts that a question is evaluated with.
 
 use chrono::NaiveDate;
 use qiaojian_domain::assignment::{Light, light};
@@ -15,18 +15,19 @@ use crate::db::AnyConnection;
 use crate::rules::{self, RuleRef};
 use crate::{Moment, Recorded, StoreResult, Subtree, activities, programs, task_standing};
 
-/// What a question is answered by, besides the facts.
+/// The inputs of an answer besides the facts.
 #[derive(Debug, Clone, Default)]
 pub struct Basis {
     /// The counting rule.
     pub counting: CountingParams,
-    /// The cohort of each area that has one, by the path of the tree; what stands below belongs with it.
+    /// The cohort of each area that has one, in path order; it also applies to the area's descendants.
     pub cohorts: Vec<(Subtree, Cohort)>,
-    /// What establishment rules ask in each area that has one of its own, likewise; with what those above it ask of other levels.
+    /// The requirements of each area with an establishment rule of its own, in path order; they include what rules of
+    /// its ancestors require of other levels.
     pub establishment: Vec<(Subtree, Asking)>,
-    /// The areas that visits touched in the interval, where `visited` is asked for.
+    /// The areas involved in visits during the interval, if `visited` is requested.
     pub visited: Vec<AreaId>,
-    /// The assignments that fell due in it, where `on_time_rate` is.
+    /// The assignments that fell due during the interval, if `on_time_rate` is requested.
     pub due: Vec<Due>,
 }
 
@@ -37,12 +38,12 @@ pub struct Due {
     pub area: AreaId,
     pub due_on: NaiveDate,
     pub submitted_on: Option<NaiveDate>,
-    /// Whether it was submitted by the day on which it was due, and not returned since.
+    /// Whether it was submitted by its due date, and not returned since.
     pub on_time: bool,
 }
 
 impl Due {
-    /// On time is what shows green on a day on which nothing is still to come.
+    /// An assignment is on time if its light is green on `as_of`, which is not before its due date.
     fn of((id, area, due_on, status, submitted_on): task_standing::FellDue, as_of: NaiveDate) -> Self {
         Self {
             id,
@@ -55,10 +56,11 @@ impl Due {
 }
 
 impl Basis {
-    /// By the counting rule `name` that binds the area of a path, for the cohorts of a programme; with the rule.
+    /// Loads the basis for the counting rule `name` that binds the area with this path, and the cohorts of a programme.
+    /// Returns it with the rule.
     ///
     /// # Errors
-    /// [`crate::StoreError::NotFound`] for a name nobody recorded, or a database error.
+    /// [`crate::StoreError::NotFound`] if no rule has this name, or a database error.
     pub fn load(
         conn: &mut AnyConnection,
         (path, name): (&str, &str),
@@ -81,7 +83,8 @@ impl Basis {
         Ok((rule, basis))
     }
 
-    /// Loads what the metrics of a question need besides. Gives the establishment rules, where they are asked for.
+    /// Loads the additional inputs that the metrics of a question require. Returns the establishment rules, if they are
+    /// required.
     ///
     /// # Errors
     /// Returns an error if the database fails.
@@ -103,7 +106,7 @@ impl Basis {
         let (interval, moment) = ((*from, *to), Moment { as_of: *as_of, known });
         let mut used = Vec::new();
         if metrics.contains(&Metric::Fulfilment) {
-            // An area comes before those below it.
+            // Rules of an area come before those of its descendants.
             for found in rules::establishment(conn, within, *as_of, known)? {
                 used.push(found.rule);
                 let asking = self
@@ -122,7 +125,7 @@ impl Basis {
         Ok(used)
     }
 
-    /// What is asked in a subtree by the rules of the areas above it that are known so far.
+    /// Returns what the rules loaded so far for a subtree's ancestors require in it.
     fn asking_in(&self, scope: &Subtree) -> Asking {
         let nearest = self.establishment.iter().rev();
         nearest
@@ -132,7 +135,7 @@ impl Basis {
             .unwrap_or_default()
     }
 
-    /// Whether the report of this stretch is trusted enough to count.
+    /// Returns whether the report of this stretch is verified sufficiently to be counted.
     pub(super) fn trusts(&self, stretch: &Stretch) -> bool {
         match stretch.verification {
             Verification::Verified | Verification::VoidAsked => true,
@@ -141,7 +144,7 @@ impl Basis {
         }
     }
 
-    /// From when until when a stretch counts.
+    /// Returns the period in which a stretch counts.
     pub(super) fn life<'a>(&self, stretch: &Stretch, breaks: &'a [Break]) -> Life<'a> {
         Life {
             began: stretch.began(self.counting.counted_from),
@@ -150,7 +153,7 @@ impl Basis {
         }
     }
 
-    /// The cohort of the area with this path: the nearest at or above it that has one decides.
+    /// Returns the cohort of the area with this path: that of the nearest area at or above it that has one.
     pub fn cohort_of(&self, path: &str) -> Option<Cohort> {
         self.cohorts
             .iter()
@@ -159,13 +162,13 @@ impl Basis {
             .map(|(_, cohort)| *cohort)
     }
 
-    /// Whether the counting rule counts what stands in an area of this cohort.
+    /// Returns whether the counting rule counts organizations in an area of this cohort.
     pub(super) fn counts_cohort(&self, cohort: Option<Cohort>) -> bool {
         let only = self.counting.cohorts.as_ref();
         only.is_none_or(|only| cohort.is_some_and(|cohort| only.contains(&cohort)))
     }
 
-    /// Whether what stands in an area of this cohort takes part in the answer.
+    /// Returns whether organizations in an area of this cohort are part of the answer.
     pub(super) fn takes(&self, question: &Question, cohort: Option<Cohort>) -> bool {
         self.counts_cohort(cohort)
             && match question.cohort {
@@ -175,16 +178,16 @@ impl Basis {
     }
 }
 
-/// From when until when something counts.
+/// The period in which something counts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Life<'a> {
     pub began: DayNumber,
     pub ended: DayNumber,
-    /// The times in between in which it was closed, in order.
+    /// The periods in between in which it was closed, in order.
     pub breaks: &'a [Break],
 }
 
-/// What an interval made of an organization.
+/// The effect of an interval on an organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Between {
     pub closed: bool,
@@ -197,13 +200,14 @@ impl Life<'_> {
         self.began <= day && day < self.ended && !self.breaks.iter().any(is_in)
     }
 
-    /// Whether it began to count after `from`, up to `to`. One that is reopened does not begin anew, and one that was closed on the very day
-    /// does not begin.
+    /// Returns whether it began to count after `from` and on or before `to`. A reopening is not a beginning, and
+    /// neither is a beginning on the day of the closing.
     pub(super) fn began_in(self, from: DayNumber, to: DayNumber) -> bool {
         from < self.began && self.began <= to && self.counts_on(self.began)
     }
 
-    /// The days on which it ceased to count, after `from` and up to `to`, in order. One that never counted ceases to on none.
+    /// Returns the days after `from` and on or before `to` on which it ceased to count, in order. Empty for one that
+    /// never counted.
     pub(super) fn endings_in(self, from: DayNumber, to: DayNumber) -> impl Iterator<Item = DayNumber> {
         let resumed = std::iter::once(self.began).chain(self.breaks.iter().map(|time| time.to));
         let closed = self.breaks.iter().map(|time| time.from).chain([self.ended]);
@@ -214,7 +218,7 @@ impl Life<'_> {
             .filter(move |closed| from < *closed && *closed <= to)
     }
 
-    /// The days on which it was established again, after `from` and up to `to`, in order.
+    /// Returns the days after `from` and on or before `to` on which it was re-established, in order.
     pub(super) fn resumptions_in(self, from: DayNumber, to: DayNumber) -> impl Iterator<Item = DayNumber> {
         let ended = self.ended;
         let resumed = self
@@ -227,8 +231,8 @@ impl Life<'_> {
             .filter(move |resumed| from < *resumed && *resumed <= to)
     }
 
-    /// What an interval made of it, so that what counted at its beginning, with what was added and reopened and without what was closed, is
-    /// what counts at its end.
+    /// Returns the effect of an interval, such that the count at its beginning, plus added and reopened, minus closed,
+    /// equals the count at its end.
     pub(super) fn between(self, from: DayNumber, to: DayNumber) -> Between {
         let ceased = self.endings_in(from, to).next().is_some();
         let stands = self.counts_on(to);
@@ -246,7 +250,7 @@ impl Life<'_> {
         }
     }
 
-    /// Since when it does not count any more, of one that ceased to up to `day`.
+    /// Returns the first day on which it no longer counted, if it had ceased to by `day`.
     pub(super) fn ceased_by(self, day: DayNumber) -> Option<DayNumber> {
         let closed = self
             .breaks
@@ -257,31 +261,31 @@ impl Life<'_> {
     }
 }
 
-/// Whether a stretch covers its area on a day: what a university or an enterprise carries is not the area's own.
+/// Returns whether a stretch covers its area on a day: organizations hosted by a university or an enterprise do not.
 pub(super) fn covers(stretch: &Stretch, life: Life<'_>, day: DayNumber) -> bool {
     stretch.host == Host::Area && life.counts_on(day)
 }
 
-/// Since when its area has to do without what covered it in this stretch: the last day up to `day` on which it ceased to, if there is one.
+/// Returns the last day up to `day` on which this stretch ceased to cover its area, if there is one.
 pub(super) fn left_by(stretch: &Stretch, life: Life<'_>, day: DayNumber) -> Option<DayNumber> {
     if stretch.host != Host::Area {
         return None;
     }
     let closed = life.endings_in(stretch.from, day.min(stretch.to)).max();
-    // It went to another area, or became something else.
+    // It moved to another area, or changed its kind.
     let gone = Some(stretch.to).filter(|to| !stretch.goes_on && *to <= day && life.counts_on(*to - 1));
     closed.max(gone)
 }
 
-/// What binds each place, asked for in the order of places: the nearest area at or above it that has something decides.
+/// Looks up the binding of each place, in ascending order of places: that of the nearest area at or above it.
 pub(super) struct Nearest<'a, T> {
-    /// From each place on, this binds; in the order of places.
+    /// The binding that applies from each place on, in order of places.
     steps: Vec<(Place, Option<&'a T>)>,
     at: usize,
 }
 
 impl<'a, T> Nearest<'a, T> {
-    /// For the places of `within`: what binds elsewhere is not looked up.
+    /// Creates a lookup for the places of `within`; bindings elsewhere are ignored.
     pub(super) fn of(tree: &Tree, within: &Subtree, bindings: &'a [(Subtree, T)]) -> Self {
         let has_a_say =
             |binding: &Subtree| within.contains(binding.lower()) || binding.contains(within.lower());
@@ -308,7 +312,7 @@ impl<'a, T> Nearest<'a, T> {
         Self { steps, at: 0 }
     }
 
-    /// What binds a place that is not before the last one asked for.
+    /// Returns the binding of a place. Places must be passed in ascending order.
     pub(super) fn at(&mut self, place: Place) -> Option<&'a T> {
         while self
             .steps

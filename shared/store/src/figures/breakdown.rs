@@ -1,4 +1,4 @@
-//! The counts of every metric by group, and the figures they make.
+//! The counts of every metric by group, and the resulting figures.
 
 use qiaojian_documents::percent::percent;
 
@@ -46,7 +46,7 @@ impl<'a> Breakdown<'a> {
                 Part::Denominator => tally.denominator += 1,
                 Part::Undetermined => tally.undetermined += 1,
                 Part::Unruled => tally.unruled += 1,
-                // Those of the denominator that are not in the numerator.
+                // Derived: members of the denominator that are not in the numerator.
                 Part::Missing => {}
             }
         }

@@ -1,4 +1,4 @@
-//! What figures are folded over, by place: the stretches of organizations' lives, and what was counted in areas.
+//! The inputs of a fold, by place: stretches of organizations, and the counts of areas (涉侨底数).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,13 +8,13 @@ use qiaojian_domain::ids::OrganizationId;
 use super::rows::{Break, Breaks, DayNumber, Stretch, VersionFacts};
 use super::tree::Place;
 
-/// What was counted in areas, by place and day.
+/// The counts of areas, by place and day.
 #[derive(Debug, Clone, Default)]
 pub struct Counts {
     rows: BTreeMap<(Place, DayNumber), Counted>,
 }
 
-/// Persons and households; none where it is not known.
+/// Persons and households; `None` if unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counted {
     pub persons: Option<i32>,
@@ -22,12 +22,12 @@ pub struct Counted {
 }
 
 impl Counts {
-    /// Adds what was counted on a day.
+    /// Adds the count of a day.
     pub fn add(&mut self, place: Place, day: DayNumber, counted: Counted) {
         self.rows.insert((place, day), counted);
     }
 
-    /// Takes out what is known of a place.
+    /// Removes all counts of a place.
     pub fn remove(&mut self, place: Place) {
         let known: Vec<_> = self
             .rows
@@ -39,7 +39,7 @@ impl Counts {
         }
     }
 
-    /// The latest count up to a day; nothing known where there is none.
+    /// Returns the latest count up to a day; unknown if there is none.
     pub fn on(&self, place: Place, day: DayNumber) -> Counted {
         self.rows
             .range((place, DayNumber::MIN)..=(place, day))
@@ -53,25 +53,26 @@ impl Counts {
 #[derive(Debug, Clone, Default)]
 pub struct Organizations {
     rows: BTreeMap<Key, Stretch>,
-    /// Of those that were reopened.
+    /// The breaks of stretches that were reopened.
     breaks: BTreeMap<Key, Breaks>,
 }
 
 type Key = (Place, OrganizationId, DayNumber);
 
 impl Organizations {
-    /// How many stretches there are.
+    /// Returns the number of stretches.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no stretches.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Adds the versions of one organization, each with its place, in the order of validity. Versions that follow each other in one
-    /// area, of one kind and host, are one stretch with the dates of the last, unless it has all five on other days than before.
+    /// Adds the versions of one organization, each with its place, in order of valid time. Consecutive versions in the
+    /// same area, with the same kind and host, form one stretch with the dates of the last version, unless the day on
+    /// which 五有 was complete differs.
     pub fn add(&mut self, id: OrganizationId, versions: &[(Place, VersionFacts)]) {
         let mut last: Option<(Place, Stretch, &VersionFacts)> = None;
         for (place, version) in versions {
@@ -113,13 +114,13 @@ impl Organizations {
         }
     }
 
-    /// Lays out what was added in its order, so that a fold reads memory from one end to the other: rows that came in another order lie in half
-    /// the space and are read in half the time.
+    /// Rebuilds the map in key order, so that a fold reads memory sequentially: rows inserted in another order take
+    /// twice the space and twice the time to read.
     pub fn pack(&mut self) {
         self.rows = std::mem::take(&mut self.rows).into_iter().collect();
     }
 
-    /// Takes out what is known of an organization in these places.
+    /// Removes an organization from these places.
     pub fn remove(&mut self, id: OrganizationId, places: impl IntoIterator<Item = Place>) {
         for place in places {
             let known: Vec<Key> = self
@@ -134,14 +135,14 @@ impl Organizations {
         }
     }
 
-    /// The stretches in these places, in their order, each with the times in which it was closed.
+    /// Returns the stretches in these places in key order, each with its breaks.
     pub fn within(
         &self,
         places: Range<Place>,
     ) -> impl Iterator<Item = (Place, OrganizationId, &Stretch, &[Break])> {
         let first = OrganizationId(uuid::Uuid::nil());
         let key = move |place| (place, first, DayNumber::MIN);
-        // An empty range is no range of a map.
+        // `BTreeMap::range` panics if the start is after the end.
         let end = places.end.max(places.start);
         self.rows.range(key(places.start)..key(end)).map(|(at, stretch)| {
             let breaks = if stretch.reopened {

@@ -1,4 +1,5 @@
-//! From rows to what figures are folded over: the tree of a day, and the organizations in it, as known at a moment.
+//! Converts rows to the inputs of a fold: the tree of a day, and the organizations in it, as known at a transaction
+//! time.
 
 use chrono::NaiveDate;
 use diesel::QueryResult;
@@ -18,21 +19,21 @@ use crate::{Recorded, StoreResult, Subtree};
 /// Rows looked up in one statement.
 pub(super) const LOOKED_UP: usize = 500;
 
-/// What figures are folded over.
+/// The inputs of a fold.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// The tree of a day.
     pub tree: Tree,
     /// The organizations in it.
     pub organizations: Organizations,
-    /// What was counted in it.
+    /// The counts of its areas.
     pub counts: Counts,
-    /// Which of its areas came out of which.
+    /// The predecessors and successors of its areas.
     pub lineage: Lineage,
 }
 
 impl Facts {
-    /// Loads the facts of `within` (a path of the tree of `as_of`), with the areas above it, as known at `known`.
+    /// Loads the facts of `within` (a path in the tree of `as_of`), with its ancestors, as known at `known`.
     ///
     /// # Errors
     /// Returns an error if the database fails.
@@ -57,7 +58,7 @@ impl Facts {
         Ok(facts)
     }
 
-    /// The same without what was counted: the tree and the organizations alone.
+    /// Like [`load`](Self::load), but without counts: only the tree and the organizations.
     ///
     /// # Errors
     /// Returns an error if the database fails.
@@ -71,7 +72,7 @@ impl Facts {
         Ok(facts)
     }
 
-    /// The tree and the organizations, with the successions up to `as_of`.
+    /// Loads the tree and the organizations, with the successions up to `as_of`.
     fn load_lives(
         conn: &mut AnyConnection,
         within: &Subtree,
@@ -88,7 +89,7 @@ impl Facts {
         Ok((facts, successions))
     }
 
-    /// What was counted last in the area of this place, up to a day.
+    /// Returns the latest count of the area at this place, up to a day.
     pub fn counted_on(&self, place: Place, day: NaiveDate) -> Counted {
         self.counts.on(place, number_of(day))
     }
@@ -106,7 +107,7 @@ fn load_organizations(
     loop {
         let rows = fact_rows::versions_after(conn, within, as_of, known, after)?;
         let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= CHUNK;
-        // The versions of the last organization of a chunk may go on in the next.
+        // The versions of the last organization in a chunk may continue in the next.
         let cut = rows.last().filter(|_| more).map(|row| row.0);
         for versions in rows.chunk_by(|one, next| one.0 == next.0) {
             match versions.first() {
@@ -127,7 +128,7 @@ fn load_organizations(
     Ok(organizations)
 }
 
-/// Loads the organizations that stand or stood in areas that have ended, and whose home is in `within`. Gives their ids, in order.
+/// Loads the organizations that are or were in ended areas and whose home is in `within`. Returns their ids, in order.
 fn load_displaced(
     conn: &mut AnyConnection,
     tree: &Tree,
@@ -153,7 +154,7 @@ fn load_displaced(
     Ok(displaced)
 }
 
-/// Adds counts where they stand in the tree.
+/// Adds counts at their places in the tree.
 pub(super) fn add_counts(counts: &mut Counts, tree: &Tree, rows: Vec<CountRow>) {
     for (area, counted_on, persons, households) in rows {
         if let Some(place) = tree.place_of(area) {
@@ -175,7 +176,7 @@ fn load_counts(
     loop {
         let rows = fact_rows::counts_after(conn, within, after, as_of, known)?;
         let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= CHUNK;
-        // The counts of the last area of a chunk may go on in the next, which reads them again.
+        // The counts of the last area in a chunk may continue in the next chunk, which reads them again.
         let last = rows.last().map(|row| row.0);
         let before_last = rows
             .iter()
@@ -190,7 +191,7 @@ fn load_counts(
     }
 }
 
-/// Those versions of one organization that have a home in the tree, each with its place.
+/// Returns the versions of one organization that have a home in the tree, each with its place.
 pub(super) fn placed(tree: &Tree, versions: &[VersionRow]) -> StoreResult<Vec<(Place, VersionFacts)>> {
     versions
         .iter()

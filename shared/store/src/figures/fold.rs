@@ -1,5 +1,5 @@
-//! The fold: one pass over the organizations of a subtree, and one over its areas when a coverage is asked for. Members are chosen by
-//! the functions that count, so the two cannot disagree.
+//! The fold: one pass over the organizations of a subtree, and one over its areas if a coverage metric is requested.
+//! Members are selected by the same functions that count, so the two cannot disagree.
 
 use super::basis::Basis;
 use super::breakdown::Breakdown;
@@ -9,11 +9,11 @@ use super::rows::{DayNumber, NEVER, number_of};
 use super::taking_part::{Covered, Row, each_area, each_due, each_organization, of_whole};
 use super::{Answer, CohortChoice, GroupBy, Metric, Part, Question};
 
-/// Answers a question. Groups come in the order of their names, metrics in the order asked.
+/// Answers a question. Groups are ordered by name, metrics as requested.
 pub fn answer(question: &Question, basis: &Basis, facts: &Facts) -> Answer {
     let clock = Days::of(question, question.group_by.contains(&GroupBy::Month));
     let totals = Days::of(question, false);
-    // Without a cohort asked for, even the sum is one per cohort.
+    // Without a requested cohort, the totals are also per cohort.
     let by_cohort: &[GroupBy] = match question.cohort {
         CohortChoice::Each => &[GroupBy::Cohort],
         CohortChoice::All | CohortChoice::Only(_) => &[],
@@ -73,7 +73,7 @@ pub fn answer(question: &Question, basis: &Basis, facts: &Facts) -> Answer {
     }
 }
 
-/// Cohorts that are not to be summed are always a group of their own.
+/// Cohorts that must not be summed are always a group key.
 fn with_cohort(question: &Question, group_by: &[GroupBy]) -> Vec<GroupBy> {
     let mut keys = group_by.to_vec();
     if question.cohort == CohortChoice::Each && !keys.contains(&GroupBy::Cohort) {
@@ -87,10 +87,10 @@ pub(super) struct Days {
     from: DayNumber,
     to: DayNumber,
     as_of: DayNumber,
-    /// Before everything when there is none: nothing counted then.
+    /// The minimum if there is no baseline: nothing counted then.
     baseline: DayNumber,
     by_month: bool,
-    /// The months of the interval, each with the day on which it is counted, when a state is asked for by month.
+    /// The months of the interval, each with the day of its count, if a state metric is grouped by month.
     months: Vec<(Month, DayNumber)>,
 }
 
@@ -115,7 +115,7 @@ impl Days {
     }
 }
 
-/// Calls `hit` once for each month that one of these days is in; the days come in order.
+/// Calls `hit` once for each month that contains one of these days. The days must be in order.
 fn each_month(on: impl Iterator<Item = DayNumber>, mut hit: impl FnMut(Part, Option<Month>)) {
     let mut last = None;
     for month in on.map(Month::of_number) {
@@ -125,7 +125,7 @@ fn each_month(on: impl Iterator<Item = DayNumber>, mut hit: impl FnMut(Part, Opt
     }
 }
 
-/// Calls `hit` for each number of the metric that the organization counts in.
+/// Calls `hit` for each number of the metric in which the organization counts.
 pub(super) fn hits(metric: Metric, days: &Days, row: &Row<'_>, mut hit: impl FnMut(Part, Option<Month>)) {
     if !row.stretch.kind.is_organization() {
         return;
@@ -153,7 +153,7 @@ pub(super) fn hits(metric: Metric, days: &Days, row: &Row<'_>, mut hit: impl FnM
                 hit(Part::Denominator, None);
             }
         }
-        // One that was closed or established again twice is one in all, and one in each of the months.
+        // An organization that was closed or re-established twice counts once in total, and once in each of the months.
         Metric::Closed if days.by_month => each_month(life.endings_in(days.from, days.to), hit),
         Metric::Reopened if days.by_month => each_month(life.resumptions_in(days.from, days.to), hit),
         Metric::Closed => {
@@ -174,7 +174,7 @@ pub(super) fn hits(metric: Metric, days: &Days, row: &Row<'_>, mut hit: impl FnM
                 }
             }
         }
-        // What these count are no organizations.
+        // These do not count organizations.
         Metric::OrganizationCoverage
         | Metric::WorkCoverage
         | Metric::Fulfilment

@@ -1,4 +1,4 @@
-//! 应建未建: the areas that should have something and have nothing, and those of which it cannot be told.
+//! 应建未建 (gaps): the areas that lack what they are required to have, and those for which this cannot be determined.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,31 +16,31 @@ use super::rows::{DayNumber, day_of, number_of};
 use super::taking_part::{Covered, each_area, each_organization};
 use super::tree::Place;
 
-/// An area that lacks what its rule asks of it, or of which that cannot be told.
+/// An area that lacks what its rule requires, or for which this cannot be determined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
     pub id: AreaId,
     /// The code of the area.
     pub area: String,
-    /// Its path, by which gaps are in order.
+    /// The path, which is the sort key of gaps.
     pub path: String,
     pub level: Level,
     pub cohort: Option<Cohort>,
-    /// What is missing; `undetermined` where a count is.
+    /// What is missing; `undetermined` if a count is missing.
     pub required: Requirement,
-    /// By the rule and the counts of the day asked for, since when it is missing: the rule asks it, the area is there, and what it had is
-    /// gone.
+    /// Since when it is missing, by the rule and the counts of `as_of`: the rule requires it, the area exists, and what
+    /// it had has ended.
     pub since: NaiveDate,
-    /// What was counted there last; not for everybody to see.
+    /// The latest counts of the area; not visible to every caller.
     pub counted: Counted,
 }
 
-/// Which gaps to list; all of them where nothing is named.
+/// The filter of a list of gaps; empty includes all.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     pub levels: Vec<Level>,
     pub required: Vec<Requirement>,
-    /// Only those that were there on this day already.
+    /// Only gaps that existed on this day already.
     pub since_by: Option<NaiveDate>,
 }
 
@@ -54,16 +54,16 @@ impl Wanted {
     }
 }
 
-/// Gaps, and how many areas no rule speaks of.
+/// Gaps, and the number of areas without a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Gaps {
     pub found: Vec<Gap>,
-    /// Areas of the levels asked about of which no establishment rule says whether they should have anything.
+    /// Number of areas of the requested levels for which no establishment rule applies.
     pub unruled: u32,
 }
 
-/// The gaps of a subtree on `as_of`, by path, behind the path `after`: at most `limit`. `newer` are the areas that are there since a day
-/// later than the rules.
+/// Returns the gaps of a subtree on `as_of`, by path, after the path `after`: at most `limit`. `newer` contains the
+/// areas that came into existence after the rules took effect.
 pub fn gaps(
     question: &Question,
     basis: &Basis,
@@ -145,7 +145,7 @@ impl Left {
         left
     }
 
-    /// Since when there is nothing of what is required; nothing where there never was, and where it cannot be told what is.
+    /// Returns since when the required thing is missing; `None` if it never existed or the requirement is undetermined.
     fn since(&self, place: Place, required: Requirement) -> Option<DayNumber> {
         let (organization, post) = (self.organizations.get(&place), self.liaison_posts.get(&place));
         match required {

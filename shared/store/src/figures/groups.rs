@@ -1,4 +1,4 @@
-//! Which group a row belongs to. Rows come in the order of paths, so that most are in the group of the row before.
+//! Assigns rows to groups. Rows arrive in path order, so most belong to the group of the previous row.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -12,7 +12,7 @@ use super::rows::{DayNumber, day_of};
 use super::tree::{Place, Tree};
 use super::{GroupBy, GroupKey};
 
-/// A row, as far as groups go.
+/// The properties of a row that determine its group.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen {
     pub place: Place,
@@ -22,7 +22,7 @@ pub(super) struct Seen {
     pub month: Option<Month>,
 }
 
-/// A month: the year times twelve, and the month from 0.
+/// A month, as year × 12 plus the month counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Month(i32);
 
@@ -35,7 +35,7 @@ impl Month {
         day_of(day).map(Self::of)
     }
 
-    /// Reads `2022-03`.
+    /// Parses a month such as `2022-03`.
     fn parse(text: &str) -> Option<Self> {
         let day: NaiveDate = format!("{text}-01").parse().ok()?;
         (text.len() == 7).then(|| Self::of(day))
@@ -45,7 +45,7 @@ impl Month {
         Self(self.0 + 1)
     }
 
-    /// Its last day.
+    /// Returns its last day.
     pub(super) fn last_day(self) -> Option<NaiveDate> {
         let month = u32::try_from(self.0.rem_euclid(12)).ok()?;
         NaiveDate::from_ymd_opt(self.0.div_euclid(12), month + 1, 1)?
@@ -58,7 +58,7 @@ impl Month {
     }
 }
 
-/// The value of each key that was asked for; nothing for the others.
+/// The value of each requested key; `None` for the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 struct Values {
     places: [Option<Place>; 3],
@@ -74,7 +74,7 @@ const PLACES: [(GroupBy, Level); 3] = [
     (GroupBy::Township, Level::Township),
 ];
 
-/// Which keys are asked for: looked up once, not for each row.
+/// The requested keys, resolved once instead of for each row.
 #[derive(Debug, Clone, Copy)]
 struct By {
     places: [bool; 3],
@@ -97,16 +97,16 @@ impl By {
     }
 }
 
-/// The groups of one breakdown, numbered as they are met.
+/// The groups of one breakdown, numbered in order of first occurrence.
 pub(super) struct Groups<'a> {
     tree: &'a Tree,
     keys: Vec<GroupBy>,
     by: By,
     numbers: HashMap<Values, usize>,
     values: Vec<Values>,
-    /// The last group met at each level: most rows are in it.
+    /// The last group at each level: most rows belong to it.
     last: [Option<(Values, usize)>; Level::ALL.len()],
-    /// The places above the last place met, and which places have the same.
+    /// The ancestors of the last place, and the range of places that share them.
     above: Option<(Range<Place>, [Option<Place>; 3])>,
 }
 
@@ -127,7 +127,7 @@ impl<'a> Groups<'a> {
         groups
     }
 
-    /// The number of the group of a row.
+    /// Returns the number of a row's group.
     pub(super) fn of(&mut self, seen: &Seen) -> usize {
         if self.keys.is_empty() {
             return 0; // the one group there is
@@ -146,7 +146,7 @@ impl<'a> Groups<'a> {
         number
     }
 
-    /// Whether a row is in the group of this key.
+    /// Returns whether a row belongs to the group with this key.
     pub(super) fn is_in(&mut self, seen: &Seen, wanted: &Wanted) -> bool {
         self.values_of(seen) == wanted.0
     }
@@ -193,7 +193,7 @@ impl<'a> Groups<'a> {
             };
             if let (Some(true), Some(slot)) = (self.by.places.get(at), places.get_mut(at)) {
                 *slot = Some(above);
-                // Below the lowest that is asked for, all have the same above them.
+                // All places below the lowest requested level share these ancestors.
                 if lowest == Some(at) {
                     alike = self.tree.below(above);
                 }
@@ -203,12 +203,12 @@ impl<'a> Groups<'a> {
         places
     }
 
-    /// How many groups were met.
+    /// Returns the number of groups.
     pub(super) fn len(&self) -> usize {
         self.values.len()
     }
 
-    /// The key of a group, in words.
+    /// Returns the key of a group as text.
     pub(super) fn key(&self, number: usize) -> GroupKey {
         let values = self.values.get(number).copied().unwrap_or_default();
         let code = |at: usize| {
@@ -233,11 +233,11 @@ impl<'a> Groups<'a> {
     }
 }
 
-/// The group of a key, looked up once.
+/// The group of a key, resolved once.
 pub(super) struct Wanted(Values);
 
 impl Wanted {
-    /// The group of this key; `None` when no row can be in it.
+    /// Resolves the group of this key; `None` if no row can belong to it.
     pub(super) fn of(tree: &Tree, places: Range<Place>, key: &GroupKey) -> Option<Self> {
         let mut values = Values::default();
         for (by, value) in key {
@@ -258,7 +258,7 @@ impl Wanted {
     }
 }
 
-/// The area of this level and code that is in the range, or above it.
+/// Returns the area with this level and code that is in the range, or above it.
 fn find(tree: &Tree, places: Range<Place>, level: Level, code: &str) -> Option<Place> {
     let is_it = |place: &Place| tree.level(*place) == Some(level) && tree.code(*place) == code;
     let above = tree.upwards(places.start).find(is_it);

@@ -1,7 +1,8 @@
-//! What is known of persons and households after areas were merged and split.
+//! The counts of persons and households after mergers and splits of areas.
 //!
-//! From the day of a merger on, an area has what all its parts had, where that is known of each and was counted on comparable terms; from the
-//! day of a split on, nobody knows what is left and what went. Both hold until the area is counted anew, on that day or later.
+//! From the day of a merger on, the counts of an area are the sums over all its parts, provided that each is known and
+//! they are comparable; from the day of a split on, the counts of all involved areas are unknown. Both hold until the
+//! area is counted again, on that day or later.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,15 +17,15 @@ use crate::db::AnyConnection;
 use crate::fact_rows::{self, CountRow, SuccessionRow};
 use crate::{Recorded, StoreResult};
 
-/// Counts that are further apart are not added up: people were born, died and moved in between.
+/// Counts further apart than this are not added: people were born, died and moved in between.
 const COMPARABLE_DAYS: DayNumber = 366;
 
-/// Which areas came out of which, up to a day.
+/// The predecessors and successors of areas, up to a day.
 #[derive(Debug, Clone, Default)]
 pub struct Lineage {
-    /// What became of each area, by day.
+    /// The events of each area, by day.
     events: BTreeMap<AreaId, BTreeMap<DayNumber, Event>>,
-    /// The areas that took each in.
+    /// The areas that each area was merged into.
     heirs: BTreeMap<AreaId, Vec<AreaId>>,
 }
 
@@ -32,20 +33,20 @@ pub struct Lineage {
 struct Event {
     /// The areas that were merged into it.
     took_in: Vec<AreaId>,
-    /// Whether it came out of another area, or another came out of it.
+    /// Whether it was split off from another area, or another was split off from it.
     is_split: bool,
 }
 
-/// What is known of some areas and of all that were merged into them.
+/// The data of some areas and of all areas that were merged into them.
 #[derive(Debug, Default)]
 struct Parts {
-    /// What was counted in each, by day: persons and households.
+    /// The counts of each, by day: persons and households.
     counted: BTreeMap<AreaId, BTreeMap<DayNumber, [Option<i32>; 2]>>,
-    /// The first day of those that others were merged into, or that were split.
+    /// The first day of areas that others were merged into, or that were split.
     began: BTreeMap<AreaId, DayNumber>,
 }
 
-/// A number of persons or households, and between which days it was counted.
+/// A number of persons or households, with the first and last day of its counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Number {
     value: i32,
@@ -65,7 +66,7 @@ impl Number {
 }
 
 impl Lineage {
-    /// Of what is known of mergers and divisions, in any order.
+    /// Builds the lineage from mergers and divisions, in any order.
     pub(super) fn of(successions: &[SuccessionRow]) -> Self {
         let merged = successions
             .iter()
@@ -100,12 +101,12 @@ impl Lineage {
         self.events.entry(area).or_default().entry(on).or_default()
     }
 
-    /// These areas and all that took them in, once or several times over, in order.
+    /// Returns these areas and all areas that they were merged into, directly or indirectly, in order.
     pub(super) fn with_heirs(&self, areas: &[AreaId]) -> Vec<AreaId> {
         spread(areas, |area| self.heirs.get(&area).into_iter().flatten().copied())
     }
 
-    /// These areas and all that were merged into them, in order.
+    /// Returns these areas and all areas that were merged into them, in order.
     fn with_parts(&self, areas: &[AreaId]) -> Vec<AreaId> {
         spread(areas, |area| {
             let events = self.events.get(&area).into_iter().flat_map(BTreeMap::values);
@@ -113,12 +114,13 @@ impl Lineage {
         })
     }
 
-    /// The areas that were merged with others or split.
+    /// Returns the areas that were merged or split.
     pub(super) fn areas(&self) -> impl Iterator<Item = AreaId> {
         self.events.keys().copied()
     }
 
-    /// What follows for these areas from mergers and splits, as if it had been counted on their days.
+    /// Returns the counts of these areas that result from mergers and splits, as if they had been counted on those
+    /// days.
     ///
     /// # Errors
     /// Returns an error if the database fails.
@@ -168,7 +170,7 @@ impl Lineage {
             .collect()
     }
 
-    /// One of the numbers of an area on a day: what was counted last, or what follows from what became of it since.
+    /// Returns one of the numbers of an area on a day: its latest count, or what results from later events.
     fn known_on(&self, area: AreaId, day: DayNumber, which: usize, parts: &Parts) -> Option<Number> {
         let last = parts
             .counted
@@ -197,8 +199,8 @@ impl Lineage {
         }
     }
 
-    /// What an area was made of on the day of a merger: itself, where it was there before, and all that was merged into it on that day, by
-    /// itself or with what it had just taken in. None where something of it was split on that day.
+    /// Returns the areas that an area consisted of on the day of a merger: itself, if it existed before, and all areas
+    /// merged into it on that day, directly or indirectly. `None` if any of them was split on that day.
     fn merged_on(&self, area: AreaId, day: DayNumber, known: &Parts) -> Option<BTreeSet<AreaId>> {
         let mut parts = BTreeSet::new();
         let mut open = vec![area];
@@ -216,10 +218,11 @@ impl Lineage {
     }
 }
 
-/// What an area was on a day: itself, or what it had gone into before it. A merger may be told after another of a later day.
+/// Returns what an area was on a day: itself, or what it had been merged into before. A merger may be recorded after
+/// one with a later date.
 fn present(merged: &BTreeMap<AreaId, (AreaId, NaiveDate)>, area: AreaId, on: NaiveDate) -> AreaId {
     let mut at = area;
-    // A chain cannot be longer than there are mergers.
+    // A chain cannot be longer than the number of mergers.
     for _ in merged {
         match merged.get(&at) {
             Some((into, day)) if *day < on => at = *into,
@@ -229,7 +232,7 @@ fn present(merged: &BTreeMap<AreaId, (AreaId, NaiveDate)>, area: AreaId, on: Nai
     at
 }
 
-/// Some areas and all that can be reached from them, in order.
+/// Returns the given areas and all that can be reached from them, in order.
 fn spread<I: Iterator<Item = AreaId>>(areas: &[AreaId], next: impl Fn(AreaId) -> I) -> Vec<AreaId> {
     let mut seen = BTreeSet::new();
     let mut open = areas.to_vec();
@@ -296,7 +299,7 @@ mod tests {
                 ],
                 (None, None),
             ),
-            // What is counted later is not known on the day.
+            // A later count is not known on the day.
             (
                 vec![
                     (1, 7_900, Some(12), None),
@@ -328,7 +331,7 @@ mod tests {
     #[test]
     fn mergers_follow_each_other_and_a_new_area_had_nothing_of_its_own() {
         let mut lineage = Lineage::default();
-        // On one day 1 goes into 2 and that into 4, which is new; a year later 5 follows.
+        // On one day, 1 is merged into 2, and 2 into the new area 4; a year later 5 follows.
         lineage.add(area(1), area(2), SuccessionKind::Merge, DAY);
         lineage.add(area(2), area(4), SuccessionKind::Merge, DAY);
         lineage.add(area(5), area(4), SuccessionKind::Merge, DAY + 100);
@@ -363,7 +366,8 @@ mod tests {
         );
     }
 
-    /// 1 went into 2 on a day; later it was told that 2 had gone into 3 before that day, or that it was 3 that was divided then.
+    /// 1 was merged into 2 on a day; later it is recorded that 2 had been merged into 3 before that day, or that 3 was
+    /// split then.
     #[test]
     fn what_was_told_of_an_area_that_had_gone_is_told_of_the_one_it_went_into() {
         let on = |day| day_of(day).unwrap();

@@ -1,4 +1,4 @@
-//! The rows behind one number of a figure.
+//! The members of a figure: the rows that one of its numbers counts.
 
 use chrono::NaiveDate;
 use qiaojian_domain::area::Level;
@@ -13,7 +13,7 @@ use super::rows::{DayNumber, day_of, number_of};
 use super::taking_part::{Covered, each_area, each_due, each_organization};
 use super::{GroupBy, GroupKey, Metric, Part, Question};
 
-/// One row behind a figure, as it is on the figure's day.
+/// A row that a figure counts, as of the figure's date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Member {
     /// An organization.
@@ -23,7 +23,7 @@ pub enum Member {
         /// The code of its area.
         area: String,
         level: Level,
-        /// From this day on it counts, by the rule.
+        /// First day on which it counts by the rule.
         counted_from: Option<NaiveDate>,
         counted_to: Option<NaiveDate>,
     },
@@ -39,7 +39,7 @@ pub enum Member {
 }
 
 impl Member {
-    /// Its id.
+    /// Returns its id.
     pub fn id(&self) -> uuid::Uuid {
         match self {
             Self::Organization { id, .. } => id.0,
@@ -49,7 +49,7 @@ impl Member {
     }
 }
 
-/// The rows behind one number of a figure, by path and id: exactly as many as it says.
+/// Returns the members of one number of a figure, by path and id. Their number equals the figure's.
 pub fn members(
     question: &Question,
     basis: &Basis,

@@ -1,4 +1,4 @@
-//! Milestones: the first day on which something was there that then never has to be there for the first time again.
+//! Milestones: the first day on which a goal was reached; each is reached at most once.
 
 mod past;
 #[cfg(test)]
@@ -21,7 +21,7 @@ use super::rows::{DayNumber, day_of, number_of};
 use super::tree::{Place, Tree};
 use crate::Subtree;
 
-/// A stretch of days on which neither the tree nor the rules changed.
+/// A period in which neither the tree nor the rules changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Era {
     pub from: chrono::NaiveDate,
@@ -29,33 +29,34 @@ pub struct Era {
     pub to: chrono::NaiveDate,
 }
 
-/// What is reached once: what, by which area, at which level; no level where several are meant.
+/// A goal: its kind, the area, and the level (`None` if it spans several levels).
 pub type Goal = (MilestoneKind, AreaId, Option<Level>);
 
-/// When a goal was reached.
+/// A reached goal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reached {
     pub goal: Goal,
-    /// The first day.
+    /// The day on which it was reached.
     pub(super) on: DayNumber,
-    /// The organizations it was reached with, by area and id: they count there from that day on.
+    /// The organizations that reached it, by area and id: they count there from that day on.
     pub by: Vec<OrganizationId>,
 }
 
 impl Reached {
-    /// The day it was reached.
+    /// Returns the day on which it was reached.
     pub fn day(&self) -> Option<chrono::NaiveDate> {
         day_of(self.on)
     }
 }
 
-/// What the areas of `within` reached in an era, the earliest day of each goal. `facts` are those of the era's last day.
+/// Returns the goals that the areas of `within` reached in an era, each with its earliest day. `facts` are those of the
+/// era's last day.
 pub fn reached(facts: &Facts, basis: &Basis, within: &Subtree, era: Era) -> Vec<Reached> {
     let spans = spans((&facts.tree, &facts.organizations), basis, within, era);
     reached_by((&facts.tree, basis), within, &spans)
 }
 
-/// The same, where the days on which organizations count are known.
+/// Like [`reached`], for known spans.
 fn reached_by((tree, basis): (&Tree, &Basis), within: &Subtree, spans: &[Span]) -> Vec<Reached> {
     let places = tree.range(within);
     let mut found = firsts(tree, &places, spans);
@@ -63,22 +64,23 @@ fn reached_by((tree, basis): (&Tree, &Basis), within: &Subtree, spans: &[Span]) 
     found
 }
 
-/// Days on which an organization counts in one place.
+/// A period in which an organization counts in one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Span {
     place: Place,
     level: Level,
     id: OrganizationId,
-    /// What a university or an enterprise carries does not cover its area.
+    /// False for organizations hosted by a university or an enterprise, which do not cover their area.
     covers: bool,
     from: DayNumber,
-    /// The first day on which it does not count.
+    /// The first day on which it no longer counts.
     to: DayNumber,
-    /// Since when it counts there, perhaps since before the era.
+    /// The day since which it counts there, possibly before the era.
     since: DayNumber,
 }
 
-/// The days of the era on which organizations count, by place, and in one place by organization. Liaison posts are none.
+/// Returns the periods of the era in which organizations count, by place, and within a place by organization. Liaison
+/// posts are excluded.
 fn spans(
     (tree, organizations): (&Tree, &Organizations),
     basis: &Basis,
@@ -128,14 +130,14 @@ fn is_root(kind: MilestoneKind, tree: &Tree, places: &Range<Place>, place: Place
     places.contains(&place) && tree.level(place).is_some_and(|level| kind.is_of(level))
 }
 
-/// The first organization at each level of each city and county.
+/// Returns the first organization at each level of each city and county.
 fn firsts(tree: &Tree, places: &Range<Place>, spans: &[Span]) -> Vec<Reached> {
     let kind = MilestoneKind::FirstAtLevel;
     let mut found: BTreeMap<(Place, Level), (DayNumber, Vec<OrganizationId>)> = BTreeMap::new();
     for span in spans {
         let roots = tree.upwards(span.place);
         for root in roots.filter(|root| is_root(kind, tree, places, *root)) {
-            // A county's own federation is no first within the county.
+            // A county's own federation is not a first within the county.
             if root == span.place && !kind.may_be_about(span.level, span.level) {
                 continue;
             }
@@ -158,19 +160,19 @@ fn firsts(tree: &Tree, places: &Range<Place>, spans: &[Span]) -> Vec<Reached> {
     found.collect()
 }
 
-/// The places that a goal of coverage is about, and when they are covered.
+/// The places that a goal of coverage comprises, and when they are covered.
 #[derive(Debug, Default)]
 struct Cover {
-    /// How many there are at each level.
+    /// The number of places at each level.
     places: BTreeMap<Level, u32>,
-    /// How many of them are ever covered.
+    /// The number of places that are ever covered.
     ever: u32,
-    /// On this day so many more are covered.
+    /// The change in the number of covered places on a day.
     steps: Vec<(DayNumber, i32)>,
 }
 
 impl Cover {
-    /// The first day on which all of them are covered.
+    /// Returns the first day on which all of them are covered.
     fn first_day(mut self) -> Option<DayNumber> {
         let all: u32 = self.places.values().sum();
         if self.ever < all {
@@ -189,10 +191,10 @@ impl Cover {
     }
 }
 
-/// What a goal of coverage is about: of which area, and of which level; all three of a county where none is said.
+/// A goal of coverage: the area and the level, or `None` for all three tiers of a county.
 type Covering = (Place, Option<Level>);
 
-/// The goals of coverage that a place has a part in.
+/// Returns the goals of coverage that include a place.
 fn parts<'a>(
     tree: &'a Tree,
     places: &'a Range<Place>,
@@ -200,7 +202,7 @@ fn parts<'a>(
 ) -> impl Iterator<Item = Covering> + 'a {
     tree.upwards(place).flat_map(move |root| {
         let below = is_root(MilestoneKind::FullCoverage, tree, places, root) && root != place;
-        // A county that exists in statistics only has no organization of its own to found.
+        // A county that exists only in statistics has no organization of its own to establish.
         let three_tier = is_root(MilestoneKind::ThreeTierFullCoverage, tree, places, root)
             && tree.kind(root) == Some(AreaKind::Administrative);
         let one = below.then_some((root, Some(level)));
@@ -253,7 +255,7 @@ fn coverages(
     reached.collect()
 }
 
-/// The days on which any of these counts, as spans that do not touch.
+/// Returns the days on which any of these counts, as disjoint spans that do not touch.
 fn together<'a>(spans: impl Iterator<Item = &'a Span>) -> Vec<(DayNumber, DayNumber)> {
     let mut days: Vec<_> = spans.map(|span| (span.from, span.to)).collect();
     days.sort_unstable();
@@ -267,7 +269,8 @@ fn together<'a>(spans: impl Iterator<Item = &'a Span>) -> Vec<(DayNumber, DayNum
     merged
 }
 
-/// The organizations below a root that began to cover their area on a day; none where the tree changed.
+/// Returns the organizations below a root that began to cover their area on a day; empty if the goal was reached by a
+/// change of the tree.
 fn completed(
     below: &Range<Place>,
     level: Option<Level>,

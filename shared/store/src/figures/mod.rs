@@ -1,5 +1,6 @@
-//! Figures: computed from rows, never stored but frozen in a bulletin. A figure is a fold over the organizations (and areas) of one
-//! subtree, as true on `as_of` and as known at `known`; its members are exactly the rows the fold counted.
+//! Figures: computed from rows, never stored except when frozen in a bulletin. A figure is a fold over the
+//! organizations (and areas) of one subtree, as valid on `as_of` and as known at `known`; its members are exactly the
+//! rows that the fold counted.
 
 mod basis;
 mod breakdown;
@@ -46,32 +47,33 @@ qiaojian_domain::text_enum! {
         Organizations => "organizations",
         /// Organizations that began to count in (`from`, `to`].
         Added => "added",
-        /// Organizations that ceased to count in (`from`, `to`], but for those that were closed before it and stand again at its end.
+        /// Organizations that ceased to count in (`from`, `to`], except those closed before it that count again at its
+        /// end.
         Closed => "closed",
-        /// Organizations that were established again (恢复) in (`from`, `to`] and count at its end, or were closed once more: what there was,
-        /// plus `added` and `reopened`, less `closed`, is what there is.
+        /// Organizations that were re-established (恢复) in (`from`, `to`] and count at its end, or that were closed once
+        /// more: the count at the beginning, plus `added` and `reopened`, minus `closed`, equals the count at the end.
         Reopened => "reopened",
         /// `added` ÷ the count at the programme's baseline.
         Growth => "growth",
-        /// Areas with a counted organization of their own ÷ areas that are there on `as_of`.
+        /// Areas with a counted organization of their own ÷ areas that exist on `as_of`.
         OrganizationCoverage => "organization_coverage",
-        /// The same; a liaison post covers its area too.
+        /// Like `organization_coverage`, but a liaison post also covers its area.
         WorkCoverage => "work_coverage",
-        /// Areas that have what the establishment rule asks of them ÷ areas it asks something of. Those of which it cannot be told, because a
-        /// count is not known, are `undetermined`, in neither number.
+        /// Areas that have what the establishment rule requires ÷ areas of which it requires something. Areas for which
+        /// this cannot be determined, because a count is unknown, are `undetermined` and in neither number.
         Fulfilment => "fulfilment",
-        /// Organizations that have all five (五有) on `as_of` ÷ organizations that count on it.
+        /// Organizations with all of 五有 on `as_of` ÷ organizations that count on that day.
         FiveHaveRate => "five_have_rate",
-        /// Assignments of tasks that fell due in (`from`, `to`] and were submitted by that day ÷ all that fell due in it, but for those that were
-        /// taken back.
+        /// Assignments that fell due in (`from`, `to`] and were submitted by their due date ÷ all that fell due in it,
+        /// except cancelled ones.
         OnTimeRate => "on_time_rate",
-        /// Counties that a visit (督导检查、走访调研) touched in (`from`, `to`], each once.
+        /// Counties that a visit (督导检查、走访调研) involved in (`from`, `to`], each counted once.
         Visited => "visited",
     }
 }
 
 qiaojian_domain::text_enum! {
-    /// What a figure is broken down by.
+    /// A key that figures are broken down by.
     pub enum GroupBy {
         /// The city the area belongs to.
         City => "city",
@@ -85,29 +87,30 @@ qiaojian_domain::text_enum! {
         Kind => "kind",
         /// The area's side in the programme.
         Cohort => "cohort",
-        /// The month in which an organization began or ceased to count; for `organizations`, how many counted at the month's end.
+        /// The month in which an organization began or ceased to count; for `organizations`, the count at the end of
+        /// each month.
         Month => "month",
     }
 }
 
 qiaojian_domain::text_enum! {
-    /// Which of a figure's numbers.
+    /// A number of a figure.
     pub enum Part {
         /// What was counted.
         Numerator => "numerator",
         /// What it is measured against.
         Denominator => "denominator",
-        /// What could not be decided for lack of data.
+        /// Rows that could not be determined because data is missing.
         Undetermined => "undetermined",
-        /// What is in the denominator and not in the numerator.
+        /// Members of the denominator that are not in the numerator.
         Missing => "missing",
-        /// Areas that no establishment rule speaks of.
+        /// Areas for which no establishment rule applies.
         Unruled => "unruled",
     }
 }
 
 qiaojian_domain::text_enum! {
-    /// What a figure's members are.
+    /// The type of a figure's members.
     pub enum MembersKind {
         /// Organizations.
         Organizations => "organizations",
@@ -118,18 +121,18 @@ qiaojian_domain::text_enum! {
     }
 }
 
-/// Which cohorts a question is about. Pilot and non-pilot are never summed unless asked for.
+/// The cohorts of a question. Pilot and non-pilot are summed only on request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CohortChoice {
     /// One answer per cohort, no sum.
     Each,
-    /// Everything, summed.
+    /// All areas, summed.
     All,
-    /// Only this one.
+    /// Only this cohort.
     Only(Cohort),
 }
 
-/// A question, with every default filled in.
+/// A question, with all defaults resolved.
 #[derive(Debug, Clone)]
 pub struct Question {
     pub metrics: Vec<Metric>,
@@ -146,25 +149,26 @@ pub struct Question {
     pub group_by: Vec<GroupBy>,
 }
 
-/// The values of the groups a figure belongs to; a value that does not apply (the county of a city's own federation) is null.
+/// The values of a figure's group keys; a value that does not apply (the county of a city's own federation) is null.
 pub type GroupKey = BTreeMap<GroupBy, Option<String>>;
 
-/// A figure. The ratio is never given without its parts.
+/// A figure. A ratio always comes with its numerator and denominator.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figure {
     pub metric: Metric,
     pub group: GroupKey,
     pub numerator: i64,
     pub denominator: Option<i64>,
-    /// Percent with one decimal, half up, for a ratio; else the numerator. Null when there is nothing to measure against.
+    /// For a ratio, the percentage rounded half up to one decimal; otherwise the numerator. Null if the denominator is
+    /// zero or missing.
     pub value: Option<f64>,
-    /// Rows that could not be decided for lack of data. Unknown is not zero.
+    /// Rows that could not be determined because data is missing. Unknown is not zero.
     pub undetermined: i64,
-    /// Areas that no establishment rule speaks of; of `fulfilment`, else 0.
+    /// For `fulfilment`, the areas for which no establishment rule applies; otherwise 0.
     pub unruled: i64,
 }
 
-/// Figures by group, and their sums.
+/// Figures by group, and their totals.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Answer {
     pub items: Vec<Figure>,
@@ -172,7 +176,7 @@ pub struct Answer {
 }
 
 impl Metric {
-    /// Whether it is a ratio.
+    /// Returns whether it is a ratio.
     pub const fn is_ratio(self) -> bool {
         matches!(
             self,
@@ -185,7 +189,7 @@ impl Metric {
         )
     }
 
-    /// Whether it counts areas, not organizations.
+    /// Returns whether it counts areas, not organizations.
     const fn counts_areas(self) -> bool {
         matches!(
             self,
@@ -193,12 +197,12 @@ impl Metric {
         )
     }
 
-    /// Whether it is counted from rows that no process holds.
+    /// Returns whether it is counted from rows that the read model does not hold.
     pub const fn counts_rows(self) -> bool {
         matches!(self, Self::OnTimeRate | Self::Visited)
     }
 
-    /// What its members are.
+    /// Returns the type of its members.
     pub const fn members_kind(self) -> MembersKind {
         match self {
             Self::OnTimeRate => MembersKind::Assignments,
@@ -207,7 +211,7 @@ impl Metric {
         }
     }
 
-    /// Whether what is in the denominator and not in the numerator can be opened.
+    /// Returns whether the members of the denominator that are not in the numerator can be listed.
     pub const fn has_missing(self) -> bool {
         self.is_ratio() && !matches!(self, Self::Growth)
     }
@@ -230,7 +234,7 @@ impl Metric {
 }
 
 impl Question {
-    /// What is wrong with it, if anything.
+    /// Returns all violations of the question.
     pub fn violations(&self, today: NaiveDate) -> Vec<Violation> {
         let mut found = Vec::new();
         if self.from > self.to {
@@ -241,7 +245,7 @@ impl Question {
                 "from must not be after to.",
             ));
         }
-        // The tree and the rules of a day on which part of the interval was still to come would leave that part out.
+        // An earlier `as_of` would omit the part of the interval that was still in the future on that day.
         if self.as_of < self.to {
             found.push(Violation::new(
                 "as_of",

@@ -1,9 +1,10 @@
-//! The read model: the facts of the present, held by each process and brought up to the reader's place in the ledger before each answer.
-//! Nothing of it is stored, and an answer never lags a write that was acknowledged before the question, whichever process took it.
+//! The read model: the present facts, held in memory by each process and updated to the reader's ledger position before
+//! each answer. It is not persisted, and an answer never lags behind a write that was acknowledged before the question,
+//! whichever process accepted it.
 //!
-//! A *window* is a stretch of days in which the tree does not change. Mostly there is one, from the last change of the tree on; a
-//! question about an earlier tree has its own built. What no window can answer (a past `known_at`, a window still being built) is loaded
-//! from rows, by the same code that builds windows.
+//! A *window* is a period in which the tree does not change. Usually there is one, from the last change of the tree on;
+//! a question about an earlier tree triggers the build of its own. What no window can answer (an earlier `known_at`, or
+//! a window still being built) is loaded from rows, by the same code that builds windows.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -19,23 +20,24 @@ use crate::fact_rows::CountRow;
 use crate::ledger::Position;
 use crate::{Recorded, StoreResult, Subtree, fact_rows, ledger};
 
-/// Windows held at once; the one that was not used for longest makes room.
+/// Maximum number of windows held at once; the least recently used one is evicted.
 const WINDOWS: usize = 3;
-/// What came of asking the model.
+/// The result of querying the model.
 #[derive(Debug)]
 pub enum Held<T> {
     /// The answer.
     Answer(T),
-    /// The model has taken in this tick, which the reader's snapshot does not have: take a new snapshot and ask again. If a snapshot taken
-    /// after this answer does not have it either, the ledger went back: call [`ReadModel::forget`].
+    /// The model is already at this tick, which the reader's snapshot does not contain: take a new snapshot and retry.
+    /// If a snapshot taken after this answer does not contain it either, the ledger was rolled back: call
+    /// [`ReadModel::forget`].
     Newer(i64),
 }
 
-/// The facts of the present. Share one in a process.
+/// The facts of the present. Use one instance per process.
 #[derive(Default)]
 pub struct ReadModel {
     windows: Mutex<Vec<Arc<Window>>>,
-    /// A day whose window is to be built.
+    /// A day whose window should be built.
     wanted: Mutex<Option<NaiveDate>>,
     nudge: Notify,
 }
@@ -47,18 +49,19 @@ struct Window {
 }
 
 struct State {
-    /// The position in the ledger up to which the facts are known.
+    /// The ledger position up to which the facts are known.
     known: Position,
     facts: Facts,
 }
 
-/// What was recorded since, read in full before anything of the state is touched: a failure in between changes nothing.
+/// The changes since the state's position. They are read completely before the state is modified, so a failure in
+/// between changes nothing.
 #[derive(Default)]
 struct Update {
-    /// Stretches that no longer hold.
+    /// Stretches that are no longer valid.
     removed: Vec<(OrganizationId, Option<Place>)>,
     added: Vec<(OrganizationId, Vec<(Place, VersionFacts)>)>,
-    /// Areas that were counted again, and everything counted in them.
+    /// Areas with new counts, and all their counts.
     recounted: Vec<Place>,
     counts: Vec<CountRow>,
 }
@@ -83,13 +86,13 @@ impl Window {
 }
 
 impl ReadModel {
-    /// Asks for the window of a day to be built in the background, by whoever runs [`ReadModel::keep`].
+    /// Requests that the window of a day be built in the background by [`ReadModel::keep`].
     pub fn want(&self, day: NaiveDate) {
         *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(day);
         self.nudge.notify_one();
     }
 
-    /// Builds the windows that are asked for, on the slow lane, until the task is dropped.
+    /// Builds the requested windows, on the slow lane, until the task is dropped.
     pub async fn keep(&self, db: &Db) {
         loop {
             self.nudge.notified().await;
@@ -103,14 +106,14 @@ impl ReadModel {
                 .await;
             match built {
                 Ok(window) => self.put(Arc::new(window)),
-                // Until it is there, answers are loaded from rows; the next question asks for it again.
+                // Until the window exists, answers are loaded from rows; the next question requests it again.
                 Err(error) => tracing::warn!(%error, "The read model could not be built."),
             }
         }
     }
 
-    /// Runs `work` on the facts of the present, as known at `known` (the ledger clock of the reader's own snapshot), in the tree of
-    /// `as_of`. `within` is loaded from rows where the model cannot serve.
+    /// Runs `work` on the present facts, as known at `known` (the ledger clock of the reader's own snapshot), in the
+    /// tree of `as_of`. If the model cannot answer, `within` is loaded from rows.
     ///
     /// # Errors
     /// Returns an error if the database fails.
@@ -128,7 +131,7 @@ impl ReadModel {
         };
         let here = ledger::position_at(conn, known.seq)?;
         loop {
-            // A poisoned lock: a thread panicked while it changed the state, so nothing is certain of it.
+            // If the lock is poisoned, a thread panicked while modifying the state, so the state is unreliable.
             let Ok(state) = window.state.read() else { break };
             if state.known.seq > here.seq {
                 return Ok(Held::Newer(state.known.seq));
@@ -149,7 +152,8 @@ impl ReadModel {
         from_rows(conn, within, as_of, known, work)
     }
 
-    /// Drops what is held for a day; it is built again from rows. For when the ledger went back (see [`Held::Newer`]).
+    /// Drops the window of a day and requests a rebuild. Call it after the ledger was rolled back (see
+    /// [`Held::Newer`]).
     pub fn forget(&self, day: NaiveDate) {
         if let Some(window) = self.window_of(day) {
             self.drop_window(&window);
@@ -157,11 +161,11 @@ impl ReadModel {
         }
     }
 
-    /// How many stretches and areas are held, for whoever watches memory.
+    /// Returns the number of stretches and of areas held, to monitor memory.
     pub fn size(&self) -> (usize, usize) {
         let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         windows.iter().fold((0, 0), |(stretches, areas), window| {
-            // A state that a panic left half-changed answers nothing, but its size is a size.
+            // A poisoned state gives no answers, but its size is still meaningful.
             let state = window.state.read().unwrap_or_else(PoisonError::into_inner);
             (
                 stretches + state.facts.organizations.len(),
@@ -170,7 +174,7 @@ impl ReadModel {
         })
     }
 
-    /// The window of a day, which becomes the one used last.
+    /// Returns the window of a day and marks it as most recently used.
     fn window_of(&self, day: NaiveDate) -> Option<Arc<Window>> {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         let at = windows.iter().position(|window| window.holds(day))?;
@@ -190,8 +194,8 @@ impl ReadModel {
     }
 }
 
-/// The facts of a day as a model holds them that was built when the tree changed last, and has answered `answers` times since, at even
-/// distances in the ledger: for whoever compares them with the rows (`crate::check`).
+/// Returns the facts of a day as held by a model that was built when the tree last changed and has since been updated
+/// `answers` times, at equal distances in the ledger: used by `crate::check` to compare them with the rows.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -227,8 +231,8 @@ fn from_rows<T>(
 }
 
 impl State {
-    /// Takes in what was recorded since. `false` when the state cannot be kept: the tree has changed, or the ledger no longer has the
-    /// position it was at. An error leaves it as it was.
+    /// Applies what was recorded since. Returns `false` if the state cannot be kept: the tree has changed, or the
+    /// ledger no longer contains its position. On an error the state is unchanged.
     fn catch_up(&mut self, conn: &mut AnyConnection, known: Recorded, here: &Position) -> StoreResult<bool> {
         if ledger::position_at(conn, self.known.seq)? != self.known
             || fact_rows::tree_changed(conn, self.known.seq, known)?
@@ -257,7 +261,7 @@ impl State {
             }
         }
         let counted: Vec<AreaId> = fact_rows::counted_anew(conn, self.known.seq, known)?;
-        // With those that took one of them in.
+        // Includes the areas that one of these was merged into.
         let counted = self.facts.lineage.with_heirs(&counted);
         for areas in counted.chunks(LOOKED_UP) {
             let places = areas.iter().filter_map(|area| tree.place_of(*area));

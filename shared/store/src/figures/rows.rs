@@ -1,74 +1,75 @@
-//! What figures need to know of organizations: one small row for each stretch of a life in one area, of one kind.
+//! The properties of organizations that figures use: one small row for each stretch of a life in one area and of one
+//! kind.
 
 use chrono::{Datelike as _, NaiveDate};
 use qiaojian_domain::dates::counts_from;
 use qiaojian_domain::organization::{FiveHave, Host, Kind, PreciseDate, Reopening, Status, Verification};
 use qiaojian_domain::rule::CountedFrom;
 
-/// A day as a number, so that a date that is not there compares like any other.
+/// A day as a number, so that a missing date compares like any other.
 pub type DayNumber = i32;
 
-/// A day that does not come.
+/// The number of a missing date, after every other day.
 pub const NEVER: DayNumber = DayNumber::MAX;
 
-/// The number of a day.
+/// Returns the number of a day.
 pub fn number_of(day: NaiveDate) -> DayNumber {
     day.num_days_from_ce()
 }
 
-/// The day of a number; none for [`NEVER`].
+/// Returns the day of a number; `None` for [`NEVER`].
 pub fn day_of(number: DayNumber) -> Option<NaiveDate> {
     NaiveDate::from_num_days_from_ce_opt(number)
 }
 
-/// The number of the day from which a date counts; [`NEVER`] without one.
+/// Returns the number of the day from which a date counts; [`NEVER`] for `None`.
 pub fn counted(date: Option<PreciseDate>) -> DayNumber {
     date.map_or(NEVER, |date| number_of(counts_from(date.on, date.precision)))
 }
 
-/// A time in a life in which it was closed (恢复): from a day until another.
+/// A period in which an organization was closed before it was re-established (恢复).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Break {
     /// The first day on which it was closed.
     pub from: DayNumber,
-    /// The first day on which it was established again.
+    /// The first day on which it was re-established.
     pub to: DayNumber,
 }
 
-/// One stretch: valid from a day until another, in one area, of one kind and host. The dates of the life are those known now, also
-/// later ones; whoever asks for an earlier day compares.
+/// A stretch: a period of valid time in one area, with one kind and host. The dates of the life are those known now,
+/// including later ones; a query about an earlier day has to compare them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
-    /// The first day on which this is so.
+    /// The first day of the stretch.
     pub from: DayNumber,
-    /// The first day on which it is not any more.
+    /// The first day after the stretch.
     pub to: DayNumber,
     pub approved: DayNumber,
     pub established: DayNumber,
     pub unveiled: DayNumber,
-    /// Closed, merged or abandoned, for good as far as is known.
+    /// The day on which it was closed, merged or abandoned, without a later reopening.
     pub ended: DayNumber,
-    /// From this day on it has all five (五有).
+    /// The first day on which 五有 is complete.
     pub five_have: DayNumber,
     pub kind: Kind,
     pub host: Host,
     pub verification: Verification,
-    /// Whether it was closed and established again; few were, and their breaks are kept apart.
+    /// Whether it was closed and re-established; this is rare, and the breaks are stored separately.
     pub reopened: bool,
-    /// Whether it only had all five on other days from `to` on, and goes on as it was.
+    /// Whether the next stretch differs only in the day on which 五有 is complete.
     pub goes_on: bool,
 }
 
 impl Stretch {
-    /// Whether it is so on this day.
+    /// Returns whether the stretch includes this day.
     pub fn holds_on(&self, day: DayNumber) -> bool {
         self.from <= day && day < self.to
     }
 
-    /// From this day on it counts.
+    /// Returns the first day on which it counts.
     pub fn began(&self, counted_from: CountedFrom) -> DayNumber {
         match counted_from {
-            // What is approved stays counted when it is established without a recorded approval.
+            // An organization established without a recorded approval counts as approved.
             CountedFrom::Approved if self.approved == NEVER => self.established,
             CountedFrom::Approved => self.approved,
             CountedFrom::Established => self.established,
@@ -77,7 +78,7 @@ impl Stretch {
     }
 }
 
-/// What one version of an organization says, as far as figures care.
+/// The properties of an organization version that figures use.
 #[derive(Debug, Clone)]
 pub struct VersionFacts {
     pub valid_from: NaiveDate,
@@ -95,7 +96,7 @@ pub struct VersionFacts {
 }
 
 impl VersionFacts {
-    /// The stretch this version alone makes.
+    /// Returns the stretch of this version alone.
     pub fn stretch(&self) -> Stretch {
         let from = number_of(self.valid_from);
         Stretch {
@@ -118,7 +119,7 @@ impl VersionFacts {
         }
     }
 
-    /// When it was closed for a time.
+    /// Returns the periods in which it was closed before a reopening.
     pub(super) fn breaks(&self) -> Breaks {
         let breaks = self.reopenings.iter().map(|reopening| Break {
             from: counted(Some(reopening.closed())),
@@ -128,10 +129,10 @@ impl VersionFacts {
     }
 }
 
-/// The times in which it was closed, in order.
+/// The periods in which an organization was closed, in order.
 pub(super) type Breaks = Box<[Break]>;
 
-/// From which day on all five are there. An item without a date was there from the beginning.
+/// Returns the first day on which 五有 is complete. An item without a date existed from the beginning.
 fn complete_from(five_have: &FiveHave) -> DayNumber {
     five_have
         .items()

@@ -1,4 +1,4 @@
-//! What takes part in an answer: the organizations, areas and assignments of a subtree, one after the other in the order of paths.
+//! Selects the organizations, areas and assignments of a subtree that are part of an answer, in path order.
 
 use qiaojian_domain::area::{AreaKind, Level};
 use qiaojian_domain::establishment::Requirement;
@@ -12,7 +12,7 @@ use super::rows::{DayNumber, NEVER, Stretch, number_of};
 use super::tree::{Place, Tree};
 use super::{Metric, Part, Question};
 
-/// An organization that takes part in the answer.
+/// An organization that is part of the answer.
 #[derive(Clone, Copy)]
 pub(super) struct Row<'a> {
     pub id: OrganizationId,
@@ -21,7 +21,7 @@ pub(super) struct Row<'a> {
     pub seen: Seen,
 }
 
-/// Calls `visit` for each organization of the subtree as it is on `as_of`, in the order of paths.
+/// Calls `visit` for each organization of the subtree as of `as_of`, in path order.
 pub(super) fn each_organization<'a>(
     question: &Question,
     basis: &Basis,
@@ -54,7 +54,7 @@ pub(super) fn each_organization<'a>(
     }
 }
 
-/// The places that have something of their own, in their order.
+/// The places that are covered, in order.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Covered {
     by_organizations: Vec<Place>,
@@ -64,7 +64,7 @@ pub(super) struct Covered {
 }
 
 impl Covered {
-    /// With the visits, where the metric counts them.
+    /// Creates an empty set, with the visits if the metric counts them.
     pub(super) fn for_metric(metric: Metric, basis: &Basis, tree: &Tree) -> Self {
         let mut covered = Self::default();
         if metric == Metric::Visited {
@@ -76,7 +76,7 @@ impl Covered {
         covered
     }
 
-    /// Takes in an organization; they come in the order of places.
+    /// Adds an organization. Organizations must be added in order of places.
     pub(super) fn note(&mut self, row: &Row<'_>, as_of: DayNumber) {
         if covers(row.stretch, row.life, as_of) {
             let places = if row.stretch.kind.is_organization() {
@@ -88,7 +88,7 @@ impl Covered {
         }
     }
 
-    /// What is asked for areas one after the other.
+    /// Returns a cursor for lookups in order of places.
     pub(super) fn walk(&self) -> CoveredWalk<'_> {
         CoveredWalk {
             by_organizations: Walk(&self.by_organizations),
@@ -98,7 +98,7 @@ impl Covered {
     }
 }
 
-/// Places in their order, asked for in their order: each is looked at once.
+/// A cursor over ordered places: lookups must be in order, and each place is examined once.
 #[derive(Debug, Clone, Copy)]
 struct Walk<'a>(&'a [Place]);
 
@@ -113,7 +113,7 @@ impl Walk<'_> {
     }
 }
 
-/// Whether places have something of their own; they are asked for in their order.
+/// Looks up whether places are covered. Lookups must be in order of places.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CoveredWalk<'a> {
     by_organizations: Walk<'a>,
@@ -131,28 +131,28 @@ impl CoveredWalk<'_> {
     }
 }
 
-/// An area that can be covered, and what its rule asks of it.
+/// An area that can be covered, with what its rule requires.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Eligible {
     pub seen: Seen,
     pub required: Option<Requirement>,
-    /// From this day on the rule asks it.
+    /// The first day on which the rule requires it.
     pub asked_since: DayNumber,
     pub counted: Counted,
 }
 
 impl Eligible {
-    /// Whether it has what its rule asks for; nobody knows, where that cannot be told.
+    /// Returns whether it has what its rule requires; `None` if this cannot be determined.
     pub(super) fn fulfils(&self, covered: &mut CoveredWalk<'_>) -> Option<bool> {
         match self.required? {
             Requirement::Organization => Some(covered.has_organization(self.seen.place)),
             Requirement::LiaisonPost => Some(covered.has_anything(self.seen.place)),
-            // Whatever the rule could ask, an organization will do.
+            // An organization satisfies every possible requirement.
             Requirement::Undetermined => covered.has_organization(self.seen.place).then_some(true),
         }
     }
 
-    /// The numbers of the metric that the area counts in.
+    /// Returns the numbers of the metric in which the area counts.
     pub(super) fn parts(
         &self,
         metric: Metric,
@@ -166,7 +166,7 @@ impl Eligible {
             Metric::Fulfilment => self
                 .fulfils(covered)
                 .map_or([Some(Part::Undetermined), None], of_whole),
-            // How many, not of how many.
+            // A count, not a ratio.
             Metric::Visited => {
                 let is_visited = self.seen.level == Level::County && covered.by_visits.has(place);
                 [is_visited.then_some(Part::Numerator), None]
@@ -177,14 +177,14 @@ impl Eligible {
     }
 }
 
-/// The numbers of a share that something counts in.
+/// Returns the numbers of a ratio in which something counts.
 pub(super) fn of_whole(is_part: bool) -> [Option<Part>; 2] {
     let part = if is_part { Part::Numerator } else { Part::Missing };
     [Some(Part::Denominator), Some(part)]
 }
 
-/// Calls `visit` for each area of the subtree that can be covered, in the order of paths. Statistical and placeholder areas are never
-/// eligible, and a park is not a division to be covered.
+/// Calls `visit` for each area of the subtree that can be covered, in path order. Statistical and placeholder areas and
+/// parks are never eligible.
 pub(super) fn each_area(question: &Question, basis: &Basis, facts: &Facts, mut visit: impl FnMut(&Eligible)) {
     let tree = &facts.tree;
     let as_of = number_of(question.as_of);
@@ -217,13 +217,13 @@ pub(super) fn each_area(question: &Question, basis: &Basis, facts: &Facts, mut v
 }
 
 impl Due {
-    /// The numbers it counts in.
+    /// Returns the numbers in which it counts.
     pub(super) fn parts(&self) -> impl Iterator<Item = Part> + use<> {
         of_whole(self.on_time).into_iter().flatten()
     }
 }
 
-/// Calls `visit` for each assignment that fell due in the subtree, in the order of paths.
+/// Calls `visit` for each assignment of the subtree that fell due, in path order.
 pub(super) fn each_due(
     question: &Question,
     basis: &Basis,

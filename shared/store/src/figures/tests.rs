@@ -29,7 +29,7 @@ const AREAS: [(&str, AreaKind); 9] = [
     ("340000/341800/", AreaKind::Administrative),
 ];
 
-/// Where, what, from when and until when.
+/// An organization: place, kind, host, first day, and first day after the end.
 type Spec = (
     &'static str,
     Kind,
@@ -207,7 +207,8 @@ fn what_counts_what_was_added_and_what_ceased() {
         Metric::Growth,
     ];
     let answer = answered(&question(&metrics, CohortChoice::All, &[]));
-    // Closed before as_of: added, but no longer there. A liaison post and a preparation are neither.
+    // Closed before `as_of`: added, but no longer counted. A liaison post and an organization in preparation are
+    // neither.
     assert_eq!(
         parts(&answer.totals),
         named(&[("", 5, None), ("", 4, None), ("", 1, None), ("", 4, Some(2))])
@@ -466,7 +467,7 @@ fn fulfilment_counts_what_is_asked_and_tells_what_cannot_be_told() {
     assert_eq!(undetermined(&facts), 0);
     facts.counts.remove(village);
     assert_eq!(undetermined(&facts), 1);
-    // The counties and the city, of which the rule does not speak, and all outside the county it binds.
+    // The counties and the city, to which the rule does not apply, and everything outside the county that it binds.
     let total = &answer(&asked, &basis, &facts).totals[0];
     let opened = |part| {
         members(

@@ -1,4 +1,4 @@
-//! The tree of one day as an array in the order of paths: a subtree is one range of it.
+//! The tree of one day as an array in path order: a subtree is a contiguous range.
 
 use std::ops::Range;
 
@@ -7,13 +7,13 @@ use qiaojian_domain::ids::AreaId;
 
 use crate::Subtree;
 
-/// The place of an area in its tree's array.
+/// The index of an area in its tree's array.
 pub type Place = u32;
 
-/// No place: nothing stands above a province.
+/// The parent of a province.
 const NOWHERE: Place = Place::MAX;
 
-/// A row to build a tree of.
+/// An input row of a tree.
 #[derive(Debug, Clone)]
 pub struct TreeRow {
     pub id: AreaId,
@@ -28,9 +28,9 @@ pub struct TreeRow {
 struct Node {
     id: AreaId,
     above: Place,
-    /// The first place behind its subtree.
+    /// The exclusive end of its subtree.
     end: Place,
-    /// Where its code stands in `Tree::codes`, and how long it is.
+    /// The position and length of its code in `Tree::codes`.
     code_at: u32,
     code_len: u8,
 }
@@ -39,17 +39,17 @@ struct Node {
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
     nodes: Vec<Node>,
-    /// What each area is, apart from the rest: a fold asks for nothing else of most of them, and so reads two bytes an area.
+    /// The level and kind of each area, stored separately: for most areas a fold reads only these two bytes.
     sorts: Vec<(Level, AreaKind)>,
     codes: String,
-    /// Places by the area's id, for lookups.
+    /// Places sorted by area id, for lookups.
     by_id: Vec<Place>,
-    /// Areas that ended, by id, each with the place where what stood in it counts.
+    /// Ended areas, by id, each with the place where its organizations count.
     ended: Vec<(AreaId, Place)>,
 }
 
 impl Tree {
-    /// The tree of these rows, which come in the order of their paths. Rows whose superior is missing stand at the top.
+    /// Builds a tree from rows in path order. Rows whose parent is missing become roots.
     pub fn build(rows: impl IntoIterator<Item = TreeRow>) -> Self {
         let mut builder = Builder::default();
         for row in rows {
@@ -58,12 +58,12 @@ impl Tree {
         builder.finish()
     }
 
-    /// How many areas it has.
+    /// Returns the number of areas.
     pub fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// Whether it has none.
+    /// Returns whether the tree is empty.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
     }
@@ -72,12 +72,12 @@ impl Tree {
         self.nodes.get(place as usize)
     }
 
-    /// The area's id.
+    /// Returns the area's id.
     pub fn id(&self, place: Place) -> Option<AreaId> {
         self.node(place).map(|node| node.id)
     }
 
-    /// The area's code; empty for no place.
+    /// Returns the area's code; empty for an invalid place.
     pub fn code(&self, place: Place) -> &str {
         self.node(place)
             .and_then(|node| {
@@ -87,17 +87,17 @@ impl Tree {
             .unwrap_or_default()
     }
 
-    /// The area's level.
+    /// Returns the area's level.
     pub fn level(&self, place: Place) -> Option<Level> {
         self.sorts.get(place as usize).map(|(level, _)| *level)
     }
 
-    /// What the area's row stands for.
+    /// Returns the area's kind.
     pub fn kind(&self, place: Place) -> Option<AreaKind> {
         self.sorts.get(place as usize).map(|(_, kind)| *kind)
     }
 
-    /// The place of the area with this id.
+    /// Returns the place of the area with this id.
     pub fn place_of(&self, id: AreaId) -> Option<Place> {
         self.by_id
             .binary_search_by_key(&Some(id), |place| self.id(*place))
@@ -105,8 +105,8 @@ impl Tree {
             .and_then(|at| self.by_id.get(at).copied())
     }
 
-    /// The place where what stands or stood in the area counts: its own, or, of an area that has ended, that of the nearest area which took it
-    /// in or stood above it and is there.
+    /// Returns the place where the organizations of an area count: its own, or, for an ended area, that of the nearest
+    /// existing area that it was merged into or was below.
     pub fn home_of(&self, id: AreaId) -> Option<Place> {
         self.place_of(id).or_else(|| {
             let at = self.ended.binary_search_by_key(&id, |(area, _)| *area).ok()?;
@@ -114,7 +114,7 @@ impl Tree {
         })
     }
 
-    /// The areas that have ended and whose home is one of these places.
+    /// Returns the ended areas whose home is one of these places.
     pub fn ended_within(&self, places: Range<Place>) -> impl Iterator<Item = AreaId> {
         let ended = self.ended.iter();
         ended
@@ -122,7 +122,8 @@ impl Tree {
             .map(|(area, _)| *area)
     }
 
-    /// Takes in the areas that have ended, each with its heir: what it was merged into, else what stood above it. In the order of ids.
+    /// Adds the ended areas, each with its heir: the area it was merged into, or else its parent. They must be in order
+    /// of ids.
     #[must_use]
     pub fn with_ended(mut self, heirs: &[(AreaId, AreaId)]) -> Self {
         let heir_of = |area: AreaId| {
@@ -130,7 +131,7 @@ impl Tree {
             heirs.get(at).map(|(_, heir)| *heir)
         };
         let ended = heirs.iter().filter_map(|(area, heir)| {
-            // A chain cannot be longer than there are areas that ended.
+            // A chain cannot be longer than the number of ended areas.
             let line = std::iter::successors(Some(*heir), |next| heir_of(*next));
             let home = line.take(heirs.len()).find_map(|next| self.place_of(next))?;
             Some((*area, home))
@@ -139,7 +140,7 @@ impl Tree {
         self
     }
 
-    /// The area and those above it, nearest first.
+    /// Returns the area and its ancestors, nearest first.
     pub fn upwards(&self, place: Place) -> impl Iterator<Item = Place> {
         std::iter::successors(self.node(place).map(|_| place), |place| {
             self.node(*place)
@@ -148,23 +149,23 @@ impl Tree {
         })
     }
 
-    /// The area of `level` that `place` is or belongs to.
+    /// Returns the area of `level` that `place` is or belongs to.
     pub fn at_level(&self, place: Place, level: Level) -> Option<Place> {
         self.upwards(place)
             .find(|above| self.level(*above) == Some(level))
     }
 
-    /// The area and all below it.
+    /// Returns the area and all its descendants.
     pub fn below(&self, place: Place) -> Range<Place> {
         self.node(place).map_or(0..0, |node| place..node.end)
     }
 
-    /// All areas.
+    /// Returns all areas.
     pub fn all(&self) -> Range<Place> {
         0..Place::try_from(self.nodes.len()).unwrap_or(NOWHERE)
     }
 
-    /// The places of a subtree; none when its root is not in this tree.
+    /// Returns the places of a subtree; empty if its root is not in this tree.
     pub fn range(&self, within: &Subtree) -> Range<Place> {
         if within.lower().is_empty() {
             return self.all();
@@ -172,7 +173,7 @@ impl Tree {
         self.find(within.lower()).map_or(0..0, |place| self.below(place))
     }
 
-    /// The place with this path.
+    /// Returns the place with this path.
     fn find(&self, path: &str) -> Option<Place> {
         let mut rest = self.all();
         let mut written = String::new();
@@ -188,7 +189,7 @@ impl Tree {
         None
     }
 
-    /// The path of an area: the codes from the province down, each followed by `/`.
+    /// Returns the path of an area: the codes from the province down, each followed by `/`.
     pub fn path(&self, place: Place) -> String {
         let mut path = String::new();
         self.write_path(place, &mut path);
@@ -205,7 +206,7 @@ impl Tree {
         }
     }
 
-    /// The areas directly below, in the order of their paths.
+    /// Returns the children of an area, in path order.
     pub fn children(&self, place: Place) -> impl Iterator<Item = Place> {
         let range = self.below(place);
         let mut next = range.start.saturating_add(1);
@@ -223,7 +224,7 @@ impl Tree {
 #[derive(Default)]
 struct Builder {
     tree: Tree,
-    /// The open areas, each with the length of its path.
+    /// The areas whose subtrees are still open, each with its path.
     open: Vec<(Place, String)>,
 }
 
@@ -288,7 +289,7 @@ mod tests {
         Tree::build(paths.iter().zip(1_u128..).map(|(path, number)| {
             let code = path.trim_end_matches('/').rsplit('/').next().unwrap();
             TreeRow {
-                // Ids in another order than paths.
+                // Ids in a different order than paths.
                 id: AreaId(Uuid::from_u128(1000 - number)),
                 path: (*path).to_owned(),
                 level: Level::of_code(code).unwrap(),

@@ -1,5 +1,5 @@
-//! Eras that are over, held in memory: what was reached in them is reckoned anew only when an organization counts on other days of theirs than
-//! it was known to.
+//! Past eras, cached in memory: their milestones are recomputed only if the days on which an organization counts in
+//! them change.
 
 use std::sync::Arc;
 
@@ -14,47 +14,47 @@ use crate::figures::facts::{Facts, LOOKED_UP, placed};
 use crate::figures::tree::Tree;
 use crate::{Recorded, StoreResult, Subtree};
 
-/// An era that is over, and what was reached in it, as known at a place in the ledger that whoever holds it remembers. It holds as long as
-/// the tree, the counting rule and the cohorts do.
+/// A past era and the goals reached in it, as known at a ledger position that the holder keeps. Valid as long as the
+/// tree, the counting rule and the cohorts are unchanged.
 #[derive(Debug, Clone)]
 pub struct PastEra {
     era: Era,
     within: Subtree,
     basis: Basis,
-    /// What it is reckoned from.
+    /// The data it was computed from; `None` if it was dropped to save memory.
     ground: Option<Ground>,
     reached: Arc<[Reached]>,
 }
 
-/// The tree of the era, and the days of it on which organizations count, by place.
+/// The tree of the era, and the periods in which organizations count, by place.
 #[derive(Debug, Clone)]
 struct Ground {
     tree: Arc<Tree>,
     spans: Arc<[Span]>,
 }
 
-/// What became of an era when organizations changed.
+/// The effect of changed organizations on an era.
 #[derive(Debug, Clone)]
 pub enum After {
     /// No organization counts on other days of it.
     Same,
-    /// It is another one.
+    /// The era was recomputed.
     Other(PastEra),
-    /// It cannot be told: load it again.
+    /// Undetermined: load it again.
     Unknown,
 }
 
-/// The organizations of which something was recorded since a place in the ledger, and what is known of them.
+/// The organizations that changed since a ledger position, with their known versions.
 #[derive(Debug, Clone, Default)]
 pub struct Changed {
     /// In order.
     ids: Vec<OrganizationId>,
-    /// By organization and day; none of one that was taken back.
+    /// By organization and day; empty for a voided organization.
     versions: Vec<VersionRow>,
 }
 
 impl Changed {
-    /// Those of after `seq`, up to `known`.
+    /// Loads the changes after `seq`, up to `known`.
     ///
     /// # Errors
     /// Returns an error if the database fails.
@@ -71,7 +71,7 @@ impl Changed {
         self.ids.binary_search(&id).is_ok()
     }
 
-    /// Where these organizations are in a tree.
+    /// Returns these organizations by place in a tree.
     fn in_tree(&self, tree: &Tree) -> StoreResult<Organizations> {
         let mut organizations = Organizations::default();
         for versions in self.versions.chunk_by(|one, next| one.0 == next.0) {
@@ -84,7 +84,7 @@ impl Changed {
 }
 
 impl PastEra {
-    /// Reckons it from rows. `within` is a path of the tree of its last day.
+    /// Computes an era from rows. `within` is a path in the tree of its last day.
     ///
     /// # Errors
     /// Returns an error if the database fails.
@@ -98,7 +98,7 @@ impl PastEra {
         Ok(Self::of(facts, (within, basis), era))
     }
 
-    /// Reckons it from the facts of its last day.
+    /// Computes an era from the facts of its last day.
     pub fn of(facts: Facts, (within, basis): (Subtree, Basis), era: Era) -> Self {
         let spans = spans((&facts.tree, &facts.organizations), &basis, &within, era);
         Self {
@@ -113,15 +113,15 @@ impl PastEra {
         }
     }
 
-    /// What was reached in it, the earliest day of each goal.
+    /// Returns the goals reached in it, each with its earliest day.
     pub fn reached(&self) -> &[Reached] {
         &self.reached
     }
 
-    /// What became of it by what is known of organizations that changed.
+    /// Determines the effect of changed organizations on this era.
     ///
     /// # Errors
-    /// When a row is not as it should be.
+    /// If a row has an invalid value.
     pub fn after(&self, changed: &Changed) -> StoreResult<After> {
         if changed.ids.is_empty() {
             return Ok(After::Same);
@@ -138,7 +138,7 @@ impl PastEra {
         }
         let others = ground.spans.iter().filter(|span| !changed.has(span.id));
         let mut kept: Vec<Span> = others.copied().chain(new).collect();
-        // The days of one organization in one place stay in their order.
+        // The sort is stable: spans of one organization in one place keep their order.
         kept.sort_by_key(|span| (span.place, span.id));
         Ok(After::Other(Self {
             reached: reached_by((tree, &self.basis), &self.within, &kept).into(),
@@ -152,13 +152,13 @@ impl PastEra {
         }))
     }
 
-    /// How many areas and stretches of days it holds.
+    /// Returns the number of goals, areas and spans it holds.
     pub fn size(&self) -> usize {
         let ground = self.ground.as_ref();
         self.reached.len() + ground.map_or(0, |ground| ground.tree.len() + ground.spans.len())
     }
 
-    /// The same in less memory: what becomes of it when an organization changes can then not be told.
+    /// Returns a smaller copy, for which the effect of changed organizations can no longer be determined.
     #[must_use]
     pub fn without_ground(&self) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! What is reached, on two counties.
+//! Milestones of two counties.
 
 use chrono::NaiveDate;
 use qiaojian_domain::organization::{FiveHave, Kind, PreciseDate, Status, Verification};
@@ -22,7 +22,7 @@ fn date(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-/// A village office: which place, what, from when until when.
+/// An organization: place, kind, host, first day, and first day after the end.
 type Spec = (&'static str, Kind, Host, &'static str, Option<&'static str>);
 
 fn own(code: &'static str, from: &'static str, to: Option<&'static str>) -> Spec {
@@ -67,7 +67,7 @@ fn facts(specs: &[Spec]) -> Facts {
 
 const ERA: (&str, &str) = ("2020-01-01", "2022-06-24");
 
-/// Each as `kind code level: day by numbers`, in the order of words.
+/// Formats each as `kind code level: day by numbers`, sorted by text.
 fn told(facts: &Facts, within: &str, (from, to): (&str, &str)) -> Vec<String> {
     let era = Era {
         from: date(from),
@@ -113,7 +113,7 @@ fn the_first_is_the_first_for_ever_and_several_may_be_on_one_day() {
 
 #[test]
 fn a_level_is_covered_on_the_first_day_on_which_all_are_at_once() {
-    // The one closes before the other begins; a third comes later.
+    // One closes before the other begins; a third begins later.
     let apart = [
         own("340304001", "2021-03-01", Some("2021-05-01")),
         own("340304002", "2021-05-01", None),
@@ -126,7 +126,7 @@ fn a_level_is_covered_on_the_first_day_on_which_all_are_at_once() {
         later.contains(&"full_coverage 340304 township: 2022-01-05 [3]".to_owned()),
         "{later:?}"
     );
-    // One day before, it was not.
+    // One day earlier it was not reached.
     let before = told(&facts(&again), "340000/", (ERA.0, "2022-01-04"));
     assert!(before.iter().all(|one| !one.starts_with("full")), "{before:?}");
 }
@@ -150,7 +150,7 @@ fn three_tiers_are_the_county_its_townships_and_its_villages() {
         let told = told(&facts(&some), "340000/", ERA);
         assert!(told.iter().all(|one| !one.starts_with("three")), "{told:?}");
     }
-    // A county without villages has no three tiers.
+    // A county without villages has no three-tier coverage.
     let two = [
         own("340322", "2022-03-01", None),
         own("340322100", "2022-03-01", None),
@@ -160,7 +160,7 @@ fn three_tiers_are_the_county_its_townships_and_its_villages() {
         told_two.iter().all(|one| !one.starts_with("three")),
         "{told_two:?}"
     );
-    // A liaison post, or what an enterprise carries, is no organization of the village's own.
+    // A liaison post, or an organization hosted by an enterprise, does not cover the village.
     for (kind, host) in [
         (Kind::LiaisonPost, Host::Area),
         (Kind::WorkStation, Host::Enterprise),
