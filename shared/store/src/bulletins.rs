@@ -1,4 +1,4 @@
-//! Published documents: composed as drafts, released, published once with a serial and a delivery per endpoint.
+//! Bulletins: composed as drafts, approved, and published once with a serial and a delivery per endpoint.
 
 mod publish;
 mod seen;
@@ -26,7 +26,7 @@ use crate::db::AnyConnection;
 use crate::db::dialect::insert_if_absent;
 use crate::db::schema::{bulletins, notices as notices_table};
 
-/// A bulletin's row.
+/// A row of `bulletins`.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = bulletins)]
 pub struct BulletinRow {
@@ -37,67 +37,67 @@ pub struct BulletinRow {
     pub issuer_area_id: AreaId,
     pub program_id: ProgramId,
     pub kind: BulletinKind,
-    /// Empty, or what of the period it is about.
+    /// Empty, or the subject within the period.
     pub subject: String,
     pub period: Period,
     pub revision: i32,
     pub state: BulletinState,
-    /// Taken when published.
+    /// Assigned at publication.
     pub serial: Option<i32>,
     pub title: String,
-    /// The date for which the figures are true.
+    /// The date on which the figures are valid.
     pub as_of: NaiveDate,
-    /// What the system knew when they were computed.
+    /// The transaction time at which they were computed.
     pub known_at: UtcTime,
-    /// Canonical JSON: the rules used.
+    /// The rules used, as canonical JSON.
     pub rules: String,
-    /// Canonical JSON, frozen.
+    /// The figures, frozen, as canonical JSON.
     pub figures: String,
     /// SHA-256 of `figures`.
     pub digest: String,
     pub corrects: Option<BulletinId>,
     pub published_at: Option<UtcTime>,
-    /// With programme and kind, its series: issues are numbered in it.
+    /// Identifies, with programme and kind, the series in which issues are numbered.
     pub period_unit: PeriodUnit,
-    /// The day on which a schedule wanted it out, in Asia/Shanghai; none where none did.
+    /// The due date set by a schedule (Asia/Shanghai); `None` without a schedule.
     pub due_on: Option<NaiveDate>,
 }
 
 impl BulletinRow {
-    /// The day it should have come out, of one that came out later.
+    /// Returns the due date, if the bulletin was published late.
     pub fn late_since(&self) -> Option<NaiveDate> {
         late_since(self.due_on, self.published_at)
     }
 }
 
-/// The day a bulletin should have come out, if it came out later.
+/// Returns the due date, if the bulletin was published late.
 pub fn late_since(due_on: Option<NaiveDate>, published_at: Option<UtcTime>) -> Option<NaiveDate> {
     let published_on = published_at.map(UtcTime::date_in_shanghai)?;
     due_on.filter(|due| *due < published_on)
 }
 
-/// Which bulletin: with the revision, its UNIQUE key.
+/// Identifies a bulletin; its UNIQUE key together with the revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BulletinKey {
     pub issuer: AreaId,
     pub program: ProgramId,
     pub kind: BulletinKind,
-    /// Empty, or what of the period it is about.
+    /// Empty, or the subject within the period.
     pub subject: String,
     pub period: Period,
 }
 
-/// A bulletin as computed, before it is a row.
+/// A computed bulletin that is not recorded yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComposedBulletin {
     pub title: String,
-    /// The date for which the figures are true.
+    /// The date on which the figures are valid.
     pub as_of: NaiveDate,
-    /// What the system knew when they were computed.
+    /// The transaction time at which they were computed.
     pub known_at: UtcTime,
-    /// Canonical JSON: the rules used.
+    /// The rules used, as canonical JSON.
     pub rules: String,
-    /// Canonical JSON: the common part.
+    /// The common part, as canonical JSON.
     pub figures: String,
     /// SHA-256 of `figures`.
     pub digest: String,
@@ -105,19 +105,19 @@ pub struct ComposedBulletin {
     pub notices: Vec<ComposedNotice>,
 }
 
-/// A recipient's own part.
+/// The part of one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComposedNotice {
     pub area: AreaId,
     pub post: Post,
     pub title: String,
-    /// Canonical JSON: the own part.
+    /// The recipient's part, as canonical JSON.
     pub figures: String,
     /// SHA-256 of `figures`.
     pub digest: String,
 }
 
-/// Where ids come from.
+/// The sources of new ids.
 #[derive(Clone, Copy)]
 pub struct Mint<'a> {
     pub clock: &'a dyn Clock,
@@ -133,7 +133,7 @@ fn by_id(conn: &mut AnyConnection, id: BulletinId) -> StoreResult<BulletinRow> {
         .ok_or(StoreError::NotFound(Noun::Bulletin))
 }
 
-/// The latest revision of a bulletin.
+/// Returns the latest revision of a bulletin.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -150,7 +150,7 @@ pub fn latest(conn: &mut AnyConnection, key: &BulletinKey) -> QueryResult<Option
         .optional()
 }
 
-/// The next bulletins that are out or were, by id, after `after`.
+/// Returns the next bulletins that are published or superseded, by id, after `after`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -168,8 +168,8 @@ pub fn published_after(
         .load(conn)
 }
 
-/// Keeps what was composed: published at once, or as a draft until somebody releases it; `due_on` is the day a schedule wants it out. A bulletin that is past being a
-/// draft is left as it is, so composing twice gives one bulletin.
+/// Records a composed bulletin: published at once, or as a draft until it is approved; `due_on` is the due date set by
+/// a schedule. A bulletin that is no longer a draft is left unchanged, so composing twice yields one bulletin.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] `no_document` for a kind without a document, or a database error.
@@ -196,7 +196,7 @@ pub fn compose(
     }
 }
 
-/// The draft of this key with this content; a draft or withdrawn row is used again, any other is returned as it is.
+/// Saves a draft with this key and content. A draft or withdrawn row is overwritten; any other is returned unchanged.
 fn save_draft(
     recording: &mut Recording<'_, '_>,
     mint: Mint<'_>,
@@ -296,7 +296,7 @@ fn audit(recording: &mut Recording<'_, '_>, verb: &str, row: &BulletinRow) -> Qu
     })
 }
 
-/// Releases a draft for publication.
+/// Approves a draft for publication.
 ///
 /// # Errors
 /// [`StoreError::Refused`], [`StoreError::NotFound`], or a database error.
@@ -304,7 +304,7 @@ pub fn approve(recording: &mut Recording<'_, '_>, id: BulletinId) -> StoreResult
     step(recording, id, BulletinVerb::Approve)
 }
 
-/// Takes a bulletin back before it is out.
+/// Withdraws a bulletin before it is published.
 ///
 /// # Errors
 /// Same as [`approve`].

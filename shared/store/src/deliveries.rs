@@ -1,7 +1,8 @@
-//! Notices on their way. Every update of a worker is fenced: it names the lease generation and the states it may come from,
-//! and when it hits no row, somebody else owns the delivery and the worker stops.
+//! Deliveries of notices. Every update by a worker is fenced: it names the lease generation and the states it may start
+//! from, and if it matches no row, another worker owns the delivery and this worker stops.
 //!
-//! `sending` is committed before the first byte. A crash therefore leaves an unsent row or an uncertain one, never a lost one.
+//! `sending` is committed before the first byte is sent. A crash therefore leaves an unsent delivery or an uncertain
+//! one, never a lost one.
 
 mod lease;
 mod manage;
@@ -30,40 +31,41 @@ use crate::db::AnyConnection;
 use crate::db::dialect::{Claimed, insert_if_absent};
 use crate::db::schema::{bulletins, deliveries, delivery_attempts, endpoints as endpoints_table, notices};
 
-/// A delivery's row.
+/// A row of `deliveries`.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = deliveries)]
 pub struct DeliveryRow {
     pub id: DeliveryId,
-    /// Counts the changes: every UPDATE adds one.
+    /// Incremented by every UPDATE.
     pub version: i64,
     pub notice_id: NoticeId,
-    /// With the endpoint, none while it is undeliverable.
+    /// `None`, like the endpoint, while it is undeliverable.
     pub channel: Option<Channel>,
     pub endpoint_id: Option<EndpointId>,
     pub state: DeliveryState,
     pub not_before: UtcTime,
     pub expires_at: UtcTime,
-    /// Tries that count: one the other side answered with "too much" does not.
+    /// Attempts that count; one that the recipient's server rejected as too many does not.
     pub attempt: i32,
     pub lease_owner: Option<NodeId>,
-    /// Counts the claims: the fence.
+    /// Number of claims; the fencing token.
     pub lease_gen: i64,
     pub lease_until: Option<UtcTime>,
     pub uncertain_count: i32,
     pub sent_at: Option<UtcTime>,
-    /// How the last attempt ended, when it was not `sent`.
+    /// The outcome of the last attempt, unless it was `sent`.
     pub last_class: Option<AttemptOutcome>,
     pub last_error: Option<String>,
-    /// Why a person did something with it last; of an undeliverable one, a word of [`super::notices::Undeliverable`].
+    /// Why a person last acted on it; for an undeliverable one, a word of [`super::notices::Undeliverable`].
     pub reason: Option<String>,
     pub created_at: UtcTime,
     pub updated_at: UtcTime,
-    /// That of its endpoint: one delivery of a notice per channel and this. None in a row of an earlier version.
+    /// The address key of its endpoint: a notice has one delivery per channel and address key. `None` in rows of an
+    /// earlier version.
     pub address_key: Option<String>,
 }
 
-/// One attempt: the evidence.
+/// One attempt, kept as evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = delivery_attempts)]
 pub struct AttemptRow {
@@ -73,12 +75,12 @@ pub struct AttemptRow {
     pub node_id: NodeId,
     pub started_at: UtcTime,
     pub ended_at: Option<UtcTime>,
-    /// None while sending.
+    /// `None` while sending.
     pub outcome: Option<AttemptOutcome>,
     pub detail: Option<String>,
 }
 
-/// A claimed delivery with everything a channel needs.
+/// A claimed delivery with all data that a channel requires.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
     pub delivery: DeliveryRow,
@@ -89,7 +91,7 @@ pub struct Outgoing {
     pub area_name: String,
 }
 
-/// A queued delivery that goes nowhere yet.
+/// A queued delivery without an endpoint.
 const fn fresh(id: DeliveryId, notice: NoticeId, now: UtcTime, expires_at: UtcTime) -> DeliveryRow {
     DeliveryRow {
         id,
@@ -115,7 +117,7 @@ const fn fresh(id: DeliveryId, notice: NoticeId, now: UtcTime, expires_at: UtcTi
     }
 }
 
-/// Queues a notice for an endpoint, unless it is on its way to that endpoint, or to the same address, already.
+/// Queues a notice for an endpoint, unless it already has a delivery to that endpoint or to the same address.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -136,7 +138,7 @@ pub fn queue(
     insert_if_absent!(conn, deliveries::table, &row)
 }
 
-/// Says of a notice that its post has nowhere to receive it, and why.
+/// Records that the post of a notice has no usable endpoint, and why.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -158,7 +160,7 @@ pub fn cannot_reach(
     insert_if_absent!(conn, deliveries::table, &row)
 }
 
-// Written out, not bound: only then can the partial indexes be used.
+// Literals instead of bind parameters: otherwise the partial indexes cannot be used.
 fn is_queued() -> diesel::expression::SqlLiteral<Bool> {
     sql("deliveries.state = 'queued'")
 }
@@ -167,7 +169,8 @@ fn is_held() -> diesel::expression::SqlLiteral<Bool> {
     sql("deliveries.state IN ('leased', 'sending')")
 }
 
-/// Whether a claim for these channels would find something: asked on a reading lane, so that an idle worker writes nothing.
+/// Returns whether a claim for these channels would find anything. Runs on a read lane, so that an idle worker writes
+/// nothing.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -188,7 +191,8 @@ pub fn anything_queued(conn: &mut AnyConnection, channels: &[Channel], now: UtcT
     .get_result(conn)
 }
 
-/// The claimed deliveries with what the channels need. One whose generation has moved on is left out.
+/// Returns the claimed deliveries with all data that the channels require. Omits those whose lease generation has
+/// changed.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -221,7 +225,7 @@ pub fn outgoing(conn: &mut AnyConnection, claimed: &[Claimed]) -> StoreResult<Ve
         if still_ours(&delivery) {
             match fill_text(conn, &bulletin, &mut notice) {
                 Ok(()) => {}
-                // Whatever is wrong with one notice holds up no other: it goes where no text is needed.
+                // A defect in one notice must not block others; it is sent where no text is required.
                 Err(StoreError::Json(error)) => {
                     tracing::error!(notice = %notice.id, %error, "The text of a notice cannot be rendered.");
                 }
@@ -241,7 +245,7 @@ pub fn outgoing(conn: &mut AnyConnection, claimed: &[Claimed]) -> StoreResult<Ve
     Ok(outgoing)
 }
 
-/// A delivery that is not there or not visible.
+/// The error for a delivery that does not exist or is not visible.
 fn not_found() -> StoreError {
     StoreError::NotFound(Noun::Delivery)
 }

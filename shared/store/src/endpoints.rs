@@ -1,4 +1,4 @@
-//! Where posts receive, and how well that goes.
+//! Endpoints: the addresses at which posts receive notices, and their health.
 
 mod health;
 
@@ -22,7 +22,7 @@ use crate::db::AnyConnection;
 use crate::db::schema::endpoints;
 use crate::predicates::{last_area, within};
 
-/// An endpoint's row.
+/// A row of `endpoints`.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = endpoints, treat_none_as_null = true)]
 pub struct EndpointRow {
@@ -34,28 +34,28 @@ pub struct EndpointRow {
     pub area_id: AreaId,
     pub post: Post,
     pub channel: Channel,
-    /// A mail address or URL; empty where the channel needs none.
+    /// A mail address or URL; empty if the channel needs none.
     pub address: String,
     pub on_uncertain: OnUncertain,
     pub status: EndpointStatus,
     pub status_reason: Option<String>,
-    /// Failures since the last success.
+    /// Number of failures since the last success.
     pub fail_streak: i32,
     pub first_failed_at: Option<UtcTime>,
-    /// Nothing is sent before this.
+    /// Nothing is sent before this time.
     pub blocked_until: Option<UtcTime>,
     pub last_sent_at: Option<UtcTime>,
-    /// By which two addresses are told to be the same: one endpoint in use per area, post, channel and this.
+    /// The normalised address: area, post, channel and this key identify at most one endpoint in use.
     pub address_key: String,
-    /// Why the last sends failed; none when they did not.
+    /// Why the last sends failed; `None` if they succeeded.
     pub last_error: Option<String>,
 }
 
-/// An endpoint to be recorded.
+/// An endpoint to record.
 #[derive(Debug, Clone)]
 pub struct NewEndpoint {
     pub id: EndpointId,
-    /// Digest of the request: the same one again gives the same endpoint.
+    /// Digest of the request: repeating the request returns the same endpoint.
     pub digest: String,
     pub area: AreaId,
     pub post: Post,
@@ -64,10 +64,10 @@ pub struct NewEndpoint {
     pub on_uncertain: OnUncertain,
 }
 
-/// Channels the worker can send through today.
+/// The channels that the worker supports.
 const SERVED: [Channel; 3] = [Channel::Inbox, Channel::File, Channel::Email];
 
-/// The address of an endpoint as it is recorded.
+/// Validates the address of an endpoint and returns it as recorded.
 fn checked_address(channel: Channel, address: &str) -> Result<String, Violation> {
     if !SERVED.contains(&channel) {
         return Err(Violation::new(
@@ -91,10 +91,10 @@ fn checked_address(channel: Channel, address: &str) -> Result<String, Violation>
     Ok(String::new())
 }
 
-/// The endpoint that the same request has recorded before, as it is now.
+/// Returns the endpoint that the same request has already created, in its current state.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `id_taken` when another request has taken the id, or a database error.
+/// [`StoreError::Conflict`] `id_taken` if the id belongs to another request, or a database error.
 pub fn made_before(
     conn: &mut AnyConnection,
     id: EndpointId,
@@ -108,7 +108,7 @@ pub fn made_before(
     same_request::made_before(known, |row| row.created_digest == digest)
 }
 
-/// Records an endpoint. Ask [`made_before`] first.
+/// Creates an endpoint. Call [`made_before`] first.
 ///
 /// # Errors
 /// [`StoreError::Invalid`], [`StoreError::Conflict`] `endpoint_exists`, or a database error.
@@ -143,7 +143,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewEndpoint) -> StoreResu
     Ok(row)
 }
 
-/// The same mailbox gets a notice once: no second endpoint in use takes notices of this post there.
+/// Rejects a second endpoint in use with the same mailbox for this post, which would receive each notice twice.
 fn refuse_twin(conn: &mut AnyConnection, row: &EndpointRow) -> StoreResult<()> {
     let twin = endpoints::table
         .filter(endpoints::area_id.eq(row.area_id))
@@ -178,7 +178,7 @@ macro_rules! endpoints_of {
     };
 }
 
-/// The endpoint of this id, if its area belongs to `visible`.
+/// Returns the endpoint with this id, if its area belongs to `visible`.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], or a database error.
@@ -190,16 +190,16 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: EndpointId) -> Stor
         .ok_or(StoreError::NotFound(Noun::Endpoint))
 }
 
-/// What the caller wants to see.
+/// The filter of a list of endpoints.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Only in these; all when empty.
+    /// Only with these statuses; all if empty.
     pub statuses: Vec<EndpointStatus>,
-    /// Only those of which the last send failed, or did not.
+    /// Only those whose last send failed (`true`) or did not (`false`).
     pub failing: Option<bool>,
 }
 
-/// Endpoints of `visible`, by id, after `after`.
+/// Returns the endpoints of `visible`, by id, after `after`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -228,7 +228,8 @@ pub fn list(
     query.load(conn)
 }
 
-/// The endpoints that take new deliveries for any of these areas. One that is paused takes them too: they wait in its queue.
+/// Returns the endpoints that accept new deliveries for any of these areas. Includes paused ones, whose deliveries stay
+/// queued.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -241,17 +242,18 @@ pub fn receiving(conn: &mut AnyConnection, areas: &[AreaId]) -> QueryResult<Vec<
         .load(conn)
 }
 
-/// What is different about an endpoint from now on.
+/// The changed fields of an endpoint.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
     pub address: Option<String>,
     pub on_uncertain: Option<OnUncertain>,
 }
 
-/// Corrects an endpoint. What waits for it goes where it receives now, and its failures are forgotten: they were those of other settings.
+/// Corrects an endpoint. Pending deliveries go to the new address, and its failures are reset, because they concerned
+/// the former settings.
 ///
 /// # Errors
-/// As [`create`]; [`StoreError::NotFound`], or [`StoreError::Stale`].
+/// The errors of [`create`], [`StoreError::NotFound`], or [`StoreError::Stale`].
 pub fn update(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -285,10 +287,12 @@ pub fn update(
     Ok(after)
 }
 
-/// A person puts an endpoint in or out of use. Putting it in use forgets its failures; one that is given up takes back what waits for it.
+/// Sets the status of an endpoint on behalf of a person, and resets its failures. Disabling it cancels its pending
+/// deliveries.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Conflict`] `endpoint_exists` where another one is in use instead, or a database error.
+/// [`StoreError::NotFound`], [`StoreError::Conflict`] `endpoint_exists` if another one is in use instead, or a database
+/// error.
 pub fn set_status(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,

@@ -1,4 +1,4 @@
-//! Bulletins as addressed to one area and post: the inbox.
+//! Notices: bulletins as addressed to one area and post, listed in its inbox.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, bulletins, notices};
 use crate::predicates::{last_area, within};
 
-/// A notice's row.
+/// A row of `notices`.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = notices)]
 pub struct NoticeRow {
@@ -29,33 +29,34 @@ pub struct NoticeRow {
     pub area_id: AreaId,
     pub post: Post,
     pub title: String,
-    /// The recipient's own part: canonical JSON, frozen.
+    /// The recipient's part, frozen, as canonical JSON.
     pub figures: String,
     /// SHA-256 of `figures`.
     pub digest: String,
-    /// The document as sent; of a draft, as it would be.
+    /// The document as sent; for a draft, a preview.
     pub html: String,
-    /// Why no delivery was made, in a word.
+    /// Why no delivery was made, as a code.
     pub undeliverable_reason: Option<String>,
     pub created_at: UtcTime,
     pub acknowledged_at: Option<UtcTime>,
     pub acknowledged_by: Option<TokenId>,
     pub version: i64,
-    /// The plain text as sent; of a draft, as it would be. Empty in a row of an earlier version: see [`super::bulletins::fill_text`].
+    /// The plain text as sent; for a draft, a preview. Empty in rows of an earlier version: see
+    /// [`super::bulletins::fill_text`].
     pub text: String,
 }
 
 qiaojian_domain::text_enum! {
-    /// Why no delivery was made for a notice. It stands in the inbox all the same.
+    /// Why no delivery was made for a notice, which is listed in the inbox nevertheless.
     pub enum Undeliverable {
         /// The post has no endpoint.
         NoEndpoint => "no_endpoint",
-        /// All its endpoints have been given up.
+        /// All its endpoints are disabled.
         EndpointsDisabled => "endpoints_disabled",
     }
 }
 
-/// One line of the inbox.
+/// An entry of the inbox.
 #[derive(Debug, Clone, Queryable)]
 pub struct InboxRow {
     pub id: NoticeId,
@@ -71,18 +72,18 @@ pub struct InboxRow {
     pub serial: Option<i32>,
     pub published_at: Option<UtcTime>,
     pub undeliverable_reason: Option<String>,
-    /// The day on which a schedule wanted it out.
+    /// The due date set by a schedule.
     pub due_on: Option<NaiveDate>,
 }
 
-/// What the caller wants to see of the inbox.
+/// The filter of the inbox.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Only notices of this bulletin.
     pub bulletin: Option<BulletinId>,
     /// Only notices to this post.
     pub post: Option<Post>,
-    /// Only notices that nobody acknowledged, published at this time or before.
+    /// Only unacknowledged notices published at or before this time.
     pub unacknowledged_since: Option<UtcTime>,
 }
 
@@ -96,8 +97,8 @@ macro_rules! published_to {
     };
 }
 
-/// Published notices to areas of `visible`, the last published first, before `before`: the time of publication and
-/// the id of the last one seen.
+/// Returns the published notices to areas of `visible`, latest publication first, before the cursor `before`:
+/// publication time and id of the last one seen.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -150,7 +151,7 @@ pub fn list(
     query.load(conn)
 }
 
-/// The published notice of this id with its bulletin, if it is addressed to an area of `visible`.
+/// Returns the published notice with this id and its bulletin, if it is addressed to an area of `visible`.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], or a database error.
@@ -169,20 +170,20 @@ pub fn find(
     Ok((notice, bulletin))
 }
 
-/// What a notice is made of: frozen canonical JSON with its digests.
+/// The contents of a notice: frozen canonical JSON with its digests.
 #[derive(Debug, Clone, Queryable)]
 pub struct PartsRow {
-    /// The part that is the same for every recipient.
+    /// The part common to all recipients.
     pub common: String,
     /// SHA-256 of `common`.
     pub common_digest: String,
-    /// The recipient's own part.
+    /// The recipient's part.
     pub own: String,
     /// SHA-256 of `own`.
     pub own_digest: String,
 }
 
-/// The parts of these notices, whoever they are addressed to: give it ids that [`list`] gave.
+/// Returns the parts of these notices without a scope check: pass only ids returned by [`list`].
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -203,7 +204,7 @@ pub fn parts(conn: &mut AnyConnection, ids: &[NoticeId]) -> QueryResult<HashMap<
     Ok(rows.into_iter().collect())
 }
 
-/// The notices of a bulletin, published or not, by area and post.
+/// Returns the notices of a bulletin, published or not, by area and post.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -215,7 +216,7 @@ pub fn of_bulletin(conn: &mut AnyConnection, bulletin: BulletinId) -> QueryResul
         .load(conn)
 }
 
-/// The addressee has read it. Acknowledging again changes nothing.
+/// Acknowledges a notice on behalf of its recipient. Acknowledging it again changes nothing.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], or a database error.

@@ -1,4 +1,4 @@
-//! The periods of a schedule whose time has come, each exactly once: UNIQUE (schedule, period) decides.
+//! The due periods of a schedule, each recorded exactly once: UNIQUE (schedule, period).
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -22,18 +22,18 @@ pub struct OccurrenceRow {
     pub period: Period,
     pub due_at: UtcTime,
     pub state: OccurrenceState,
-    /// A word of [`qiaojian_domain::schedule::OccurrenceReason`], or what the last try to compose it said.
+    /// A word of [`qiaojian_domain::schedule::OccurrenceReason`], or the error of the last attempt to compose it.
     pub reason: Option<String>,
     pub bulletin_id: Option<BulletinId>,
-    /// Tries to compose it that failed.
+    /// Number of failed attempts to compose it.
     pub failures: i32,
-    /// It is not composed before this: a failed try waits, and a worker that is at it keeps others away.
+    /// Not composed before this time: a failed attempt waits, and a worker that is composing it keeps others away.
     pub not_before: UtcTime,
     pub created_at: UtcTime,
     pub updated_at: UtcTime,
 }
 
-/// Adds the occurrence unless it is there; `true` when it is new.
+/// Inserts an occurrence unless it exists; returns `true` if it is new.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -64,13 +64,14 @@ pub fn insert(
     insert_if_absent!(conn, occurrences::table, &row)
 }
 
-/// Written out, not bound: only then can the partial index be used.
+/// A literal instead of a bind parameter: otherwise the partial index cannot be used.
 fn is_open() -> diesel::expression::SqlLiteral<Bool> {
     sql("occurrences.state = 'open'")
 }
 
-/// The occurrence to compose next. Those of one schedule come in the order of their periods, so that serials do: one that failed holds up
-/// the later ones until it succeeds, or a person passes it over. A paused schedule waits, with what it has open.
+/// Returns the occurrence to compose next. Those of one schedule are composed in order of their periods, so that
+/// serials follow the periods: a failed one blocks the later ones until it succeeds, or a person skips it. Occurrences
+/// of a paused schedule wait.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -101,8 +102,8 @@ pub fn next_open(conn: &mut AnyConnection, now: UtcTime) -> QueryResult<Option<O
     Ok(next)
 }
 
-/// Keeps other workers from composing the same occurrence until `until`. `false` when another has it. This only saves work:
-/// what keeps a bulletin single is its UNIQUE key.
+/// Keeps other workers from composing the same occurrence until `until`. Returns `false` if another worker has it. This
+/// only avoids wasted work: the UNIQUE key ensures that there is one bulletin.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -120,7 +121,7 @@ pub fn reserve(
     Ok(reserved == 1)
 }
 
-/// Notes the bulletin that came of it. `false` when it was no longer open.
+/// Records the bulletin composed for it. Returns `false` if it was no longer open.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -142,7 +143,7 @@ pub fn composed(
     Ok(updated == 1)
 }
 
-/// Notes that a try to compose it failed, and when to try again.
+/// Records that an attempt to compose it failed, and when to retry.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -165,7 +166,7 @@ pub fn failed(
     Ok(updated == 1)
 }
 
-/// Lists those as missed that wait to be composed and whose period `is_meant`.
+/// Marks as missed those open occurrences whose period satisfies `is_meant`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -193,7 +194,7 @@ pub fn settle(
     Ok(())
 }
 
-/// Forgets what was left out or missed from a period on, so that it is decided anew.
+/// Deletes the skipped and missed occurrences from a period on, so that they are decided again.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -209,7 +210,7 @@ pub fn forget_left_out(conn: &mut AnyConnection, schedule: ScheduleId, from: Per
     Ok(())
 }
 
-/// The occurrences of a schedule in the order they came due, after `after`: the due time and the id of the last one seen.
+/// Returns the occurrences of a schedule by due time, after the cursor `after`: due time and id of the last one seen.
 ///
 /// # Errors
 /// Returns an error if the database fails.

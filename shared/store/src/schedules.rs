@@ -1,4 +1,4 @@
-//! When bulletins are composed: the schedules, and the tick that turns passing time into occurrences.
+//! Schedules of bulletins, and the tick that turns passing time into occurrences.
 
 mod change;
 mod tick;
@@ -30,14 +30,14 @@ use crate::db::AnyConnection;
 use crate::db::schema::schedules;
 use crate::predicates::{last_area, within};
 
-/// Schedules looked at in one tick.
+/// Schedules processed in one tick.
 const SCHEDULES_PER_TICK: i64 = 50;
 /// Occurrences written in one tick, so that its transaction stays short.
 const OCCURRENCES_PER_TICK: usize = 256;
-/// A calendar published late can bring work forward by this much at most.
+/// A late calendar can bring an occurrence forward by at most this much.
 const FORWARD: TimeDelta = TimeDelta::days(31);
 
-/// A schedule's row.
+/// A row of `schedules`.
 #[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = schedules, treat_none_as_null = true)]
 pub struct ScheduleRow {
@@ -60,16 +60,16 @@ pub struct ScheduleRow {
     pub ends_period: Option<Period>,
     pub workday_policy: WorkdayPolicy,
     pub catch_up: CatchUp,
-    /// None: unlimited.
+    /// `None` means unlimited.
     pub catch_up_window_s: Option<i64>,
     pub catch_up_cap: i32,
     pub approval: Approval,
     pub paused_at: Option<UtcTime>,
-    /// The fire up to which everything is decided; only moves forward.
+    /// The fire time up to which everything is decided; only moves forward.
     pub cursor_at: UtcTime,
-    /// None: nothing is due any more.
+    /// `None` if nothing is due any more.
     pub next_due_at: Option<UtcTime>,
-    /// Why a person changed it last.
+    /// Why a person last changed it.
     pub reason: Option<String>,
 }
 
@@ -83,11 +83,11 @@ pub struct Recipients {
     pub post: Post,
 }
 
-/// A schedule to be recorded.
+/// A schedule to record.
 #[derive(Debug, Clone)]
 pub struct NewSchedule {
     pub id: ScheduleId,
-    /// Digest of the request: the same one again gives the same schedule.
+    /// Digest of the request: repeating the request returns the same schedule.
     pub digest: String,
     pub issuer: AreaId,
     pub issuer_post: Post,
@@ -99,15 +99,15 @@ pub struct NewSchedule {
 }
 
 impl ScheduleRow {
-    /// Its timing.
+    /// Returns its timing.
     ///
     /// # Errors
-    /// What is wrong with the row; a saved one has nothing wrong.
+    /// The violations of the row; a saved row has none.
     pub fn plan(&self) -> Result<Plan, Vec<Violation>> {
         self.plan_fields().read()
     }
 
-    /// Its timing as written.
+    /// Returns its timing as entered.
     pub fn plan_fields(&self) -> PlanFields {
         PlanFields {
             spec: self.spec.clone(),
@@ -123,19 +123,20 @@ impl ScheduleRow {
         }
     }
 
-    /// Whom its bulletins go to.
+    /// Returns the recipients of its bulletins.
     ///
     /// # Errors
-    /// When the row's JSON cannot be read.
+    /// If the JSON of the row cannot be read.
     pub fn recipients(&self) -> Result<Recipients, serde_json::Error> {
         serde_json::from_str(&self.recipients)
     }
 }
 
-/// The schedule that the same request of the same issuer has recorded before, as it is now. The id of one that was deleted is used up.
+/// Returns the schedule that the same request of the same issuer has already created, in its current state. The id of a
+/// deleted one cannot be reused.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `id_taken` when another request or issuer has taken the id, or a database error.
+/// [`StoreError::Conflict`] `id_taken` if the id belongs to another request or issuer, or a database error.
 pub fn made_before(
     conn: &mut AnyConnection,
     id: ScheduleId,
@@ -155,11 +156,11 @@ pub fn made_before(
     })
 }
 
-/// Records a schedule. Ask [`made_before`] first.
+/// Creates a schedule. Call [`made_before`] first.
 ///
 /// # Errors
-/// [`StoreError::Invalid`] when it never fires or fires twice in a period, or goes to whom its kind is not for;
-/// [`StoreError::Conflict`] `schedule_exists` when there is one for the same periods; or a database error.
+/// [`StoreError::Invalid`] if it never fires, fires twice in a period, or has recipients that its kind does not allow;
+/// [`StoreError::Conflict`] `schedule_exists` if there is one for the same periods; or a database error.
 pub fn create(recording: &mut Recording<'_, '_>, new: &NewSchedule) -> StoreResult<ScheduleRow> {
     let plan = checked(new.kind, &new.recipients, &new.plan)?;
     let now = recording.now();
@@ -201,9 +202,9 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewSchedule) -> StoreResu
     Ok(row)
 }
 
-/// The timing of a schedule that may be saved, as it is or as changed.
+/// Returns the timing of a new or changed schedule, if it is valid.
 fn checked(kind: BulletinKind, recipients: &Recipients, plan: &PlanFields) -> StoreResult<Plan> {
-    // A progress bulletin speaks of the pilot cities, to them.
+    // A progress bulletin is about the pilot cities and addressed to them.
     if kind == BulletinKind::Progress && recipients.cohort != Cohort::Pilot {
         return Err(only_to_pilots().into());
     }
@@ -212,8 +213,8 @@ fn checked(kind: BulletinKind, recipients: &Recipients, plan: &PlanFields) -> St
     Ok(plan)
 }
 
-/// One bulletin a period: a second schedule for it would find its bulletin made, and its recipients would get nothing. One by
-/// which nothing is due any more stands in nobody's way.
+/// Rejects a second schedule for the same bulletin: it would find its bulletin already made, and its recipients would
+/// receive nothing. A schedule for which nothing is due any more does not count.
 fn refuse_twin(conn: &mut AnyConnection, row: &ScheduleRow) -> StoreResult<()> {
     if row.next_due_at.is_none() {
         return Ok(());
@@ -245,8 +246,7 @@ fn only_to_pilots() -> Violation {
     )
 }
 
-/// Whether there is a schedule of this id, whoever's it is.
-///
+/// Adds a change of a schedule to the audit trail.
 fn audit(recording: &mut Recording<'_, '_>, verb: &str, row: &ScheduleRow) -> StoreResult<()> {
     recording.audit(&Entry {
         verb,
@@ -268,7 +268,7 @@ macro_rules! schedules_of {
     };
 }
 
-/// The schedule of this id, if its issuer belongs to `visible`.
+/// Returns the schedule with this id, if its issuer belongs to `visible`.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], or a database error.
@@ -280,7 +280,7 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: ScheduleId) -> Stor
         .ok_or(StoreError::NotFound(Noun::Schedule))
 }
 
-/// Schedules whose issuer belongs to `visible`, by id, after `after`.
+/// Returns the schedules whose issuer belongs to `visible`, by id, after `after`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -300,11 +300,11 @@ pub fn list(
     query.load(conn)
 }
 
-/// Whom the bulletins of this issuer, programme and kind go to by schedule, if there is one: that of this period, else
-/// one for periods of this unit, else any, the newest of several.
+/// Returns the recipients of this issuer's, programme's and kind's bulletins by schedule, if there is one: the schedule
+/// of this period, or else one for periods of this unit, or else any; of several, the newest.
 ///
 /// # Errors
-/// The database's, or when a row's JSON cannot be read.
+/// Returns an error if the database fails, or if the JSON of a row cannot be read.
 pub fn recipients_by_schedule(
     conn: &mut AnyConnection,
     key: &BulletinKey,
@@ -327,7 +327,7 @@ pub fn recipients_by_schedule(
     Ok(row.map(ScheduleRow::recipients).transpose()?)
 }
 
-/// When each schedule that runs is due next.
+/// Returns the next due time of each active schedule.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -339,7 +339,8 @@ pub fn next_due(conn: &mut AnyConnection) -> QueryResult<Vec<(ScheduleId, UtcTim
         .load(conn)
 }
 
-/// The day on which a schedule wants the bulletin of this key out, in Asia/Shanghai, if there is such a schedule.
+/// Returns the due date (Asia/Shanghai) that a schedule sets for the bulletin with this key, if there is such a
+/// schedule.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -364,10 +365,10 @@ pub fn due_on(conn: &mut AnyConnection, key: &BulletinKey) -> StoreResult<Option
     Ok(None)
 }
 
-/// What comes due by a schedule after `now`, the next `count` periods of it. Nothing is written.
+/// Returns the next `count` periods of a schedule that are due after `now`. Writes nothing.
 ///
 /// # Errors
-/// [`StoreError::Invalid`] when the row cannot be understood, or a database error.
+/// [`StoreError::Invalid`] if the row cannot be parsed, or a database error.
 pub fn preview(
     conn: &mut AnyConnection,
     row: &ScheduleRow,
@@ -376,7 +377,7 @@ pub fn preview(
 ) -> StoreResult<Vec<DueOccurrence>> {
     let plan = row.plan().map_err(StoreError::Invalid)?;
     let calendar = calendar(conn, row.workday_policy)?;
-    // A fire of the last days may have been moved to a working day that is still to come.
+    // A recent fire may have been moved to a working day in the future.
     let from = row.cursor_at.max(now.plus(-FORWARD));
     let moved_at_most = usize::try_from(FORWARD.num_days()).unwrap_or(0);
     let mut upcoming = plan.upcoming(from, count.saturating_add(moved_at_most), &|day| {

@@ -1,4 +1,5 @@
-//! Publication: the serial, every rendering of each notice, frozen, and a delivery per notice and endpoint.
+//! Publication: assigns the serial, freezes every rendering of each notice, and queues a delivery per notice and
+//! endpoint.
 
 use diesel::dsl::{exists, max, select};
 use diesel::prelude::*;
@@ -21,8 +22,9 @@ use crate::ledger::Recording;
 use crate::notices::{self, NoticeRow, Undeliverable};
 use crate::{StoreError, StoreResult};
 
-/// Puts an approved bulletin out: takes its serial, freezes its pages, and queues one delivery per notice and endpoint. The
-/// ledger clock is held, so two publications never take the same serial. Those of one series come out in the order of their periods.
+/// Publishes an approved bulletin: assigns its serial, freezes its documents, and queues one delivery per notice and
+/// endpoint. The ledger clock is locked, so two publications never take the same serial. Bulletins of one series are
+/// published in order of their periods.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] `earlier_period_waits` while one of an earlier period is a draft or approved,
@@ -51,7 +53,7 @@ pub fn publish(
     let last: Option<i32> = series().select(max(bulletins::serial)).first(recording.conn())?;
     let now = recording.now();
     row.serial = Some(last.unwrap_or(0) + 1);
-    // By the ledger's clock, so that no two publications share a moment and the inbox has one order.
+    // Uses the ledger clock, so that no two publications have the same time and the order of the inbox is unique.
     row.published_at = Some(recording.recorded().at);
     row.version += 1;
     row.updated_at = now;
@@ -70,7 +72,7 @@ pub fn publish(
     Ok(row)
 }
 
-/// Renders a bulletin's notices in every form, with the serial and date the row has now.
+/// Renders all notices of a bulletin in every format, with the row's current serial and date.
 pub(super) fn write_pages(conn: &mut AnyConnection, bulletin: &BulletinRow) -> StoreResult<Vec<NoticeRow>> {
     let notices = notices::of_bulletin(conn, bulletin.id)?;
     let areas = areas::as_last_known(conn, notices.iter().map(|notice| notice.area_id))?;
@@ -114,7 +116,7 @@ pub(super) fn with_letterhead(
     render(&letterhead, &frozen)
 }
 
-/// One delivery per notice and endpoint; a notice that reaches no endpoint says why.
+/// Queues one delivery per notice and endpoint; records the reason for a notice without an endpoint.
 fn queue_deliveries(
     conn: &mut AnyConnection,
     mint: Mint<'_>,
@@ -148,7 +150,7 @@ fn queue_deliveries(
     Ok(())
 }
 
-/// The addressees of a bulletin that have nowhere to receive, with the reason, by area.
+/// Returns the recipients of a bulletin that have no usable endpoint, with the reason, by area.
 ///
 /// # Errors
 /// Returns an error if the database fails.

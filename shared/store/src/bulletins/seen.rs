@@ -1,4 +1,5 @@
-//! What callers see of bulletins: whoever the issuer belongs to sees all of it from the draft on, an addressee what is out.
+//! The visibility of bulletins: callers whose subtree includes the issuer see all of it from the draft on; recipients
+//! see published ones.
 
 use std::collections::HashMap;
 
@@ -18,16 +19,17 @@ use crate::notices::{self, NoticeRow};
 use crate::predicates::{last, within};
 use crate::{StoreError, StoreResult};
 
-/// A bulletin with who issues it.
+/// A bulletin with its issuer.
 #[derive(Debug, Clone)]
 pub struct SeenBulletin {
     pub bulletin: BulletinRow,
     pub issuer: AreaVersion,
-    /// Of a bulletin that is out, how many of its addressees have nowhere to receive; none for whoever does not see all of them.
+    /// For a published bulletin, the number of recipients without a usable endpoint; `None` for callers who cannot see
+    /// all of them.
     pub unreachable: Option<i64>,
 }
 
-/// How many notices of these bulletins reach nobody; those without one are left out.
+/// Returns the number of undeliverable notices of these bulletins; those without any are omitted.
 fn unreachable_of(conn: &mut AnyConnection, ids: &[BulletinId]) -> QueryResult<HashMap<BulletinId, i64>> {
     let counted: Vec<(BulletinId, i64)> = notices_table::table
         .filter(notices_table::bulletin_id.eq_any(ids))
@@ -53,22 +55,22 @@ impl SeenBulletin {
         }
     }
 
-    /// Whether its issuer belongs to `visible`: then drafts and all notices are seen too.
+    /// Returns whether its issuer belongs to `visible`, so that drafts and all notices are visible.
     pub fn is_issued_within(&self, visible: &Subtree) -> bool {
         visible.contains(&self.issuer.path)
     }
 }
 
-/// What the caller wants to see.
+/// The filter of a list of bulletins.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Only of this programme.
     pub program: Option<ProgramId>,
-    /// Only these kinds; all when empty.
+    /// Only these kinds; all if empty.
     pub kinds: Vec<BulletinKind>,
     /// Only about this period.
     pub period: Option<Period>,
-    /// Only in these states; all when empty.
+    /// Only in these states; all if empty.
     pub states: Vec<BulletinState>,
 }
 
@@ -93,7 +95,8 @@ macro_rules! seen_by {
     }};
 }
 
-/// The bulletin of this id, if its issuer belongs to `visible`, or it is out and addressed to an area of `visible`.
+/// Returns the bulletin with this id, if its issuer belongs to `visible`, or if it is published and addressed to an
+/// area of `visible`.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], or a database error.
@@ -108,7 +111,8 @@ pub fn find_seen(conn: &mut AnyConnection, visible: &Subtree, id: BulletinId) ->
     Ok(SeenBulletin::new(row, issuer, visible, &unreachable))
 }
 
-/// The bulletins [`find_seen`] would find, the newest first, before `before`: when the last one seen was made, and its id.
+/// Returns the bulletins that [`find_seen`] would find, newest first, before the cursor `before`: creation time and id
+/// of the last one seen.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -152,8 +156,8 @@ pub fn list_seen(
         .collect()
 }
 
-/// The notices of a bulletin that a caller sees, each with its area, by area and post: all of them on the issuer's side, else
-/// those addressed to areas of `visible`.
+/// Returns the notices of a bulletin that a caller can see, each with its area, by area and post: all of them on the
+/// issuer's side, otherwise those addressed to areas of `visible`.
 ///
 /// # Errors
 /// Returns an error if the database fails.

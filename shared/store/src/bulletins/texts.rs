@@ -1,4 +1,5 @@
-//! Plain texts of notices that an earlier version published: it kept the page only, and rendered the text whenever it was asked for.
+//! Plain texts of notices that were published by an earlier version, which stored only the page and rendered the text
+//! on request.
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -14,10 +15,10 @@ use crate::db::schema::notices as notices_table;
 use crate::notices::NoticeRow;
 use crate::{StoreError, StoreResult, areas, ledger};
 
-/// Fills in the text of a notice that has none: rendered with the name that its page has, that of the day of publication.
+/// Fills in a missing text of a notice, rendered with the area name on the page: that of the day of publication.
 ///
 /// # Errors
-/// When the frozen figures cannot be read, or a database error.
+/// If the frozen figures cannot be read, or a database error.
 pub fn fill_text(
     conn: &mut AnyConnection,
     bulletin: &BulletinRow,
@@ -30,12 +31,12 @@ pub fn fill_text(
     Ok(())
 }
 
-/// Whether any notice has no text.
+/// Returns whether any notice has no text.
 ///
 /// # Errors
 /// Returns an error if the database fails.
 pub fn is_text_missing(conn: &mut AnyConnection) -> QueryResult<bool> {
-    // The first by id: the order of the index over these alone.
+    // Ordered by id, to match the partial index of these rows.
     let first: Option<NoticeId> = notices_table::table
         .filter(notices_table::text.eq(sql::<Text>("''")))
         .order(notices_table::id)
@@ -45,10 +46,10 @@ pub fn is_text_missing(conn: &mut AnyConnection) -> QueryResult<bool> {
     Ok(first.is_some())
 }
 
-/// Freezes the texts of some notices that have none. How many there were; less than `limit` when these were the last.
+/// Freezes the texts of up to `limit` notices that have none. Returns their number; less than `limit` if none remain.
 ///
 /// # Errors
-/// When the frozen figures cannot be read, or a database error.
+/// If the frozen figures cannot be read, or a database error.
 pub fn freeze_missing_texts(conn: &mut AnyConnection, limit: i64) -> StoreResult<usize> {
     let missing: Vec<NoticeRow> = notices_table::table
         .filter(notices_table::text.eq(sql::<Text>("''")))

@@ -1,10 +1,11 @@
-//! Who has a delivery in hand, and for how long.
+//! Leases on deliveries.
 //!
-//! Each worker reckons its own leases by its own clock: it marks nothing when that says the lease is over, and it ends a send
-//! well before. Other workers may have other clocks, so none takes back another's lease before [`LEASE_GRACE`] has passed on
-//! top of it: as long as two clocks differ by less, a lease is never taken back from a worker that still believes in it. The
-//! database's clock would do as well, but only on PostgreSQL, and at the price of a second notion of the present in rows that
-//! are otherwise written by the workers' clocks. What a wrong clock can do at worst is a repeat that says so (`uncertain`).
+//! Each worker measures its own leases by its own clock: it marks nothing once that clock says the lease has expired,
+//! and it ends a send well before. Clocks of workers differ, so no worker reclaims another's lease before
+//! [`LEASE_GRACE`] has passed after its end: as long as two clocks differ by less, a lease is never reclaimed from a
+//! worker that still considers it valid. The database's clock would do as well, but only on PostgreSQL, and it would
+//! add a second clock to rows that otherwise use the workers' clocks. The worst effect of a wrong clock is a repeated
+//! send that is marked as such (`uncertain`).
 
 use chrono::TimeDelta;
 use diesel::dsl::{exists, select, sql};
@@ -23,13 +24,13 @@ use crate::db::dialect::Claimed;
 use crate::db::schema::{deliveries, delivery_attempts, endpoints};
 use crate::db::types::SqlInstant;
 
-/// How long after its end a lease is left to its worker, whose clock may be behind ours. A worker warns at start when its
-/// clock is more than half of it off.
+/// Time after the end of a lease before another worker reclaims it, because the owner's clock may be behind. A worker
+/// logs a warning at start if its clock is off by more than half of this.
 pub const LEASE_GRACE: TimeDelta = TimeDelta::seconds(60);
 
-/// The phase mark: from here on the first byte may be out. Starts the attempt's record and renews the lease. Asking again,
-/// because the answer to the commit was lost, gives the same answer. `false`: the lease is over or the delivery is no longer
-/// ours; nothing may be sent.
+/// Marks a delivery as `sending`: from here on the first byte may be sent. Creates the attempt's record and renews the
+/// lease. Calling it again, because the response to the commit was lost, returns the same answer. `false` means that
+/// the lease has expired or the delivery belongs to another worker; nothing may be sent.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -72,7 +73,7 @@ pub fn mark_sending(
     Ok(true)
 }
 
-/// Whether this node has marked this claim before. Nobody but the one send of the claim asks.
+/// Returns whether this node has already marked this claim. Only the single send of the claim calls this.
 fn is_marked(conn: &mut AnyConnection, claimed: Claimed, node: NodeId, now: UtcTime) -> QueryResult<bool> {
     let marked = deliveries::table
         .find(claimed.id)
@@ -83,7 +84,7 @@ fn is_marked(conn: &mut AnyConnection, claimed: Claimed, node: NodeId, now: UtcT
     select(exists(marked)).get_result(conn)
 }
 
-/// Back in the queue, nobody's.
+/// The values of a delivery that returns to the queue without an owner.
 macro_rules! released {
     ($now:expr) => {
         (
@@ -96,7 +97,7 @@ macro_rules! released {
     };
 }
 
-/// Gives back what a worker has claimed and not begun to send. `only`: these; otherwise all of its own.
+/// Releases deliveries that a worker has claimed and not begun to send: those in `only`, or all of its own.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -118,7 +119,7 @@ pub fn release(
     mine.execute(conn)
 }
 
-/// Whether a lease, with its grace, or a delivery's time is over: asked on a reading lane.
+/// Returns whether a lease, including the grace period, or a delivery has expired. Runs on a read lane.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -134,23 +135,23 @@ pub fn anything_overdue(conn: &mut AnyConnection, now: UtcTime) -> QueryResult<b
     Ok(select(exists(held)).get_result(conn)? || select(exists(expired)).get_result(conn)?)
 }
 
-/// What was taken back from workers that died or froze, and what ran out of time.
+/// The deliveries reclaimed from workers that crashed or stalled, and those that expired.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Reclaimed {
-    /// Claimed and not begun: queued again, nothing was sent.
+    /// Claimed but not begun: queued again; nothing was sent.
     pub released: usize,
-    /// Being sent: whether it arrived is unknown. Sent again or parked, as the endpoint says.
+    /// Being sent: whether they arrived is unknown. Sent again or held for review, as the endpoint specifies.
     pub uncertain: usize,
-    /// Not sent in its time.
+    /// Not sent before they expired.
     pub expired: usize,
 }
 
-/// Takes back what is past its lease and the grace, and ends what is past its time.
+/// Reclaims deliveries whose lease and grace period have expired, and ends those that have expired themselves.
 ///
 /// # Errors
 /// Returns an error if the database fails.
 pub fn reclaim(conn: &mut AnyConnection, random: u32, now: UtcTime) -> StoreResult<Reclaimed> {
-    /// Rows taken back in one transaction.
+    /// Rows reclaimed in one transaction.
     const MOST: i64 = 200;
     let lease_over = deliveries::lease_until
         .assume_not_null()
@@ -160,7 +161,7 @@ pub fn reclaim(conn: &mut AnyConnection, random: u32, now: UtcTime) -> StoreResu
         .filter(is_held())
         .filter(deliveries::state.eq(DeliveryState::Sending))
         .filter(lease_over)
-        // Everybody who takes several rows takes them in this order, so that two who do so do not wait for each other.
+        // Everyone who locks several rows does so in this order, which prevents deadlocks.
         .order((deliveries::endpoint_id, deliveries::id))
         .limit(MOST)
         .select((
@@ -195,7 +196,8 @@ pub fn reclaim(conn: &mut AnyConnection, random: u32, now: UtcTime) -> StoreResu
     Ok(reclaimed)
 }
 
-/// The clock of the PostgreSQL server. The embedded database has none of its own and does not know the function.
+/// Returns the clock of the PostgreSQL server. The embedded database has no clock of its own, and the function does not
+/// exist there.
 ///
 /// # Errors
 /// Returns an error if the database fails.

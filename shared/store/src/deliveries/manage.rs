@@ -1,4 +1,4 @@
-//! What people see of deliveries, and what they may do with them.
+//! Queries and actions on deliveries for people.
 
 use diesel::prelude::*;
 use qiaojian_domain::access::Post;
@@ -21,7 +21,7 @@ use crate::ledger::Recording;
 use crate::predicates::{last_area, within};
 use crate::{StoreError, StoreResult, unless_stale};
 
-/// A delivery with what it delivers and to whom.
+/// A delivery with its bulletin and recipient.
 #[derive(Debug, Clone, Queryable)]
 pub struct DeliveryView {
     pub delivery: DeliveryRow,
@@ -34,12 +34,12 @@ pub struct DeliveryView {
     pub area_name: String,
 }
 
-/// What the caller wants to see.
+/// The filter of a list of deliveries.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Only of this bulletin.
     pub bulletin: Option<BulletinId>,
-    /// Only in these states; all when empty.
+    /// Only in these states; all if empty.
     pub states: Vec<DeliveryState>,
     /// Only through this channel.
     pub channel: Option<Channel>,
@@ -64,7 +64,7 @@ macro_rules! deliveries_to {
     };
 }
 
-/// The delivery of this id, if it goes to an area of `visible`.
+/// Returns the delivery with this id, if it is addressed to an area of `visible`.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], or a database error.
@@ -76,7 +76,7 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: DeliveryId) -> Stor
         .ok_or_else(not_found)
 }
 
-/// Deliveries to areas of `visible`, the newest first, before `before`.
+/// Returns the deliveries to areas of `visible`, newest first, before `before`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -106,7 +106,7 @@ pub fn list(
     query.load(conn)
 }
 
-/// What was tried, oldest first.
+/// Returns the attempts of a delivery, oldest first.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -118,11 +118,12 @@ pub fn attempts(conn: &mut AnyConnection, id: DeliveryId) -> QueryResult<Vec<Att
         .load(conn)
 }
 
-/// Has it sent again, with the same id, for a new lifetime; to the endpoint that its post has there now, where its own was given up.
-/// `expected`: only if it is at this version.
+/// Queues a delivery again, with the same id and a new lifetime. If its endpoint is disabled, it goes to the endpoint
+/// that its post has on the channel now. If `expected` is given, the delivery must be at this version.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `endpoint_gone` or `sent_to_other_endpoint`, [`StoreError::Refused`], [`StoreError::NotFound`], [`StoreError::Stale`], or a database error.
+/// [`StoreError::Conflict`] `endpoint_gone` or `sent_to_other_endpoint`, [`StoreError::Refused`],
+/// [`StoreError::NotFound`], [`StoreError::Stale`], or a database error.
 pub fn redeliver(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -150,7 +151,7 @@ pub fn redeliver(
     )
 }
 
-/// Takes it back. `expected`: only if it is at this version.
+/// Cancels a delivery. If `expected` is given, it must be at this version.
 ///
 /// # Errors
 /// Same as [`redeliver`].
@@ -176,7 +177,7 @@ fn find_at(
     Ok(found)
 }
 
-/// The endpoint that a delivery which is sent again goes to, where its own was given up.
+/// Returns the endpoint that replaces a disabled one when a delivery is sent again.
 fn endpoint_instead(
     recording: &mut Recording<'_, '_>,
     view: &DeliveryView,
@@ -210,14 +211,14 @@ fn endpoint_instead(
     Ok(Some(instead))
 }
 
-/// The time a delivery gets when it is sent again, and where it goes.
+/// The new times of a delivery that is sent again, and its replacement endpoint.
 struct Renewed {
     not_before: UtcTime,
     expires_at: UtcTime,
     instead: Option<EndpointRow>,
 }
 
-/// A worker may have it in hand, so the version is asked again in the update; a worker's own update then hits no row.
+/// A worker may own the delivery, so the update checks the version again; the worker's own update then matches no row.
 fn step(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -255,7 +256,7 @@ fn step(
         .execute(recording.conn())?;
     let after = find(recording.conn(), visible, id)?;
     if updated != 1 {
-        // A worker was faster: the answer is about the state it is in now.
+        // A worker was faster: the error refers to the current state.
         after.delivery.state.after(verb)?;
         return Err(StoreError::Stale {
             current: after.delivery.version,

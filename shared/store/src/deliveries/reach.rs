@@ -1,4 +1,4 @@
-//! Notices that did not reach their post, and the endpoints it has now.
+//! Queues notices that did not reach their post for the endpoints it has now.
 
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
@@ -20,10 +20,10 @@ use crate::ledger::Recording;
 use crate::notices::{self, NoticeRow};
 use crate::{StoreError, StoreResult, unless_stale};
 
-/// Notices that are looked at, and offered, at once for one endpoint.
+/// Maximum number of notices examined and queued at once for one endpoint.
 const MOST: i64 = 100;
 
-/// In these the other side has it, or may have, or will have.
+/// States in which the recipient has received it, may have, or will.
 const ON_THE_WAY: [DeliveryState; 6] = [
     DeliveryState::Queued,
     DeliveryState::Leased,
@@ -33,8 +33,8 @@ const ON_THE_WAY: [DeliveryState; 6] = [
     DeliveryState::NeedsReview,
 ];
 
-/// The notices to the post of this endpoint that are out, unread, and neither on their way to it nor arrived anywhere: the newest
-/// of them first.
+/// Returns the published and unacknowledged notices to the post of this endpoint that are neither on their way to any
+/// endpoint nor delivered: the newest first, at most `MOST`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -58,7 +58,7 @@ pub fn undelivered(conn: &mut AnyConnection, endpoint: &EndpointRow) -> QueryRes
         .load(conn)
 }
 
-/// Queues for this endpoint what has not reached its post. How many there were.
+/// Queues for this endpoint the notices that have not reached its post. Returns their number.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -74,8 +74,8 @@ pub fn queue_undelivered(
     Ok(waiting.len())
 }
 
-/// Queues a notice for the endpoints of its post that it is not on its way to, and has not been sent to. `expected`: only if the notice
-/// is at this version.
+/// Queues a notice for those endpoints of its post to which it is neither on its way nor delivered. If `expected` is
+/// given, the notice must be at this version.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] `no_endpoint`, [`StoreError::NotFound`], [`StoreError::Stale`], or a database error.
@@ -110,8 +110,8 @@ pub fn deliver(
     notices::find(recording.conn(), visible, id)
 }
 
-/// Queues a notice for an endpoint: by a delivery that came to nothing, of this endpoint, of its address or of none, else by a new one.
-/// `false` when it is on its way there, or arrived.
+/// Queues a notice for an endpoint. Reuses a failed delivery to this endpoint or its address, or an undeliverable one;
+/// otherwise creates a new one. Returns `false` if it is on its way there or delivered.
 fn queue_for(
     recording: &mut Recording<'_, '_>,
     mint: Mint<'_>,
@@ -170,7 +170,7 @@ fn queue_for(
     Ok(queued)
 }
 
-/// Takes back what waits for an endpoint that is given up. What is being sent just now cannot be taken back.
+/// Cancels the pending deliveries of a disabled endpoint. One that is currently being sent cannot be cancelled.
 ///
 /// # Errors
 /// Returns an error if the database fails.

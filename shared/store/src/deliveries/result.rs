@@ -1,4 +1,4 @@
-//! How a send ended, and where that leads.
+//! Records the result of a send and its consequences.
 
 use diesel::dsl::{exists, select};
 use diesel::prelude::*;
@@ -16,17 +16,17 @@ use crate::db::AnyConnection;
 use crate::db::schema::{deliveries, delivery_attempts};
 use crate::{StoreResult, endpoints};
 
-/// Longest text kept of what the other side said, in characters.
+/// Maximum length of the stored response from the other server, in characters.
 const DETAIL_CHARS: usize = 500;
 
-/// A delivery in phase `sending`, as the result needs it.
+/// The properties of a `sending` delivery that its result depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Queryable)]
 pub struct InFlight {
-    /// The delivery and the generation of its lease.
+    /// The delivery and its lease generation.
     pub claimed: (DeliveryId, i64),
-    /// Tries before this one that counted.
+    /// Number of earlier attempts that count.
     pub attempt: i32,
-    /// How often before this try it was unknown whether it arrived.
+    /// Number of earlier attempts with an unknown result.
     pub uncertain_count: i32,
     pub channel: Channel,
     pub endpoint: EndpointId,
@@ -46,8 +46,8 @@ impl From<&Outgoing> for InFlight {
     }
 }
 
-/// Where a result leads: the state, the wait before the next try, whether the attempt counts, and what it means for the
-/// endpoint.
+/// The consequence of a result: the new state, the wait before the next attempt, whether the attempt counts, and the
+/// effect on the endpoint.
 struct Consequence {
     state: DeliveryState,
     not_before: Option<UtcTime>,
@@ -97,9 +97,9 @@ fn consequence(
     }
 }
 
-/// Keeps the result of a send, with mail addresses masked, and acts on it. Asking again, because the answer to the commit was
-/// lost, gives the same answer and changes nothing. `false`: the delivery is no longer ours, and how it ended is only in the
-/// log.
+/// Stores the result of a send, with mail addresses masked, and applies it. Calling it again, because the response to
+/// the commit was lost, returns the same answer and changes nothing. `false` means that the delivery belongs to another
+/// worker, and its result is only in the log.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -156,7 +156,7 @@ pub fn record_result(
     Ok(true)
 }
 
-/// What the other side said, without addresses, on one line, and not too long.
+/// Returns the response without addresses, on one line, and cut to the maximum length.
 fn fit_to_keep(detail: &str) -> String {
     mask_addresses(detail)
         .chars()
@@ -165,8 +165,8 @@ fn fit_to_keep(detail: &str) -> String {
         .collect()
 }
 
-/// Whether this very result of this very attempt was written before. The attempt belongs to the lease generation, so a later
-/// one cannot be taken for it; one that others ended as uncertain says so in their words.
+/// Returns whether this result of this attempt was already stored. The attempt belongs to the lease generation, so it
+/// cannot be confused with a later one; one that another worker ended as uncertain has a different text.
 fn is_kept(
     conn: &mut AnyConnection,
     (id, lease_gen): (DeliveryId, i64),

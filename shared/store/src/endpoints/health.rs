@@ -1,4 +1,4 @@
-//! How well sending to an endpoint goes, and what that does to it.
+//! Tracks the successes and failures of endpoints, and pauses or disables them.
 
 use chrono::TimeDelta;
 use diesel::dsl::case_when;
@@ -10,12 +10,12 @@ use qiaojian_domain::ids::EndpointId;
 use crate::db::AnyConnection;
 use crate::db::schema::endpoints;
 
-/// How exactly `last_sent_at` is kept. Workers that send to one endpoint at the same time would otherwise queue for its row,
-/// and for each other.
+/// The precision of `last_sent_at`. Without it, workers that send to one endpoint concurrently would wait for its row
+/// lock, and so for each other.
 const LAST_SENT_STEP: TimeDelta = TimeDelta::minutes(1);
 
-/// Notes that a send succeeded: forgets failures, and moves `last_sent_at`, to the minute. Mostly there is nothing to write,
-/// and then the row is not touched.
+/// Records that a send succeeded: resets failures, and updates `last_sent_at` to the minute. Usually nothing changes,
+/// and the row is not written.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -39,8 +39,8 @@ pub fn note_success(conn: &mut AnyConnection, id: EndpointId, now: UtcTime) -> Q
         .map(drop)
 }
 
-/// Notes that a send failed, and does to the endpoint what the failure means: leave it alone for a while, pause it, or give it
-/// up after a day of nothing but failures.
+/// Records that a send failed, and applies the consequence for the endpoint: block it for a while, pause it, or disable
+/// it once it has only failed for [`DISABLE_AFTER`] and at least [`DISABLE_STREAK`] times.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -77,7 +77,7 @@ pub fn note_failure(
 /// How an endpoint is taken out of use.
 #[derive(Debug, Clone, Copy)]
 enum TakenOut {
-    /// At once: its settings were refused.
+    /// Immediately: its settings were rejected.
     Paused,
     /// After a day of failures, and several of them.
     Disabled,
@@ -91,7 +91,7 @@ impl TakenOut {
         }
     }
 
-    /// Since when it must have failed by now, and how often.
+    /// Returns the latest time of its first failure, and the minimum number of failures.
     fn needs(self, now: UtcTime) -> (UtcTime, i32) {
         match self {
             Self::Paused => (now, 1),
@@ -100,7 +100,7 @@ impl TakenOut {
     }
 }
 
-/// Takes an active endpoint out of use if it has failed for long and often enough.
+/// Takes an active endpoint out of use if it has failed long and often enough.
 fn take_out(
     conn: &mut AnyConnection,
     id: EndpointId,

@@ -84,7 +84,7 @@ fn standing(row: &OrganizationVersion) -> Standing<'_> {
     }
 }
 
-/// Splits the rows at each known dated change, so that area, kind, name and the other facts of [`Standing`] keep their
+/// Splits the rows at each known dated change, so that area, kind, name and the other facts of `Standing` keep their
 /// recorded values on each day. A value in which a row differs from `head` is a correction and applies to all days.
 pub(super) fn with_turns(
     rows: &[OrganizationVersion],

@@ -1,4 +1,4 @@
-//! What a person does with a schedule: changed, ended, set forward or back, stopped, started, deleted.
+//! Changes that people make to schedules: update, end, set forward or back, pause, resume, delete.
 
 use diesel::dsl::{exists, max, min, select};
 use diesel::prelude::*;
@@ -20,28 +20,28 @@ use crate::db::schema::{occurrences as occurrences_table, schedules};
 use crate::ledger::Recording;
 use crate::{StoreError, StoreResult, occurrences, unless_stale};
 
-/// Periods that can be passed over at once.
+/// Maximum number of periods that can be skipped at once.
 const MOST_PASSED_OVER: usize = 1000;
 
-/// A schedule as it is to be from now on.
+/// The new state of a schedule.
 #[derive(Debug, Clone)]
 pub struct Change {
     pub recipients: Recipients,
     pub plan: PlanFields,
     pub approval: Approval,
-    /// A person says which period is issued next; needs a reason.
+    /// The period to issue next, chosen by a person; requires a reason.
     pub next_period: Option<Period>,
     pub reason: Option<String>,
 }
 
-/// Changes a schedule. Periods that have a row keep it, so that no change of the timing issues one twice or leaves one out; those that
-/// wait to be composed and are not the schedule's any more are listed as missed.
+/// Changes a schedule. Periods that have a row keep it, so that no change of the timing issues one twice or omits one;
+/// open ones that no longer belong to the schedule are marked as missed.
 ///
-/// With `next_period` it goes on from there: periods in between are listed as missed, and where it goes back, those that came to no
-/// bulletin are decided anew, by the policy.
+/// With `next_period` the schedule continues from there: periods in between are marked as missed, and if it goes back,
+/// periods without a bulletin are decided again by the policy.
 ///
 /// # Errors
-/// As [`super::create`]; [`StoreError::NotFound`], [`StoreError::Stale`], or a database error.
+/// The errors of [`super::create`], [`StoreError::NotFound`], [`StoreError::Stale`], or a database error.
 pub fn update(
     recording: &mut Recording<'_, '_>,
     (clock, entropy): (&dyn Clock, &dyn Entropy),
@@ -138,7 +138,8 @@ pub fn update(
     Ok(after)
 }
 
-/// Where a schedule with a new timing goes on: after the last period that has a row, or from the beginning where that was moved back.
+/// Returns where a schedule with a new timing continues: after the last period that has a row, or from the beginning if
+/// that was moved back.
 fn cursor_of_new_timing(
     conn: &mut AnyConnection,
     id: ScheduleId,
@@ -191,7 +192,7 @@ fn too_far() -> Violation {
     )
 }
 
-/// Deletes a schedule that nothing was composed by.
+/// Deletes a schedule for which nothing was composed.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] `schedule_in_use`, [`StoreError::NotFound`], [`StoreError::Stale`], or a database error.
@@ -223,8 +224,8 @@ pub fn delete(
     Ok(())
 }
 
-/// Lets go on who composes by a schedule as read: asked in the transaction that would publish by it. Whoever pauses, changes or
-/// deletes one wants nothing more of it as it was.
+/// Succeeds if a schedule is unchanged since it was read. Called in the transaction that would publish for it, because
+/// a schedule that was paused, changed or deleted must not publish in its former state.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] `schedule_changed`, or a database error.
@@ -241,7 +242,7 @@ pub fn unless_changed(conn: &mut AnyConnection, read: &ScheduleRow) -> StoreResu
     }
 }
 
-/// Stops a schedule until it is resumed. Pausing a paused one changes nothing.
+/// Pauses a schedule until it is resumed. Pausing a paused one changes nothing.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], or a database error.
@@ -269,8 +270,8 @@ pub fn pause(
     Ok(row)
 }
 
-/// Starts a paused schedule again. What came due in between is caught up by its policy, or listed as missed if `skip_missed`, and with it
-/// what was waiting to be composed.
+/// Resumes a paused schedule. Periods that came due in between are caught up by its policy, or marked as missed if
+/// `skip_missed` is set, together with those that were open.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], or a database error.

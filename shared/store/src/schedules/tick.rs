@@ -1,4 +1,4 @@
-//! From passing time to occurrences, each exactly once.
+//! Turns passing time into occurrences, each exactly once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,27 +14,27 @@ use crate::db::schema::{calendar_days, schedules};
 use crate::db::{AnyConnection, Tx};
 use crate::{StoreResult, occurrences};
 
-/// What a tick did.
+/// The effects of a tick.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Ticked {
     /// Schedules whose cursor moved.
     pub schedules: usize,
-    /// Occurrences to be composed.
+    /// Occurrences to compose.
     pub opened: usize,
-    /// Occurrences left out by a rule of their schedule.
+    /// Occurrences skipped by a rule of their schedule.
     pub skipped: usize,
     /// Occurrences that came due and are not caught up.
     pub missed: usize,
-    /// Schedules whose row cannot be understood; nothing is due by them until they are mended.
+    /// Schedules whose row cannot be parsed; nothing is due for them until they are repaired.
     pub unreadable: usize,
-    /// Whether there is more to do at once.
+    /// Whether more work is pending.
     pub more: bool,
 }
 
-/// The schedules that are, or may be, due.
+/// Returns the schedules that are due, or may be.
 fn due_schedules(conn: &mut AnyConnection, now: UtcTime) -> QueryResult<Vec<ScheduleRow>> {
     let next_due_at = schedules::next_due_at.assume_not_null();
-    // A calendar published after `next_due_at` was set can bring work forward, so these are looked at early.
+    // A calendar published after `next_due_at` was set can bring an occurrence forward, so these are examined early.
     let may_come_forward = schedules::workday_policy
         .eq(WorkdayPolicy::Previous)
         .and(next_due_at.le(now.plus(FORWARD)));
@@ -48,7 +48,7 @@ fn due_schedules(conn: &mut AnyConnection, now: UtcTime) -> QueryResult<Vec<Sche
         .load(conn)
 }
 
-/// Whether a tick would find a schedule to look at: asked on a reading lane, so that an idle worker writes nothing.
+/// Returns whether a tick would find a schedule to process. Runs on a read lane, so that an idle worker writes nothing.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -70,8 +70,8 @@ fn changes(schedule: &ScheduleRow, due: &Due) -> bool {
         || due.next_due_at != schedule.next_due_at
 }
 
-/// Turns passing time into occurrences. Any number of workers may do so at once: a row that is there already is left alone,
-/// and the cursor moves only from where it was read.
+/// Turns passing time into occurrences. Any number of workers may do so concurrently: an existing row is left
+/// unchanged, and the cursor moves only from where it was read.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -93,7 +93,8 @@ pub fn tick(tx: &mut Tx<'_>, clock: &dyn Clock, entropy: &dyn Entropy) -> StoreR
         if !changes(&schedule, &due) {
             continue;
         }
-        // The cursor first: it moves only from where it was read, so a pause or an edit that came in between stops us here.
+        // Moves the cursor first: it moves only from where it was read, so a concurrent pause or edit stops the
+        // processing here.
         if !advance(tx.conn, &schedule, &due)? {
             ticked.more = true;
             continue;
@@ -115,7 +116,7 @@ pub fn tick(tx: &mut Tx<'_>, clock: &dyn Clock, entropy: &dyn Entropy) -> StoreR
     Ok(ticked)
 }
 
-/// Moves the cursor from where it was read. `false` when another worker has moved it, or somebody has edited the schedule.
+/// Moves the cursor from where it was read. Returns `false` if another worker has moved it, or the schedule was edited.
 pub(super) fn advance(conn: &mut AnyConnection, schedule: &ScheduleRow, due: &Due) -> QueryResult<bool> {
     let moved = diesel::update(schedules::table.find(schedule.id))
         .filter(schedules::version.eq(schedule.version))
@@ -136,7 +137,7 @@ pub struct WorkCalendar {
 }
 
 impl WorkCalendar {
-    /// Whether it is a working day; `None` when the year's calendar is not published.
+    /// Returns whether it is a working day; `None` if the calendar of the year is not published.
     pub fn is_workday(&self, day: NaiveDate) -> Option<bool> {
         let weekday = !matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
         let usual = self.years.contains(&day.year()).then_some(weekday);
@@ -144,7 +145,7 @@ impl WorkCalendar {
     }
 }
 
-/// The working calendar as known now; empty for a policy that does not ask for it.
+/// Returns the latest known working calendar; empty for a policy that does not use it.
 pub(super) fn calendar(conn: &mut AnyConnection, policy: WorkdayPolicy) -> QueryResult<WorkCalendar> {
     if policy == WorkdayPolicy::None {
         return Ok(WorkCalendar::default());

@@ -57,7 +57,7 @@ const ON_THE_WAY: [&str; 3] = [
     "could not create socket",
 ];
 
-/// Connects and applies [`SETTINGS`].
+/// Connects and applies `SETTINGS`.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place that connects, and sets what every connection needs"
@@ -146,7 +146,7 @@ fn ssl_mode(query: &str) -> Option<&str> {
     })
 }
 
-/// Returns the URL with every default from [`DEFAULTS`] that it does not set itself.
+/// Returns the URL with every default from `DEFAULTS` that it does not set itself.
 fn with_defaults(url: &str) -> String {
     let (_, query) = address_and_query(url);
     let is_set = |name: &str| {
