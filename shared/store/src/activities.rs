@@ -1,4 +1,4 @@
-//! What happened: visits, meetings, documents, each with the areas it touched.
+//! Activities: visits, meetings and documents, each with the areas it involved.
 
 use std::collections::BTreeSet;
 
@@ -38,7 +38,7 @@ pub struct ActivityVersion {
     pub valid_to: Option<NaiveDate>,
     pub kind: ActivityKind,
     pub program_id: ProgramId,
-    /// Whose activity it is.
+    /// The area that the activity belongs to.
     pub area_id: AreaId,
     pub on_date: NaiveDate,
     pub on_precision: Precision,
@@ -52,7 +52,7 @@ pub struct ActivityVersion {
     pub note: Option<String>,
 }
 
-/// An activity with where its area stands in the tree.
+/// An activity with the position of its area in the tree.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 pub struct ActivityInArea {
     pub activity: ActivityVersion,
@@ -60,24 +60,24 @@ pub struct ActivityInArea {
     pub area_path: String,
 }
 
-/// An activity to be recorded.
+/// An activity to record.
 #[derive(Debug, Clone)]
 pub struct NewActivity {
     pub id: ActivityId,
-    /// Digest of the request: the same one again gives the same activity.
+    /// Digest of the request: repeating the request returns the same activity.
     pub digest: String,
     pub kind: ActivityKind,
     pub program: ProgramId,
-    /// Whose activity it is.
+    /// The area that the activity belongs to.
     pub area: AreaId,
-    /// The areas it touched.
+    /// The areas it involved.
     pub areas: Vec<AreaId>,
     pub on: PreciseDate,
-    /// Who took part.
+    /// The posts that took part.
     pub posts: Vec<Post>,
     pub chair_post: Option<Post>,
     pub doc_no: Option<String>,
-    /// How often, where one record stands for several times.
+    /// Number of occurrences, if the record covers several.
     pub quantity: Option<i32>,
     /// The budget or assessment year.
     pub year: Option<i32>,
@@ -85,7 +85,7 @@ pub struct NewActivity {
     pub note: Option<String>,
 }
 
-/// Activities as they are known to be now, of the areas of `visible`.
+/// The latest known activities of the areas of `visible`.
 macro_rules! heads_in {
     ($visible:expr) => {
         activity_versions::table
@@ -100,7 +100,7 @@ macro_rules! heads_in {
     };
 }
 
-/// The activity of this id, if its area belongs to `visible`.
+/// Returns the activity with this id, if its area belongs to `visible`.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], or a database error.
@@ -112,7 +112,8 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: ActivityId) -> Stor
         .ok_or(StoreError::NotFound(Noun::Activity))
 }
 
-/// Activities of `within` (a part of what the caller sees), the latest first, before `before` (a day and an id).
+/// Returns the activities of `within` (a part of what the caller sees), latest first, before the cursor `before` (a day
+/// and an id).
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -143,7 +144,7 @@ pub fn list(
     query.load(conn)
 }
 
-/// The areas this version of an activity touched.
+/// Returns the areas that this version of an activity involved.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -159,8 +160,9 @@ pub fn areas_of(conn: &mut AnyConnection, activity: &ActivityVersion) -> QueryRe
         .load(conn)
 }
 
-/// The areas of `within` (a path of the tree of `as_of`) that visits (督导检查、走访调研) of a programme touched after `from` and up to `to`, as
-/// known at `known`. A visit of an imprecise day counts from the last day it may mean.
+/// Returns the areas of `within` (a path in the tree of `as_of`) that visits (督导检查、走访调研) of a programme involved after
+/// `from` and on or before `to`, as known at `known`. A visit with an imprecise date counts from the last day it may
+/// mean.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -192,7 +194,7 @@ pub fn visited(
     query.load(conn)
 }
 
-/// Records an activity. The same id with the same request is the same activity.
+/// Records an activity. Repeating the request with the same id returns the same activity.
 ///
 /// # Errors
 /// [`StoreError::Invalid`], [`StoreError::Conflict`] `id_taken`, or a database error.

@@ -1,9 +1,10 @@
-//! What changed in a caller's subtree, in the order in which it became known.
+//! The change feed: changes in a caller's subtree, in order of transaction time.
 //!
-//! The audit trail is the one place where every write of facts is, in the order of commits: the ledger clock's row is locked from
-//! the tick to the commit, so whoever sees a tick sees all before it, and a snapshot shows the ledger up to its clock without a gap
-//! (docs/decisions/0008). The versions of organizations and areas say to whom an entry is told: to those in whose subtree the row
-//! stood before it or stands after it, by the tree of that time. So what was told once is told the same way again.
+//! The audit trail contains every write of facts, in commit order: the row of the ledger clock is locked from the tick
+//! to the commit, so a reader that sees a tick sees all before it, and a snapshot shows the ledger up to its clock
+//! without gaps (docs/decisions/0008). The versions of organizations and areas determine who sees an entry: readers
+//! whose subtree contained the row before the change or contains it after it, in the tree of that time. A repeated read
+//! therefore returns the same changes.
 
 mod addressed;
 pub(crate) mod stood;
@@ -28,21 +29,22 @@ use crate::db::schema::audit_entries;
 
 /// Entries read in one statement.
 const CHUNK: usize = 200;
-/// Chunks read for one answer at most: a township far behind in a long ledger asks again, rather than make others wait.
+/// Maximum number of chunks read for one response: a reader that is far behind has to request the rest, rather than
+/// delay others.
 const CHUNKS: usize = 5;
 
-/// Who reads.
+/// The reader of the feed.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    /// Its area.
+    /// The reader's area.
     pub area: AreaId,
-    /// What it sees, in the tree of now.
+    /// What the reader sees, in the current tree.
     pub visible: Subtree,
-    /// What it may read.
+    /// The nouns that the reader may read.
     pub nouns: HashSet<Noun>,
 }
 
-/// One change.
+/// A change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     pub seq: i64,
@@ -50,24 +52,25 @@ pub struct Change {
     pub noun: Noun,
     pub id: String,
     pub verb: String,
-    /// The code of the area whose row it is: its code now, where the reader still sees it. None where it is not of the reader's
-    /// subtree.
+    /// The current code of the area that owns the row, if the reader still sees that area, and otherwise the code it
+    /// had then. `None` if the area is outside the reader's subtree.
     pub area: Option<String>,
-    /// By this change the reader lost sight of it: it is void, was closed as an area, or stands elsewhere now.
+    /// Whether this change removed it from the reader's view: it was voided, was closed as an area, or moved elsewhere.
     pub gone: bool,
 }
 
-/// Some changes, and up to where they are all.
+/// A page of changes, complete up to `read`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changes {
     pub items: Vec<Change>,
     pub read: FeedCursor,
-    /// Whether there may be more behind them.
+    /// Whether there may be more.
     pub more: bool,
 }
 
-/// The changes after `since` that `reader` may see, at most `limit`, oldest first. Run it in one snapshot (`db::snapshot`). None when the
-/// ledger does not have `since`: it has not come so far, or it went back and went on in another way.
+/// Returns the changes after `since` that `reader` may see, at most `limit`, oldest first. Run it in one snapshot
+/// (`db::snapshot`). `None` if the ledger does not contain `since`: it has not got that far, or it was rolled back and
+/// continued differently.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -107,7 +110,7 @@ pub fn since(
     Ok(Some(Changes { items, read, more }))
 }
 
-/// Where the ledger is now: what comes later is told after it.
+/// Returns the current end of the ledger; later changes come after this cursor.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -116,7 +119,7 @@ pub fn present(conn: &mut AnyConnection) -> QueryResult<FeedCursor> {
     Ok(FeedCursor::new(ReadUpTo::all_of(here.seq), &here.hash))
 }
 
-/// What is read of an audit entry.
+/// The columns of an audit entry that the feed uses.
 #[derive(Debug, Clone, Queryable)]
 struct Entry {
     seq: i64,
@@ -143,7 +146,7 @@ impl Entry {
 
 fn entries_after(conn: &mut AnyConnection, place: ReadUpTo) -> QueryResult<Vec<Entry>> {
     use audit_entries as e;
-    // `>=` narrows the index range; the rest settles ties within one tick.
+    // `>=` narrows the index range; the second condition resolves ties within one tick.
     on_either!(conn, |conn| e::table
         .filter(e::seq.ge(place.seq))
         .filter(e::seq.gt(place.seq).or(e::ordinal.gt(place.ordinal)))
@@ -161,14 +164,14 @@ fn entries_after(conn: &mut AnyConnection, place: ReadUpTo) -> QueryResult<Vec<E
         .load(conn))
 }
 
-/// What has to be known to tell some entries to a reader.
+/// The data required to filter entries for a reader.
 struct Scene<'a> {
     reader: &'a Reader,
     tree: &'a Tree,
     organizations: Organizations,
-    /// Tasks given to areas the reader sees.
+    /// Tasks assigned to areas that the reader sees.
     given: HashSet<String>,
-    /// When bulletins came out that are addressed to areas the reader sees.
+    /// Publication times of bulletins addressed to areas that the reader sees.
     addressed: HashMap<String, UtcTime>,
 }
 
@@ -201,7 +204,7 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// What the reader is told of an entry, if anything.
+    /// Returns the change that the reader sees of an entry, if any.
     fn change(&self, entry: &Entry) -> Option<Change> {
         let noun = entry.noun().filter(|noun| self.reader.nouns.contains(noun))?;
         let (before, after) = self.owners(noun, entry);
@@ -226,27 +229,27 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// The areas the row belonged to before the entry and after it.
+    /// Returns the areas that owned the row before and after the entry.
     fn owners(&self, noun: Noun, entry: &Entry) -> (Option<AreaId>, Option<AreaId>) {
         match noun {
             Noun::Organization => (
                 self.organizations.stood(&entry.id, entry.seq - 1),
                 self.organizations.stood(&entry.id, entry.seq),
             ),
-            // A row that stays with its area for ever: only areas themselves are ever gone.
+            // The row always stays with its area; only areas themselves can disappear.
             Noun::Area => (entry.area, entry.area),
             _ => (None, entry.area),
         }
     }
 
-    /// Whether an area belonged to the reader's at that place in the ledger.
+    /// Returns whether an area belonged to the reader's subtree at that ledger position.
     fn saw(&self, area: AreaId, seq: i64) -> bool {
         let path = self.tree.at(area, seq).map(|stood| &stood.path);
         let own = self.tree.at(self.reader.area, seq).map(|stood| &stood.path);
         own.zip(path).is_some_and(|(own, path)| path.starts_with(own))
     }
 
-    /// Whether a row of an area outside is addressed to the reader's.
+    /// Returns whether a row of an outside area is addressed to the reader's subtree.
     fn reaches(&self, noun: Noun, entry: &Entry) -> bool {
         match noun {
             Noun::Task => self.given.contains(&entry.id),
@@ -258,7 +261,8 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// The code to find an area by: the present one, unless it has left the reader's subtree since.
+    /// Returns the code for finding an area: the current one, or, if the area has left the reader's subtree, the one it
+    /// had then.
     fn code(&self, area: AreaId, seq: i64) -> Option<String> {
         let now = self.tree.at(area, i64::MAX);
         let stood = now.filter(|now| self.reader.visible.contains(&now.path));

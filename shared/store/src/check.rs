@@ -1,5 +1,6 @@
-//! Everything recomputed from the rows, and compared with what the system holds or has published: the audit trail's hashes, what must
-//! hold of every history, the read model, and the figures frozen in bulletins. It reads only.
+//! Consistency checks: recompute values from the rows and compare them with what the system holds or has published: the
+//! hashes of the audit trail, the invariants of histories, the read model, and the figures frozen in bulletins. Checks
+//! only read.
 
 mod bulletins;
 mod dates;
@@ -12,38 +13,38 @@ use serde::Serialize;
 use crate::db::AnyConnection;
 use crate::{StoreResult, audit};
 
-/// How many differences of one check are told in words; the others are counted.
+/// Maximum number of differences that a check describes; the rest are only counted.
 const TOLD: usize = 10;
 
 qiaojian_domain::text_enum! {
-    /// What is compared.
+    /// The subject of a check.
     pub enum Check {
-        /// The audit trail's chain of hashes.
+        /// The audit trail's hash chain.
         AuditTrail => "audit_trail",
-        /// Areas: their histories, and that each stands under its parent.
+        /// Areas: their histories, and that each is below its parent.
         Areas => "areas",
-        /// Organizations: their histories, and that each stands in an area that is there.
+        /// Organizations: their histories, and that each is in an existing area.
         Organizations => "organizations",
         /// Assignments: their histories.
         Assignments => "assignments",
-        /// The read model, brought up to the present step by step, beside the rows; and a plain count of the rows.
+        /// The read model, updated step by step to the present, against the rows; and a plain count of the rows.
         Figures => "figures",
         /// Published bulletins: their digests, and their figures composed again.
         Bulletins => "bulletins",
-        /// That nothing is dated after today: what a clock that ran ahead has written.
+        /// That nothing is dated after today, as a clock that was ahead would have written.
         Dates => "dates",
     }
 }
 
-/// What came of one check.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     pub check: Check,
-    /// How many rows were looked at.
+    /// Number of rows examined.
     pub rows: u64,
-    /// How many differences there are.
+    /// Number of differences.
     pub differences: u64,
-    /// The first of them, in words.
+    /// The first differences, as text.
     pub first: Vec<String>,
 }
 
@@ -68,7 +69,7 @@ impl Report {
         }
     }
 
-    /// Whether nothing differs.
+    /// Returns whether there are no differences.
     pub fn is_clean(&self) -> bool {
         self.differences == 0
     }
@@ -77,7 +78,7 @@ impl Report {
 /// Runs one check. Run it in one snapshot (`db::snapshot`). Figures are those of `today` (Asia/Shanghai).
 ///
 /// # Errors
-/// The database's, and a row that cannot be read.
+/// Returns an error if the database fails or a row cannot be read.
 pub fn run(conn: &mut AnyConnection, check: Check, today: NaiveDate) -> StoreResult<Report> {
     match check {
         Check::AuditTrail => audit_trail(conn),

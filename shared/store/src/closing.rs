@@ -1,4 +1,4 @@
-//! The cut-off (截止) of a period: what is reported later is recorded, and not in the period's figures.
+//! The cut-off (截止) of a period: later reports are recorded, but not included in the period's figures.
 
 use chrono::TimeDelta;
 use qiaojian_domain::clock::UtcTime;
@@ -9,20 +9,20 @@ use super::ledger::{self, Recorded};
 use super::{StoreError, StoreResult, areas, programs, rules};
 use crate::db::AnyConnection;
 
-/// What the figures of a period are made of.
+/// The transaction time that the figures of a period use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Closing {
-    /// From this moment on reports come too late; none where no rule closes the period.
+    /// Reports from this instant on are late; `None` if no rule closes the period.
     pub closed_at: Option<UtcTime>,
-    /// As known when it closed, once that is past; else as known now.
+    /// The state at the cut-off, once it is past; before, the current state.
     pub known: Recorded,
 }
 
-/// The cut-off of a period for the figures of an area, and of a programme where one is meant, by what is known `now`. A period that closed
-/// before the area or the programme was recorded is not closed: everything of it is late.
+/// Returns the cut-off of a period for the figures of an area, and of a programme if given, as known at `now`. A period
+/// that closed before the area or the programme was recorded is not closed, because everything in it would be late.
 ///
 /// # Errors
-/// [`StoreError::NotFound`] for an area that was not there on the period's last day, or a database error.
+/// [`StoreError::NotFound`] for an area that did not exist on the period's last day, or a database error.
 pub fn of_period(
     conn: &mut AnyConnection,
     (area, program): (AreaId, Option<ProgramId>),
@@ -39,7 +39,7 @@ pub fn of_period(
     let Some(closed_at) = closed_at.filter(|at| *at <= now.at) else {
         return Ok(open);
     };
-    // What comes at that very moment is late.
+    // A report at exactly that instant is late.
     let last = closed_at.plus(-TimeDelta::microseconds(1));
     let known = ledger::known_at(conn, Some(last))?.known;
     let was_known = areas::on_day(conn, area, last_day, known).and_then(|_| match program {

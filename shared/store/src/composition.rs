@@ -1,4 +1,5 @@
-//! From the register to the content of a progress bulletin: every number is a figure over the facts of one snapshot.
+//! Composes the content of a progress bulletin from the register: every number is a figure over the facts of one
+//! snapshot.
 
 mod opening;
 mod parts;
@@ -31,13 +32,13 @@ use crate::schedules::Recipients;
 use crate::task_standing::{self, Standing};
 use crate::{Moment, Recorded, StoreError, StoreResult, Subtree, areas, closing, ledger, programs};
 
-/// Composes the bulletin of `key` for the recipients of a cohort. Run it in one snapshot (`db::snapshot`). `as_of` is the last day
-/// of the period, or `today` (Asia/Shanghai) while the period is not over. Where a reporting rule closes the period and its cut-off is past,
-/// it is composed as known then.
+/// Composes the bulletin of `key` for the recipients of a cohort. Run it in one snapshot (`db::snapshot`). `as_of` is
+/// the last day of the period, or `today` (Asia/Shanghai) while the period is not over. If a reporting rule closes the
+/// period and its cut-off is past, the bulletin is composed as known at the cut-off.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `no_document` for kinds that have no document yet, `no_recipients` when the cohort is empty, or a
-/// database error.
+/// [`StoreError::Conflict`] `no_document` for kinds that have no document yet, `no_recipients` if the cohort is empty,
+/// or a database error.
 pub fn compose(
     conn: &mut AnyConnection,
     key: &BulletinKey,
@@ -50,7 +51,7 @@ pub fn compose(
     compose_as_known(conn, key, recipients, key.period.last_day().min(today), known)
 }
 
-/// Composes a bulletin as it was, or would have been, composed for `as_of` when the ledger stood at `known`.
+/// Composes a bulletin as it was, or would have been, composed for `as_of` at the ledger position `known`.
 ///
 /// # Errors
 /// Same as [`compose`].
@@ -96,7 +97,7 @@ pub fn compose_as_known(
     let figures = canonical(&common)?;
     let mut heading = title(&program.title, &key.period.chinese());
     if program.illustrative {
-        // The title is what inboxes, lists and mail programs show.
+        // The title is shown by inboxes, lists and mail clients.
         heading.insert_str(0, "【演示】");
     }
     let notices = cities
@@ -124,7 +125,7 @@ pub fn compose_as_known(
     })
 }
 
-/// The names of the areas a bulletin speaks of: cities and counties.
+/// Returns the names of the areas that a bulletin mentions: cities and counties.
 fn names(
     conn: &mut AnyConnection,
     facts: &Facts,
@@ -141,7 +142,7 @@ fn names(
     Ok(areas::names_on(conn, &ids, as_of, known)?)
 }
 
-/// What every part of the bulletin is computed from. Each number is a figure: what `/v1/figures` would answer.
+/// The inputs of every part of the bulletin. Each number is a figure as `/v1/figures` would return it.
 struct Scene<'a> {
     program: &'a ProgramVersion,
     period: Period,
@@ -238,7 +239,7 @@ impl Scene<'_> {
             ) == Light::Red
         };
         let next = self.period.next();
-        // What was reported as done waits for the issuer, not for the city.
+        // A submitted assignment waits for the issuer, not for the city.
         let is_due_next = |standing: &&&Standing| {
             standing.status.is_open()
                 && standing.status != AssignmentStatus::Submitted
@@ -262,7 +263,7 @@ impl Scene<'_> {
         }
     }
 
-    /// What the totals are the sum of.
+    /// Returns the figures of each cohort, which add up to the totals.
     fn cohorts(&self) -> Vec<CohortFigures> {
         let metrics = [Metric::Organizations, Metric::Added];
         let by_cohort = [GroupBy::Cohort];
@@ -283,7 +284,7 @@ impl Scene<'_> {
         cohorts.collect()
     }
 
-    /// The cities of a cohort, by code.
+    /// Returns the cities of a cohort, by code.
     fn cities(&self, cohort: Cohort) -> Vec<Place> {
         let tree = &self.facts.tree;
         let is_one = |place: &Place| {
@@ -316,7 +317,7 @@ impl Scene<'_> {
         }
     }
 
-    /// Every county of a city: administrative ones, and statistical ones that real townships stand under.
+    /// Returns every county of a city: administrative ones, and statistical ones that contain real townships.
     fn gaps(&self, city: Place) -> Vec<CountyGap> {
         let tree = &self.facts.tree;
         tree.children(city)

@@ -1,4 +1,4 @@
-//! Overseas-linked persons and households of an area (涉侨人员、涉侨家庭): appended, never edited. Unknown is not zero.
+//! Counts of overseas-linked persons and households of an area (涉侨人员、涉侨家庭): append-only. Unknown is not zero.
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -16,10 +16,10 @@ use super::{StoreError, StoreResult, same_request};
 use crate::db::AnyConnection;
 use crate::db::schema::area_counts;
 
-/// The most that is taken for a count.
+/// The maximum value of a count.
 const MOST: i32 = 10_000_000;
 
-/// One count.
+/// A count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
 #[diesel(table_name = area_counts)]
 pub struct CountRow {
@@ -35,21 +35,21 @@ pub struct CountRow {
     pub source: String,
 }
 
-/// A count to be recorded.
+/// A count to record.
 #[derive(Debug, Clone)]
 pub struct NewCount {
     pub id: CountId,
     pub area: AreaId,
-    /// None: unknown.
+    /// `None` if unknown.
     pub persons: Option<i32>,
-    /// None: unknown.
+    /// `None` if unknown.
     pub households: Option<i32>,
     pub counted_on: NaiveDate,
     pub source: String,
 }
 
 impl NewCount {
-    /// Everything that is wrong with it today (Asia/Shanghai).
+    /// Returns all violations, as of today (Asia/Shanghai).
     fn violations(&self, today: NaiveDate) -> Vec<Violation> {
         let mut found = Vec::new();
         check_line(&mut found, "/source", &self.source, NAME_CHARS);
@@ -78,10 +78,10 @@ impl NewCount {
     }
 }
 
-/// The count that the same request has recorded before.
+/// Returns the count that the same request has already recorded.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `id_taken` when the id is another count's, or a database error.
+/// [`StoreError::Conflict`] `id_taken` if the id belongs to another count, or a database error.
 pub fn made_before(conn: &mut AnyConnection, new: &NewCount) -> StoreResult<Option<CountRow>> {
     let known: Option<CountRow> = area_counts::table
         .find(new.id)
@@ -97,7 +97,7 @@ pub fn made_before(conn: &mut AnyConnection, new: &NewCount) -> StoreResult<Opti
     })
 }
 
-/// Records a count. Another of the same area and day says that the earlier one was wrong. Ask [`made_before`] first.
+/// Records a count. It replaces an earlier count of the same area and day. Call [`made_before`] first.
 ///
 /// # Errors
 /// [`StoreError::Invalid`], or a database error.
@@ -145,7 +145,7 @@ pub fn record(recording: &mut Recording<'_, '_>, new: &NewCount, today: NaiveDat
     Ok(row)
 }
 
-/// The counts of an area as they are known now, the latest day first, before `before`.
+/// Returns the counts of an area as known at `known`, latest day first, before `before`.
 ///
 /// # Errors
 /// Returns an error if the database fails.

@@ -1,4 +1,4 @@
-//! What a store function can answer besides a row. The API turns each into a status and a sentence.
+//! The errors of store functions. The API maps each to a status and a message.
 
 use qiaojian_domain::ids::AreaId;
 use qiaojian_domain::organization::Kind;
@@ -7,13 +7,13 @@ use qiaojian_domain::{Conflict, Noun, RefusedTransition, Violation};
 use crate::db::unique::UniqueKey;
 use crate::db::{DbError, WriteError};
 
-/// The result of a store function that can refuse.
+/// The result of a store function that can reject a request.
 pub type StoreResult<T> = Result<T, StoreError>;
 
-/// Why a store function did not do what it was asked.
+/// Why a store function failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database itself.
+    /// A failure of the database itself.
     #[error(transparent)]
     Db(DbError),
     /// There is no such row, or none the caller may see.
@@ -25,16 +25,16 @@ pub enum StoreError {
         /// The version it has now.
         current: i64,
     },
-    /// The state machine does not allow it.
+    /// The state machine does not allow the transition.
     #[error(transparent)]
     Refused(#[from] RefusedTransition),
-    /// What is recorded does not allow it.
+    /// The recorded state does not allow it.
     #[error("conflict: {0}")]
     Conflict(Conflict),
     /// The area has an active organization of this kind.
     #[error("the area has an active organization of kind {kind}")]
     OrganizationExists {
-        /// Where it stands.
+        /// The area.
         area: AreaId,
         /// Its kind.
         kind: Kind,
@@ -42,7 +42,7 @@ pub enum StoreError {
     /// The input breaks a rule.
     #[error("invalid input")]
     Invalid(Vec<Violation>),
-    /// A value of ours could not be written as JSON.
+    /// A value could not be converted to or from JSON.
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
@@ -59,7 +59,7 @@ impl From<diesel::result::Error> for StoreError {
     }
 }
 
-/// What a broken UNIQUE rule means to who wrote.
+/// Maps a violated UNIQUE rule to the conflict reported to the caller.
 const fn conflict_of(key: UniqueKey) -> Conflict {
     match key {
         UniqueKey::AreaCode => Conflict::AreaCodeTaken,
@@ -98,8 +98,8 @@ impl WriteError for StoreError {
     }
 }
 
-/// Lets a change through that was made to the version which stands. `expected` is what the caller read; whoever does not say is
-/// not asked.
+/// Checks that a change was made to the current version. `expected` is the version that the caller read; `None` skips
+/// the check.
 ///
 /// # Errors
 /// [`StoreError::Stale`].

@@ -1,5 +1,5 @@
-//! The rows that figures are folded over, and what of them changed since: the tree, what was counted in its areas, and organizations, each as
-//! far as figures care.
+//! The rows that figures are computed from, and their changes since a ledger position: the tree, the counts of its
+//! areas, and the relevant columns of organizations.
 
 mod tree;
 
@@ -20,15 +20,15 @@ use crate::db::dialect::on_either;
 use crate::db::schema::{area_counts, organization_versions};
 use crate::predicates::{area_on, known_at, within};
 
-/// Rows fetched at a time, so that loading a country stays small.
+/// Rows fetched at a time, to limit memory when a whole country is loaded.
 pub(crate) const CHUNK: i64 = 20_000;
 
-/// What was counted in an area on a day: persons and households.
+/// The count of an area on a day: persons and households.
 pub(crate) type CountRow = (AreaId, NaiveDate, Option<i32>, Option<i32>);
 
-/// A date, and how precisely it is known.
+/// A date with its precision.
 pub(crate) type Dated = (Option<NaiveDate>, Option<Precision>);
-/// One version of an organization, as far as figures care.
+/// The columns of an organization version that figures use.
 pub(crate) type VersionRow = (
     OrganizationId,
     AreaId,
@@ -66,7 +66,7 @@ macro_rules! count_columns {
     }};
 }
 
-/// The organizations that stand or ever stood in these areas.
+/// Returns the organizations that are or ever were in these areas.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -85,7 +85,8 @@ pub(crate) fn ever_in(
         .load(conn)
 }
 
-/// The next counts in areas of `within`, a path of the tree of `as_of`, by area and day, of areas after `after`.
+/// Returns the next counts in areas of `within`, a path in the tree of `as_of`, by area and day, for areas after
+/// `after`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -107,7 +108,8 @@ pub(crate) fn counts_after(
         .load(conn))
 }
 
-/// The next versions of organizations of `within`, a path of the tree of `as_of`, by organization and day, of those after `after`.
+/// Returns the next versions of organizations of `within`, a path in the tree of `as_of`, by organization and day,
+/// after the organization `after`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -140,7 +142,7 @@ pub(crate) fn versions_after(
         .load(conn))
 }
 
-/// What was recorded or superseded after `seq`, up to a moment. Written so that each half is a range of an index.
+/// What was recorded or superseded after `seq` and up to `known`. Each half is a range of an index.
 macro_rules! touched {
     ($conn:expr, $table:ident, $column:expr, $seq:expr, $known:expr) => {{
         let recorded = $table::table
@@ -158,7 +160,7 @@ macro_rules! touched {
     }};
 }
 
-/// The organizations of which something was recorded or superseded after `seq`, up to a moment.
+/// Returns the organizations with a version recorded or superseded after `seq` and up to `known`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -180,7 +182,7 @@ pub(crate) fn changed_organizations(
     Ok(ids)
 }
 
-/// The areas of which a count was recorded or superseded after `seq`, up to a moment.
+/// Returns the areas with a count recorded or superseded after `seq` and up to `known`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -193,7 +195,7 @@ pub(crate) fn counted_anew(conn: &mut AnyConnection, seq: i64, known: Recorded) 
     Ok(areas)
 }
 
-/// What was counted in these areas.
+/// Returns the counts of these areas.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -209,7 +211,7 @@ pub(crate) fn counts_of(
         .load(conn)
 }
 
-/// Where these organizations are or ever were known to stand.
+/// Returns all areas that these organizations are or ever were known to be in.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -225,7 +227,7 @@ pub(crate) fn places_ever(
         .load(conn)
 }
 
-/// The versions of these organizations, by organization and day.
+/// Returns the versions of these organizations, by organization and day.
 ///
 /// # Errors
 /// Returns an error if the database fails.

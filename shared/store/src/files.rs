@@ -1,29 +1,29 @@
-//! Directories that only their owner may enter, and what may be written.
+//! Private directories, and checks of write permission.
 
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// Makes a directory that only its owner may enter (0700), with those above it. One that is there is left as it is.
+/// Creates a directory that only its owner may enter (0700), with its parents. An existing one is left unchanged.
 ///
 /// # Errors
-/// The system's; where a file is in its place, that says so.
+/// The error of the operating system; `NotADirectory` if a file exists in its place.
 pub fn create_private_directory(directory: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(directory).map_err(|error| match error.kind() {
-        // A file is there in its place; "File exists" would be no help.
+        // A file exists in its place; "File exists" would be misleading.
         ErrorKind::AlreadyExists => ErrorKind::NotADirectory.into(),
         _ => error,
     })
 }
 
-/// Whether this user may write the file, or make files in the directory. Nothing is written, and what is not there is no refusal. Asked on
-/// Linux only.
+/// Checks whether the current user may write the file, or create files in the directory. Writes nothing; a missing path
+/// is not an error. Only effective on Linux.
 ///
 /// # Errors
-/// The system's, where it is read-only or another's.
+/// The error of the operating system, if the path is read-only or permission is denied.
 pub fn check_writable(path: &Path) -> std::io::Result<()> {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::fs::access(path, rustix::fs::Access::WRITE_OK) {

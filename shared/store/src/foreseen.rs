@@ -1,13 +1,14 @@
-//! What is looked up before it is written, outside of the transaction, so that the writer is held for the writing alone.
+//! Optimistic lookup: data is read before the write transaction, so that the writer is occupied only for the write
+//! itself.
 
 use std::sync::Arc;
 
 use super::ledger::{self, Position, Recording};
 use crate::db::{AnyConnection, Db, WriteError, snapshot};
 
-/// What was found in the register at some place of its ledger, and how to find it anew.
+/// Data read at a ledger position, with the function that reads it again.
 pub struct Foreseen<T, F> {
-    /// Everything up to here was known to it; nothing is certain of what was found within a transaction, which may come to nothing.
+    /// The ledger position of the data; `None` if it was read inside a transaction, which may be rolled back.
     known: Option<Position>,
     found: T,
     find: Arc<F>,
@@ -19,10 +20,10 @@ where
     E: WriteError + From<diesel::result::Error>,
     F: Fn(&mut AnyConnection) -> Result<T, E> + Send + Sync + 'static,
 {
-    /// Finds it, in one snapshot.
+    /// Reads the data, in one snapshot.
     ///
     /// # Errors
-    /// Those of `find`, or a database error.
+    /// The errors of `find`, or a database error.
     pub async fn read(db: &Db, find: F) -> Result<Self, E> {
         let find = Arc::new(find);
         let finding = Arc::clone(&find);
@@ -38,16 +39,16 @@ where
         })
     }
 
-    /// What was found.
+    /// Returns the data.
     pub fn found(self) -> T {
         self.found
     }
 
-    /// What stands when it is written: mostly nobody wrote in between, and what was found holds; else it is found anew. Ask it
-    /// once, before anything is written.
+    /// Returns the data as of the write: usually nobody has written in between, and the data is still valid; otherwise
+    /// it is read again. Call it once, before anything is written.
     ///
     /// # Errors
-    /// Those of `find`.
+    /// The errors of `find`.
     pub fn at(&mut self, recording: &mut Recording<'_, '_>) -> Result<&T, E> {
         if self.known != Some(recording.before()) {
             self.found = (self.find)(recording.conn())?;

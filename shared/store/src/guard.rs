@@ -1,4 +1,5 @@
-//! Holds a process back while its clock or its ledger is in doubt ([`Doubt`]), until that is over or a person lets it go on.
+//! Suspends a process while its clock or its ledger is in doubt ([`Doubt`]), until the doubt is over or a person
+//! resumes it.
 
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -21,16 +22,16 @@ const RESUMED: (Noun, &str) = (Noun::Service, "resume");
 /// What a process compares.
 #[derive(Debug, Clone, Default)]
 pub struct Comparing {
-    /// What is tolerated.
+    /// The tolerated deviations.
     pub limits: Limits,
-    /// Whether PostgreSQL's clock is one of them.
+    /// Whether PostgreSQL's clock is compared.
     pub database_clock: bool,
-    /// The file beside the database in which its position is noted, if this process notes it.
+    /// The file next to the database in which the ledger position is noted, if this process does so.
     pub mark: Option<PathBuf>,
 }
 
 impl Comparing {
-    /// All that can be compared, with the mark in a data directory.
+    /// Returns every comparison, with the mark in a data directory.
     pub fn in_directory(data_dir: &Path, limits: Limits) -> Self {
         Self {
             limits,
@@ -40,10 +41,10 @@ impl Comparing {
     }
 }
 
-/// Where a ledger stood, noted outside it.
+/// A ledger position, stored outside the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
-    /// The hash of its first entry: which ledger it is.
+    /// The hash of the first entry, which identifies the ledger.
     origin: String,
     seq: i64,
     hash: String,
@@ -51,7 +52,7 @@ struct Mark {
     timeline: Option<String>,
 }
 
-/// Asked before each piece of work whether to do it. Share one in a process.
+/// Checked before each piece of work. Use one instance per process.
 #[derive(Debug)]
 pub struct Guard {
     comparing: Comparing,
@@ -60,17 +61,17 @@ pub struct Guard {
 
 #[derive(Debug)]
 struct State {
-    /// The clock, and the steady clock at the same moment, when they were believed last.
+    /// The clock and the steady clock at the instant when they were last trusted.
     believed: (UtcTime, TimeDelta),
-    /// Whether the last sign of life was looked at.
+    /// Whether the last sign of life has been checked.
     has_started: bool,
-    /// The last tick when the doubt came up, and the doubt.
+    /// The last tick when the doubt arose, and the doubt.
     held: Option<(i64, Doubt)>,
-    /// What the file says, if this process has read or written it.
+    /// The content of the file, if this process has read or written it.
     mark: Option<Mark>,
 }
 
-/// What is read of the database for one look.
+/// The values read from the database for one check.
 struct Seen {
     position: Position,
     at: UtcTime,
@@ -82,7 +83,7 @@ struct Seen {
 }
 
 impl Guard {
-    /// One that believes the clock as it is now.
+    /// Creates a guard that trusts the current clock.
     pub fn new(comparing: Comparing, clock: &dyn Clock) -> Self {
         Self {
             comparing,
@@ -95,7 +96,7 @@ impl Guard {
         }
     }
 
-    /// Why nothing may be done now, as far as the last look and the clock say; asks no database.
+    /// Returns why work is suspended, according to the last check and the clock; does not query the database.
     pub fn doubt(&self, clock: &dyn Clock) -> Option<Doubt> {
         let state = self.state();
         let stepped = || {
@@ -110,10 +111,12 @@ impl Guard {
         state.held.map(|(_, doubt)| doubt).or_else(stepped)
     }
 
-    /// Looks at the clocks and the ledger, and says why nothing may be done now. What was noted of the ledger is noted anew when all is well.
+    /// Checks the clocks and the ledger, and returns why work is suspended, if it is. If there is no doubt, the ledger
+    /// position is noted again.
     ///
     /// # Errors
-    /// The database's; then nothing is known, and nothing should be done either. A mark that cannot be read or written is logged.
+    /// Returns an error if the database fails; then nothing is known, and no work should be done either. A mark that
+    /// cannot be read or written is logged.
     pub async fn look(&self, db: &Db, clock: &dyn Clock) -> StoreResult<Option<Doubt>> {
         let (mark, held_since) = {
             let mut state = self.state();
@@ -154,7 +157,7 @@ impl Guard {
         };
         let readings = Readings {
             of_database: seen.clock,
-            // A ledger without an entry has given no sign.
+            // A ledger without entries has given no sign of life.
             last_sign: Some(seen.at).filter(|_| !state.has_started && seen.position.seq > 0),
             ledger,
             ..state.readings(clock)
@@ -194,7 +197,7 @@ impl Guard {
 }
 
 impl State {
-    /// What the clocks of the machine say.
+    /// Returns the readings of the machine's clocks.
     fn readings(&self, clock: &dyn Clock) -> Readings {
         let (now, steady) = self.believed;
         Readings {
@@ -258,8 +261,8 @@ impl Seen {
     }
 }
 
-/// Lets everything go on that is held back, with the reason in the audit trail: processes that run see it, and those that start on this
-/// machine find the mark as the ledger is now.
+/// Resumes everything that is suspended, with the reason in the audit trail: running processes see the entry, and
+/// processes started later on this machine find the mark at the current ledger position.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -300,11 +303,11 @@ fn read_mark(path: &Path) -> Option<Mark> {
         .ok()
 }
 
-/// Where a position of the ledger can be noted: in a directory that may be written, or in a file that is there and may be, in a directory
-/// that may not.
+/// Checks that a ledger position can be noted: the directory is writable, or the file exists and is writable in a
+/// read-only directory.
 ///
 /// # Errors
-/// The system's, where it cannot.
+/// The error of the operating system, if it cannot.
 pub fn check_mark(mark: &Path) -> std::io::Result<()> {
     let directory = mark.parent().unwrap_or(Path::new("."));
     match check_writable(directory) {
@@ -313,8 +316,8 @@ pub fn check_mark(mark: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Written beside and moved into place, so that it is whole after a crash; in its place where nothing may be written beside it. One that is
-/// damaged is as none.
+/// Writes a temporary file and renames it, so that the mark is complete after a crash; in a read-only directory, writes
+/// in place. A damaged mark is treated as missing.
 fn write_mark(path: &Path, mark: &Mark) {
     let beside = path.with_extension("new");
     let written = serde_json::to_string(mark)

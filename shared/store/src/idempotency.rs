@@ -1,4 +1,4 @@
-//! The answers to calls that carried an `Idempotency-Key`, written in the same transaction as their effect.
+//! Stored responses to requests with an `Idempotency-Key`, written in the same transaction as their effect.
 
 use diesel::dsl::{exists, select};
 use diesel::prelude::*;
@@ -8,7 +8,7 @@ use qiaojian_domain::ids::TokenId;
 use crate::db::AnyConnection;
 use crate::db::schema::idempotency_keys;
 
-/// A remembered answer. Only the key's hash is stored.
+/// A stored response. Only the key's hash is stored.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = idempotency_keys)]
 pub struct RememberedReply {
@@ -19,14 +19,14 @@ pub struct RememberedReply {
     pub status: i16,
     /// A JSON object of header names and values.
     pub headers: String,
-    /// The body; sealed under a key derived from the `Idempotency-Key` when it holds secrets.
+    /// The body; sealed with a key derived from the `Idempotency-Key` if it contains secrets.
     pub body: String,
     pub sealed: bool,
     pub created_at: UtcTime,
     pub expires_at: UtcTime,
 }
 
-/// The answer given under this key, unless it has expired.
+/// Returns the stored response for this key, unless it has expired.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -44,7 +44,7 @@ pub fn find(
         .optional()
 }
 
-/// Remembers an answer, in the place of an expired one.
+/// Stores a response, replacing an expired one.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -61,7 +61,7 @@ pub fn remember(conn: &mut AnyConnection, reply: &RememberedReply) -> QueryResul
         .map(drop)
 }
 
-/// Whether there is something to forget: asked on a reading lane, so that an idle worker writes nothing.
+/// Returns whether there is anything to purge. Runs on a read lane, so that an idle worker writes nothing.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -72,7 +72,7 @@ pub fn anything_expired(conn: &mut AnyConnection, now: UtcTime) -> QueryResult<b
     .get_result(conn)
 }
 
-/// Forgets what expired before `now`, at most `limit` rows, and says how many.
+/// Deletes responses that expired by `now`, at most `limit` rows, and returns their number.
 ///
 /// # Errors
 /// Returns an error if the database fails.

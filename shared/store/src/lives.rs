@@ -1,4 +1,4 @@
-//! Whole histories, part by part, for whoever looks them through (`crate::check`). Nothing else reads all of a table.
+//! Scans complete histories page by page, for `crate::check`. Nothing else reads whole tables.
 
 use std::collections::HashMap;
 
@@ -18,22 +18,22 @@ use crate::db::schema::{
 };
 use crate::predicates::{area_on, head, true_on};
 
-/// Things looked through at a time.
+/// Items per page.
 const CHUNK: i64 = 500;
 
-/// Some lives, and where the areas they name stand, as known now.
+/// A page of histories, with the current paths of the areas they refer to.
 pub struct Part<L> {
     pub lives: Vec<L>,
     pub stood: Present,
 }
 
-/// The versions of some areas that are known now.
+/// The currently known versions of some areas.
 #[derive(Default)]
 pub struct Present {
     areas: HashMap<AreaId, Vec<Standing>>,
 }
 
-/// Where an area stands on some days.
+/// The path of an area on some days.
 pub struct Standing {
     pub days: Days,
     pub path: String,
@@ -57,7 +57,7 @@ impl Present {
         Ok(present)
     }
 
-    /// Where this area stands.
+    /// Returns the paths of this area.
     pub fn of(&self, area: AreaId) -> &[Standing] {
         self.areas.get(&area).map_or(&[], Vec::as_slice)
     }
@@ -112,7 +112,7 @@ fn span_of((recorded_seq, superseded_seq, days): Times) -> Span {
     }
 }
 
-/// The rows of a part by what they are versions of.
+/// Groups the rows of a page by id.
 fn by_id<I: std::hash::Hash + Eq, V>(rows: impl Iterator<Item = (I, V)>) -> HashMap<I, Vec<V>> {
     let mut lives: HashMap<I, Vec<V>> = HashMap::new();
     for (id, version) in rows {
@@ -121,7 +121,7 @@ fn by_id<I: std::hash::Hash + Eq, V>(rows: impl Iterator<Item = (I, V)>) -> Hash
     lives
 }
 
-/// The next areas by id, after `after`, with their parents.
+/// Returns the next areas by id, after `after`, with their parents.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -159,7 +159,7 @@ pub fn areas(conn: &mut AnyConnection, after: Option<AreaId>) -> StoreResult<Par
     })
 }
 
-/// The next organizations by id, after `after`, with their areas.
+/// Returns the next organizations by id, after `after`, with their areas.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -198,7 +198,7 @@ pub fn organizations(
     })
 }
 
-/// The next assignments by id, after `after`.
+/// Returns the next assignments by id, after `after`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -224,7 +224,7 @@ pub fn assignments(
         .collect())
 }
 
-/// The areas that have more than one active organization of a kind of their own, and how many.
+/// Returns the areas with more than one active organization of a kind in their own right, and how many.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -247,13 +247,14 @@ pub struct StandingOn {
     pub status: Status,
     pub kind: Kind,
     pub verification: Verification,
-    /// Of its area.
+    /// The path of its area.
     pub path: String,
-    /// Of its area.
+    /// The level of its area.
     pub level: Level,
 }
 
-/// The next organizations by id, after `after`, as they were on `as_of`, as known at `known`, each in the tree of that day.
+/// Returns the next organizations by id, after `after`, as of `as_of` and as known at `known`, each in the tree of that
+/// day.
 ///
 /// # Errors
 /// Returns an error if the database fails.

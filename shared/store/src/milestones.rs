@@ -1,5 +1,5 @@
-//! Milestones (零突破、三级全覆盖、全覆盖): computed from the register for a day as known at a moment, and noted once by a worker, so that one
-//! a later correction undoes is still told, as withdrawn (docs/decisions/0011).
+//! Milestones (零突破、三级全覆盖、全覆盖): computed from the register for a day and a transaction time, and recorded once by a
+//! worker, so that a milestone undone by a later correction is still reported, as withdrawn (docs/decisions/0011).
 
 mod eras;
 mod memory;
@@ -24,16 +24,16 @@ use crate::figures::{Facts, Held, ReadModel};
 use crate::rules::RuleRef;
 use crate::{Recorded, StoreResult, Subtree};
 
-/// What is asked for.
+/// The parameters of a query.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    /// A path of the tree of `as_of`.
+    /// A path in the tree of `as_of`.
     pub within: Subtree,
     pub as_of: NaiveDate,
     pub known: Recorded,
-    /// The name of the counting rule. The one that binds the province is meant, whoever asks.
+    /// The name of the counting rule. The one that binds the province applies, whoever asks.
     pub basis: String,
-    /// Whose cohorts a counting rule means that counts some only.
+    /// The programme whose cohorts apply, if the counting rule counts only some cohorts.
     pub program: Option<ProgramId>,
 }
 
@@ -45,25 +45,26 @@ pub struct Milestone {
     pub code: String,
     pub path: String,
     pub area_level: Level,
-    /// Which level it is about; none where several are meant.
+    /// The level it is about; `None` if it spans several levels.
     pub level: Option<Level>,
     pub reached_on: NaiveDate,
     pub state: MilestoneState,
-    /// When it was noted, if it was.
+    /// When it was recorded, if it was.
     pub noted: Option<Recorded>,
     pub evidence: Evidence,
 }
 
-/// Which organizations reached it.
+/// The organizations that reached it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Evidence {
-    /// By what is known: those that began to count on that day.
+    /// By the current state: those that began to count on that day.
     Computed(Vec<OrganizationId>),
-    /// Of one that is withdrawn: those that were noted, and how many they were.
+    /// For a withdrawn milestone: the recorded ones, and their number.
     Noted(Vec<Named>, i64),
 }
 
-/// The organizations that reached each of these, by the names they had on its day, [`MOST_NAMED`] at most; and how many they are.
+/// Returns the organizations that reached each of these milestones, with their names on that day, at most
+/// [`MOST_NAMED`] each; and their number.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -95,20 +96,21 @@ impl Milestone {
         (self.kind, self.area, self.level, self.reached_on)
     }
 
-    /// By what milestones are in order: the day, the area, what was reached.
+    /// Returns the sort key of milestones: day, area, kind, level, state.
     pub fn place(&self) -> (NaiveDate, &str, MilestoneKind, Option<Level>, MilestoneState) {
         (self.reached_on, &self.path, self.kind, self.level, self.state)
     }
 }
 
-/// Milestones, and the rule they were judged by.
+/// Milestones, and the rule they were evaluated with.
 pub type Judged = (RuleRef, Vec<Milestone>);
 
-/// The milestones of areas of a subtree that were reached up to `as_of`, by day and area, with the rule they were judged by; and those that
-/// were noted before `known` and by what is known now were not reached on their day. Run it in one snapshot (`db::snapshot`).
+/// Returns the milestones that areas of a subtree reached up to `as_of`, by day and area, with the rule they were
+/// evaluated with; and those recorded before `known` that, by what is known now, were not reached on their day. Run it
+/// in one snapshot (`db::snapshot`).
 ///
 /// # Errors
-/// [`crate::StoreError::NotFound`] for a rule nobody recorded, or a database error.
+/// [`crate::StoreError::NotFound`] if no rule has this name, or a database error.
 pub fn standing(conn: &mut AnyConnection, asked: &Asked) -> StoreResult<Judged> {
     let question = Question::find(conn, asked)?;
     let eras = question.load(conn)?;
@@ -117,16 +119,16 @@ pub fn standing(conn: &mut AnyConnection, asked: &Asked) -> StoreResult<Judged> 
     Ok((question.rule, with_noted(conn, asked, found)?))
 }
 
-/// What a process holds of the present: milestones as known at the reader's own clock are answered from it.
+/// The present state that a process holds: milestones as known at the reader's own clock are answered from it.
 #[derive(Clone, Copy)]
 pub struct Present<'a> {
     pub model: &'a ReadModel,
     pub memory: &'a Memory,
-    /// Whether earlier eras that are not held may be loaded from rows, which takes its time.
+    /// Whether earlier eras that are not held may be loaded from rows, which is slow.
     pub may_load: bool,
 }
 
-/// The same as [`standing`], of the present, from memory. None where something is not held that may not be loaded.
+/// Like [`standing`], for the present, from memory. `None` if something is not held and may not be loaded.
 ///
 /// # Errors
 /// Same as [`standing`].
@@ -151,7 +153,7 @@ pub fn standing_now(
     }))
 }
 
-/// What was found, with when it was noted, and what was noted and is not found any more.
+/// Adds to the milestones found when they were recorded, and appends the recorded ones that no longer hold.
 fn with_noted(
     conn: &mut AnyConnection,
     asked: &Asked,

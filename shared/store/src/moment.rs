@@ -1,14 +1,14 @@
-//! The two times of a read.
+//! The point in time of a read: valid time and transaction time.
 
 use chrono::NaiveDate;
 
 use super::Recorded;
 
-/// A day, as known at a moment.
+/// A point in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
-    /// The day on which it is true.
+    /// The valid time.
     pub as_of: NaiveDate,
-    /// The place in the ledger up to which it is known.
+    /// The transaction time.
     pub known: Recorded,
 }

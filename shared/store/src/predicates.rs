@@ -1,13 +1,14 @@
-//! Which version of a row is meant, and where: the conditions of the two histories (valid and recorded time), each written once.
+//! Query conditions that select a version of a row and its position, by valid time and transaction time, each defined
+//! once.
 
-/// The version that is known to be true now.
+/// The latest known version.
 macro_rules! head {
     ($table:ident) => {
         $table::superseded_seq.is_null().and($table::valid_to.is_null())
     };
 }
 
-/// The version of an area that is known to be true now, or was to the end of an area that is no more.
+/// The latest known version of an area, or the last version of an ended one.
 macro_rules! last {
     ($table:ident) => {
         $table::superseded_seq
@@ -16,7 +17,7 @@ macro_rules! last {
     };
 }
 
-/// A version that was known at a moment (a `Recorded`).
+/// The versions known at a transaction time (a `Recorded`).
 macro_rules! known_at {
     ($table:ident, $known:expr) => {
         $table::recorded_seq.le($known.seq).and(
@@ -27,7 +28,7 @@ macro_rules! known_at {
     };
 }
 
-/// The version that is true on a day, as known at a moment.
+/// The version valid on a day, as known at a transaction time.
 macro_rules! true_on {
     ($table:ident, $as_of:expr, $known:expr) => {
         $crate::predicates::known_at!($table, $known)
@@ -36,7 +37,7 @@ macro_rules! true_on {
     };
 }
 
-/// Joins the area of this id as it is now.
+/// Joins the current area with this id.
 macro_rules! current_area {
     ($area_id:expr) => {{
         use $crate::db::schema::area_versions as a;
@@ -44,7 +45,7 @@ macro_rules! current_area {
     }};
 }
 
-/// Joins the area of this id as it is now or last was: what belongs to an area does not vanish with it.
+/// Joins the current or last version of the area with this id: what belongs to an ended area stays visible.
 macro_rules! last_area {
     ($area_id:expr) => {{
         use $crate::db::schema::area_versions as a;
@@ -52,7 +53,7 @@ macro_rules! last_area {
     }};
 }
 
-/// Joins the area of this id as it was on a day, as known at a moment.
+/// Joins the area with this id as of a day, as known at a transaction time.
 macro_rules! area_on {
     ($area_id:expr, $as_of:expr, $known:expr) => {{
         use $crate::db::schema::area_versions as a;
@@ -62,7 +63,7 @@ macro_rules! area_on {
     }};
 }
 
-/// Joins the area of this id as it was on a day, or last was before it, as known at a moment.
+/// Joins the area with this id as of a day, or its last version if it ended before, as known at a transaction time.
 macro_rules! area_by {
     ($area_id:expr, $as_of:expr, $known:expr) => {{
         use $crate::db::schema::area_versions as a;
@@ -74,7 +75,7 @@ macro_rules! area_by {
     }};
 }
 
-/// Whether the joined area belongs to a `Subtree`, or has an end: whose home it is then, the tree says.
+/// Whether the joined area belongs to a `Subtree`, or has ended; the home of an ended area depends on the tree.
 macro_rules! within_or_ended {
     ($subtree:expr) => {{
         use $crate::db::schema::area_versions as a;

@@ -42,20 +42,20 @@ pub struct ProgramVersion {
     pub title: String,
     /// A JSON array of strings.
     pub aliases: String,
-    /// The date growth is counted from.
+    /// The date that growth is measured from.
     pub baseline_on: NaiveDate,
     pub starts_on: NaiveDate,
     pub target_on: NaiveDate,
-    /// Made up for a demonstration; marked wherever it is shown.
+    /// A demonstration programme, marked wherever it is shown.
     pub illustrative: bool,
     pub note: Option<String>,
     pub starts_precision: Precision,
-    /// Why it was corrected; none in the first version.
+    /// Why it was corrected; `None` in the first version.
     pub reason: Option<String>,
 }
 
 impl ProgramVersion {
-    /// When it starts.
+    /// Returns its start date.
     pub fn starts(&self) -> PreciseDate {
         PreciseDate {
             on: self.starts_on,
@@ -64,19 +64,19 @@ impl ProgramVersion {
     }
 }
 
-/// A programme to be recorded.
+/// A programme to record.
 #[derive(Debug, Clone)]
 pub struct NewProgram {
     pub id: ProgramId,
-    /// Digest of the request: the same one again gives the same programme.
+    /// Digest of the request: repeating the request returns the same programme.
     pub digest: String,
     pub issuer: AreaId,
-    /// Made up for a demonstration; marked wherever it is shown.
+    /// A demonstration programme, marked wherever it is shown.
     pub illustrative: bool,
     pub facts: Facts,
 }
 
-/// A programme as others see it.
+/// A programme with its issuer.
 #[derive(Debug, Clone, Queryable)]
 pub struct ProgramOfIssuer {
     pub program: ProgramVersion,
@@ -85,7 +85,7 @@ pub struct ProgramOfIssuer {
     pub issuer_path: String,
 }
 
-/// Programmes as they were known at a moment, with their issuers as they are now.
+/// The programmes known at a transaction time, with the current or last version of their issuers.
 macro_rules! versions_with_issuers {
     ($known:expr) => {
         program_versions::table
@@ -102,7 +102,8 @@ macro_rules! versions_with_issuers {
     };
 }
 
-/// Programmes as they were known at a moment. They are recorded for their whole life, so the open version is the one.
+/// The programmes known at a transaction time. A programme has one version for its whole life, so the open version is
+/// the right one.
 macro_rules! known_versions {
     ($known:expr) => {
         program_versions::table
@@ -112,7 +113,7 @@ macro_rules! known_versions {
     };
 }
 
-/// The programme of this id as it was known at `known`, with its issuer.
+/// Returns the programme with this id as known at `known`, with its issuer.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], or a database error.
@@ -128,7 +129,7 @@ pub fn find_with_issuer(
         .ok_or(StoreError::NotFound(Noun::Program))
 }
 
-/// The programme of this id. Programmes are reference data: every caller may read them.
+/// Returns the programme with this id. Programmes are reference data: every caller may read them.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], or a database error.
@@ -142,7 +143,7 @@ pub fn find(conn: &mut AnyConnection, id: ProgramId) -> StoreResult<ProgramVersi
         .ok_or(StoreError::NotFound(Noun::Program))
 }
 
-/// The programmes made up for a demonstration: what belongs to them is marked wherever it is shown.
+/// Returns the demonstration programmes; everything that belongs to them is marked wherever it is shown.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -155,7 +156,7 @@ pub fn illustrative(conn: &mut AnyConnection) -> QueryResult<HashSet<ProgramId>>
     Ok(rows.into_iter().collect())
 }
 
-/// The programmes that were known at `known`, by id; no more than `limit`.
+/// Returns the programmes known at `known`, by id, at most `limit`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -166,7 +167,7 @@ pub fn known_at(conn: &mut AnyConnection, known: Recorded, limit: i64) -> QueryR
         .load(conn)
 }
 
-/// The programme of this id, as it was known at `known`.
+/// Returns the programme with this id as known at `known`.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], or a database error.
@@ -182,7 +183,7 @@ pub fn find_known_at(
         .ok_or(StoreError::NotFound(Noun::Program))
 }
 
-/// All programmes that were known at `known`, by id, after `after`, each with its issuer.
+/// Returns the programmes known at `known`, by id, after `after`, each with its issuer.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -202,7 +203,7 @@ pub fn list(
     query.load(conn)
 }
 
-/// Records a programme. The same id with the same request is the same programme.
+/// Records a programme. Repeating the request with the same id returns the same programme.
 ///
 /// # Errors
 /// [`StoreError::Invalid`], [`StoreError::Conflict`] `id_taken` or `program_code_taken`, or a database error.
@@ -241,7 +242,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewProgram) -> StoreResul
         recorded_at: recorded.at,
         superseded_seq: None,
         superseded_at: None,
-        // What a programme is called and measured by holds for its whole life.
+        // The name and measures of a programme apply for its whole life.
         valid_from: facts.baseline_on,
         valid_to: None,
         issuer_area_id: new.issuer,
@@ -271,11 +272,12 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewProgram) -> StoreResul
     Ok(row)
 }
 
-/// Corrects a programme: what was recorded was never so. Earlier knowledge stays; figures as known from now on use what is recorded here.
+/// Corrects a programme for its whole life. Earlier transaction times keep the former state; later figures use the
+/// corrected one.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`] `program_code_taken`, or a
-/// database error.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Invalid`], [`StoreError::Conflict`]
+/// `program_code_taken`, or a database error.
 pub fn correct(
     recording: &mut Recording<'_, '_>,
     id: ProgramId,
@@ -330,8 +332,8 @@ pub fn correct(
     Ok(after)
 }
 
-/// The programme that a question about the area of `path` means when it names none (see [`choose`]), as known at `known`: of those issued by
-/// that area or by one above it.
+/// Returns the default programme of a question about the area with this path (see [`choose`]), as known at `known`: one
+/// of those issued by that area or by one above it.
 ///
 /// # Errors
 /// Returns an error if the database fails.

@@ -28,13 +28,13 @@ pub struct RuleRow {
     pub id: RuleId,
     pub kind: RuleKind,
     pub name: String,
-    /// The area it binds, with all below it.
+    /// The area it binds, with all its descendants.
     pub scope_area_id: AreaId,
     pub version: i64,
     pub effective_from: NaiveDate,
     /// Canonical JSON.
     pub params: String,
-    /// Where the rule is written down.
+    /// The source document of the rule.
     pub source: String,
     pub recorded_seq: i64,
     pub recorded_at: UtcTime,
@@ -42,7 +42,7 @@ pub struct RuleRow {
     pub superseded_at: Option<UtcTime>,
 }
 
-/// A rule to be recorded.
+/// A rule to record.
 #[derive(Debug, Clone)]
 pub struct NewRule {
     pub id: RuleId,
@@ -54,10 +54,10 @@ pub struct NewRule {
     pub source: String,
 }
 
-/// The rule that the same request has recorded before, as it is now.
+/// Returns the rule that the same request has already recorded, in its current state.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `id_taken` when the id is another rule's, or a database error.
+/// [`StoreError::Conflict`] `id_taken` if the id belongs to another rule, or a database error.
 pub fn made_before(conn: &mut AnyConnection, new: &NewRule) -> StoreResult<Option<RuleRow>> {
     let known: Option<RuleRow> = rules::table
         .find(new.id)
@@ -75,9 +75,9 @@ pub fn made_before(conn: &mut AnyConnection, new: &NewRule) -> StoreResult<Optio
     })
 }
 
-/// Records the next version of the rule of this kind, name and area. An establishment rule has one new version a day (Asia/Shanghai) at
-/// most, and none that is in force before the last: with many thresholds tried in a row, the gaps would tell what was counted in each
-/// village. Ask [`made_before`] first.
+/// Records the next version of the rule of this kind, name and area. An establishment rule can have at most one new
+/// version per day (Asia/Shanghai), and none that takes effect before the last one: trying many thresholds in a row
+/// would reveal the counts of each village through its gaps. Call [`made_before`] first.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] `rule_changed_today`, a violation, or a database error.
@@ -140,7 +140,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewRule) -> StoreResult<R
     Ok(row)
 }
 
-/// Every version of every rule that was known at `known`, with the code of its area now.
+/// Returns every version of every rule known at `known`, with the current code of its area.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -161,8 +161,8 @@ pub fn list(
     query.load(conn)
 }
 
-/// The versions in force on a day, as known at `known`: of each kind, name and area that was there the newest that had come into force, with the
-/// code the area had.
+/// Returns the versions in force on a day, as known at `known`: for each kind, name and area existing then, the latest
+/// version that had taken effect, with the area's code on that day.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -184,7 +184,7 @@ pub fn list_in_force(
     Ok(newest_of_each(query.load(conn)?))
 }
 
-/// Of each kind, name and area the newest of these versions.
+/// Returns the latest of these versions for each kind, name and area.
 fn newest_of_each<T>(mut rows: Vec<(RuleRow, T)>) -> Vec<(RuleRow, T)> {
     fn of(row: &RuleRow) -> (RuleKind, &str, AreaId) {
         (row.kind, &row.name, row.scope_area_id)
@@ -197,7 +197,7 @@ fn newest_of_each<T>(mut rows: Vec<(RuleRow, T)>) -> Vec<(RuleRow, T)> {
     rows
 }
 
-/// Whether a rule was recorded after a place in the ledger, up to a moment.
+/// Returns whether a rule was recorded after a ledger position and up to `known`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -218,7 +218,7 @@ pub struct RuleRef {
     pub scope: Option<String>,
 }
 
-/// The code of the area that a path leads to.
+/// Returns the code of the area with this path.
 fn code_of(path: &str) -> Option<String> {
     path.split_terminator('/').next_back().map(str::to_owned)
 }
@@ -229,13 +229,13 @@ pub struct Establishment {
     pub rule: RuleRef,
     pub scope: Subtree,
     pub params: EstablishmentParams,
-    /// From this day on this version of it is in force.
+    /// The first day on which this version is in force.
     pub effective_from: NaiveDate,
 }
 
-/// The establishment rules named `default` that have a say within `within` on `as_of`, as known at `known`: of each scope the newest
-/// version in force, an area before those below it. For each level, the nearest scope at or above an area that speaks of it binds
-/// ([`qiaojian_domain::establishment::Asking`]).
+/// Returns the establishment rules named `default` that affect `within` on `as_of`, as known at `known`: for each scope
+/// the latest version in force, an area before its descendants. For each level, the nearest scope at or above an area
+/// whose rule covers the level binds ([`qiaojian_domain::establishment::Asking`]).
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -265,7 +265,8 @@ pub fn establishment(
         .collect()
 }
 
-/// Every version of the rules of this kind and name that is in force on `as_of`, as known at `known`, with the path of its scope.
+/// Returns every version of the rules of this kind and name that is in force on `as_of`, as known at `known`, with the
+/// path of its scope.
 fn in_force(
     conn: &mut AnyConnection,
     kind: RuleKind,
@@ -282,8 +283,8 @@ fn in_force(
         .load(conn)
 }
 
-/// From when on reports of a period come too late for its figures, by the reporting rule that binds the area of `path` on the period's last
-/// day, as known at `known`. None where no rule closes it.
+/// Returns the instant from which reports of a period are late for its figures, by the reporting rule that binds the
+/// area with this path on the period's last day, as known at `known`. `None` if no rule closes it.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -301,14 +302,15 @@ pub fn closed_at(
     Ok(params.closed_from(period).map(start_of_day_in_shanghai))
 }
 
-/// Of these versions the one that binds the area of a path: the nearest scope at or above it, and there the newest.
+/// Returns the version that binds the area with this path: of the nearest scope at or above it, the latest.
 fn nearest(rows: Vec<(RuleRow, String)>, path: &str) -> Option<(RuleRow, String)> {
     rows.into_iter()
         .filter(|(_, scope)| Subtree::rooted_at(scope).contains(path))
         .max_by_key(|(rule, scope)| (scope.len(), rule.effective_from, rule.version))
 }
 
-/// The days up to `as_of` from which on versions of the counting rule `name` bind the area of a path, with what they say.
+/// Returns the versions of the counting rule `name` that bind the area with this path, each with its first day up to
+/// `as_of`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -325,7 +327,7 @@ pub fn counting_versions(
         .collect()
 }
 
-/// The subtrees that versions of the counting rule `name` are recorded for, in force on `as_of`.
+/// Returns the subtrees with a version of the counting rule `name` in force on `as_of`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -339,11 +341,11 @@ pub fn counting_scopes(
     Ok(rows.iter().map(|(_, scope)| Subtree::rooted_at(scope)).collect())
 }
 
-/// The counting rule `name` that binds the area of `path` on `as_of`, as known at `known`: the nearest scope above it, and
-/// there the newest version in force. Where nothing is recorded, `default` version 0 counts from 成立.
+/// Returns the counting rule `name` that binds the area with this path on `as_of`, as known at `known`: of the nearest
+/// scope at or above it, the latest version in force. If nothing is recorded, `default` version 0 counts from 成立.
 ///
 /// # Errors
-/// [`StoreError::NotFound`] for a name nobody recorded, or a database error.
+/// [`StoreError::NotFound`] if no rule has this name, or a database error.
 pub fn counting(
     conn: &mut AnyConnection,
     path: &str,

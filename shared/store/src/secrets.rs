@@ -1,4 +1,4 @@
-//! The key that seals secrets at rest, and how secrets are made, hashed and compared.
+//! The key that seals secrets at rest, and the generation, hashing and comparison of secrets.
 
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
@@ -9,10 +9,10 @@ use subtle::ConstantTimeEq as _;
 
 const NONCE_BYTES: usize = 24;
 
-/// Why a sealed value does not open.
+/// Why a sealed value cannot be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    /// It was sealed under another key, for another purpose, or was altered.
+    /// It was sealed with another key, for another purpose, or was altered.
     #[error("the sealed value does not open with this key")]
     DoesNotOpen,
     /// The key is not 32 bytes of base64url.
@@ -20,7 +20,7 @@ pub enum SealError {
     BadKey,
 }
 
-/// The key of this installation. Every replica has the same.
+/// The key of this installation, shared by all replicas.
 #[derive(Clone)]
 pub struct SecretKey([u8; 32]);
 
@@ -31,14 +31,14 @@ impl std::fmt::Debug for SecretKey {
 }
 
 impl SecretKey {
-    /// A new key.
+    /// Generates a new key.
     pub fn generate(entropy: &dyn Entropy) -> Self {
         let mut bytes = [0; 32];
         entropy.fill(&mut bytes);
         Self(bytes)
     }
 
-    /// From its text form.
+    /// Parses a key.
     ///
     /// # Errors
     /// [`SealError::BadKey`].
@@ -47,12 +47,12 @@ impl SecretKey {
         Ok(Self(bytes.try_into().map_err(|_| SealError::BadKey)?))
     }
 
-    /// Its text form, for the key file.
+    /// Returns its text form, for the key file.
     pub fn to_text(&self) -> String {
         base64url(self.0)
     }
 
-    /// A key of its own for a value that only the holder of `secret` may read again.
+    /// Derives a separate key for a value that only the holder of `secret` may read again.
     #[must_use]
     pub fn derive(&self, secret: &str) -> Self {
         let mut hasher = Sha256::new();
@@ -62,8 +62,8 @@ impl SecretKey {
         Self(hasher.finalize().into())
     }
 
-    /// A digest that only the holder of this key can make: of what may hold a secret, so that a stolen database does not let it be
-    /// guessed.
+    /// Returns a digest that only the holder of this key can compute. Used for values that may contain a secret, so
+    /// that a stolen database does not allow guessing it.
     pub fn keyed_digest(&self, text: &str) -> String {
         let mut bytes = b"qiaojian keyed digest\0".to_vec();
         bytes.extend_from_slice(&self.0);
@@ -71,10 +71,10 @@ impl SecretKey {
         sha256_hex(bytes)
     }
 
-    /// Seals a secret for one `purpose`: it opens only with the same key and purpose.
+    /// Seals a secret for one `purpose`: it can be opened only with the same key and purpose.
     ///
     /// # Errors
-    /// Never in practice: the cipher refuses only texts beyond 256 GiB.
+    /// Never in practice: the cipher rejects only texts beyond 256 GiB.
     pub fn seal(&self, purpose: &str, secret: &[u8], entropy: &dyn Entropy) -> Result<String, SealError> {
         let mut nonce = [0_u8; NONCE_BYTES];
         entropy.fill(&mut nonce);
@@ -90,7 +90,7 @@ impl SecretKey {
         Ok(base64url([nonce.as_slice(), &sealed].concat()))
     }
 
-    /// Opens what [`SecretKey::seal`] sealed.
+    /// Opens a value sealed by [`SecretKey::seal`].
     ///
     /// # Errors
     /// [`SealError::DoesNotOpen`].
@@ -112,20 +112,20 @@ impl SecretKey {
     }
 }
 
-/// A secret for a caller to hold: 32 random bytes as text behind `prefix`. Shown once, stored as [`hash_secret`].
+/// Generates a secret for a caller: 32 random bytes as text after `prefix`. Shown once, stored as [`hash_secret`].
 pub fn new_secret(prefix: &str, entropy: &dyn Entropy) -> String {
     let mut bytes = [0_u8; 32];
     entropy.fill(&mut bytes);
     format!("{prefix}{}", base64url(bytes))
 }
 
-/// The stored form. The secret has 256 random bits, so one round of SHA-256 is as strong as it needs to be
+/// Returns the stored form. The secret has 256 random bits, so a single round of SHA-256 is sufficient
 /// (docs/decisions/0005).
 pub fn hash_secret(secret: &str) -> String {
     sha256_hex(secret)
 }
 
-/// Whether `secret` is the one whose hash this is, in constant time.
+/// Returns whether `secret` has this hash, in constant time.
 pub fn secret_matches(secret: &str, hash: &str) -> bool {
     hash_secret(secret).as_bytes().ct_eq(hash.as_bytes()).into()
 }

@@ -1,4 +1,4 @@
-//! The keys access tokens are signed with. Several may be valid at once: they rotate with overlap.
+//! The keys that sign access tokens. Several may be valid at once, because rotation overlaps.
 
 use diesel::prelude::*;
 use qiaojian_domain::clock::UtcTime;
@@ -6,7 +6,7 @@ use qiaojian_domain::clock::UtcTime;
 use crate::db::AnyConnection;
 use crate::db::schema::signing_keys;
 
-/// An Ed25519 key pair. The private half is sealed.
+/// An Ed25519 key pair. The private key is sealed.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = signing_keys)]
 pub struct SigningKeyRow {
@@ -15,11 +15,11 @@ pub struct SigningKeyRow {
     pub public_key: String,
     pub sealed_private_key: String,
     pub created_at: UtcTime,
-    /// From when on nothing is signed with it any more.
+    /// The time from which it no longer signs anything.
     pub retired_at: Option<UtcTime>,
 }
 
-/// All keys, newest first.
+/// Returns all keys, newest first.
 ///
 /// # Errors
 /// Returns an error if the database fails.

@@ -1,4 +1,4 @@
-//! Where the tasks of a programme stood, for each area they were given to, on a date.
+//! The status of a programme's tasks on a date, for each area they were assigned to.
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -11,7 +11,7 @@ use crate::db::schema::{area_versions, assignment_versions, assignments, tasks};
 use crate::predicates::{area_by, true_on, within_or_ended};
 use crate::{Moment, Recorded, Subtree, fact_rows};
 
-/// One area's part in one task.
+/// One area's assignment of one task.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 pub struct Standing {
     pub area: AreaId,
@@ -22,7 +22,7 @@ pub struct Standing {
     pub submitted_on: Option<NaiveDate>,
 }
 
-/// An assignment, its area, the day on which it is due, and the day on which it was submitted as it stands.
+/// An assignment: its id, area, due date, status, and the date of the current submission.
 pub type FellDue = (
     AssignmentId,
     AreaId,
@@ -31,9 +31,10 @@ pub type FellDue = (
     Option<NaiveDate>,
 );
 
-/// The assignments of a programme in areas of `within` (a path of the tree of `as_of`) that fell due after `from` and up to `to`, as they
-/// stood on `as_of` and as known at `known`, but for those that were taken back and those whose day was not over at `known`. Counted are the
-/// tasks that an area above `within` gave; where none is above it, its own.
+/// Returns the assignments of a programme in areas of `within` (a path in the tree of `as_of`) that fell due after
+/// `from` and on or before `to`, as of `as_of` and as known at `known`. Excludes cancelled ones and those whose due
+/// date was not over at `known`. Includes only tasks issued by an area above `within`, or, if there is none above, by
+/// its own area.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -70,7 +71,7 @@ pub fn fell_due(
     query.load(conn)
 }
 
-/// Whose tasks are counted of `within`: those of the areas above it, or where there is none, of itself.
+/// Returns the issuers whose tasks count for `within`: the areas above it, or, if there is none, its own area.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -92,7 +93,8 @@ pub fn issuers(
         .load(conn)
 }
 
-/// The tasks of `program` given to `post` in any of `areas`, as they stood on `as_of` and as known at `known`, by number.
+/// Returns the tasks of `program` assigned to `post` in any of `areas`, as of `as_of` and as known at `known`, by
+/// number.
 ///
 /// # Errors
 /// Returns an error if the database fails.

@@ -1,4 +1,4 @@
-//! The task breakdown table. A row is issued once, and given to areas and posts as assignments.
+//! The task breakdown table. A task is issued once, and assigned to areas and posts.
 
 use chrono::NaiveDate;
 use diesel::dsl::exists;
@@ -19,7 +19,7 @@ use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, assignments, tasks};
 use crate::predicates::{last, within};
 
-/// A row of the table.
+/// A row of `tasks`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
 #[diesel(table_name = tasks)]
 pub struct TaskRow {
@@ -43,40 +43,40 @@ pub struct TaskRow {
     pub origin_activity_id: Option<ActivityId>,
 }
 
-/// A task with the code of the area that issued it, as it is now.
+/// A task with the current code of the area that issued it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuedTask {
     pub task: TaskRow,
     pub issuer_code: String,
-    /// Whether it belongs to a programme made up for a demonstration.
+    /// Whether it belongs to a demonstration programme.
     pub illustrative: bool,
 }
 
-/// A task to be issued.
+/// A task to issue.
 #[derive(Debug, Clone)]
 pub struct NewTask {
     pub id: TaskId,
-    /// Digest of the request: the same one again gives the same task.
+    /// Digest of the request: repeating the request returns the same task.
     pub digest: String,
     pub program: ProgramId,
     pub issuer: AreaVersion,
     pub issuer_post: Post,
     pub facts: Facts,
-    /// What it follows from.
+    /// The activity that the task follows from.
     pub origin: Option<ActivityId>,
     pub assignees: Vec<Assignee>,
 }
 
-/// Whom a task is given to.
+/// An assignee of a task.
 #[derive(Debug, Clone)]
 pub struct Assignee {
-    /// The id of the assignment that is made.
+    /// The id of the new assignment.
     pub id: AssignmentId,
     pub area: AreaVersion,
     pub post: Post,
 }
 
-/// Which tasks a list shows.
+/// The filter of a list of tasks.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Only of this programme.
@@ -85,7 +85,7 @@ pub struct Filter {
     pub themes: Vec<Theme>,
 }
 
-/// Tasks that `visible` may see: those an area of it issued, and those given to an area of it.
+/// The tasks visible to `visible`: those issued by one of its areas, and those assigned to one.
 macro_rules! visible_to {
     ($visible:expr) => {{
         let is_within = last!(area_versions).and(within!($visible));
@@ -102,7 +102,7 @@ macro_rules! visible_to {
     }};
 }
 
-/// The task of this id, if `visible` may see it.
+/// Returns the task with this id, if `visible` may see it.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], or a database error.
@@ -115,7 +115,7 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: TaskId) -> StoreRes
     issued.into_iter().next().ok_or(StoreError::NotFound(Noun::Task))
 }
 
-/// Tasks that `visible` may see, by id, after `after`.
+/// Returns the tasks that `visible` may see, by id, after `after`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -154,10 +154,10 @@ fn with_issuers(conn: &mut AnyConnection, rows: Vec<TaskRow>) -> QueryResult<Vec
         .collect())
 }
 
-/// The task that the same request of the same issuer has made before, as it is now.
+/// Returns the task that the same request of the same issuer has already created, in its current state.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `id_taken` when another request or issuer has taken the id, or a database error.
+/// [`StoreError::Conflict`] `id_taken` if the id belongs to another request or issuer, or a database error.
 pub fn made_before(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -178,11 +178,12 @@ pub fn made_before(
     }
 }
 
-/// Issues a task and gives it to its assignees, all or nothing. The day of issue may be past. Ask [`made_before`] first.
+/// Issues a task and assigns it to its assignees, all or nothing. The day of issue may be in the past. Call
+/// [`made_before`] first.
 ///
 /// # Errors
-/// [`StoreError::Invalid`], [`StoreError::Conflict`] `task_no_taken` when the issuer has a task of this number in the programme,
-/// or a database error.
+/// [`StoreError::Invalid`], [`StoreError::Conflict`] `task_no_taken` if the issuer has a task with this number in the
+/// programme, or a database error.
 pub fn create(recording: &mut Recording<'_, '_>, new: &NewTask) -> StoreResult<IssuedTask> {
     let facts = &new.facts;
     let mut violations = facts.violations();
@@ -216,7 +217,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewTask) -> StoreResult<I
     for assignee in &new.assignees {
         given::issue(recording, &task, assignee)?;
     }
-    // One entry for the whole fan-out: its digest covers every assignee.
+    // One entry for all assignments: its digest covers every assignee.
     let after = digest(&task, &new.assignees)?;
     let id = task.id.to_string();
     recording.audit(&Entry {

@@ -1,4 +1,4 @@
-//! What callers hold. The secret itself is never stored, only its hash.
+//! Tokens of callers. The secret itself is never stored, only its hash.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -19,7 +19,7 @@ use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, revoked_access_tokens, tokens};
 use crate::predicates::{last_area, within};
 
-/// A token's row.
+/// A row of `tokens`.
 #[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable)]
 #[diesel(table_name = tokens)]
 pub struct TokenRow {
@@ -41,7 +41,8 @@ pub struct TokenRow {
     pub revoked_at: Option<UtcTime>,
     pub revoked_seq: Option<i64>,
     pub last_used_at: Option<UtcTime>,
-    /// The ledger's tick at which it got its present secret by a change; 0 for its first. Access tokens given before are refused.
+    /// The ledger position at which its secret was last changed; 0 for the first secret. Access tokens issued before
+    /// are rejected.
     pub secret_seq: i64,
 }
 
@@ -63,7 +64,7 @@ macro_rules! tokens_in_areas {
     };
 }
 
-/// The token of this id, whoever asks: for authentication.
+/// Returns the token with this id regardless of scope, for authentication.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -74,7 +75,7 @@ pub fn by_id(conn: &mut AnyConnection, id: TokenId) -> QueryResult<Option<TokenI
         .optional()
 }
 
-/// The token of this id, if its area belongs to `visible`.
+/// Returns the token with this id, if its area belongs to `visible`.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], or a database error.
@@ -84,7 +85,7 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: TokenId) -> StoreRe
         .ok_or(StoreError::NotFound(Noun::Token))
 }
 
-/// Tokens of `visible`, by id, after `after`.
+/// Returns the tokens of `visible`, by id, after `after`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -112,7 +113,7 @@ pub fn list(
     query.load(conn)
 }
 
-/// Those of these tokens that belong to `visible`.
+/// Returns those of these tokens that belong to `visible`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -126,7 +127,7 @@ pub fn among(conn: &mut AnyConnection, visible: &Subtree, ids: &[TokenId]) -> Qu
     Ok(found.into_iter().collect())
 }
 
-/// A token to be issued.
+/// A token to issue.
 #[derive(Debug, Clone)]
 pub struct NewToken {
     pub id: TokenId,
@@ -168,7 +169,7 @@ pub fn issue(recording: &mut Recording<'_, '_>, new: &NewToken) -> StoreResult<(
     create(recording, &row)
 }
 
-/// The token of this id at the version the caller has read, if it says which.
+/// Returns the token with this id, if it is at the expected version. `None` skips the check.
 fn find_at(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -180,9 +181,9 @@ fn find_at(
     Ok(found)
 }
 
-/// Whoever changes a token must be able to do all that it may do, itself: `granted` has to cover it.
+/// Rejects a change of a token that has permissions the caller lacks: `granted` must include all of the token's scopes.
 fn unless_beyond(found: &TokenInArea, granted: &BTreeSet<Scope>) -> StoreResult<()> {
-    // A word that is no scope any more grants nothing.
+    // A word that is no longer a scope grants nothing.
     let held = read_scopes(&found.token.scopes).unwrap_or_default();
     if held.is_subset(granted) {
         Ok(())
@@ -191,11 +192,12 @@ fn unless_beyond(found: &TokenInArea, granted: &BTreeSet<Scope>) -> StoreResult<
     }
 }
 
-/// Gives a token another secret; the old one, and the access tokens given for it, are refused from now on. Whoever gets the secret can do
-/// what the token may, so `granted`, what the caller may itself, has to cover it.
+/// Replaces the secret of a token; the old one, and the access tokens issued for it, are rejected from now on. The new
+/// secret grants all of the token's scopes, so `granted`, the caller's own scopes, must include them.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `token_revoked` or `token_beyond`, or a database error.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `token_revoked` or `token_beyond`, or a
+/// database error.
 pub fn rotate(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -221,7 +223,7 @@ pub fn rotate(
     changed(recording, "rotate", visible, &found)
 }
 
-/// The token after a change, with the change in the audit trail.
+/// Adds a change of a token to the audit trail, and returns the changed token.
 fn changed(
     recording: &mut Recording<'_, '_>,
     verb: &str,
@@ -240,7 +242,7 @@ fn changed(
     Ok(after)
 }
 
-/// Adds a token's row.
+/// Inserts a row of a token.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -260,11 +262,12 @@ pub fn create(recording: &mut Recording<'_, '_>, row: &TokenRow) -> StoreResult<
     Ok(())
 }
 
-/// Lets a token live until `expires_at`, under its id and with its secret; one that has expired is in force again. `granted`, what the caller
-/// may itself, has to cover it.
+/// Extends a token until `expires_at`, with its id and secret; an expired one becomes valid again. `granted`, the
+/// caller's own scopes, must include its scopes.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `token_revoked` or `token_beyond`, or a database error.
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `token_revoked` or `token_beyond`, or a
+/// database error.
 pub fn renew(
     recording: &mut Recording<'_, '_>,
     visible: &Subtree,
@@ -287,8 +290,9 @@ pub fn renew(
     changed(recording, "renew", visible, &found)
 }
 
-/// Revokes a token for good, for a caller that may do `granted` itself; with `descendants` also those of `visible` that it issued, and those
-/// that they issued. Revoking a revoked one changes nothing. Gives it, and how many others were revoked.
+/// Revokes a token permanently, for a caller whose own scopes are `granted`; with `descendants`, also those of
+/// `visible` that it issued, and in turn those that they issued. Revoking a revoked one changes nothing. Returns it,
+/// and the number of others revoked.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`] `token_beyond`, or a database error.
@@ -324,7 +328,7 @@ pub fn revoke_for(
     Ok((revoke(recording, visible, id, None)?, others))
 }
 
-/// Revokes a token for good. Revoking a revoked one changes nothing.
+/// Revokes a token permanently. Revoking a revoked one changes nothing.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Stale`], or a database error.
@@ -351,7 +355,7 @@ pub fn revoke(
     changed(recording, "revoke", visible, &found)
 }
 
-/// The tokens revoked after `seq`.
+/// Returns the tokens revoked after `seq`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -362,7 +366,7 @@ pub fn revoked_after(conn: &mut AnyConnection, seq: i64) -> QueryResult<Vec<Toke
         .load(conn)
 }
 
-/// Refuses one access token from now on, and forgets those whose time is over anyhow.
+/// Revokes one access token, and deletes the records of those that have expired.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -397,7 +401,7 @@ pub fn revoke_access(
     Ok(())
 }
 
-/// Whether an access token was given up.
+/// Returns whether an access token was revoked.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -406,7 +410,7 @@ pub fn is_access_revoked(conn: &mut AnyConnection, id: AccessTokenId) -> QueryRe
     diesel::select(diesel::dsl::exists(r::table.find(id))).get_result(conn)
 }
 
-/// Whether a token got another secret, or an access token was given up, after `seq`.
+/// Returns whether a token's secret was replaced, or an access token revoked, after `seq`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -417,7 +421,7 @@ pub fn access_ended_after(conn: &mut AnyConnection, seq: i64) -> QueryResult<boo
     diesel::select(rotated.or(given_up)).get_result(conn)
 }
 
-/// Notes that the token was used.
+/// Records that the token was used.
 ///
 /// # Errors
 /// Returns an error if the database fails.

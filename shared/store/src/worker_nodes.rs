@@ -1,4 +1,4 @@
-//! Runs of worker processes: which are alive, and what their last pass did.
+//! Runs of worker processes: which are alive, and the status of their last pass.
 
 use diesel::prelude::*;
 use qiaojian_domain::clock::UtcTime;
@@ -7,7 +7,7 @@ use qiaojian_domain::ids::NodeId;
 use crate::db::AnyConnection;
 use crate::db::schema::worker_nodes;
 
-/// Workers looked at for what holds them back: those heard of last.
+/// Number of most recently seen workers examined for a reason to be suspended.
 const FEW: i64 = 5;
 
 /// One run of a worker.
@@ -17,13 +17,13 @@ pub struct WorkerNodeRow {
     pub id: NodeId,
     pub started_at: UtcTime,
     pub heartbeat_at: UtcTime,
-    /// It has been asked to stop and takes no new work.
+    /// Whether it was asked to stop and takes no new work.
     pub draining: bool,
-    /// The last pass, as JSON.
+    /// The status of the last pass, as JSON.
     pub status: String,
 }
 
-/// Says that the node is alive. The first call adds it.
+/// Records a heartbeat of the node. The first call inserts it.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -43,7 +43,7 @@ pub fn beat(conn: &mut AnyConnection, node: &WorkerNodeRow) -> QueryResult<()> {
     Ok(())
 }
 
-/// Forgets nodes that have not been heard of since `before`.
+/// Deletes nodes without a heartbeat since `before`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -51,7 +51,7 @@ pub fn forget_silent(conn: &mut AnyConnection, before: UtcTime) -> QueryResult<u
     diesel::delete(worker_nodes::table.filter(worker_nodes::heartbeat_at.lt(before))).execute(conn)
 }
 
-/// All nodes, the one heard of last first.
+/// Returns all nodes, most recent heartbeat first.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -62,7 +62,7 @@ pub fn list(conn: &mut AnyConnection) -> QueryResult<Vec<WorkerNodeRow>> {
         .load(conn)
 }
 
-/// Why a worker that lives holds back, if one does.
+/// Returns why an active worker is suspended, if one is.
 ///
 /// # Errors
 /// Returns an error if the database fails.

@@ -1,4 +1,4 @@
-//! What is done with an assignment, from 交办 to 办结.
+//! Actions on an assignment, from 交办 to 办结.
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -16,7 +16,7 @@ use crate::same_request;
 use crate::tasks::{Assignee, TaskRow};
 use crate::{StoreError, StoreResult, unless_stale};
 
-/// Gives a task to one assignee, from its day of issue on.
+/// Assigns a task to one assignee, from its day of issue on.
 pub(crate) fn issue(recording: &mut Recording<'_, '_>, task: &TaskRow, to: &Assignee) -> StoreResult<()> {
     let recorded = recording.recorded();
     let row = AssignmentRow {
@@ -52,29 +52,29 @@ pub(crate) fn issue(recording: &mut Recording<'_, '_>, task: &TaskRow, to: &Assi
     Ok(())
 }
 
-/// Something done with an assignment, with what it takes besides a date.
+/// An action on an assignment, with its parameters except the date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
     Acknowledge,
-    /// A report of this content, under this id.
+    /// A progress report with this id and content.
     Report {
         id: ReportId,
         content: String,
     },
     Submit,
     Accept,
-    /// For this reason.
+    /// With the reason.
     Return {
         reason: String,
     },
-    /// For this reason.
+    /// With the reason.
     Cancel {
         reason: String,
     },
 }
 
 impl Act {
-    /// Which verb it is.
+    /// Returns the verb of the action.
     pub const fn verb(&self) -> AssignmentVerb {
         match self {
             Self::Acknowledge => AssignmentVerb::Acknowledge,
@@ -97,12 +97,13 @@ impl Act {
     }
 }
 
-/// Moves an assignment on by an act on a day; the day may be past, but not before the act before it. Whether the caller is the
-/// party that may do it is the caller's to check ([`GivenTask::is_party`]). Acknowledging again changes nothing, nor does a report that is
-/// recorded already.
+/// Applies an action to an assignment on a day, which may be in the past but not before the previous action. The caller
+/// must check that it is the party that may perform it ([`GivenTask::is_party`]). Repeating an acknowledgement or a
+/// recorded report changes nothing.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `id_taken` for the id of another report, [`StoreError::Stale`], [`StoreError::Refused`], [`StoreError::Invalid`], or a database error.
+/// [`StoreError::Conflict`] `id_taken` for the id of another report, [`StoreError::Stale`], [`StoreError::Refused`],
+/// [`StoreError::Invalid`], or a database error.
 pub fn act(
     recording: &mut Recording<'_, '_>,
     found: GivenTask,
@@ -118,7 +119,7 @@ pub fn act(
         return Ok(found);
     }
     unless_stale(expected, head.version)?;
-    // Said once more, by a phone that did not hear the answer, it changes nothing.
+    // A repeated acknowledgement, from a client that did not receive the response, changes nothing.
     let is_said_again = matches!(act, Act::Acknowledge) && head.acknowledged_on.is_some();
     if is_said_again && head.status != AssignmentStatus::Cancelled {
         return Ok(found);
@@ -163,7 +164,8 @@ pub fn act(
     })
 }
 
-/// Whether this report is recorded under its id. A report without a day of its own is of the day it was first sent on.
+/// Returns whether this report is already recorded with its id. A report without a date has the date on which it was
+/// first sent.
 fn is_reported(
     conn: &mut AnyConnection,
     assignment: AssignmentId,
@@ -204,7 +206,7 @@ fn record_report(
     Ok(())
 }
 
-/// From its `valid_from` on, `next` is true; what was true before stays true before it.
+/// Records that `next` is true from its `valid_from` on; earlier days keep their recorded state.
 fn replace_head(
     recording: &mut Recording<'_, '_>,
     head: &AssignmentVersion,
@@ -212,7 +214,7 @@ fn replace_head(
 ) -> StoreResult<()> {
     let key = (head.assignment_id, head.recorded_seq, head.valid_from);
     if head.recorded_seq == next.recorded_seq {
-        // This very transaction wrote it: nobody has known it, so there is nothing to remember.
+        // This transaction wrote the row itself: nobody has read it, so it can be deleted.
         diesel::delete(assignment_versions::table.find(key)).execute(recording.conn())?;
     } else {
         diesel::update(assignment_versions::table.find(key))

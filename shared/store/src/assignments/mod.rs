@@ -1,4 +1,4 @@
-//! A task as given to one area and post: what was done with it, and when.
+//! Assignments: a task as assigned to one area and post, with its actions and their dates.
 
 mod act;
 mod row;
@@ -21,7 +21,7 @@ use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, assignment_reports, assignment_versions, assignments, tasks};
 use crate::predicates::{head, last_area, within};
 
-/// Which assignments a list shows.
+/// The filter of a list of assignments.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Only of this task.
@@ -34,7 +34,7 @@ pub struct Filter {
 
 type Found = (AssignmentRow, AssignmentVersion, TaskRow, String, String, String);
 
-/// Assignments as they are known to be now, of the areas of `visible`.
+/// The latest known assignments of the areas of `visible`.
 macro_rules! heads_in {
     ($visible:expr) => {
         assignments::table
@@ -57,7 +57,7 @@ macro_rules! heads_in {
     };
 }
 
-/// The assignment of this id, if its area belongs to `visible`.
+/// Returns the assignment with this id, if its area belongs to `visible`.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], or a database error.
@@ -73,7 +73,8 @@ pub fn find(conn: &mut AnyConnection, visible: &Subtree, id: AssignmentId) -> St
         .ok_or(StoreError::NotFound(Noun::Assignment))
 }
 
-/// Assignments of `within` (a part of what the caller sees), by area path and id, after `after`. Lights are those of `today`.
+/// Returns the assignments of `within` (a part of what the caller sees), by area path and id, after the cursor `after`.
+/// Lights are those of `today`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -97,7 +98,7 @@ pub fn list(
         query = query.filter(assignment_versions::status.eq_any(filter.statuses.clone()));
     }
     if !filter.lights.is_empty() {
-        // The three conditions are `domain::assignment::light` in SQL; a test compares the two.
+        // These three conditions are `domain::assignment::light` in SQL; a test compares the two.
         let working =
             || assignment_versions::status.eq_any([S::Issued, S::Acknowledged, S::InProgress, S::Returned]);
         let submitted_late = || {
@@ -125,7 +126,7 @@ pub fn list(
         }
     }
     if let Some((path, id)) = after.cloned() {
-        // `>=` narrows the index range; the rest settles ties within one area.
+        // `>=` narrows the index range; the second condition resolves ties within one area.
         query = query
             .filter(area_versions::path.ge(path.clone()))
             .filter(area_versions::path.gt(path).or(assignments::id.gt(id)));
@@ -155,7 +156,7 @@ fn with_issuers(conn: &mut AnyConnection, rows: Vec<Found>) -> QueryResult<Vec<G
         .collect())
 }
 
-/// The reports under an assignment, in the order in which they were made.
+/// Returns the reports of an assignment, in chronological order.
 ///
 /// # Errors
 /// Returns an error if the database fails.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::db::schema::{assignment_reports, assignment_versions, assignments};
 use crate::tasks::TaskRow;
 
-/// What never changes of an assignment.
+/// The immutable part of an assignment.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = assignments)]
 pub struct AssignmentRow {
@@ -24,7 +24,8 @@ pub struct AssignmentRow {
     pub created_at: UtcTime,
 }
 
-/// One version of an assignment: true from `valid_from` until `valid_to`, known from `recorded_*` until `superseded_*`.
+/// One version of an assignment. Its valid time runs from `valid_from` to `valid_to`, its transaction time from
+/// `recorded_*` to `superseded_*`; both ends are exclusive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable)]
 #[diesel(table_name = assignment_versions)]
 pub struct AssignmentVersion {
@@ -39,7 +40,7 @@ pub struct AssignmentVersion {
     pub status: AssignmentStatus,
     pub due_on: NaiveDate,
     pub acknowledged_on: Option<NaiveDate>,
-    /// Of the latest submission; once accepted, of the accepted one.
+    /// Date of the latest submission; once accepted, of the accepted one.
     pub submitted_on: Option<NaiveDate>,
     pub accepted_on: Option<NaiveDate>,
     /// Why it was returned or cancelled.
@@ -47,26 +48,26 @@ pub struct AssignmentVersion {
 }
 
 impl AssignmentVersion {
-    /// 红黄绿灯 on `today`.
+    /// Returns the light (红黄绿灯) on `today`.
     pub fn light(&self, today: NaiveDate) -> Light {
         light(self.status, self.due_on, self.submitted_on, today)
     }
 
-    /// Whether the accepted submission came after the due date; none until one is accepted.
+    /// Returns whether the accepted submission came after the due date; `None` until one is accepted.
     pub fn late(&self) -> Option<bool> {
         late(self.status, self.due_on, self.submitted_on)
     }
 
-    /// The digest of what this version says, for the audit trail.
+    /// Returns the digest of this version, for the audit trail.
     ///
     /// # Errors
-    /// Never in practice: it has a JSON form.
+    /// Never in practice: every version has a JSON form.
     pub(super) fn digest(&self) -> Result<String, serde_json::Error> {
         digest_of(self)
     }
 }
 
-/// A report of progress.
+/// A progress report.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = assignment_reports)]
 pub struct ReportRow {
@@ -78,7 +79,7 @@ pub struct ReportRow {
     pub recorded_at: UtcTime,
 }
 
-/// An assignment as it is now, with its task and where its area stands in the tree.
+/// The current state of an assignment, with its task and the position of its area in the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GivenTask {
     pub assignment: AssignmentRow,
@@ -89,12 +90,12 @@ pub struct GivenTask {
     pub area_path: String,
     /// The code of the area that issued the task.
     pub issuer_code: String,
-    /// Whether it belongs to a programme made up for a demonstration.
+    /// Whether it belongs to a demonstration programme.
     pub illustrative: bool,
 }
 
 impl GivenTask {
-    /// Whether a post in an area is this party to it.
+    /// Returns whether a post in an area is this party to the assignment.
     pub fn is_party(&self, party: Party, area: AreaId, post: Post) -> bool {
         match party {
             Party::Issuer => self.task.issuer_area_id == area && self.task.issuer_post == post,

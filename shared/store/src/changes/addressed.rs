@@ -1,4 +1,4 @@
-//! What comes to a reader from areas outside its own: tasks it was given, bulletins that are out and addressed to it.
+//! Items that reach a reader from outside areas: tasks assigned to it, and published bulletins addressed to it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,7 +11,7 @@ use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, assignments, bulletins, notices};
 use crate::predicates::{head, within};
 
-/// Those of these tasks that were given to areas of `visible`.
+/// Returns those of these tasks that were assigned to areas of `visible`.
 pub(super) fn given_tasks(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -31,7 +31,7 @@ pub(super) fn given_tasks(
     Ok(given.iter().map(ToString::to_string).collect())
 }
 
-/// When those of these bulletins came out that are addressed to areas of `visible`.
+/// Returns the publication times of those of these bulletins that are addressed to areas of `visible`.
 pub(super) fn addressed_bulletins(
     conn: &mut AnyConnection,
     visible: &Subtree,

@@ -1,4 +1,4 @@
-//! Where organizations and areas stood at a place in the ledger, as they were known last there.
+//! The latest known positions of organizations and areas at a ledger position.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,7 +8,7 @@ use qiaojian_domain::ids::{AreaId, OrganizationId};
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, organization_versions};
 
-/// From which place in the ledger until which something was known.
+/// The ledger positions from which and until which something was known; the end is exclusive.
 type Known = (i64, Option<i64>);
 
 fn holds_at((from, until): Known, seq: i64) -> bool {
@@ -19,21 +19,21 @@ fn turns_of((from, until): Known) -> impl Iterator<Item = i64> {
     std::iter::once(from).chain(until)
 }
 
-/// An area as it was known at some place in the ledger.
+/// An area as known at some ledger position.
 pub(crate) struct Stood {
     pub(crate) code: String,
     pub(crate) path: String,
     known: Known,
 }
 
-/// All that some areas were ever known to be last.
+/// All latest states that some areas ever had.
 #[derive(Default)]
 pub(crate) struct Tree {
     areas: HashMap<AreaId, Vec<Stood>>,
 }
 
 impl Tree {
-    /// Takes in these areas, unless they are here.
+    /// Loads these areas, unless they are loaded already.
     pub(crate) fn load(
         &mut self,
         conn: &mut AnyConnection,
@@ -58,26 +58,27 @@ impl Tree {
         Ok(())
     }
 
-    /// The ticks at which something else came to be known of the area.
+    /// Returns the ticks at which the known state of the area changed.
     pub(crate) fn turns(&self, area: AreaId) -> impl Iterator<Item = i64> {
         let versions = self.areas.get(&area).into_iter().flatten();
         versions.flat_map(|stood| turns_of(stood.known))
     }
 
-    /// The area as it was known last at a place in the ledger; none before it was recorded and after it was closed.
+    /// Returns the latest known state of the area at a ledger position; `None` before it was recorded and after it was
+    /// closed.
     pub(crate) fn at(&self, area: AreaId, seq: i64) -> Option<&Stood> {
         let versions = self.areas.get(&area)?;
         versions.iter().find(|stood| holds_at(stood.known, seq))
     }
 }
 
-/// The areas some organizations were ever known to stand in last.
+/// All areas that some organizations were ever last known to be in.
 pub(crate) struct Organizations {
     versions: HashMap<String, Vec<(AreaId, Known)>>,
 }
 
 impl Organizations {
-    /// Those of these ids.
+    /// Loads the organizations with these ids.
     pub(crate) fn load(conn: &mut AnyConnection, ids: &[&str]) -> QueryResult<Self> {
         use organization_versions as o;
         let ids: Vec<OrganizationId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
@@ -99,26 +100,27 @@ impl Organizations {
         Ok(Self { versions })
     }
 
-    /// Where it was known to stand at a place in the ledger; none before it was recorded and after it was made void.
+    /// Returns the area it was known to be in at a ledger position; `None` before it was recorded and after it was
+    /// voided.
     pub(crate) fn stood(&self, id: &str, seq: i64) -> Option<AreaId> {
         let versions = self.versions.get(id)?;
         let at = versions.iter().find(|(_, known)| holds_at(*known, seq));
         at.map(|(area, _)| *area)
     }
 
-    /// The ticks at which it came to be known to stand elsewhere, or not at all.
+    /// Returns the ticks at which its known area changed or ended.
     pub(crate) fn turns(&self, id: &str) -> impl Iterator<Item = i64> {
         let versions = self.versions.get(id).into_iter().flatten();
         versions.flat_map(|(_, known)| turns_of(*known))
     }
 
-    /// The areas that one of them was ever known to stand in.
+    /// Returns the areas that this organization was ever known to be in.
     pub(crate) fn areas_of(&self, id: &str) -> impl Iterator<Item = AreaId> {
         let versions = self.versions.get(id).into_iter().flatten();
         versions.map(|(area, _)| *area)
     }
 
-    /// All of these areas.
+    /// Returns the areas of all these organizations.
     pub(crate) fn areas(&self) -> impl Iterator<Item = AreaId> {
         self.versions.values().flatten().map(|(area, _)| *area)
     }

@@ -1,4 +1,4 @@
-//! Bulletins that are out: what is frozen is what was computed, and can be computed again.
+//! Checks that the frozen content of published bulletins matches its digest and can be computed again.
 
 use qiaojian_documents::page::{self, PageError};
 use qiaojian_domain::Conflict;
@@ -85,7 +85,8 @@ fn figures(report: &mut Report, bulletin: &BulletinRow, notices: &[NoticeRow], a
     }
 }
 
-/// What was composed now, in the format in which the bulletin was frozen: what a later format says besides is no difference.
+/// Converts a newly composed bulletin to the format in which the bulletin was frozen: additions of later formats are
+/// not differences.
 fn in_frozen_format(bulletin: &BulletinRow, again: ComposedBulletin) -> Result<ComposedBulletin, PageError> {
     let format = page::format_of(bulletin.kind, &bulletin.figures)?;
     let mut again = ComposedBulletin {
@@ -98,7 +99,7 @@ fn in_frozen_format(bulletin: &BulletinRow, again: ComposedBulletin) -> Result<C
     Ok(again)
 }
 
-/// The bulletin composed again, for the cohort of those it was sent to: what it was composed for is not written down in it.
+/// Composes the bulletin again, for the cohort of its recipients: the bulletin itself does not record its cohort.
 fn composed_again(
     conn: &mut AnyConnection,
     bulletin: &BulletinRow,

@@ -1,4 +1,4 @@
-//! That nothing is dated after today.
+//! Checks that nothing is dated after today.
 
 use chrono::{Days, NaiveDate};
 use diesel::prelude::*;

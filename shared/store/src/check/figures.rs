@@ -1,5 +1,5 @@
-//! The read model beside the rows: what it holds of each city after having been caught up step by step, and what a plain count of the
-//! rows gives; and whether what changed since a programme's baseline adds up to what stands today.
+//! Compares the read model, after updating it step by step, with each city loaded from rows, and with a plain count of
+//! the rows; and checks that the changes since a programme's baseline add up to today's count.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use crate::figures::{
 use crate::lives::{self, StandingOn};
 use crate::{Recorded, StoreResult, Subtree, ledger, programs};
 
-/// How often the model is caught up on its way to the present.
+/// Number of updates of the model on its way to the present.
 const ANSWERS: i64 = 8;
 
 pub(super) fn figures(conn: &mut AnyConnection, today: NaiveDate) -> StoreResult<Report> {
@@ -44,7 +44,7 @@ pub(super) fn figures(conn: &mut AnyConnection, today: NaiveDate) -> StoreResult
     Ok(report)
 }
 
-/// The baselines of programmes up to today.
+/// Returns the baselines of programmes up to today.
 fn baselines(
     conn: &mut AnyConnection,
     today: NaiveDate,
@@ -55,8 +55,8 @@ fn baselines(
     Ok(days.filter(|day| *day <= today).collect())
 }
 
-/// Whether what stood on `since`, in the tree of that day, and what was added, closed and established again from then on, give what stands
-/// today.
+/// Checks that the count on `since`, in the tree of that day, plus everything added and reopened and minus everything
+/// closed since, equals today's count.
 fn sums_since(
     conn: &mut AnyConnection,
     report: &mut Report,
@@ -85,7 +85,7 @@ fn sums_since(
     Ok(())
 }
 
-/// A number of all areas over an interval, in the tree of its last day.
+/// Returns a number of all areas over an interval, in the tree of its last day.
 fn total(facts: &Facts, metric: Metric, (from, to): (NaiveDate, NaiveDate)) -> i64 {
     let question = Question {
         metrics: vec![metric],
@@ -101,13 +101,13 @@ fn total(facts: &Facts, metric: Metric, (from, to): (NaiveDate, NaiveDate)) -> i
     answer.totals.iter().map(|figure| figure.numerator).sum()
 }
 
-/// What is held of one place: its area, what was counted there, and its organizations.
+/// The contents of one place: its area, its counts, and its organizations.
 type Held = (AreaId, Counted, Vec<Life>);
 
-/// A stretch of an organization, and when it was closed for a time.
+/// A stretch of an organization, with its breaks.
 type Life = (OrganizationId, Stretch, Vec<Break>);
 
-/// Compares the model with each city loaded from rows by itself, so that no more than one of them is held beside it.
+/// Compares the model with each city loaded separately from rows, so that only one of them is in memory at a time.
 fn by_city(
     conn: &mut AnyConnection,
     report: &mut Report,
@@ -162,7 +162,7 @@ fn held_within(facts: &Facts, within: &Subtree, today: NaiveDate) -> Vec<Held> {
 /// The code of a city, and a level of areas.
 type Group = (Option<String>, Level);
 
-/// Organizations that count today by city and level, out of the model.
+/// Counts the organizations that count today by city and level, using the model.
 fn held_count(model: &Facts, today: NaiveDate) -> BTreeMap<Group, i64> {
     let question = Question {
         metrics: vec![Metric::Organizations],
@@ -187,7 +187,7 @@ fn held_count(model: &Facts, today: NaiveDate) -> BTreeMap<Group, i64> {
         .collect()
 }
 
-/// The same out of the rows, one by one.
+/// Counts the same from the rows, one by one.
 fn plain_count(
     conn: &mut AnyConnection,
     report: &mut Report,

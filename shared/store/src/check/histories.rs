@@ -1,4 +1,4 @@
-//! What must hold of the rows themselves, whichever way they were written.
+//! Checks the invariants of the rows themselves, however they were written.
 
 use qiaojian_domain::area::path_under;
 use qiaojian_domain::history::{Days, Span, first_day_without, first_flaw, overlap};

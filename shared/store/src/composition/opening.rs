@@ -1,4 +1,4 @@
-//! A number of a published bulletin, opened: from its place in the frozen figures to the rows behind it.
+//! Opens a number of a published bulletin: maps its position in the frozen figures to its members.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use crate::figures::{
 };
 use crate::{Moment, Recorded, StoreError, StoreResult, Subtree, areas, ledger, rules};
 
-/// Which figure stands at a place of a bulletin.
+/// The figure at a position of a bulletin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
-    /// The code of the area it is of: the bulletin's scope, or one of its cities.
+    /// The code of its area: the bulletin's scope, or one of its cities.
     pub area: String,
     /// Exclusive.
     pub from: NaiveDate,
@@ -27,8 +27,9 @@ pub struct Opened {
     pub group: GroupKey,
 }
 
-/// The figure at this place of the common part, a JSON pointer (RFC 6901) such as `/totals/organizations`, `/coverage/1/ratio/numerator` or
-/// `/cities/0/townships/denominator`. None where no number that rows stand behind is.
+/// Returns the figure at this position of the common part, a JSON pointer (RFC 6901) such as `/totals/organizations`,
+/// `/coverage/1/ratio/numerator` or `/cities/0/townships/denominator`. `None` if there is no number with members at
+/// this position.
 pub fn opened(common: &Common, pointer: &str) -> Option<Opened> {
     let place: Vec<&str> = pointer.strip_prefix('/')?.split('/').collect();
     let scope = common.scope.code.as_str();
@@ -139,17 +140,17 @@ fn item<'a, T>(rows: &'a [T], number: &str) -> Option<&'a T> {
     rows.get(number.parse::<usize>().ok()?)
 }
 
-/// The rows behind a number: those a reader may see, and how many it may not.
+/// The members of a number: those that a reader may see, and how many it may not.
 #[derive(Debug, Clone)]
 pub struct Behind {
     pub rows: Vec<Member>,
     pub withheld: usize,
-    /// As known when the bulletin was composed.
+    /// The transaction time at which the bulletin was composed.
     pub known: Recorded,
 }
 
-/// The rows behind a figure of a bulletin, as they were and were known then, of the subtree `reader` had in the tree of that day. Run it in one
-/// snapshot (`db::snapshot`).
+/// Returns the members of a figure of a bulletin, as of the bulletin's date and transaction time, for the subtree that
+/// `reader` had in the tree of that day. Run it in one snapshot (`db::snapshot`).
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -182,7 +183,7 @@ pub fn behind(
         members(&question, &basis, &facts, asked, &opened.group)
     };
     let all = rows(&area);
-    // A reader that was not there yet on that day had nothing.
+    // A reader that did not exist on that day sees nothing.
     let own = areas::on_day(conn, reader, as_of, known).map(|reader| reader.path);
     let seen = match own {
         Ok(own) if Subtree::rooted_at(&own).contains(&area) => all.clone(),

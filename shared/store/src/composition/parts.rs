@@ -1,4 +1,4 @@
-//! From figures and tasks to the parts of a document.
+//! Converts figures and tasks to the parts of a document.
 
 use qiaojian_documents::progress::{Missing, PeriodSpan, Ratio, TaskList, TaskRow};
 use qiaojian_domain::area::Level;
@@ -12,7 +12,7 @@ use crate::task_standing::Standing;
 pub(super) struct ByLevel(pub(super) Vec<Figure>);
 
 impl ByLevel {
-    /// That of one level; of none when there is no area of it.
+    /// Returns the coverage of one level; 0 of 0 if there is no area of it.
     pub(super) fn at(&self, level: Level) -> Ratio {
         self.0
             .iter()

@@ -1,4 +1,5 @@
-//! The rows of the tree that figures are folded over: its areas on a day, what became of those that ended, and when it changed.
+//! The rows of the tree that figures are computed from: its areas on a day, the successors of ended ones, and when it
+//! changed.
 
 use chrono::NaiveDate;
 use diesel::dsl::{max, min};
@@ -13,13 +14,13 @@ use crate::db::schema::{area_successions, area_versions};
 use crate::predicates::{known_at, true_on};
 use crate::{Recorded, Subtree};
 
-/// An area, its path, and what it is.
+/// An area, its path, level and kind.
 pub(crate) type AreaRow = (AreaId, String, Level, AreaKind);
 
-/// An area, what came out of it or what it came into, how, and on which day.
+/// A predecessor, its successor, the kind of succession, and the date.
 pub(crate) type SuccessionRow = (AreaId, AreaId, SuccessionKind, NaiveDate);
 
-/// The areas above a path in the tree of `as_of`, from the province down.
+/// Returns the areas above a path in the tree of `as_of`, from the province down.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -38,7 +39,7 @@ pub(crate) fn areas_above(
         .load(conn)
 }
 
-/// The next areas of `within` in the tree of `as_of`, by path, from `from` on.
+/// Returns the next areas of `within` in the tree of `as_of`, by path, from `from` on.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -59,8 +60,8 @@ pub(crate) fn areas_from(
         .load(conn))
 }
 
-/// The areas that had ended by `as_of`, in the order of ids, each with the area to which what stood in it belongs: of these successions the one
-/// it was merged by says so, else it is the area it belonged to. That one may have ended too.
+/// Returns the areas that had ended by `as_of`, in order of ids, each with its heir: the area it was merged into
+/// according to `successions`, or else its parent. The heir may have ended too.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -90,7 +91,7 @@ pub(crate) fn ended_areas(
     Ok(ended)
 }
 
-/// Which areas came out of which up to `as_of`.
+/// Returns the successions of areas up to `as_of`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -107,7 +108,7 @@ pub(crate) fn successions(
         .load(conn)
 }
 
-/// The paths of the areas above one.
+/// Returns the paths of an area's ancestors.
 fn above(path: &str) -> Vec<&str> {
     let ends = path.match_indices('/').map(|(at, _)| at + 1);
     ends.filter(|end| *end < path.len())
@@ -115,7 +116,7 @@ fn above(path: &str) -> Vec<&str> {
         .collect()
 }
 
-/// From which day until which day the tree is as on `day`, as known now.
+/// Returns the period in which the tree is the same as on `day`, as known now; the end is exclusive.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -148,7 +149,7 @@ pub(crate) fn days_of_tree(
     Ok((from, to))
 }
 
-/// The place in the ledger of the last change of the tree, up to a moment.
+/// Returns the ledger position of the last change of the tree, up to `known`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -165,7 +166,7 @@ pub(crate) fn tree_changed_last(conn: &mut AnyConnection, known: Recorded) -> Qu
     Ok(recorded.max(superseded).unwrap_or(0))
 }
 
-/// Whether the tree changed after `seq`, up to a moment.
+/// Returns whether the tree changed after `seq` and up to `known`.
 ///
 /// # Errors
 /// Returns an error if the database fails.

@@ -1,4 +1,5 @@
-//! By which eras a province's milestones are judged: stretches of days on which neither the tree nor the rule nor the cohorts changed.
+//! The eras in which a province's milestones are evaluated: periods in which the tree, the rule and the cohorts were
+//! unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,20 +16,20 @@ use crate::figures::{Basis, Era, Facts, Goal, PastEra, Place, Reached, reached};
 use crate::rules::{self, RuleRef};
 use crate::{Moment, StoreError, StoreResult, Subtree, areas, ledger, programs};
 
-/// What was reached in an era; none where nothing counted in it.
+/// A past era; `None` if nothing counted in it.
 pub(super) type Past = Option<Arc<PastEra>>;
 
 /// The eras before the last one, in order.
 pub(super) type Earlier = Vec<(Era, Past)>;
 
-/// The days on which the shape of a province's tree changes, earlier and later ones.
+/// The days on which the shape of a province's tree changes, past and future ones.
 pub(super) type ShapeDays = Arc<BTreeSet<NaiveDate>>;
 
-/// Whose earlier eras are meant: of which province, by which rule, and where that counts some cohorts only, of which programme.
+/// Identifies a set of earlier eras: the province, the rule, and, if the rule counts only some cohorts, the programme.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Whose {
     province: AreaId,
-    /// Its path in the tree of the day that is asked about, by which the days are found on which its tree changed.
+    /// Its path in the tree of the requested day, used to find the days on which its tree changed.
     path: String,
     rule: String,
     program: Option<ProgramId>,
@@ -46,15 +47,15 @@ impl Whose {
     }
 }
 
-/// What is asked, and by what the last era is judged.
+/// A query, with the inputs for evaluating the last era.
 pub(super) struct Question<'a> {
     pub asked: &'a Asked,
     pub rule: RuleRef,
     basis: Basis,
     province: AreaVersion,
-    /// The days from which on versions of the rule are in force.
+    /// The days on which versions of the rule came into force.
     rule_days: Vec<NaiveDate>,
-    /// The programme, where the rule counts or counted some cohorts only.
+    /// The programme, if the rule counts or counted only some cohorts.
     program: Option<ProgramId>,
 }
 
@@ -63,7 +64,7 @@ impl<'a> Question<'a> {
         let Asked { as_of, known, .. } = *asked;
         let moment = Moment { as_of, known };
         let province = match province_of(conn, &asked.within, moment) {
-            // Nothing was recorded yet: nothing was reached in the province that is known today.
+            // Nothing was recorded yet, so nothing was reached in the province as known today.
             Err(StoreError::NotFound(_)) => {
                 let known = ledger::known(conn)?;
                 province_of(conn, &asked.within, Moment { as_of, known })?
@@ -99,8 +100,9 @@ impl<'a> Question<'a> {
         Ok(Arc::new(rows::shape_days(conn, &within, self.asked.known)?))
     }
 
-    /// The eras before the last one: they are parted by the days up to `as_of` on which the shape of the province's tree changed, another version
-    /// of the counting rule came into force, or where the rule counts some cohorts only, an area changed sides.
+    /// Returns the eras before the last one. They are separated by the days up to `as_of` on which the shape of the
+    /// province's tree changed, another version of the counting rule came into force, or, if the rule counts only some
+    /// cohorts, an area changed its cohort.
     pub fn earlier(&self, conn: &mut AnyConnection, shape_days: &ShapeDays) -> StoreResult<Vec<Era>> {
         let mut days: BTreeSet<NaiveDate> = shape_days.iter().chain(&self.rule_days).copied().collect();
         if let Some(program) = self.program {
@@ -116,8 +118,8 @@ impl<'a> Question<'a> {
         Ok(eras)
     }
 
-    /// Loads an earlier era from rows. None where the province, or the rule, was not there yet. What an area reached where it belonged to another
-    /// one before is its own, so the province is looked at as a whole.
+    /// Loads an earlier era from rows. `None` if the province or the rule did not exist yet. Loads the whole province,
+    /// because an area keeps what it reached while it belonged to another one.
     pub fn load_era(&self, conn: &mut AnyConnection, era: Era) -> StoreResult<Past> {
         let known = self.asked.known;
         let Some(scene) = there(self.scene(conn, Moment { as_of: era.to, known }))? else {
@@ -137,14 +139,15 @@ impl<'a> Question<'a> {
         .collect()
     }
 
-    /// The province on the last day of an era, and by what organizations counted in it.
+    /// Returns the province on the last day of an era, and the basis on which organizations counted in it.
     fn scene(&self, conn: &mut AnyConnection, moment: Moment) -> StoreResult<(Subtree, Basis)> {
         let then = areas::on_day(conn, self.province.area_id, moment.as_of, moment.known)?;
         let (_, basis) = Basis::load(conn, (&then.path, &self.asked.basis), self.program, moment)?;
         Ok((then.subtree(), basis))
     }
 
-    /// What areas of the subtree reached in these earlier eras and in the last one, as they stand in the tree of `facts`, those of the last era.
+    /// Returns the milestones that areas of the subtree reached in these earlier eras and in the last one, with their
+    /// positions in the tree of `facts`, the facts of the last era.
     pub fn found(&self, earlier: &[(Era, Past)], facts: &Facts) -> Vec<Milestone> {
         let Asked { within, as_of, .. } = self.asked;
         let begun = earlier.last().and_then(|(era, _)| era.to.succ_opt());
@@ -155,7 +158,7 @@ impl<'a> Question<'a> {
         let last = reached(facts, &self.basis, within, era);
         let tree = &facts.tree;
         let places = tree.range(within);
-        // Eras come in order: what was reached in an earlier one is not reached again.
+        // Eras are in order: what was reached in an earlier one is not reached again.
         let mut found: BTreeMap<Goal, Milestone> = BTreeMap::new();
         let before = earlier.iter().filter_map(|(_, past)| past.as_ref());
         for one in before.flat_map(|past| past.reached()).chain(&last) {
@@ -188,13 +191,13 @@ fn milestone(facts: &Facts, place: Place, one: &Reached) -> Option<Milestone> {
     })
 }
 
-/// The province that a subtree belongs to.
+/// Returns the province that a subtree belongs to.
 fn province_of(conn: &mut AnyConnection, within: &Subtree, moment: Moment) -> StoreResult<AreaVersion> {
     let code = within.lower().split('/').next().unwrap_or_default();
     areas::find_on(conn, &Subtree::rooted_at(&format!("{code}/")), code, moment)
 }
 
-/// Nothing counted in an era in which the province, or the rule, was not there yet.
+/// Converts a missing province or rule to `None`: nothing counted in that era.
 fn there<T>(found: StoreResult<T>) -> StoreResult<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),

@@ -1,6 +1,6 @@
-//! Earlier eras held in memory, each province's by itself. They hold for a position in the ledger, and are brought up to the reader's own
-//! before each answer: what was recorded since about organizations is taken in; where the tree, a rule or a cohort changed, or the ledger went
-//! another way, they are dropped. Nothing that is held is changed in place: a failure leaves all of it as it was.
+//! A cache of earlier eras, per province. Entries are valid for a ledger position and are updated to the reader's
+//! position before each answer: changes of organizations are applied; if the tree, a rule or a cohort changed, or the
+//! ledger diverged, the entry is dropped. Entries are never modified in place: a failure leaves everything as it was.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,23 +13,23 @@ use crate::figures::{After, Changed, Era, Held};
 use crate::ledger::Position;
 use crate::{Recorded, StoreResult, fact_rows, ledger, programs, rules};
 
-/// Areas, stretches of days and milestones held at once, about 60 MB: eras that were not asked for longest make room.
+/// Maximum number of areas, spans and milestones held, about 60 MB; the least recently used eras are evicted.
 const MOST: usize = 1_000_000;
-/// Provinces, rules and programmes whose eras are held at once.
+/// Maximum number of combinations of province, rule and programme held.
 const MOST_PROVINCES: usize = 64;
 
-/// What is remembered of earlier eras. Share one in a process.
+/// The cache of earlier eras. Use one instance per process.
 #[derive(Debug, Default)]
 pub struct Memory {
-    /// The one asked for last first.
+    /// Most recently used first.
     held: Mutex<Vec<Arc<Remembered>>>,
 }
 
-/// The eras of one province, as far as they were asked for.
+/// The eras of one province that were requested.
 #[derive(Debug, Clone)]
 struct Remembered {
     whose: Whose,
-    /// The position in the ledger up to which they are known.
+    /// The ledger position up to which they are known.
     known: Position,
     shape_days: Option<ShapeDays>,
     eras: BTreeMap<(NaiveDate, NaiveDate), Past>,
@@ -57,7 +57,7 @@ impl Remembered {
         }
     }
 
-    /// The same as known at a later place. None where it does not hold any more.
+    /// Returns the entry updated to a later ledger position. `None` if it is no longer valid.
     fn caught_up(
         &self,
         conn: &mut AnyConnection,
@@ -92,7 +92,8 @@ impl Remembered {
         }))
     }
 
-    /// The eras that are asked for, and whether some had to be loaded. None where some would have to be and may not.
+    /// Returns the requested eras, and whether some had to be loaded. `None` if some would have to be loaded and may
+    /// not.
     fn eras(
         &mut self,
         conn: &mut AnyConnection,
@@ -129,7 +130,8 @@ impl Remembered {
 }
 
 impl Memory {
-    /// The eras before the last one that a question is about, as known at its own place in the ledger, which is the present of its snapshot.
+    /// Returns the eras before the last one for a query, as known at its ledger position, which is the present of its
+    /// snapshot.
     pub(super) fn eras(
         &self,
         conn: &mut AnyConnection,
@@ -158,12 +160,13 @@ impl Memory {
         Ok(Some(Held::Answer(earlier)))
     }
 
-    /// Drops what is known at later places than this, for when the ledger went back (see [`Held::Newer`]).
+    /// Drops entries known at later positions than this. Call it after the ledger was rolled back (see
+    /// [`Held::Newer`]).
     pub fn forget_beyond(&self, seq: i64) {
         self.lock().retain(|one| one.known.seq <= seq);
     }
 
-    /// How many areas, stretches of days and milestones are held, for whoever watches memory.
+    /// Returns the number of areas, spans and milestones held, to monitor memory.
     pub fn size(&self) -> usize {
         self.lock().iter().map(|one| one.size()).sum()
     }
@@ -172,7 +175,7 @@ impl Memory {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is held of a province, which becomes the one asked for last.
+    /// Returns the entry of a province and marks it as most recently used.
     fn find(&self, whose: &Whose) -> Option<Arc<Remembered>> {
         let mut held = self.lock();
         let at = held.iter().position(|one| one.whose == *whose)?;
@@ -180,7 +183,7 @@ impl Memory {
         held.first().cloned()
     }
 
-    /// Holds what is known of a province, unless more is known of it by now.
+    /// Stores the entry of a province, unless a later one is held by now.
     fn keep(&self, one: Arc<Remembered>) {
         let mut held = self.lock();
         let same = held.iter().position(|other| other.whose == one.whose);
@@ -195,7 +198,7 @@ impl Memory {
     }
 }
 
-/// Makes room: first goes what only later changes need, then the eras themselves, from those that were not asked for longest.
+/// Evicts entries: first drops the data needed only for updates, then the eras themselves, least recently used first.
 fn shrink(held: &mut Vec<Arc<Remembered>>, most: usize) {
     held.truncate(MOST_PROVINCES);
     let mut total: usize = held.iter().map(|one| one.size()).sum();
@@ -224,7 +227,7 @@ mod tests {
     use crate::Subtree;
     use crate::figures::{Basis, Facts, PastEra, Tree, TreeRow};
 
-    /// What is held of a province that is `areas` provinces, so to speak.
+    /// Creates an entry with `areas` areas.
     fn remembered(number: u128, areas: u128) -> Arc<Remembered> {
         let day: NaiveDate = "2022-03-01".parse().unwrap();
         let row = |number: u128| TreeRow {

@@ -1,4 +1,4 @@
-//! Noting what was reached, once: for whoever looks at the ledger from time to time.
+//! Records reached milestones, each once. Called periodically as the ledger grows.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -15,8 +15,8 @@ use crate::db::AnyConnection;
 use crate::ledger::Recording;
 use crate::{Recorded, StoreResult, Subtree, fact_rows, programs, rules};
 
-/// The provinces in which something may have been reached since a place in the ledger: those whose organizations changed, or all of them
-/// where the tree, a rule or a cohort did, or where nothing is known of before.
+/// Returns the provinces in which something may have been reached since a ledger position: those whose organizations
+/// changed, or all of them if the tree, a rule or a cohort changed, or if `since` is `None`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -50,8 +50,8 @@ pub fn to_look_at(conn: &mut AnyConnection, since: Option<i64>, known: Recorded)
     Ok(provinces.into_iter().map(|province| province.area_id).collect())
 }
 
-/// What a province has reached by today and nobody has noted yet, by the counting rule `default`, and where that counts
-/// some cohorts only, those of the programme that is current. Run it in one snapshot.
+/// Returns the milestones that a province has reached by today and that are not recorded yet, by the counting rule
+/// `default` and, if that counts only some cohorts, those of the current programme. Run it in one snapshot.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -89,7 +89,7 @@ pub fn unnoted(
     Ok(to_note.collect())
 }
 
-/// Notes what was found, if another has not meanwhile. How many were new.
+/// Records the milestones found that nobody has recorded meanwhile. Returns the number of new ones.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -106,7 +106,7 @@ pub fn note(
     rows::note(recording, rules::DEFAULT, &found)
 }
 
-/// Whether all of these are noted by now.
+/// Returns whether all of these are recorded by now.
 ///
 /// # Errors
 /// Returns an error if the database fails.

@@ -1,4 +1,4 @@
-//! Milestones that were noted, and the days on which the tree they are judged by changed.
+//! Recorded milestones, and the days on which the tree they are evaluated in changed.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -21,7 +21,7 @@ use crate::ledger::{Recorded, Recording};
 use crate::predicates::{area_on, known_at, within};
 use crate::{StoreResult, Subtree};
 
-/// Organizations named as evidence of one milestone, at most.
+/// Maximum number of organizations named as evidence of one milestone.
 pub const MOST_NAMED: usize = 20;
 
 /// An organization that reached a milestone, by the name it had on that day.
@@ -31,7 +31,7 @@ pub struct Named {
     pub name: String,
 }
 
-/// A milestone as it was noted.
+/// A recorded milestone.
 #[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable)]
 #[diesel(table_name = milestones)]
 pub struct MilestoneRow {
@@ -40,17 +40,17 @@ pub struct MilestoneRow {
     pub recorded_at: UtcTime,
     pub kind: MilestoneKind,
     pub area_id: AreaId,
-    /// Empty where several levels are meant.
+    /// Empty if it spans several levels.
     pub level: String,
     /// The name of the counting rule.
     pub basis: String,
     pub reached_on: NaiveDate,
-    /// Canonical JSON: [`Named`], [`MOST_NAMED`] at most.
+    /// Canonical JSON: at most [`MOST_NAMED`] of [`Named`].
     pub organizations: String,
     pub organizations_count: i64,
 }
 
-/// A milestone to be noted.
+/// A milestone to record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewMilestone {
     pub kind: MilestoneKind,
@@ -58,42 +58,42 @@ pub struct NewMilestone {
     pub level: Option<Level>,
     pub reached_on: NaiveDate,
     pub organizations: Vec<Named>,
-    /// How many there are; more than are named, perhaps.
+    /// Their number, which may exceed the named ones.
     pub organizations_count: i64,
 }
 
-/// What is noted once: a kind, an area, a level, a day.
+/// The key under which a milestone is recorded once: kind, area, level, day.
 pub type Once = (MilestoneKind, AreaId, Option<Level>, NaiveDate);
 
 impl MilestoneRow {
-    /// Its level; none where several are meant.
+    /// Returns its level; `None` if it spans several levels.
     pub fn level(&self) -> Option<Level> {
         self.level.parse().ok()
     }
 
-    /// What it is noted once for.
+    /// Returns the key under which it is recorded once.
     pub fn once(&self) -> Once {
         (self.kind, self.area_id, self.level(), self.reached_on)
     }
 
-    /// Those it was reached by.
+    /// Returns the named organizations that reached it.
     ///
     /// # Errors
-    /// When the row is not as it should be.
+    /// If the row has an invalid value.
     pub fn named(&self) -> StoreResult<Vec<Named>> {
         Ok(serde_json::from_str(&self.organizations)?)
     }
 }
 
 impl NewMilestone {
-    /// What it is noted once for.
+    /// Returns the key under which it is recorded once.
     pub const fn once(&self) -> Once {
         (self.kind, self.area, self.level, self.reached_on)
     }
 }
 
-/// The milestones by the counting rule `basis` that were noted of areas of `within`, a path of the tree of `as_of`, as known at `known`,
-/// reached up to `as_of`; each with the path of its area.
+/// Returns the milestones by the counting rule `basis` that were recorded for areas of `within`, a path in the tree of
+/// `as_of`, as known at `known`, and reached up to `as_of`; each with the path of its area.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -114,8 +114,8 @@ pub fn noted(
         .load(conn)
 }
 
-/// Notes those of these milestones that are not noted yet. How many were new. Take no tick of the ledger for nothing: ask
-/// [`noted_of`] before.
+/// Records those of these milestones that are not recorded yet. Returns the number of new ones. To avoid an empty tick
+/// of the ledger, call [`noted_of`] first.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -157,7 +157,7 @@ pub fn note(
     Ok(count)
 }
 
-/// What is noted of these areas.
+/// Returns the recorded milestones of these areas.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -170,8 +170,9 @@ pub fn noted_of(conn: &mut AnyConnection, areas: &[AreaId], basis: &str) -> Quer
     Ok(rows.iter().map(MilestoneRow::once).collect())
 }
 
-/// The days after the first one on which the tree of `within` changed its shape, or is to. A name or a code is no shape; what is new and neither
-/// administrative nor anything's former place changes none of what is counted before.
+/// Returns the days after the first one on which the shape of the tree of `within` changes, including future ones. A
+/// change of name or code does not change the shape; nor does a new area that is not administrative and did not exist
+/// elsewhere before, because it leaves earlier counts unchanged.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -201,7 +202,7 @@ pub fn shape_days(
         .load(conn))?;
     let ended: HashSet<Shape> = ended.into_iter().collect();
     let same: HashSet<&Shape> = begun.iter().map(|(_, shape)| shape).collect();
-    // A new park is no division to be covered, and nothing stood in it before.
+    // A new park is not a division to be covered, and it contained nothing before.
     let is_to_be_covered =
         |level: Level, kind: AreaKind| level != Level::Park && kind == AreaKind::Administrative;
     let new = begun
@@ -215,7 +216,7 @@ pub fn shape_days(
     Ok(new.chain(gone).collect())
 }
 
-/// What these organizations are called on a day each, as known at `known`, in the order given.
+/// Returns the names of these organizations, each on a given day, as known at `known`, in the given order.
 ///
 /// # Errors
 /// Returns an error if the database fails.

@@ -1,4 +1,4 @@
-//! Which areas are pilots of a programme, and which are compared with them, from when on.
+//! The pilot and comparison areas of a programme, with their dates.
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -15,7 +15,7 @@ use crate::ledger::{Recorded, Recording};
 use crate::predicates::{area_on, head, known_at, true_on};
 use crate::{StoreError, StoreResult};
 
-/// One row of a cohort.
+/// A row of `program_cohorts`.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = program_cohorts)]
 pub struct CohortRow {
@@ -31,10 +31,10 @@ pub struct CohortRow {
     pub cohort: Cohort,
 }
 
-/// Puts an area in a cohort from `from` on. What was recorded for earlier dates stays.
+/// Assigns an area to a cohort from `from` on. Earlier dates keep their recorded state.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] `cohort_earlier` when a later change is already recorded, or a database error.
+/// [`StoreError::Conflict`] `cohort_earlier` if a later change is already recorded, or a database error.
 pub fn set_cohort(
     recording: &mut Recording<'_, '_>,
     id: CohortId,
@@ -80,7 +80,7 @@ pub fn set_cohort(
             ))
             .execute(recording.conn())?;
         if head.valid_from < from {
-            // What was true before `from` stays true: the same row, closed, under an id derived from the new one.
+            // Days before `from` keep their state: the same row, closed, with an id derived from the new one.
             let closed = CohortRow {
                 id: CohortId(uuid::Uuid::from_u128(id.0.as_u128() ^ 1)),
                 recorded_seq: recorded.seq,
@@ -108,7 +108,7 @@ pub fn set_cohort(
     Ok(row)
 }
 
-/// Whether an area was put in a cohort after a place in the ledger, up to a moment.
+/// Returns whether an area was assigned to a cohort after a ledger position and up to `known`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -119,7 +119,7 @@ pub fn cohorts_changed(conn: &mut AnyConnection, since: i64, known: Recorded) ->
     diesel::select(diesel::dsl::exists(program_cohorts::table.filter(recorded))).get_result(conn)
 }
 
-/// The days on which an area joined a cohort of a programme or left it, as known at `known`.
+/// Returns the days on which an area joined or left a cohort of a programme, as known at `known`.
 ///
 /// # Errors
 /// Returns an error if the database fails.
@@ -140,7 +140,7 @@ pub fn cohort_days(
         .collect())
 }
 
-/// The cohorts of a programme on `as_of`, as known at `known`, each with its area, by path.
+/// Returns the cohorts of a programme on `as_of`, as known at `known`, each with its area, by path.
 ///
 /// # Errors
 /// Returns an error if the database fails.
