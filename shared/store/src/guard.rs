@@ -31,7 +31,7 @@ pub struct Comparing {
 }
 
 impl Comparing {
-    /// Returns every comparison, with the mark in a data directory.
+    /// Enables every comparison, and keeps the mark in the data directory.
     pub fn in_directory(data_dir: &Path, limits: Limits) -> Self {
         Self {
             limits,
@@ -48,7 +48,7 @@ struct Mark {
     origin: String,
     seq: i64,
     hash: String,
-    /// PostgreSQL's timeline; it changes when another server becomes the primary.
+    /// PostgreSQL's timeline, which changes when another server becomes the primary.
     timeline: Option<String>,
 }
 

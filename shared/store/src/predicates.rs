@@ -1,14 +1,14 @@
 //! Query conditions that select a version of a row and its position, by valid time and transaction time, each defined
 //! once.
 
-/// The latest known version.
+/// The current version, as latest known.
 macro_rules! head {
     ($table:ident) => {
         $table::superseded_seq.is_null().and($table::valid_to.is_null())
     };
 }
 
-/// The latest known version of an area, or the last version of an ended one.
+/// The current version of an area, as latest known, or the last version of an ended one.
 macro_rules! last {
     ($table:ident) => {
         $table::superseded_seq

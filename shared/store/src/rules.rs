@@ -1,4 +1,4 @@
-//! Versioned parameter sets: superseded, never edited.
+//! Versioned rule parameters: superseded, never edited.
 
 use chrono::NaiveDate;
 use diesel::prelude::*;

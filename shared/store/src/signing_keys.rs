@@ -11,7 +11,7 @@ use crate::db::schema::signing_keys;
 #[diesel(table_name = signing_keys)]
 pub struct SigningKeyRow {
     pub kid: String,
-    /// base64url, 32 bytes.
+    /// 32 bytes as base64url.
     pub public_key: String,
     pub sealed_private_key: String,
     pub created_at: UtcTime,

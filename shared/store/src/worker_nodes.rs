@@ -10,7 +10,7 @@ use crate::db::schema::worker_nodes;
 /// Number of most recently seen workers examined for a reason to be suspended.
 const FEW: i64 = 5;
 
-/// One run of a worker.
+/// A run of a worker.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = worker_nodes)]
 pub struct WorkerNodeRow {

@@ -13,7 +13,7 @@ impl Subtree {
         Self { path: String::new() }
     }
 
-    /// The subtree whose root has this path.
+    /// Returns the subtree whose root has this path.
     pub fn rooted_at(path: &str) -> Self {
         Self {
             path: path.to_owned(),

@@ -98,7 +98,7 @@ pub fn list(
         query = query.filter(assignment_versions::status.eq_any(filter.statuses.clone()));
     }
     if !filter.lights.is_empty() {
-        // These three conditions are `domain::assignment::light` in SQL; a test compares the two.
+        // These three conditions are `qiaojian_domain::assignment::light` in SQL; a test compares the two.
         let working =
             || assignment_versions::status.eq_any([S::Issued, S::Acknowledged, S::InProgress, S::Returned]);
         let submitted_late = || {

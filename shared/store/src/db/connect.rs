@@ -53,7 +53,7 @@ pub enum OpenError {
     /// The directory or lock file cannot be used; the source says why.
     #[error("cannot use {path} for the database (another place: --data-dir, or DATABASE_URL=sqlite:PATH)")]
     Path {
-        /// Which file or directory.
+        /// The file or directory.
         path: PathBuf,
         /// The error from the operating system.
         source: std::io::Error,
@@ -75,7 +75,7 @@ pub enum OpenError {
          (another place: --data-dir, or DATABASE_URL=sqlite:PATH)"
     )]
     ReadOnly {
-        /// Which file or directory.
+        /// The file or directory.
         path: PathBuf,
         /// The error from the operating system.
         source: std::io::Error,

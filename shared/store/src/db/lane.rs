@@ -223,7 +223,7 @@ fn serve(source: &Source, url: &DatabaseUrl, lost: &AtomicU64, conn: AnyConnecti
     };
     while let Some(mut job) = source.next() {
         if job.is_given_up() {
-            continue; // the caller has gone; nobody wants the answer
+            continue; // the caller no longer waits for the answer
         }
         if reader.run(job.as_mut(), true) == Ran::Lost {
             reader.run(job.as_mut(), false);

@@ -66,7 +66,7 @@ impl Lanes {
     }
 }
 
-/// A handle to the database, shared by the whole system. Cheap to clone.
+/// A handle to the database, shared by all components. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
     inner: Arc<Inner>,

@@ -1,4 +1,4 @@
-//! The tables, one schema for both databases. `tests/` loads every one of them on both.
+//! The tables, with one schema for both databases. `tests/` loads every table on both.
 #![expect(missing_docs, reason = "the migrations say what each table and column means")]
 
 diesel::table! {

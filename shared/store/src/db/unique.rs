@@ -19,7 +19,7 @@ pub enum UniqueKey {
     TaskNumber,
     /// One assignment per task, area and post.
     Assignee,
-    /// One endpoint in use per area, post, channel and address.
+    /// One endpoint in use per area, post, channel and address key.
     EndpointAddress,
 }
 

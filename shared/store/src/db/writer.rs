@@ -36,7 +36,7 @@ type Manager = <AnyConnection as Connection>::TransactionManager;
 pub struct Tx<'a> {
     /// The connection. Never begin or end a transaction on it.
     pub conn: &'a mut AnyConnection,
-    /// The current time by this process's clock; facts take theirs from the ledger clock (`store::ledger::tick`).
+    /// The current time by this process's clock; facts take theirs from the ledger clock (`ledger::Recording`).
     pub now: UtcTime,
 }
 

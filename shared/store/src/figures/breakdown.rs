@@ -19,7 +19,7 @@ struct Tally {
 pub(super) struct Breakdown<'a> {
     groups: Groups<'a>,
     summed: bool,
-    /// For each metric, its numbers by group.
+    /// The numbers of each metric, by group.
     counts: Vec<Vec<Tally>>,
 }
 

@@ -250,7 +250,7 @@ fn facts_of(row: &VersionRow) -> StoreResult<VersionFacts> {
         unveiled: date(unveiled),
         closed: date(closed),
         five_have: if five_have == "{}" {
-            FiveHave::default() // most have none, and reading JSON takes longer than reading the row
+            FiveHave::default() // most are empty, and parsing JSON takes longer than reading the row
         } else {
             serde_json::from_str(five_have)?
         },

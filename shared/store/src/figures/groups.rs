@@ -122,7 +122,7 @@ impl<'a> Groups<'a> {
             above: None,
         };
         if keys.is_empty() {
-            groups.number(Values::default()); // a sum of nothing is shown as zero
+            groups.number(Values::default()); // an empty sum is shown as zero
         }
         groups
     }
@@ -130,7 +130,7 @@ impl<'a> Groups<'a> {
     /// Returns the number of a row's group.
     pub(super) fn of(&mut self, seen: &Seen) -> usize {
         if self.keys.is_empty() {
-            return 0; // the one group there is
+            return 0; // the only group
         }
         let values = self.values_of(seen);
         let last = seen.level as usize;

@@ -98,7 +98,7 @@ qiaojian_domain::text_enum! {
     pub enum Part {
         /// What was counted.
         Numerator => "numerator",
-        /// What it is measured against.
+        /// The total it is measured against.
         Denominator => "denominator",
         /// Rows that could not be determined because data is missing.
         Undetermined => "undetermined",

@@ -17,7 +17,7 @@ use crate::db::schema::{area_versions, audit_entries, organization_versions, org
 use crate::predicates::current_area;
 use crate::{StoreError, StoreResult};
 
-/// One recording.
+/// A recording.
 #[derive(Debug, Clone)]
 pub struct Event {
     /// The ledger position.
