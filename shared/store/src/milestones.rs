@@ -171,7 +171,7 @@ fn with_noted(
         let code = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         let area_level = Level::of_code(code).unwrap_or(Level::County);
         if level.is_some_and(|level| !kind.may_be_about(area_level, level)) {
-            continue; // noted by an earlier version, which told more
+            continue; // recorded by an earlier version, which reported more
         }
         if let Some(stands) = places.get(&row.once()).and_then(|place| found.get_mut(*place)) {
             stands.noted = Some(noted);
