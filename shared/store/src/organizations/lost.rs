@@ -51,7 +51,7 @@ impl Lost {
             tree.load(conn, organizations.areas().chain([reader]))?;
             for id in ids.iter().filter(|id| !kept.contains(id)) {
                 let last = last_seen(&organizations, &tree, reader, *id);
-                // The requested state is from before the loss, so the reader sees it unchanged.
+                // Otherwise the requested state is from before the loss, and the reader sees it unchanged.
                 if last < moment.known.seq {
                     lost.insert(*id, last);
                 }
