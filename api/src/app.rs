@@ -1,4 +1,4 @@
-//! What every request is handed.
+//! The state shared by all request handlers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,16 +18,17 @@ use crate::extract::Uploads;
 use crate::problem::ApiError;
 use crate::write::KeyedRequests;
 
-/// How often the clocks are compared.
+/// Interval between clock checks.
 const COMPARE_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
-/// Tables that are read at a time; others wait.
+/// Maximum number of tables that are parsed at once; others wait.
 const IMPORTS: usize = 2;
-/// Tables that are under way at a time, those that wait or still arrive included; whoever comes then comes again.
+/// Maximum number of table uploads in progress at once, including those that are queued or still arriving. Further
+/// uploads are refused and can be retried.
 const UPLOADS: usize = 16;
-/// Those of one caller, who would otherwise keep out all others.
+/// Maximum number of table uploads in progress per caller, so that one caller cannot block all others.
 const UPLOADS_PER_CALLER: usize = 3;
 
-/// The service's parts. Cheap to clone.
+/// The shared application state. Cheap to clone.
 #[derive(Clone)]
 pub struct App {
     pub(crate) db: Db,
@@ -36,25 +37,26 @@ pub struct App {
     pub(crate) secrets: SecretKey,
     pub(crate) authority: Arc<Authority>,
     pub(crate) figures: Arc<ReadModel>,
-    /// What is remembered of earlier eras, by which milestones are told.
+    /// Cached data about earlier eras, used to compute milestones.
     pub(crate) milestones: Arc<Memory>,
-    /// Who may have what a table becomes in memory, which is many times its size.
+    /// Limits how many parsed tables are held in memory; a parsed table is many times the size of its file.
     pub(crate) imports: Arc<Semaphore>,
-    /// Who may have the bytes of a table in memory.
+    /// Limits how many uploaded table files are held in memory.
     pub(crate) uploads: Arc<Uploads>,
-    /// Whether the last write found the database's disk full.
+    /// Whether the last write failed because the database's disk was full.
     pub(crate) is_full: Arc<AtomicBool>,
-    /// Holds writes back while the clock is in doubt.
+    /// Blocks writes while the clock is in doubt.
     pub(crate) guard: Arc<Guard>,
-    /// The keyed writes of this process.
+    /// The writes with an idempotency key that are in progress in this process.
     pub(crate) under_way: Arc<KeyedRequests>,
 }
 
 impl App {
-    /// Loads the signing keys (and makes the first one), and gets ready to verify tokens.
+    /// Loads the signing keys, creating the first one if there is none, and prepares token verification.
     ///
     /// # Errors
-    /// When the database cannot be read or written, or the keys in it were sealed under another secret key.
+    /// Returns an error when the database cannot be read or written, or when its keys were sealed under another secret
+    /// key.
     pub async fn start(
         db: Db,
         clock: Arc<dyn Clock>,
@@ -79,37 +81,38 @@ impl App {
         })
     }
 
-    /// The present.
+    /// Returns the current time.
     pub(crate) fn now(&self) -> UtcTime {
         self.clock.now()
     }
 
-    /// Today in Asia/Shanghai.
+    /// Returns today's date in Asia/Shanghai.
     pub(crate) fn today(&self) -> NaiveDate {
         self.clock.today()
     }
 
-    /// Watches for revocations by other processes until the task is dropped.
+    /// Polls for revocations made by other processes until the task is dropped.
     pub async fn watch_revocations(&self) {
         self.authority.watch(&self.db).await;
     }
 
-    /// Compares the clock with what `comparing` says as well; without, with the machine's own steady clock alone.
+    /// Also checks the clock against the sources in `comparing`. Without this, the clock is only checked against the
+    /// machine's monotonic clock.
     #[must_use]
     pub fn comparing(mut self, comparing: Comparing) -> Self {
         self.guard = Arc::new(Guard::new(comparing, self.clock.as_ref()));
         self
     }
 
-    /// Looks once at the clocks and the ledger; in doubt nothing is written.
+    /// Checks the clocks and the ledger once. Nothing is written while they are in doubt.
     pub async fn compare_clocks(&self) {
-        // A database that does not answer is told by every request.
+        // A database that does not respond is already reported by every request.
         if let Err(error) = self.guard.look(&self.db, self.clock.as_ref()).await {
             tracing::debug!(%error, "The clocks could not be compared.");
         }
     }
 
-    /// Goes on looking until the task is dropped.
+    /// Repeats the clock check until the task is dropped.
     pub async fn watch_clocks(&self) {
         let mut ticks = tokio::time::interval(COMPARE_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -119,7 +122,7 @@ impl App {
         }
     }
 
-    /// 503 while the clock is in doubt: what is written now would be dated wrong for good.
+    /// Returns 503 while the clock is in doubt, because anything written now would permanently carry a wrong date.
     pub(crate) fn unless_in_doubt(&self) -> Result<(), ApiError> {
         match self.guard.doubt(self.clock.as_ref()) {
             None => Ok(()),
@@ -127,7 +130,8 @@ impl App {
         }
     }
 
-    /// 503 where the disk is full: by what is left of it, or, where the last write found it so, by trying to write.
+    /// Returns 503 if the disk is full. Checks the free space and, if the last write found the disk full, attempts a
+    /// write.
     pub(crate) async fn unless_full(&self) -> Result<(), ApiError> {
         if !self.db.has_room() {
             return Err(DbError::Full.into());
@@ -141,14 +145,14 @@ impl App {
         Ok(())
     }
 
-    /// Holds the read model of figures, from the present tree on, until the task is dropped. Until it is built, and without this task,
-    /// figures are loaded from rows.
+    /// Maintains the read model of figures, starting from the current tree, until the task is dropped. Until the model
+    /// is built, and without this task, figures are loaded from rows.
     pub async fn keep_figures(&self) {
         self.figures.want(self.today());
         self.figures.keep(&self.db).await;
     }
 
-    /// Reads on the fast lane.
+    /// Runs a read on the fast lane.
     pub(crate) async fn read<T, F>(&self, work: F) -> Result<T, ApiError>
     where
         T: Send + 'static,
@@ -157,7 +161,7 @@ impl App {
         self.db.read(work).await
     }
 
-    /// Reads on the slow lane: documents, members, past moments.
+    /// Runs a read on the slow lane, which serves documents, members and past points in time.
     pub(crate) async fn read_slow<T, F>(&self, work: F) -> Result<T, ApiError>
     where
         T: Send + 'static,

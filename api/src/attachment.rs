@@ -1,4 +1,4 @@
-//! Files that a browser saves.
+//! Replies that a browser saves as a file.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::problem::ApiError;
 
-/// The bytes of a workbook, for the contract.
+/// The bytes of a workbook, for the OpenAPI document.
 pub struct Workbook;
 
 impl PartialSchema for Workbook {
@@ -29,7 +29,7 @@ impl ToSchema for Workbook {
     }
 }
 
-/// A reply that is saved as `<name>.<format>`. The name is ours, plain ASCII.
+/// Returns a reply that is saved as `<name>.<format>`. The name is chosen by the service and is plain ASCII.
 pub fn attachment(format: Format, name: &str) -> HttpResponseBuilder {
     let mut reply = HttpResponse::Ok();
     reply.content_type(format.media_type()).insert_header((
@@ -39,7 +39,7 @@ pub fn attachment(format: Format, name: &str) -> HttpResponseBuilder {
     reply
 }
 
-/// Writes on a thread that may wait for a disk.
+/// Writes the file on a thread that may block on disk access.
 pub async fn written<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, WriteError> + Send + 'static,
 ) -> Result<T, ApiError> {

@@ -1,4 +1,4 @@
-//! How a request is read: unknown fields and parameters are refused, and each refusal says where and what to do.
+//! Request parsing. Unknown fields and parameters are refused, and each error says where it is and how to fix it.
 
 mod causes;
 mod file;
@@ -29,20 +29,20 @@ pub use uploads::Uploads;
 use crate::problem::ApiError;
 use crate::query::refuse_undeclared;
 
-/// How JSON writes a NUL.
+/// A NUL as escaped in JSON.
 const NUL_ESCAPE: &[u8] = b"\\u0000";
 
-/// The longest body of an ordinary call, in bytes.
+/// Maximum body size of an ordinary request, in bytes.
 const BODY_LIMIT: usize = 256 * 1024;
 
-/// A JSON body. An empty one is read as `{}`, so that a verb needs none.
+/// A JSON body. An empty body is read as `{}`, so that transitions without input need none.
 pub struct Body<T> {
     pub value: T,
-    /// SHA-256 of the bytes as sent, for `Idempotency-Key` and client-made ids.
+    /// SHA-256 of the bytes as sent, for `Idempotency-Key` and client-generated ids.
     pub digest: String,
 }
 
-/// The body of a verb that needs nothing said.
+/// The body of a transition that takes no input.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({}))]
@@ -66,7 +66,7 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Body<T> {
     }
 }
 
-/// A JSON merge patch (RFC 7396): what is different; what is left out stays.
+/// A JSON merge patch (RFC 7396). It contains the changed fields; omitted fields stay unchanged.
 pub struct MergePatch {
     pub changes: Map<String, Value>,
     /// SHA-256 of the bytes as sent, for `Idempotency-Key`.
@@ -89,7 +89,7 @@ impl FromRequest for MergePatch {
     }
 }
 
-/// The text of a JSON body; `{}` for an empty one.
+/// Returns the text of a JSON body, or `{}` for an empty one.
 fn read_text(
     request: &HttpRequest,
     payload: &mut Payload,
@@ -119,7 +119,8 @@ fn read_text(
     }
 }
 
-/// What was read, or all that is wrong with its shape. Looked for where the parser missed a field, and where what it took may have arrays.
+/// Returns the parsed value, or all shape errors. The shape is checked if the parser reports a missing field, or if the
+/// parsed value may contain arrays in place of objects.
 fn well_shaped<T: ToSchema>(
     read: Result<T, ApiError>,
     has_arrays: bool,
@@ -139,7 +140,7 @@ fn well_shaped<T: ToSchema>(
     }
 }
 
-/// A compressed body is not read: a small one could become a large one.
+/// Refuses a compressed body, because a small one could expand to a large one.
 pub(crate) fn refuse_encoded(request: &HttpRequest) -> Result<(), ApiError> {
     let encoded = request
         .headers()
@@ -152,7 +153,7 @@ pub(crate) fn refuse_encoded(request: &HttpRequest) -> Result<(), ApiError> {
     }
 }
 
-/// A body that says it is longer than `limit` is not waited for.
+/// Refuses a body whose declared length exceeds `limit` without waiting for it.
 pub(crate) fn refuse_longer(request: &HttpRequest, limit: usize) -> Result<(), ApiError> {
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length: Option<u64> = length.and_then(|length| length.to_str().ok()?.parse().ok());
@@ -164,7 +165,7 @@ pub(crate) fn refuse_longer(request: &HttpRequest, limit: usize) -> Result<(), A
     }
 }
 
-/// The bytes of a body, at most `limit` of them; `received` is told how many have come each time.
+/// Reads a body of at most `limit` bytes. `received` is called with the size of each chunk.
 async fn read_whole(
     mut payload: Payload,
     limit: usize,
@@ -184,12 +185,12 @@ async fn read_whole(
     Ok(bytes)
 }
 
-/// Reads JSON of a caller's and, when it does not fit, says where.
+/// Parses JSON from a caller and reports the position of an error.
 ///
 /// # Errors
-/// 400, also for a NUL in a text.
+/// Returns 400 if the JSON does not match the type, or if a string contains a NUL.
 pub fn read_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, ApiError> {
-    // Rare enough to be read twice.
+    // Rare enough to parse twice.
     let may_hold_nul = text.windows(NUL_ESCAPE.len()).any(|window| window == NUL_ESCAPE);
     if may_hold_nul && serde_json::from_slice(text).is_ok_and(|value| has_nul(&value)) {
         return Err(ApiError::bad_request(vec![nul_character("")]));
@@ -207,7 +208,7 @@ pub fn read_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, ApiError> {
     Ok(value)
 }
 
-/// Whether the text holds a NUL, which PostgreSQL cannot keep and no office means.
+/// Whether a string in the value contains a NUL, which PostgreSQL cannot store and no client needs.
 fn has_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
@@ -219,18 +220,18 @@ fn has_nul(value: &Value) -> bool {
     }
 }
 
-/// Fits a JSON value into a type.
+/// Converts a JSON value into a type.
 ///
 /// # Errors
-/// 400 that says where.
+/// Returns 400 with the position of the error.
 pub fn fit<T: DeserializeOwned>(value: Value) -> Result<T, ApiError> {
     serde_path_to_error::deserialize(value).map_err(|error| misfit(&error))
 }
 
-/// Fits a JSON value into what a client may send; used for items of a list, and after a merge patch was applied.
+/// Converts a JSON value into an input type. Used for items of a list, and after a merge patch was applied.
 ///
 /// # Errors
-/// 400 that says where, and names every field that is missing.
+/// Returns 400 with the position of the error and the name of every missing field.
 pub fn fit_input<T: DeserializeOwned + ToSchema>(value: Value) -> Result<T, ApiError> {
     let read = serde_path_to_error::deserialize(&value).map_err(|error| misfit(&error));
     let has_arrays = has_array(&value);
@@ -269,13 +270,13 @@ fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
     ApiError::bad_request(vec![Violation::new(pointer, code, zh, cause)])
 }
 
-/// The field that a parser misses.
+/// Returns the name of the field that the parser reports as missing.
 fn missing_name(cause: &str) -> Option<&str> {
     let (name, _) = cause.strip_prefix("missing field `")?.split_once('`')?;
     Some(name)
 }
 
-/// The query parameters. An unknown one is refused.
+/// The query parameters. Unknown parameters are refused.
 pub struct Params<T>(pub T);
 
 impl<T> Deref for Params<T> {
@@ -294,7 +295,7 @@ impl<T: DeserializeOwned> FromRequest for Params<T> {
     }
 }
 
-/// The longest value of a parameter, in characters.
+/// Maximum length of a parameter value, in characters.
 const PARAMETER_CHARS: usize = 4_000;
 
 fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
@@ -303,7 +304,7 @@ fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
     }
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
     for (name, value) in pairs {
-        // What the percent signs stand for is no text. Nobody means the mark of that itself.
+        // The percent-encoded bytes are not valid UTF-8. Nobody sends the replacement character itself on purpose.
         if name.contains(char::REPLACEMENT_CHARACTER) || value.contains(char::REPLACEMENT_CHARACTER) {
             return Err(ApiError::bad_parameter(
                 "query",
@@ -327,13 +328,13 @@ fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
     })
 }
 
-/// The longest text that is searched for, in characters.
+/// Maximum length of a search text, in characters.
 const SEARCH_CHARS: usize = 100;
 
-/// Checks the text that a list is searched for.
+/// Checks the search text of a list.
 ///
 /// # Errors
-/// 400 for one that is too long.
+/// Returns 400 if the text is too long.
 pub fn check_search(q: Option<&str>) -> Result<(), ApiError> {
     match q.map(|text| text.chars().count()) {
         Some(count) if count > SEARCH_CHARS => Err(ApiError::bad_parameter(
@@ -354,7 +355,7 @@ fn nul_character(pointer: &'static str) -> Violation {
     )
 }
 
-/// A comma-separated list of words, each of them once.
+/// A comma-separated list of distinct words.
 #[derive(Debug, Clone)]
 pub struct List<T>(pub Vec<T>);
 
@@ -386,8 +387,8 @@ where
     }
 }
 
-/// A part of the address that is an id or a code. One that cannot be read names nothing: 404. A query is refused where the route takes
-/// none.
+/// A path segment that is an id or a code. One that cannot be parsed identifies nothing and is answered with 404. A
+/// query string is refused if the route takes no query parameters.
 pub struct Segment<T>(pub T);
 
 impl<T> FromRequest for Segment<T>

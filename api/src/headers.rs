@@ -1,4 +1,4 @@
-//! The headers that writes take, for the contract. `Write` reads them.
+//! The request headers of writes, for the OpenAPI document. `Write` reads them.
 
 use utoipa::IntoParams;
 use utoipa::openapi::Required;
@@ -7,14 +7,14 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 /// `Idempotency-Key` of a `POST`.
 pub struct IdempotencyKey;
-/// `If-Match` of a verb, which honours it.
+/// `If-Match` of a transition, where it is optional.
 pub struct IfMatch;
-/// `If-Match` of a `PATCH` or `DELETE`, which needs it.
+/// `If-Match` of a `PATCH` or `DELETE`, where it is required.
 pub struct IfMatchRequired;
 
-/// The name that `Idempotency-Key` has in the contract.
+/// The name of the `Idempotency-Key` header in the OpenAPI document.
 pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
-/// The name that `If-Match` has in the contract.
+/// The name of the `If-Match` header in the OpenAPI document.
 pub const IF_MATCH: &str = "If-Match";
 
 fn header(name: &str, schema: ObjectBuilder, required: Required, description: &str) -> Vec<Parameter> {
@@ -45,7 +45,7 @@ impl IntoParams for IdempotencyKey {
     }
 }
 
-/// The text of an `ETag`: a version in quotation marks.
+/// The schema of an `ETag`: a version in quotation marks.
 fn version() -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::String)

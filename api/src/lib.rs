@@ -1,5 +1,5 @@
-//! The REST service: HTTP in, HTTP out. What a request means is in `shared`; here is who may ask, how it is read, and how it is
-//! answered. The whole URL table is in `routes/mod.rs`.
+//! The REST service. `shared` defines what a request means; this crate handles authorization, request parsing and
+//! replies. All URLs are listed in `routes/mod.rs`.
 
 mod app;
 mod attachment;

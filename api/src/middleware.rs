@@ -1,4 +1,4 @@
-//! What happens around every handler: who is calling, in which language errors are told, and the headers of every reply.
+//! Middleware around every handler: authentication, the language of errors, and the headers of every reply.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::problem::{ApiError, Language};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Sent with every reply (OWASP secure headers). Pages bring their own, stricter policy for what they need.
+/// Headers sent with every reply (OWASP secure headers). Pages set their own, stricter policy.
 pub(crate) const SECURITY_HEADERS: &[(HeaderName, &str)] = &[
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
@@ -26,12 +26,13 @@ pub(crate) const SECURITY_HEADERS: &[(HeaderName, &str)] = &[
     (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
 ];
 
-/// What a reply that is not a page may load: nothing.
+/// Content security policy of a reply that is not a page: it may load nothing.
 const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
-/// What the readable docs may load: their own files. The vendored page sets its styles inline.
+/// Content security policy of the API documentation pages: they may load their own files. The vendored page sets its
+/// styles inline.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'";
 
-/// The request's id, as in the log.
+/// Returns the request's id as it appears in the log.
 pub fn request_id(request: &HttpRequest) -> String {
     request
         .extensions()
@@ -40,7 +41,8 @@ pub fn request_id(request: &HttpRequest) -> String {
         .unwrap_or_default()
 }
 
-/// The outermost layer: tells errors in the caller's language with the request's id, and adds the headers of every reply.
+/// The outermost layer. Renders errors in the caller's language with the request's id, and adds the headers of every
+/// reply.
 pub async fn finish(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -82,7 +84,7 @@ pub async fn finish(
     Ok(reply)
 }
 
-/// Whether it says without a word that there is nothing there, as the pages of the docs do.
+/// Whether the reply is a 404 without a body, as sent by the documentation pages.
 fn is_silent(reply: &ServiceResponse<impl MessageBody>) -> bool {
     let has_no_body = matches!(
         reply.response().body().size(),
@@ -91,7 +93,8 @@ fn is_silent(reply: &ServiceResponse<impl MessageBody>) -> bool {
     reply.status() == StatusCode::NOT_FOUND && has_no_body
 }
 
-/// One line for each write and each refusal. Reads that went well are not logged, nor is a failure of ours once more (`ApiError::log`).
+/// Logs one line for each write and each refusal. Successful reads are not logged, and internal errors are not logged
+/// twice (`ApiError::log`).
 fn log_answer(request: &HttpRequest, status: StatusCode, request_id: &str) {
     let is_read = request.method().is_safe();
     if status.is_server_error() || (is_read && status.is_success()) {
@@ -101,7 +104,8 @@ fn log_answer(request: &HttpRequest, status: StatusCode, request_id: &str) {
     tracing::info!(request_id, method, path, status = status.as_u16(), "Answered.");
 }
 
-/// The gate of everything under `/v1`: nothing passes without a verified token, whatever a handler forgets.
+/// The authentication middleware of `/v1`. No request passes without a verified token, even if a handler forgets to
+/// check.
 pub async fn authenticate(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -110,14 +114,14 @@ pub async fn authenticate(
         Ok(principal) => {
             let share = share_of(&principal);
             request.extensions_mut().insert(principal);
-            // One caller's slow questions wait for each other, not everybody for them.
+            // Slow requests of one caller wait for each other, so that they do not delay other callers.
             Ok(as_share(share, next.call(request)).await?.map_into_boxed_body())
         }
         Err(error) => Ok(request.error_response(error).map_into_boxed_body()),
     }
 }
 
-/// The share of the slow lane that a caller's questions belong to.
+/// Returns the share of the slow lane that a caller's requests are assigned to.
 pub fn share_of(caller: &Principal) -> Share {
     caller.token.0.as_u128()
 }

@@ -1,4 +1,4 @@
-//! Another day, or another moment of knowing: the two times of a read.
+//! The two time parameters of a read: valid time (`as_of`) and transaction time (`known_at`).
 
 use chrono::NaiveDate;
 use qiaojian_domain::clock::UtcTime;
@@ -13,20 +13,21 @@ use utoipa::IntoParams;
 use crate::auth::Principal;
 use crate::problem::ApiError;
 
-/// On which day, and as known when.
+/// The valid time and the transaction time of a read.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct MomentParams {
-    /// As it was on this day; today when only `known_at` is given.
+    /// Valid time: the state on this day. Today if only `known_at` is given.
     #[serde(default, deserialize_with = "day::read_optional")]
     pub as_of: Option<NaiveDate>,
-    /// As the register was known at that moment. A later one is clamped to the ledger clock, and echoed.
+    /// Transaction time: the state as it was known at this time. A later time is clamped to the ledger clock and
+    /// echoed.
     pub known_at: Option<UtcTime>,
 }
 
 impl MomentParams {
-    /// The two times they ask for.
+    /// Returns the two requested times.
     pub fn times(&self) -> Times {
         Times {
             as_of: self.as_of,
@@ -35,7 +36,7 @@ impl MomentParams {
     }
 }
 
-/// The two times that were asked for.
+/// The two requested times.
 #[derive(Debug, Clone, Copy)]
 pub struct Times {
     pub as_of: Option<NaiveDate>,
@@ -43,12 +44,13 @@ pub struct Times {
 }
 
 impl Times {
-    /// Whether either was; without them a read shows what is known last.
+    /// Whether either time was given. Without them a read shows the latest known state.
     pub fn are_asked_for(self) -> bool {
         self.as_of.is_some() || self.known_at.is_some()
     }
 
-    /// The moment they mean: today, as known now, where one is left out. A later `known_at` is clamped to the ledger clock.
+    /// Resolves the requested times to a moment. An omitted `as_of` is today, an omitted `known_at` is now. A later
+    /// `known_at` is clamped to the ledger clock.
     pub fn moment(self, conn: &mut AnyConnection, today: NaiveDate) -> Result<Moment, ApiError> {
         let as_of = self.as_of.unwrap_or(today);
         if as_of > today {
@@ -63,8 +65,9 @@ impl Times {
     }
 }
 
-/// The subtree that a caller of the area `caller` asks about, in the tree of a moment: that of `code`, or its own. An area that was not there
-/// then has none: 404. Before the register began it is that of today, in which nothing was.
+/// Returns the subtree that a caller of the area `caller` requests, in the tree at a moment: that of `code`, or the
+/// caller's own. Returns 404 for an area that did not exist then. Before the register began, the caller's own subtree
+/// is that of today, in which nothing existed.
 pub fn subtree_asked_for(
     conn: &mut AnyConnection,
     caller: AreaId,
@@ -74,19 +77,20 @@ pub fn subtree_asked_for(
     Ok(areas::asked_about(conn, caller, code, moment)?.subtree())
 }
 
-/// Where a list looks, and as of which moment; as known last where none was asked for.
+/// The subtree and the moment that a list reads; the latest known state if no time was given.
 pub struct View {
-    /// What the caller sees.
+    /// The subtree that the caller sees.
     pub visible: Subtree,
-    /// The part of it that is asked about.
+    /// The requested subtree within it.
     pub within: Subtree,
     pub moment: Option<Moment>,
-    /// What of that the caller has lost since.
+    /// The parts of it that the caller has lost access to since.
     pub lost: Lost,
 }
 
 impl View {
-    /// The rows of a list in the order of `key`, as this caller may see them: `read` reads those of a moment, or those known last.
+    /// Returns the rows of a list in the order of `key`, as this caller may see them. `read` reads the rows at a
+    /// moment, or the latest known rows.
     pub fn rows<R, K: Ord, E>(
         &self,
         limit: i64,
@@ -101,7 +105,7 @@ impl View {
         }
     }
 
-    /// What `caller` asks about: the area of `code`, or all of its own. Run it in one snapshot.
+    /// Resolves what `caller` requests: the area of `code`, or all of its own. Run it in one snapshot.
     pub fn of(
         conn: &mut AnyConnection,
         caller: &Principal,

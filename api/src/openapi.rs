@@ -1,5 +1,5 @@
-//! The OpenAPI document, made from the handlers and completed by what holds for all of them; the committed `docs/openapi.json` is compared
-//! with it.
+//! The OpenAPI document. It is generated from the handlers and completed with what applies to all operations. Tests
+//! compare it with the committed `docs/openapi.json`.
 
 mod answers;
 mod bodies;
@@ -52,7 +52,7 @@ impl Modify for Security {
     }
 }
 
-/// The whole document.
+/// Returns the complete document.
 pub fn document() -> Document {
     let (_, mut document) = App::new()
         .into_utoipa_app()
@@ -73,7 +73,7 @@ pub fn document() -> Document {
     document
 }
 
-/// Makes the summary one sentence on one line; what follows it in its paragraph begins the description.
+/// Shortens the summary to one sentence on one line. The rest of its paragraph starts the description.
 fn shorten(operation: &mut Operation) {
     let Some(summary) = &operation.summary else { return };
     let line = summary.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -89,7 +89,7 @@ fn shorten(operation: &mut Operation) {
     operation.description = Some(description);
 }
 
-/// The operations of a path.
+/// Returns the operations of a path.
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     let PathItem {
         get,

@@ -1,4 +1,5 @@
-//! Lists: a limit, an opaque cursor that names its list and the last row seen, never an offset.
+//! Pagination of lists: a limit and an opaque cursor, which identifies its list and the last row seen. There are no
+//! offsets.
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
@@ -11,24 +12,24 @@ use utoipa::ToSchema;
 use crate::extract::read_json;
 use crate::problem::ApiError;
 
-/// How many rows are given when nothing is asked for.
+/// The default number of rows per page.
 pub const DEFAULT: i64 = 50;
-/// How many rows may be asked for at once.
+/// The maximum number of rows per page.
 pub const MOST: i64 = 200;
-/// How much of its list's digest a cursor carries, in hexadecimal digits. It guards against mistakes, not against forgery: what
-/// a caller sees does not depend on the cursor.
+/// How many hexadecimal digits of its list's digest a cursor contains. The digest protects against mistakes, not
+/// against forgery: what a caller sees does not depend on the cursor.
 const LIST_DIGITS: usize = 16;
 
-/// Part of a list, and where the next part begins.
+/// A page of a list, with the cursor of the next page.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Page<T> {
     pub items: Vec<T>,
-    /// Give it as `cursor` to get the next part; `null` at the end.
+    /// Pass it as `cursor` to get the next page; `null` at the end.
     pub next_cursor: Option<String>,
 }
 
 impl<T> Page<Result<T, ApiError>> {
-    /// The page, or the first error on it.
+    /// Returns the page, or the first error on it.
     pub fn transpose(self) -> Result<Page<T>, ApiError> {
         let items = self.items.into_iter().collect::<Result<_, _>>()?;
         Ok(Page {
@@ -38,14 +39,14 @@ impl<T> Page<Result<T, ApiError>> {
     }
 }
 
-/// What was asked for: how many rows, behind which.
+/// The requested range: how many rows, and after which.
 pub struct Window<K> {
     pub limit: i64,
     pub after: Option<K>,
     list: String,
 }
 
-/// How many rows are asked for by a `limit` parameter.
+/// Returns the number of rows requested by a `limit` parameter.
 pub fn limit(asked: Option<i64>) -> Result<i64, ApiError> {
     let limit = asked.unwrap_or(DEFAULT);
     if (1..=MOST).contains(&limit) {
@@ -60,7 +61,8 @@ pub fn limit(asked: Option<i64>) -> Result<i64, ApiError> {
 }
 
 impl<K: DeserializeOwned + Serialize> Window<K> {
-    /// From the `limit` and `cursor` parameters. A cursor of another list, or of the same with other filters, is refused.
+    /// Reads the `limit` and `cursor` parameters. A cursor of another list, or of the same list with other filters, is
+    /// refused.
     pub fn new(request: &HttpRequest, limit: Option<i64>, cursor: Option<&str>) -> Result<Self, ApiError> {
         let limit = self::limit(limit)?;
         let bad = || {
@@ -81,12 +83,12 @@ impl<K: DeserializeOwned + Serialize> Window<K> {
         Ok(Self { limit, after, list })
     }
 
-    /// One row more than asked for: whether there is a next part.
+    /// Returns the number of rows to fetch: one more than requested, to find out whether there is a next page.
     pub fn fetch(&self) -> i64 {
         self.limit + 1
     }
 
-    /// The part that was asked for, out of the rows that were fetched.
+    /// Returns the requested page of the fetched rows.
     pub fn page<R, T>(
         &self,
         mut rows: Vec<R>,
@@ -107,9 +109,9 @@ impl<K: DeserializeOwned + Serialize> Window<K> {
     }
 }
 
-/// Names a list: its path and filters, in whatever order and encoding they were given.
+/// Identifies a list by its path and filters, regardless of their order and encoding.
 fn list_of(request: &HttpRequest) -> String {
-    // What cannot be read as parameters has been refused before.
+    // Queries that cannot be parsed have been refused before.
     let mut filters: Vec<(String, String)> =
         serde_urlencoded::from_str(request.query_string()).unwrap_or_default();
     filters.retain(|(name, _)| name != "limit" && name != "cursor");
@@ -119,14 +121,15 @@ fn list_of(request: &HttpRequest) -> String {
     digest
 }
 
-/// A page in JSON. It is written where it was read, so that one text crosses from thread to thread instead of its many parts.
+/// A page in JSON. It is serialized on the thread that read it, so that one string crosses threads instead of many
+/// values.
 pub struct WrittenPage {
     text: String,
     next_cursor: Option<String>,
 }
 
 impl<T: Serialize> Page<T> {
-    /// The page in JSON.
+    /// Serializes the page as JSON.
     pub fn write(self) -> Result<WrittenPage, ApiError> {
         Ok(WrittenPage {
             text: serde_json::to_string(&self)?,
@@ -135,17 +138,17 @@ impl<T: Serialize> Page<T> {
     }
 }
 
-/// The reply, with a `Link` to the next part.
+/// Returns the reply, with a `Link` header to the next page.
 pub fn reply<T: Serialize>(request: &HttpRequest, page: &Page<T>) -> HttpResponse {
     linked(request, page.next_cursor.as_deref()).json(page)
 }
 
-/// The same for a reply that a page is a part of.
+/// Returns a reply of which the page is a part, with a `Link` header to the next page.
 pub fn reply_with<T: Serialize>(request: &HttpRequest, next_cursor: Option<&str>, reply: &T) -> HttpResponse {
     linked(request, next_cursor).json(reply)
 }
 
-/// The same for a page that is written out.
+/// Returns the reply for a page that is already serialized.
 pub fn reply_written(request: &HttpRequest, page: WrittenPage) -> HttpResponse {
     linked(request, page.next_cursor.as_deref())
         .content_type("application/json")

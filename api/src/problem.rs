@@ -1,5 +1,5 @@
-//! Errors as RFC 9457 problem details, in Chinese or English. Each constructor is a sentence the caller can act on; the cause of
-//! a failure of ours goes to the log, once, and never to the client.
+//! Errors as RFC 9457 problem details, in Chinese or English. Each constructor is a sentence that the caller can act
+//! on. The cause of an internal error is logged once and never sent to the client.
 
 mod language;
 mod refusals;
@@ -22,10 +22,10 @@ use qiaojian_store::db::{DbError, WriteError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What a problem is sent as.
+/// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// What a handler answers instead of a reply.
+/// The error that a handler returns instead of a reply.
 #[derive(Debug)]
 pub struct ApiError(Box<Inner>);
 
@@ -36,36 +36,36 @@ struct Inner {
     title: Text,
     detail: Text,
     errors: Vec<Violation>,
-    /// The value of `WWW-Authenticate`, with a 401.
+    /// The value of the `WWW-Authenticate` header of a 401.
     challenge: Option<&'static str>,
     cause: Option<DbError>,
-    /// Where an organization stands that is in the way.
+    /// The area and kind of the conflicting organization.
     place: Option<(AreaId, Kind)>,
     existing: Option<Existing>,
-    /// What went wrong on our side, for the log.
+    /// The cause of an internal error, for the log.
     fault: Option<String>,
 }
 
 /// The body of a problem (`application/problem+json`).
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
-    /// Stable, for programs: `/problems/<code>`.
+    /// A stable identifier for programs: `/problems/<code>`.
     r#type: String,
     title: String,
     status: u16,
-    /// What to do about it.
+    /// How to resolve the problem.
     detail: String,
-    /// The request's id, as in the log.
+    /// The request's id, as it appears in the log.
     instance: String,
-    /// What is wrong where, for bodies and parameters.
+    /// The errors in the body or the parameters.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldProblem>,
-    /// What is there already, where the caller may see it.
+    /// The existing organization, if the caller may see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     existing: Option<Existing>,
 }
 
-/// An organization that is in the way of another.
+/// An existing organization that conflicts with the request.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Existing {
     /// As in `/v1/organizations/{id}`.
@@ -73,12 +73,12 @@ pub struct Existing {
     pub name: String,
 }
 
-/// One thing that is wrong with a body or parameter.
+/// One error in a body or parameter.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FieldProblem {
-    /// A JSON pointer into the body, or a parameter's name.
+    /// A JSON pointer into the body, or a parameter name.
     pointer: String,
-    /// Stable, for programs.
+    /// A stable identifier for programs.
     code: &'static str,
     detail: String,
 }
@@ -99,7 +99,7 @@ impl ApiError {
         }))
     }
 
-    /// Tells the log what went wrong on our side, if anything did: once, where the reply leaves the house.
+    /// Logs the cause of an internal error, if there is one. Called once, when the reply is sent.
     pub fn log(&self, method: &str, path: &str, request_id: &str) {
         let fault: &dyn fmt::Display = match (&self.0.cause, &self.0.fault) {
             (Some(cause), _) => cause,
@@ -109,35 +109,35 @@ impl ApiError {
         tracing::error!(request_id, method, path, status = self.0.status.as_u16(), error = %fault, "A request failed.");
     }
 
-    /// Where the organization stands that is in the way, if one is.
+    /// Returns the area and kind of the conflicting organization, if there is one.
     pub fn place(&self) -> Option<(AreaId, Kind)> {
         self.0.place
     }
 
-    /// The same, naming the organization that is in the way.
+    /// Returns the same error with the conflicting organization.
     #[must_use]
     pub fn naming(mut self, existing: Existing) -> Self {
         self.0.existing = Some(existing);
         self
     }
 
-    /// Whether it tells of fields, and of this code only.
+    /// Whether the error lists fields, and only with this code.
     pub fn is_about(&self, code: &str) -> bool {
         let errors = &self.0.errors;
         !errors.is_empty() && errors.iter().all(|violation| violation.code == code)
     }
 
-    /// The status it is answered with.
+    /// Returns the HTTP status of the error.
     pub fn status(&self) -> u16 {
         self.0.status.as_u16()
     }
 
-    /// What is wrong where.
+    /// Returns the field errors.
     pub fn into_violations(self) -> Vec<Violation> {
         self.0.errors
     }
 
-    /// The problem in the caller's language.
+    /// Returns the problem in the caller's language.
     pub fn problem(&self, language: Language, request_id: &str) -> Problem {
         let inner = &self.0;
         Problem {
@@ -159,7 +159,7 @@ impl ApiError {
         }
     }
 
-    /// The reply in the caller's language.
+    /// Returns the reply in the caller's language.
     pub fn respond(&self, language: Language, request_id: &str) -> HttpResponse {
         let mut reply = HttpResponse::build(self.0.status);
         if let Some(challenge) = self.0.challenge {
@@ -191,7 +191,8 @@ impl ResponseError for ApiError {
         self.0.status
     }
 
-    /// In Chinese and without a request id; the outermost middleware says it again in the caller's language.
+    /// Renders the error in Chinese and without a request id. The outermost middleware renders it again in the caller's
+    /// language.
     fn error_response(&self) -> HttpResponse {
         self.respond(Language::Chinese, "")
     }

@@ -1,4 +1,5 @@
-//! Which routes take query parameters. One that takes none refuses any: a misspelt or misplaced one must not go unnoticed.
+//! Which routes take query parameters. A route that takes none refuses any, so that a misspelt or misplaced parameter
+//! is noticed.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -9,7 +10,7 @@ use serde_json::Value;
 use crate::openapi;
 use crate::problem::ApiError;
 
-/// Method and path of every operation that declares a query parameter, from the OpenAPI document.
+/// Method and path of every operation that declares a query parameter, taken from the OpenAPI document.
 static DECLARED: LazyLock<HashSet<(String, String)>> = LazyLock::new(|| {
     let document = serde_json::to_value(openapi::document()).unwrap_or_default();
     let mut declared = HashSet::new();
@@ -29,7 +30,8 @@ fn fields_of(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
     value.and_then(Value::as_object).into_iter().flatten()
 }
 
-/// Refuses a query where the route takes none. Those that take some refuse what they do not know themselves (`Params`).
+/// Refuses a query string if the route takes no query parameters. Routes that take some refuse unknown ones themselves
+/// (`Params`).
 pub fn refuse_undeclared(request: &HttpRequest) -> Result<(), ApiError> {
     if request.query_string().is_empty() {
         return Ok(());

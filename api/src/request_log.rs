@@ -1,5 +1,5 @@
-//! What the log says of a request: enough to find it, nothing that was typed. A query may hold names, reasons or, by mistake, a
-//! token; where a caller sits is nobody's business here.
+//! What is logged about a request: enough to find it, but nothing that was typed. A query may contain names, reasons
+//! or, by mistake, a token. The caller's location is not logged.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -8,8 +8,8 @@ use tracing::Span;
 use tracing::field::Empty;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
 
-/// The span every event of a request stands in. At level `debug`, so that a read does not pay for lines that nobody reads. What
-/// goes wrong is logged with the same fields at every level (`ApiError::log`).
+/// The span of every event of a request. It has level `debug`, so that reads do not pay for log lines that nobody
+/// reads. Errors are logged with the same fields at every level (`ApiError::log`).
 pub struct RequestSpan;
 
 impl RootSpanBuilder for RequestSpan {

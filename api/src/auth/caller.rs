@@ -1,4 +1,4 @@
-//! The extractor every handler under `/v1` starts with: it names the scope the route needs.
+//! The extractor that every handler under `/v1` starts with. It names the scope that the route requires.
 
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
@@ -12,10 +12,11 @@ use qiaojian_domain::access::Scope;
 use super::Principal;
 use crate::problem::ApiError;
 
-/// Who was let in: the gate of `/v1` has put it there, or has answered 401.
+/// Returns the authenticated caller. The authentication middleware of `/v1` has stored it in the request, or has
+/// answered 401.
 ///
 /// # Errors
-/// 401 where the route has no gate.
+/// Returns 401 if the route is not behind the authentication middleware.
 pub fn caller_of(request: &HttpRequest) -> Result<Arc<Principal>, ApiError> {
     request
         .extensions()
@@ -24,7 +25,7 @@ pub fn caller_of(request: &HttpRequest) -> Result<Arc<Principal>, ApiError> {
         .ok_or_else(ApiError::token_missing)
 }
 
-/// Any verified caller, whatever it may do: for what a client may always know of itself.
+/// Any verified caller, whatever its scopes. For what a client may always know about itself.
 pub struct AnyCaller(pub Arc<Principal>);
 
 impl FromRequest for AnyCaller {
@@ -36,19 +37,19 @@ impl FromRequest for AnyCaller {
     }
 }
 
-/// The scope a route needs, as a type.
+/// The scope that a route requires, as a type.
 pub trait Needs: 'static {
-    /// The scope.
+    /// The required scope.
     const SCOPE: Scope;
 }
 
-/// One type per scope, so that a handler's signature says what it needs.
+/// One type per scope, so that a handler's signature states what it requires.
 pub mod needs {
     use super::{Needs, Scope};
 
     macro_rules! needs {
         ($($scope:ident)+) => {$(
-            /// Needs the scope of this name.
+            /// Requires the scope of this name.
             pub struct $scope;
             impl Needs for $scope {
                 const SCOPE: Scope = Scope::$scope;
@@ -61,14 +62,14 @@ pub mod needs {
     }
 }
 
-/// A verified caller that holds the scope `S`.
+/// A verified caller that has the scope `S`.
 pub struct Caller<S> {
     principal: Arc<Principal>,
     scope: PhantomData<S>,
 }
 
 impl<S> Caller<S> {
-    /// The caller itself, to move into a closure.
+    /// Returns the caller itself, to be moved into a closure.
     pub fn principal(&self) -> Arc<Principal> {
         Arc::clone(&self.principal)
     }

@@ -1,4 +1,4 @@
-//! The Ed25519 keys access tokens are signed with. They live in the database, sealed; every replica has the same.
+//! The Ed25519 keys that sign access tokens. They are stored sealed in the database and shared by all replicas.
 
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePrivateKey as _;
@@ -11,41 +11,41 @@ use qiaojian_store::secrets::SecretKey;
 use qiaojian_store::signing_keys::{self, SigningKeyRow};
 use serde::{Deserialize, Serialize};
 
-/// What sealing a signing key is for.
+/// The purpose under which a signing key is sealed.
 const PURPOSE: &str = "signing key";
 
-/// What an access token says.
+/// The claims of an access token.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Claims {
     pub iss: String,
-    /// The token (client) it was given to.
+    /// The token (client) for which it was issued.
     pub sub: String,
-    /// The area's code when it was issued; the area itself is the token's.
+    /// The area's code at the time of issue. The area itself is determined by the token.
     pub area: String,
     pub post: String,
     pub scope: String,
     pub iat: i64,
     pub exp: i64,
     pub jti: String,
-    /// The tick at which the client got the secret it was given for; 0 for its first.
+    /// The tick at which the client received the secret that this token was issued for; 0 for its first secret.
     #[serde(default)]
     pub secret_seq: i64,
 }
 
-/// The keys as loaded from the database.
+/// The keys loaded from the database.
 pub struct Keys {
     signing: (String, EncodingKey),
     verifying: Vec<(String, DecodingKey)>,
     public: Vec<(String, String)>,
 }
 
-/// Why the keys cannot be used.
+/// The reason why the keys cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// They could not be read or written.
+    /// The keys could not be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// They were sealed under another secret key.
+    /// The keys were sealed under another secret key.
     #[error(
         "the signing keys in the database were sealed under another secret key (QIAOJIAN_SECRET_KEY or the key file)"
     )]
@@ -56,7 +56,7 @@ pub enum KeyError {
 }
 
 impl Keys {
-    /// Loads the keys, and makes the first one where there is none.
+    /// Loads the keys, creating the first one if there is none.
     pub async fn load(
         db: &Db,
         clock: &dyn Clock,
@@ -70,7 +70,7 @@ impl Keys {
             let first = new_row(clock.now(), entropy, secrets)?;
             rows = db
                 .write(move |tx| {
-                    // Another process may have made it meanwhile.
+                    // Another process may have created the key in the meantime.
                     let rows = signing_keys::list(tx.conn)?;
                     if !rows.is_empty() {
                         return Ok(rows);
@@ -121,7 +121,8 @@ impl Keys {
         jsonwebtoken::encode(&header, claims, key)
     }
 
-    /// The claims of a token signed by one of our keys. Its time is the caller's to check, by the clock.
+    /// Returns the claims of a token that was signed by one of our keys. The caller must check the expiry against the
+    /// clock.
     pub fn verify(&self, token: &str) -> Option<Claims> {
         let kid = jsonwebtoken::decode_header(token).ok()?.kid?;
         let (_, key) = self.verifying.iter().find(|(known, _)| *known == kid)?;
@@ -136,7 +137,7 @@ impl Keys {
         )
     }
 
-    /// The public keys, for `/.well-known/jwks.json`.
+    /// Returns the public keys for `/.well-known/jwks.json`.
     pub fn jwks(&self) -> serde_json::Value {
         let keys: Vec<_> = self
             .public
@@ -149,7 +150,7 @@ impl Keys {
     }
 }
 
-/// Who issues our tokens.
+/// The issuer of our tokens.
 pub const ISSUER: &str = "qiaojian";
 
 fn new_row(now: UtcTime, entropy: &dyn Entropy, secrets: &SecretKey) -> Result<SigningKeyRow, KeyError> {
@@ -161,7 +162,7 @@ fn new_row(now: UtcTime, entropy: &dyn Entropy, secrets: &SecretKey) -> Result<S
     let sealed_private_key = secrets
         .seal(PURPOSE, private.as_bytes(), entropy)
         .map_err(|_| KeyError::Sealed)?;
-    // RFC 7638 would hash the key; the first bytes of it serve as well and are readable in a log.
+    // RFC 7638 would hash the key. Its first characters serve as well and are readable in a log.
     let kid = public_key.chars().take(12).collect();
     Ok(SigningKeyRow {
         kid,

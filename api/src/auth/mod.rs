@@ -1,5 +1,5 @@
-//! Who is calling. A signature is checked once and remembered until the token expires; a revocation is seen by every process
-//! within a second.
+//! Authentication of callers. A signature is checked once and cached until the token expires. Every process honours a
+//! revocation within a second.
 
 mod caller;
 mod keys;
@@ -15,7 +15,7 @@ use qiaojian_domain::ids::{AreaId, TokenId};
 use qiaojian_domain::organization::Verification;
 use qiaojian_store::Subtree;
 
-/// How long an access token is good for.
+/// Lifetime of an access token, in seconds.
 pub const ACCESS_TOKEN_SECONDS: i64 = 15 * 60;
 
 /// A caller whose token was verified.
@@ -24,7 +24,7 @@ pub struct Principal {
     pub token: TokenId,
     pub area: AreaId,
     pub area_code: String,
-    /// What the caller sees: its area and all below.
+    /// The subtree that the caller sees: its area and everything below.
     pub visible: Subtree,
     pub post: Post,
     pub scopes: std::collections::BTreeSet<Scope>,
@@ -32,8 +32,9 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// How a report about the areas of these paths stands when this caller makes it: verified at once by an area above all of them
-    /// that may verify, and for the province itself, above which nobody is; else unverified.
+    /// Returns the verification status of a report that this caller makes about the areas of these paths. It is
+    /// verified immediately if the caller holds `org:verify` and its area is above all of them, or is the province
+    /// itself, which has no area above it; otherwise it is unverified.
     pub fn report_on(&self, paths: &[&str]) -> Verification {
         let is_its_to_judge = paths.iter().all(|path| self.judges(path));
         if is_its_to_judge && self.scopes.contains(&Scope::OrgVerify) {
@@ -43,7 +44,8 @@ impl Principal {
         }
     }
 
-    /// Raw counts stay at county level and below; above that only the rule's outcome is told.
+    /// Whether the caller sees raw counts. They are visible at county level and below; higher levels see only the
+    /// outcome of the rule.
     pub fn sees_raw_counts(&self) -> bool {
         !matches!(
             Level::of_code(&self.area_code),
@@ -51,7 +53,8 @@ impl Principal {
         )
     }
 
-    /// Whether reports about the area of this path are this caller's to verify: it stands above, or is the province itself.
+    /// Whether this caller may verify reports about the area of this path: its area is above that area, or is the
+    /// province itself.
     pub fn judges(&self, path: &str) -> bool {
         let is_own = self.visible.lower() == path;
         self.visible.contains(path) && (!is_own || path.matches('/').count() == 1)

@@ -1,4 +1,4 @@
-//! Verified tokens are remembered: a signature costs more than the query it guards.
+//! A cache of verified tokens, because checking a signature costs more than the query it guards.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -20,11 +20,11 @@ use super::keys::{Claims, ISSUER, KeyError, Keys};
 use super::{ACCESS_TOKEN_SECONDS, Principal};
 use crate::problem::ApiError;
 
-/// Tokens remembered at most; each takes about half a kilobyte.
+/// Maximum number of cached tokens. Each takes about half a kilobyte.
 const REMEMBERED: usize = 20_000;
-/// How often the database is asked what was revoked.
+/// Interval at which the database is polled for revocations.
 const POLL: Duration = Duration::from_millis(400);
-/// Memory older than this is not believed: the promise is one second.
+/// Maximum age of a trusted cache. Revocations must take effect within one second.
 const BELIEVED: Duration = Duration::from_millis(900);
 
 /// Issues and verifies access tokens.
@@ -32,12 +32,12 @@ pub struct Authority {
     keys: Keys,
     remembered: Cache<Box<str>, Arc<Principal>>,
     revoked: RwLock<HashSet<TokenId>>,
-    /// Up to which position of the ledger revocations are known.
+    /// The ledger position up to which revocations are known.
     seen: Mutex<Option<Position>>,
-    /// How often what is remembered became doubtful since the start, as far as is known: a moved area changes what its callers see, a new
-    /// secret ends what was given for the old one.
+    /// How often the cache was invalidated since the start, as far as is known. A moved area changes what its callers
+    /// see; a new secret ends the access tokens issued for the old one.
     doubts: AtomicU64,
-    /// When the database was last asked, in milliseconds since `started`.
+    /// When the database was last polled, in milliseconds since `started`.
     asked_at: AtomicI64,
     started: Instant,
 }
@@ -61,7 +61,7 @@ impl Authority {
         })
     }
 
-    /// An access token for the holder of `token`, with no more than `scopes`.
+    /// Issues an access token for the holder of `token`, with at most `scopes`.
     pub(crate) fn issue(
         &self,
         holder: &TokenInArea,
@@ -85,7 +85,7 @@ impl Authority {
             .map_err(|error| ApiError::internal(&error))
     }
 
-    /// The caller behind a bearer token.
+    /// Returns the caller that a bearer token belongs to.
     pub(crate) async fn principal(
         &self,
         db: &Db,
@@ -111,7 +111,8 @@ impl Authority {
         }
         let id: TokenId = claims.sub.parse().map_err(|_| ApiError::token_unknown())?;
         let access: AccessTokenId = claims.jti.parse().map_err(|_| ApiError::token_unknown())?;
-        // Noted before the row is read: a change in between makes the memory stale, never fresh.
+        // Recorded before the row is read, so that a concurrent change makes the cache entry stale, never falsely
+        // fresh.
         let doubts_before = self.doubts.load(Ordering::Acquire);
         let holder = db
             .read(move |conn| {
@@ -133,7 +134,7 @@ impl Authority {
         Ok(principal)
     }
 
-    /// Forgets a token in this process at once; others see it within a second.
+    /// Revokes a token in this process immediately. Other processes honour it within a second.
     pub(crate) fn revoke(&self, token: TokenId) {
         self.revoked
             .write()
@@ -141,21 +142,21 @@ impl Authority {
             .insert(token);
     }
 
-    /// Believes nothing of what it remembers, so that an access token that has just ended is refused by this process at once; others see it
-    /// within a second.
+    /// Clears the cache, so that this process immediately refuses an access token that has just ended. Other processes
+    /// refuse it within a second.
     pub(crate) fn forget_access(&self) {
         self.doubts.fetch_add(1, Ordering::AcqRel);
         self.remembered.clear();
     }
 
-    /// The client and the id of an access token, and when it ends; none where it was not signed here.
+    /// Returns the client, the id and the expiry of an access token, or `None` if it was not signed here.
     pub(crate) fn read_access(&self, bearer: &str) -> Option<(TokenId, AccessTokenId, UtcTime)> {
         let claims = self.keys.verify(bearer)?;
         let ends = UtcTime::from_micros(claims.exp.saturating_mul(1_000_000));
         Some((claims.sub.parse().ok()?, claims.jti.parse().ok()?, ends))
     }
 
-    /// The public keys.
+    /// Returns the public keys.
     pub(crate) fn jwks(&self) -> serde_json::Value {
         self.keys.jwks()
     }
@@ -177,7 +178,7 @@ impl Authority {
         i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// Asks the database what was revoked and whether the tree has changed, for as long as it is polled.
+    /// Polls the database for revocations and tree changes until the future is dropped.
     pub(crate) async fn watch(&self, db: &Db) {
         let mut ticks = tokio::time::interval(POLL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -191,7 +192,7 @@ impl Authority {
                     self.learn(changes);
                     self.asked_at.store(asked_at, Ordering::Release);
                 }
-                // The memory is no longer believed after BELIEVED; each request then asks the database itself.
+                // The cache is no longer trusted after BELIEVED; each request then queries the database itself.
                 Err(error) => {
                     tracing::warn!(%error, "Cannot ask which tokens were revoked; asking for each request until it works…");
                 }
@@ -202,7 +203,7 @@ impl Authority {
     fn learn(&self, changes: Changes) {
         let mut known = self.revoked.write().unwrap_or_else(PoisonError::into_inner);
         if changes.is_anew {
-            // What was revoked in commits that are lost is not revoked.
+            // Revocations in commits that were lost no longer apply.
             known.clear();
         }
         known.extend(changes.revoked);
@@ -214,15 +215,16 @@ impl Authority {
     }
 }
 
-/// What happened in the ledger since a position that was seen.
+/// Changes in the ledger since a known position.
 struct Changes {
     here: Position,
-    /// Whether nothing is known of before: at the start, and when the ledger went back and no longer has that position.
+    /// Whether no earlier position is known: at the start, and when the ledger was rolled back and no longer has that
+    /// position.
     is_anew: bool,
     revoked: Vec<TokenId>,
     /// Whether the tree changed.
     tree: bool,
-    /// Whether access tokens ended before their time.
+    /// Whether access tokens ended before they expired.
     access: bool,
 }
 

@@ -1,12 +1,12 @@
-//! What a parser says of an input, in Chinese: its English never stands in a Chinese sentence.
+//! Parser errors in Chinese, so that the parser's English text never appears in a Chinese sentence.
 
-/// The cause as a sentence. What is not known here is told without the parser's words.
+/// Returns the cause as a sentence. An unknown cause is described without the parser's words.
 pub(super) fn in_chinese(cause: &str) -> String {
     let cause = cause.rsplit_once(" at line ").map_or(cause, |(cause, _)| cause);
     known(cause).unwrap_or_else(|| "值的类型或内容不符。".to_owned())
 }
 
-/// A required field that is not there.
+/// Returns the sentence for a missing required field.
 pub(super) fn missing_in_chinese(name: &str) -> String {
     format!("缺少必填项“{name}”。")
 }
@@ -81,7 +81,7 @@ fn behind<'a>(cause: &'a str, begin: &str) -> Option<&'a str> {
     cause.strip_prefix(begin)
 }
 
-/// The words between backquotes.
+/// Returns the text between backticks.
 fn quoted(text: &str) -> String {
     text.split('`').skip(1).step_by(2).collect::<Vec<_>>().join("、")
 }

@@ -1,4 +1,4 @@
-//! A file as the whole body of a request.
+//! A file as the entire request body.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,7 +20,7 @@ use crate::auth::caller_of;
 use crate::middleware::share_of;
 use crate::problem::ApiError;
 
-/// A table, as CSV or XLSX. Which of them it is, is told by its bytes.
+/// A table, as CSV or XLSX. The format is detected from the bytes.
 pub struct TableFile {
     bytes: Bytes,
     /// SHA-256 of the bytes, for `Idempotency-Key`.
@@ -37,7 +37,8 @@ pub struct Place {
 }
 
 impl TableFile {
-    /// Waits for its turn to be read, and gives the bytes to `read` on a thread of its own, where they end. The place is for what was read.
+    /// Waits for a parse slot, then passes the bytes to `read` on a separate thread, where they are freed. The returned
+    /// place belongs to the parsed value.
     pub async fn read<T: Send + 'static>(
         self,
         app: &App,
@@ -54,7 +55,7 @@ impl TableFile {
     }
 }
 
-/// What a client may call a table.
+/// The content types accepted for a table.
 const MEDIA_TYPES: [&str; 5] = [
     "text/csv",
     "text/plain",

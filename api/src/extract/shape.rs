@@ -1,5 +1,5 @@
-//! What is wrong with the shape of a body, by the schema of its type: all fields that are missing, where the parser stops at the first, and
-//! arrays in the place of objects, whose values the parser would take for fields in their order.
+//! Shape errors of a body, found by comparing it with the schema of its type. Reports all missing fields, where the
+//! parser stops at the first, and arrays in place of objects, whose values the parser would accept as fields in order.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use utoipa::openapi::{Ref, RefOr, Schema};
 
 use super::causes::missing_in_chinese;
 
-/// The code of a field that is missing.
+/// The error code of a missing field.
 pub(super) const MISSING: &str = "missing_field";
-/// The code of an array in the place of an object.
+/// The error code of an array in place of an object.
 pub(super) const ARRAY: &str = "wrong_value";
 
-/// A required field that is not there.
+/// Returns the violation for a missing required field.
 pub(super) fn missing(pointer: String, name: &str) -> Violation {
     let en = format!("missing field `{name}`");
     Violation::new(pointer, MISSING, missing_in_chinese(name), en)
@@ -31,7 +31,8 @@ fn array(pointer: String) -> Violation {
     )
 }
 
-/// All that the schema of `T` requires and `value` lacks, and its arrays that should be objects.
+/// Returns a violation for each field that the schema of `T` requires and `value` lacks, and for each array in place of
+/// an object.
 pub(super) fn violations<T: ToSchema>(value: &Value) -> Vec<Violation> {
     let mut named = Vec::new();
     T::schemas(&mut named);
@@ -75,7 +76,7 @@ impl Schemas {
                     self.look(schema, value, place, found);
                 }
             }
-            // What may be null.
+            // A nullable schema.
             (Schema::OneOf(one_of), value) => {
                 let mut others = one_of.items.iter().filter(|schema| !is_null(schema));
                 if let (Some(schema), None) = (others.next(), others.next()) {

@@ -1,5 +1,5 @@
-//! Places for tables: so many in all, and so few of one caller. Where there is none, a table that still arrives and comes slowly gives way,
-//! so that nobody keeps out the others by sending slowly.
+//! Upload slots for tables, limited in total and per caller. When no slot is free, a slow upload is cancelled, so that
+//! nobody can block others by sending slowly.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,12 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::under_way::{Counts, One, UnderWay};
 
-/// How long a table may take to arrive: at 8 MiB, half a megabit a second.
+/// Maximum time for a table to arrive. For 8 MiB this requires about half a megabit per second.
 pub const ARRIVES_WITHIN: Duration = Duration::from_secs(120);
-/// After this long it is known how fast a table arrives.
+/// Time after which the transfer rate of an upload is assessed.
 const JUDGED_AFTER: Duration = Duration::from_secs(10);
 
-/// Who may have the bytes of a table in memory.
+/// Limits how many uploaded table files are held in memory.
 #[derive(Debug)]
 pub struct Uploads {
     held: Arc<UnderWay<Share>>,
@@ -25,29 +25,29 @@ pub struct Uploads {
     per_caller: usize,
 }
 
-/// A place that is taken.
+/// An occupied slot.
 pub type Upload = One<Share>;
 
-/// How far a table has come.
+/// The progress of an upload.
 #[derive(Debug)]
 struct Arrival {
     caller: Share,
     begun: Instant,
     bytes: AtomicUsize,
-    /// None once it gave way.
+    /// `None` once the upload was cancelled in favour of another.
     place: Mutex<Option<Upload>>,
     gave_way: CancellationToken,
 }
 
 impl Arrival {
-    /// Bytes a second.
+    /// Returns the transfer rate in bytes per second.
     fn rate(&self, now: Instant) -> u128 {
         let bytes = u128::try_from(self.bytes.load(Ordering::Relaxed)).unwrap_or(u128::MAX);
         let millis = now.saturating_duration_since(self.begun).as_millis().max(1);
         bytes.saturating_mul(1000) / millis
     }
 
-    /// Whether it comes so slowly that a table of the largest size would not arrive in time.
+    /// Whether the upload is so slow that a table of the maximum size would not arrive in time.
     fn is_slow(&self, now: Instant) -> bool {
         let slowest = u128::try_from(MOST_BYTES).unwrap_or(u128::MAX) / u128::from(ARRIVES_WITHIN.as_secs());
         now.saturating_duration_since(self.begun) >= JUDGED_AFTER && self.rate(now) < slowest
@@ -72,7 +72,7 @@ impl Uploads {
         self.arriving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a table of this caller that begins to arrive, if there is one or another has to give way.
+    /// Returns a slot for a new upload of this caller if one is free or another upload can be cancelled.
     pub fn begin(self: &Arc<Self>, caller: Share, now: Instant) -> Option<Arriving> {
         let mut arriving = self.arriving();
         let mut counts = Counts::new();
@@ -109,8 +109,8 @@ impl Uploads {
         of_caller < self.per_caller && held.values().sum::<usize>() < self.in_all
     }
 
-    /// The slowest of those that have to give way to a table of `caller`: of callers who would still have as many places as it, and of those
-    /// that come too slowly.
+    /// Returns the index of the slowest upload that can be cancelled in favour of `caller`. Candidates are uploads of
+    /// callers who would still have at least as many slots as `caller`, and uploads that are too slow.
     fn which_gives_way(
         &self,
         arriving: &[Arc<Arrival>],
@@ -132,7 +132,7 @@ impl Uploads {
     }
 }
 
-/// A table that arrives.
+/// An upload in progress.
 #[derive(Debug)]
 pub struct Arriving {
     uploads: Arc<Uploads>,
@@ -140,17 +140,18 @@ pub struct Arriving {
 }
 
 impl Arriving {
-    /// So many more bytes have come.
+    /// Records that `bytes` more bytes have arrived.
     pub fn received(&self, bytes: usize) {
         self.arrival.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Waits until it has to give way to another.
+    /// Waits until this upload is cancelled in favour of another.
     pub async fn gave_way(&self) {
         self.arrival.gave_way.cancelled().await;
     }
 
-    /// It is there, and keeps its place until what is given is dropped; none if it has just given way.
+    /// Marks the upload as complete. It keeps its slot until the returned value is dropped. Returns `None` if the
+    /// upload was just cancelled.
     pub fn arrived(self) -> Option<Upload> {
         let _arriving = self.uploads.arriving();
         self.arrival.place().take()

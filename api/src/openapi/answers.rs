@@ -1,5 +1,5 @@
-//! What every operation may be refused with. What follows from an operation's method, parameters and body is said here once; what is
-//! particular to it stands at its handler.
+//! The error responses of operations. Those that follow from an operation's method, parameters and body are declared
+//! here once; those specific to an operation are declared at its handler.
 
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
@@ -11,7 +11,7 @@ use utoipa::openapi::{Components, Ref, RefOr, Required};
 use crate::headers::{IDEMPOTENCY_KEY, IF_MATCH};
 use crate::problem::MEDIA_TYPE;
 
-/// An answer that several operations give, as it is declared among the components.
+/// A response shared by several operations, declared among the components.
 struct Shared {
     status: &'static str,
     name: &'static str,
@@ -100,7 +100,7 @@ const SHARED: [&Shared; 13] = [
     &UNAVAILABLE,
 ];
 
-/// Declares the shared answers.
+/// Declares the shared responses.
 pub fn declare(components: &mut Components) {
     for shared in SHARED {
         let mut answer = response(shared.description);
@@ -133,7 +133,7 @@ fn response(description: &str) -> Response {
         .build()
 }
 
-/// Declares what an operation may be refused with, besides what its handler says.
+/// Declares the error responses of an operation that its handler does not declare.
 pub fn complete(path: &str, operation: &mut Operation) {
     for (status, answer) in &mut operation.responses.responses {
         if let RefOr::T(answer) = answer
@@ -151,7 +151,7 @@ pub fn complete(path: &str, operation: &mut Operation) {
                 let responses = &mut operation.responses.responses;
                 responses.insert(shared.status.to_owned(), reference().into());
             }
-            // One status for two reasons: both are said.
+            // The status has two reasons; both are described.
             Some(RefOr::T(stated)) if ["403", "409"].contains(&shared.status) => {
                 stated.description = format!("{}; or: {}", stated.description, lower(shared.description));
             }
@@ -160,19 +160,19 @@ pub fn complete(path: &str, operation: &mut Operation) {
     }
 }
 
-/// A sentence as it stands behind another one.
+/// Returns a sentence with its first letter in lower case, to be appended to another.
 fn lower(sentence: &str) -> String {
     let mut letters = sentence.chars();
     let first = letters.next().map(|letter| letter.to_ascii_lowercase());
     first.into_iter().chain(letters).collect()
 }
 
-/// Which of the shared answers an operation gives.
+/// Returns the shared responses that apply to an operation.
 fn refusals(path: &str, operation: &Operation) -> Vec<&'static Shared> {
     if path == "/healthz" {
         return Vec::new();
     }
-    // While the database is away at start, everything else is answered by a stand-in.
+    // While the database is unavailable at startup, a placeholder server answers everything else.
     let mut refusals = vec![&UNAVAILABLE];
     if !path.starts_with("/v1/") {
         if path.starts_with("/oauth/") || path == "/readyz" {
@@ -221,7 +221,7 @@ fn refusals(path: &str, operation: &Operation) -> Vec<&'static Shared> {
     refusals
 }
 
-/// Whether an operation asks for a scope, and not only for a token.
+/// Whether an operation requires a scope in addition to a token.
 fn needs_scope(operation: &Operation) -> bool {
     let security = serde_json::to_value(&operation.security).unwrap_or_default();
     security

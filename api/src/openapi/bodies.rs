@@ -1,11 +1,11 @@
-//! The bodies of requests: which of them may be left out, and an example of each.
+//! Request bodies: which of them are optional, and an example of each.
 
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{Object, Schema};
 use utoipa::openapi::{Components, RefOr, Required};
 
-/// Shows with the body of an operation the example of its schema. A body of which nothing is required may be left out: an empty one is read
-/// as `{}`.
+/// Adds the example of the schema to the body of an operation. A body without required fields is optional, because an
+/// empty body is read as `{}`.
 pub fn complete(operation: &mut Operation, components: &Components) {
     let Some(RefOr::T(body)) = &mut operation.request_body else {
         return;

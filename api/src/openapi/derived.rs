@@ -1,4 +1,4 @@
-//! Schemas that follow from those of other types: what a merge patch may say, and what is shown of what a client sent.
+//! Schemas derived from those of other types: the input of a merge patch, and the output for what a client sent.
 
 use qiaojian_domain::violation::TEXT_CHARS;
 use serde_json::Value;
@@ -6,7 +6,8 @@ use utoipa::PartialSchema;
 use utoipa::openapi::schema::{Object, OneOfBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{ObjectBuilder, RefOr};
 
-/// Declares a type that exists for the contract only, with the schema `$schema`, which is made of that of `$source`.
+/// Declares a type that exists only for the OpenAPI document, with the schema `$schema`, which is derived from that of
+/// `$source`.
 macro_rules! derived_schema {
     ($(#[$doc:meta])* $vis:vis $name:ident of $source:ty = $schema:expr) => {
         $(#[$doc])*
@@ -29,7 +30,7 @@ macro_rules! derived_schema {
 }
 pub(crate) use derived_schema;
 
-/// The schema of an object; of anything else, that of an empty one.
+/// Returns the schema of an object, or an empty object schema for anything else.
 fn object_of<T: PartialSchema>() -> Object {
     match T::schema() {
         RefOr::T(Schema::Object(object)) => object,
@@ -37,8 +38,8 @@ fn object_of<T: PartialSchema>() -> Object {
     }
 }
 
-/// A JSON merge patch (RFC 7396) of `T`: of its fields those that `may_change`, each of which may be left out; `null` takes away one that
-/// `T` does not need.
+/// Returns the schema of a JSON merge patch (RFC 7396) of `T`. It contains the fields that `may_change`, all of them
+/// optional. `null` removes a field that `T` does not require.
 pub fn merge_patch_of<T: PartialSchema>(description: &str, may_change: impl Fn(&str) -> bool) -> Object {
     let mut object = object_of::<T>();
     object.description = Some(description.to_owned());
@@ -54,7 +55,7 @@ pub fn merge_patch_of<T: PartialSchema>(description: &str, may_change: impl Fn(&
     object
 }
 
-/// With one more field that holds a text, and with an example of the whole.
+/// Returns the object with an additional string field and an example of the whole.
 pub fn with_text(mut object: Object, name: &str, description: &str, example: Value) -> Object {
     let text = ObjectBuilder::new()
         .schema_type(Type::String)
@@ -75,7 +76,7 @@ fn or_null(schema: RefOr<Schema>) -> RefOr<Schema> {
             object.default = None;
             RefOr::T(Schema::Object(object))
         }
-        // It is so already.
+        // Already nullable.
         other @ RefOr::T(Schema::OneOf(_)) => other,
         other => OneOfBuilder::new()
             .item(other)
@@ -84,7 +85,8 @@ fn or_null(schema: RefOr<Schema>) -> RefOr<Schema> {
     }
 }
 
-/// What is shown of a `T` that a client sent: without `hidden`, with `always` in every answer, and open for fields that are added later.
+/// Returns the output schema of a `T` that a client sent: without `hidden`, with `always` required, and open to fields
+/// that are added later.
 pub fn shown_of<T: PartialSchema>(description: &str, hidden: &[&str], always: &[&str]) -> Object {
     let mut object = object_of::<T>();
     object.description = Some(description.to_owned());

@@ -1,11 +1,11 @@
-//! The `operationId` of every operation, which generated clients make their functions' names of.
+//! The `operationId` of every operation. Generated clients derive function names from it.
 
 use utoipa::openapi::path::PathItem;
 
 use super::operations;
 
-/// Names every operation by its path and its handler: `organizations_list`, `areas_counts_record`. A handler that is named like the last
-/// part of its path adds nothing to it: `organizations_approve`.
+/// Names every operation after its path and its handler: `organizations_list`, `areas_counts_record`. A handler with
+/// the same name as the last segment of its path adds nothing: `organizations_approve`.
 pub fn give_names<'a>(paths: impl Iterator<Item = (&'a String, &'a mut PathItem)>) {
     for (path, item) in paths {
         for operation in operations(item) {
@@ -21,7 +21,7 @@ fn name_of(path: &str, handler: &str) -> String {
     let mut parts: Vec<&str> = path
         .trim_start_matches("/v1")
         .split('/')
-        // `{id}.html` has a handler of its own, `.well-known` says nothing.
+        // `{id}.html` has a handler of its own, and `.well-known` adds no information.
         .filter(|part| !part.is_empty() && !part.starts_with(['{', '.']))
         .collect();
     let says_the_same = |part: &&str| part.starts_with(handler) || handler.ends_with(*part);

@@ -1,4 +1,4 @@
-//! What the parameters of every list say.
+//! Descriptions of the parameters of every list.
 
 use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation, ParameterIn};
@@ -6,7 +6,7 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 
 use crate::page;
 
-/// Says of `limit` how many rows it may ask for, and of `cursor` where it is from.
+/// Describes the range of `limit` and the source of `cursor`.
 pub fn complete(operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
         let RefOr::T(parameter) = parameter else { continue };

@@ -1,4 +1,4 @@
-//! What holds for the whole document.
+//! Tests of rules that apply to the whole document.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ fn walk<'a>(value: &'a Value, visit: &mut impl FnMut(&'a Value)) {
     }
 }
 
-/// Every operation with its name, such as `GET /v1/areas`.
+/// Returns every operation with its name, such as `GET /v1/areas`.
 fn operations(document: &Value) -> Vec<(String, &Value)> {
     let mut operations = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {

@@ -5,17 +5,17 @@ use std::borrow::Cow;
 use actix_web::http::header::HeaderValue;
 use qiaojian_domain::Violation;
 
-/// The language of a reply's sentences.
+/// The language of the sentences in a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
     /// The default.
     Chinese,
-    /// Asked for by `Accept-Language`.
+    /// Requested by `Accept-Language`.
     English,
 }
 
 impl Language {
-    /// The one an `Accept-Language` header prefers; Chinese unless English comes first.
+    /// Returns the language that an `Accept-Language` header prefers: Chinese unless English comes first.
     pub fn of(header: Option<&HeaderValue>) -> Self {
         let text = header.and_then(|value| value.to_str().ok()).unwrap_or_default();
         let weight = |tag: &str| {
@@ -40,7 +40,7 @@ impl Language {
         }
     }
 
-    /// As `Content-Language` names it.
+    /// Returns the language tag for `Content-Language`.
     pub fn tag(self) -> &'static str {
         match self {
             Self::Chinese => "zh-CN",
@@ -48,7 +48,7 @@ impl Language {
         }
     }
 
-    /// What is wrong, in this language.
+    /// Returns the sentence of a violation in this language.
     pub fn sentence(self, violation: &Violation) -> &str {
         match self {
             Self::Chinese => &violation.zh,

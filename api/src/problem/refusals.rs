@@ -1,4 +1,4 @@
-//! Problems with what was asked of the register, each a sentence the caller can act on.
+//! Errors about the content of a request to the register. Each is a sentence that the caller can act on.
 
 use actix_web::http::StatusCode;
 use qiaojian_domain::area::unknown_area;
@@ -11,13 +11,13 @@ use qiaojian_store::areas::{Became, Former};
 use super::ApiError;
 use super::language::Text;
 
-/// What is listed at most of all that is wrong with a table; the rest is counted.
+/// Maximum number of listed errors of a table. The rest are counted.
 pub const MOST_LISTED: usize = 1000;
 
 /// What is wrong with one of several things that are done together, which another answer tells of.
 ///
 /// # Errors
-/// The failure, where nothing is wrong with what was asked.
+/// Returns the error if it was not caused by the request.
 pub fn why_refused(error: StoreError) -> Result<Vec<Violation>, StoreError> {
     match error {
         StoreError::Invalid(violations) => Ok(violations),
@@ -29,7 +29,7 @@ pub fn why_refused(error: StoreError) -> Result<Vec<Violation>, StoreError> {
 }
 
 impl ApiError {
-    /// 403: the caller's post or area is not the one that may do it.
+    /// 403: the caller's post or area may not do this.
     pub fn not_yours(zh: &'static str, en: &'static str) -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
@@ -61,7 +61,7 @@ impl ApiError {
         )
     }
 
-    /// 404: the area that had this code has another one, or is no more.
+    /// 404: the area that had this code has another one now, or no longer exists.
     pub fn had_this_code(former: &Former) -> Self {
         let Former { was, until, now } = former;
         let (old, name) = (&was.code, &was.name);
@@ -94,12 +94,12 @@ impl ApiError {
         error
     }
 
-    /// Whether it says that there is no such thing, or none the caller may see.
+    /// Whether it means that the row does not exist, or that the caller may not see it.
     pub fn is_not_found(&self) -> bool {
         self.0.status == StatusCode::NOT_FOUND
     }
 
-    /// 422: understood, but breaks a rule.
+    /// 422: the request was understood but breaks a rule.
     pub fn invalid(violations: Vec<Violation>) -> Self {
         let mut error = Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -114,7 +114,7 @@ impl ApiError {
         error
     }
 
-    /// 422: so many rows of a table are wrong. What is wrong with them is listed up to [`MOST_LISTED`], the rest counted.
+    /// 422: `refused` rows of a table have errors. The errors are listed up to [`MOST_LISTED`]; the rest are counted.
     pub fn rows_refused(refused: usize, wrong: impl Iterator<Item = Violation>) -> Self {
         let mut wrong = wrong;
         let listed: Vec<Violation> = wrong.by_ref().take(MOST_LISTED).collect();
@@ -135,7 +135,7 @@ impl ApiError {
         error
     }
 
-    /// 412: somebody else changed it first.
+    /// 412: the row was changed by someone else in the meantime.
     pub fn stale(current: i64) -> Self {
         Self::new(
             StatusCode::PRECONDITION_FAILED,
@@ -150,7 +150,7 @@ impl ApiError {
         )
     }
 
-    /// 409: the state does not allow the verb.
+    /// 409: the current state does not allow the transition.
     pub fn refused(refused: &RefusedTransition) -> Self {
         Self::new(
             StatusCode::CONFLICT,
@@ -160,7 +160,7 @@ impl ApiError {
         )
     }
 
-    /// 409: what is recorded does not allow it.
+    /// 409: the request conflicts with recorded data.
     pub fn conflict(conflict: Conflict) -> Self {
         Self::new(
             StatusCode::CONFLICT,
@@ -170,14 +170,15 @@ impl ApiError {
         )
     }
 
-    /// 409: the area has an active organization of this kind.
+    /// 409: the area already has an active organization of this kind.
     pub fn organization_exists(area: AreaId, kind: Kind) -> Self {
         let mut error = Self::conflict(Conflict::OrganizationExists);
         error.0.place = Some((area, kind));
         error
     }
 
-    /// 409: so many addressees of a bulletin have nowhere to receive it, and the caller has not said that it is known.
+    /// 409: some addressees of a bulletin have no endpoint to receive it, and the caller has not confirmed their
+    /// number.
     pub fn unreachable(named: Vec<Violation>) -> Self {
         let count = named.len();
         let mut error = Self::new(

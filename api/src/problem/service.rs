@@ -1,4 +1,4 @@
-//! Problems with how something was asked, whatever it is about, and with the service itself.
+//! Errors about the form of a request, whatever its subject, and errors of the service itself.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -23,7 +23,7 @@ impl ApiError {
         error
     }
 
-    /// 401: no token at all.
+    /// 401: the token is missing.
     pub fn token_missing() -> Self {
         Self::unauthorized(
             "token_missing",
@@ -34,7 +34,7 @@ impl ApiError {
         )
     }
 
-    /// 401: not a token of ours.
+    /// 401: the token is not one of ours.
     pub fn token_unknown() -> Self {
         Self::unauthorized(
             "token_unknown",
@@ -45,7 +45,7 @@ impl ApiError {
         )
     }
 
-    /// 401: its time is over.
+    /// 401: the token has expired.
     pub fn token_expired() -> Self {
         Self::unauthorized(
             "token_expired",
@@ -56,7 +56,7 @@ impl ApiError {
         )
     }
 
-    /// 401: withdrawn for good; retrying is no use.
+    /// 401: the token is permanently revoked; retrying does not help.
     pub fn token_revoked() -> Self {
         Self::unauthorized(
             "token_revoked",
@@ -67,7 +67,7 @@ impl ApiError {
         )
     }
 
-    /// 403: the token does not hold the scope.
+    /// 403: the token does not have the scope.
     pub fn scope_missing(scope: Scope) -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
@@ -80,7 +80,7 @@ impl ApiError {
         )
     }
 
-    /// 404: no such address.
+    /// 404: no such route.
     pub fn no_such_route() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -93,7 +93,7 @@ impl ApiError {
         )
     }
 
-    /// 400: the request itself is malformed.
+    /// 400: the request is malformed.
     pub fn bad_request(violations: Vec<Violation>) -> Self {
         let mut error = Self::new(
             StatusCode::BAD_REQUEST,
@@ -108,7 +108,7 @@ impl ApiError {
         error
     }
 
-    /// 400: not even a request.
+    /// 400: the request is not valid HTTP.
     pub fn unreadable() -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
@@ -123,7 +123,7 @@ impl ApiError {
         )
     }
 
-    /// 408: the head took too long to arrive.
+    /// 408: the request head took too long to arrive.
     pub fn head_too_slow() -> Self {
         Self::new(
             StatusCode::REQUEST_TIMEOUT,
@@ -136,7 +136,7 @@ impl ApiError {
         )
     }
 
-    /// 431: too long a head.
+    /// 431: the request head is too long.
     pub fn head_too_large() -> Self {
         Self::new(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -149,7 +149,7 @@ impl ApiError {
         )
     }
 
-    /// 400: one parameter is wrong.
+    /// 400: a parameter is invalid.
     pub fn bad_parameter(
         name: impl Into<Cow<'static, str>>,
         zh: impl Into<Cow<'static, str>>,
@@ -158,7 +158,7 @@ impl ApiError {
         Self::bad_request(vec![Violation::new(name, "bad_parameter", zh, en)])
     }
 
-    /// 413: too long a body.
+    /// 413: the body is too long.
     pub fn too_large(limit: usize) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -171,7 +171,7 @@ impl ApiError {
         )
     }
 
-    /// 415: not JSON.
+    /// 415: the body is not JSON.
     pub fn not_json() -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -184,7 +184,7 @@ impl ApiError {
         )
     }
 
-    /// 503: the clock or the database is in doubt, and a person has to look.
+    /// 503: the clock or the database is in doubt and needs a person's attention.
     pub fn clock_in_doubt(doubt: Doubt) -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -197,7 +197,7 @@ impl ApiError {
         )
     }
 
-    /// 415: a compressed body.
+    /// 415: the body is compressed.
     pub fn encoded_body() -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -210,7 +210,7 @@ impl ApiError {
         )
     }
 
-    /// 415: no table.
+    /// 415: the body is not a table.
     pub fn not_a_table() -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -223,7 +223,7 @@ impl ApiError {
         )
     }
 
-    /// 428: a change without saying which version it changes.
+    /// 428: the change does not say which version it applies to.
     pub fn if_match_required() -> Self {
         Self::new(
             StatusCode::PRECONDITION_REQUIRED,
@@ -236,7 +236,7 @@ impl ApiError {
         )
     }
 
-    /// 422: the same `Idempotency-Key` with another request.
+    /// 422: the `Idempotency-Key` was already used for another request.
     pub fn idempotency_key_reused() -> Self {
         Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -249,7 +249,7 @@ impl ApiError {
         )
     }
 
-    /// 503: the database cannot serve now; the caller may try again.
+    /// 503: the database is temporarily unavailable; the caller may retry.
     pub fn unavailable(cause: DbError) -> Self {
         let detail = match &cause {
             DbError::CommitUnknown => Text::new(
@@ -271,7 +271,7 @@ impl ApiError {
         error
     }
 
-    /// 503: as many tables as may be are under way.
+    /// 503: the maximum number of table uploads is in progress.
     pub fn too_many_tables() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -298,7 +298,7 @@ impl ApiError {
         )
     }
 
-    /// 500: a bug of ours. `what` goes to the log.
+    /// 500: an internal error. `what` is logged.
     pub fn internal(what: &dyn fmt::Display) -> Self {
         let mut error = Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
