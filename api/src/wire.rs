@@ -49,7 +49,7 @@ pub fn precise(on: Option<NaiveDate>, precision: Option<Precision>) -> Option<Pr
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ReasonParams {
-    /// Why; kept for ever.
+    /// The reason; kept permanently.
     pub reason: String,
 }
 
@@ -58,7 +58,7 @@ pub struct ReasonParams {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PageParams {
-    /// 1 to 200; 50 when left out.
+    /// Page size: 1 to 200. The default is 50.
     pub limit: Option<i64>,
     pub cursor: Option<String>,
 }

@@ -28,8 +28,8 @@ pub struct TableFile {
     place: Place,
 }
 
-/// A place among the tables that may be under way. It belongs to what is made of the table, not to the request: whoever hangs up while a
-/// thread still reads does not make room.
+/// A slot among the table uploads in progress. It belongs to the parsed value, not to the request: if the client
+/// disconnects while a thread is still parsing, the slot stays occupied.
 #[derive(Debug)]
 pub struct Place {
     _arrived: Upload,

@@ -1,4 +1,4 @@
-//! What stands directly below an area.
+//! The areas directly below an area.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
@@ -23,21 +23,21 @@ use crate::problem::ApiError;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ChildrenParams {
-    /// `administrative` when left out; comma-separated.
+    /// Comma-separated. Defaults to `administrative`.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     kind: List<AreaKind>,
-    /// As it was on this day; today when only `known_at` is given.
+    /// Valid time: returns the state on this day. Defaults to today if only `known_at` is given.
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
-    /// As it was known at that moment. A later one is clamped to the ledger clock.
+    /// Transaction time: returns the state as known at this time. A later time is clamped to the ledger clock.
     known_at: Option<UtcTime>,
-    /// 1 to 200; 50 when left out.
+    /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,
     cursor: Option<String>,
 }
 
-/// The areas directly below one of the caller's subtree, by code; parks included.
+/// Lists the areas directly below an area in the caller's subtree, by code; parks included.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:read"])),

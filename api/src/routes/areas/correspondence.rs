@@ -1,4 +1,4 @@
-//! Which code of one day is which of another.
+//! How area codes on one day correspond to those on another.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
@@ -18,7 +18,7 @@ use crate::moment::Times;
 use crate::page::{self, Page, Window};
 use crate::problem::ApiError;
 
-/// Between which days.
+/// The two days to compare.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -26,27 +26,27 @@ pub struct CorrespondenceParams {
     /// The earlier day.
     #[serde(deserialize_with = "day::read")]
     from: NaiveDate,
-    /// The later day; today when left out.
+    /// The later day. Defaults to today.
     #[serde(default, deserialize_with = "day::read_optional")]
     to: Option<NaiveDate>,
-    /// As it was known at that moment. A later one is clamped to the ledger clock.
+    /// Transaction time: returns the state as known at this time. A later time is clamped to the ledger clock.
     known_at: Option<UtcTime>,
-    /// 1 to 200; 50 when left out.
+    /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,
     cursor: Option<String>,
 }
 
-/// An area on the earlier day and what it is on the later one.
+/// An area on the earlier day and the corresponding area on the later day.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CorrespondingAreas {
     level: Option<Level>,
-    /// Its code on the earlier day, or that of the area it came out of; none of one that was not there.
+    /// Its code on the earlier day, or the code of the area it was split from; `null` if it did not exist yet.
     old_code: Option<String>,
     old_name: Option<String>,
-    /// Its code on the later day, or that of the area it went into; none of one that was closed.
+    /// Its code on the later day, or the code of the area it was merged into; `null` if it was closed.
     new_code: Option<String>,
     new_name: Option<String>,
-    /// What became of it.
+    /// The changes between the two days.
     changes: Vec<Change>,
 }
 
@@ -66,9 +66,9 @@ impl CorrespondingAreas {
     }
 }
 
-/// The areas of the caller's subtree that are not the same on two days, by their old codes: old code and name, new code and name, and what
-/// became of them (`added`, `split`, `recoded`, `renamed`, `moved`, `rekinded`, `merged`, `closed`). Whoever left the subtree or came into
-/// it is shown with the side that belonged to it.
+/// Lists the areas of the caller's subtree that changed between two days, by their old codes. Each item has the old
+/// code and name, the new code and name, and the changes (`added`, `split`, `recoded`, `renamed`, `moved`, `rekinded`,
+/// `merged`, `closed`). An area that left or entered the subtree is shown only with the side that belonged to it.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:read"])),
@@ -117,7 +117,7 @@ pub async fn correspondence(
                         Err(error) => Err(error.into()),
                     }
                 };
-                // Of a day on which the caller's area was not there it sees nothing.
+                // If the caller's area did not exist on a day, it sees nothing of that day.
                 let nothing = || Subtree::rooted_at("-/");
                 let seen = (
                     seen(earlier)?.unwrap_or_else(nothing),

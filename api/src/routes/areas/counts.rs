@@ -1,4 +1,4 @@
-//! What was counted in an area: overseas-linked persons and households (涉侨人员、涉侨家庭).
+//! Counts of overseas-linked persons and households (涉侨人员、涉侨家庭) in an area.
 
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use chrono::NaiveDate;
@@ -20,38 +20,38 @@ use crate::problem::ApiError;
 use crate::wire::id_or_new;
 use crate::write::{Reply, Write};
 
-/// What a client says of a count.
+/// The input for a count.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"persons": 12, "households": 4, "counted_on": "2022-06-01", "source": "2022年侨情普查"}))]
 pub struct CountInput {
-    /// Made by the client; the same count under it is recorded once.
+    /// A client-generated id; sending the same count again under it records nothing.
     #[serde(default)]
     id: Option<Uuid>,
-    /// 涉侨人员; unknown when left out, which is not zero.
+    /// 涉侨人员. Unknown if omitted, which is not zero.
     #[serde(default)]
     #[schema(example = 12, minimum = 0)]
     persons: Option<i32>,
-    /// 涉侨家庭; unknown when left out.
+    /// 涉侨家庭. Unknown if omitted.
     #[serde(default)]
     #[schema(example = 4, minimum = 0)]
     households: Option<i32>,
-    /// Not after today (Asia/Shanghai). Another count of the same day says that the earlier one was wrong.
+    /// Not after today (Asia/Shanghai). A later count of the same day corrects the earlier one.
     #[serde(deserialize_with = "day::read")]
     counted_on: NaiveDate,
     #[schema(example = "2022年侨情普查", max_length = 100)]
     source: String,
 }
 
-/// A count. Numbers only: nobody is named.
+/// A count. It contains only numbers and identifies nobody.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Count {
     pub id: CountId,
     /// The area's code.
     pub area: String,
-    /// `null`: unknown.
+    /// `null` if unknown.
     pub persons: Option<i32>,
-    /// `null`: unknown.
+    /// `null` if unknown.
     pub households: Option<i32>,
     pub counted_on: NaiveDate,
     pub source: String,
@@ -72,7 +72,7 @@ impl Count {
     }
 }
 
-/// Raw counts stay at county level and below; above that only the rule's outcome is told.
+/// Refuses callers above county level, which see only the outcome of the rule and no raw counts.
 fn check_level(caller: &Principal) -> Result<(), ApiError> {
     if caller.sees_raw_counts() {
         return Ok(());
@@ -83,23 +83,23 @@ fn check_level(caller: &Principal) -> Result<(), ApiError> {
     ))
 }
 
-/// Where a part of the list ends.
+/// The position of a cursor in the list.
 #[derive(Serialize, Deserialize)]
 struct CountedOn(#[serde(deserialize_with = "day::read")] NaiveDate);
 
-/// As of which moment.
+/// The point in time to read.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListParams {
-    /// As known at that moment; now when left out.
+    /// Transaction time: returns the state as known at this time. Defaults to now.
     known_at: Option<UtcTime>,
-    /// 1 to 200; 50 when left out.
+    /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,
     cursor: Option<String>,
 }
 
-/// What was counted in an area of the caller's subtree, the latest day first. Only for callers at county level and below.
+/// Lists the counts of an area in the caller's subtree, latest day first. Only for callers at county level and below.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["counts:read"])),
@@ -141,9 +141,9 @@ pub async fn list(
     Ok(page::reply(&request, &page))
 }
 
-/// Records what was counted in an area of the caller's subtree. Counts are appended; none is edited.
+/// Records a count of an area in the caller's subtree. Counts are appended and never edited.
 ///
-/// The same `id` with the same count is the same row: 200 instead of 201.
+/// Sending the same `id` with the same count again returns the existing count with 200 instead of 201.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["counts:write"])),

@@ -1,4 +1,4 @@
-//! A new area: a park, or a unit that the national list does not have yet.
+//! Creation of an area: a park, or a unit that is not yet in the national list.
 
 use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
@@ -19,29 +19,29 @@ use crate::problem::ApiError;
 use crate::wire::area_in_body;
 use crate::write::{Reply, Write};
 
-/// What a client says of a new area. The code tells the level.
+/// The input for a new area. The level is derived from the code.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"code": "340304-P02", "name": "禹会高新产业园", "parent": "340304", "valid_from": "2022-06-01"}))]
 pub struct AreaInput {
-    /// Six digits to county, nine a township, twelve a village. A park: `<county or city code>-P01`. A unit that has no official code yet:
-    /// `<code of the area above>-L01`; it is renamed to its official code later.
+    /// Six digits down to county level, nine for a township, twelve for a village. A park: `<county or city code>-P01`.
+    /// A unit without an official code yet: `<code of the area above>-L01`; it is renamed to its official code later.
     #[schema(example = "340304-P02")]
     code: String,
     #[schema(example = "禹会高新产业园", max_length = 100)]
     name: String,
-    /// The code of the area above, one of the caller's subtree.
+    /// The code of the area above it, which must be in the caller's subtree.
     #[schema(example = "340304")]
     parent: String,
-    /// `administrative` when left out; a park is.
+    /// Defaults to `administrative`, also for a park code.
     #[serde(default)]
     kind: Option<AreaKind>,
-    /// The first day on which it is there; not after today (Asia/Shanghai).
+    /// The first day on which it exists; not after today (Asia/Shanghai).
     #[serde(deserialize_with = "day::read")]
     valid_from: NaiveDate,
 }
 
-/// Adds an area below one of the caller's subtree.
+/// Adds an area below an area in the caller's subtree.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:write"])),

@@ -1,4 +1,4 @@
-//! One area.
+//! Reading one area.
 
 use actix_web::{HttpResponse, get, web};
 use qiaojian_store::areas;
@@ -12,8 +12,8 @@ use crate::moment::MomentParams;
 use crate::problem::ApiError;
 use crate::write::show;
 
-/// One area of the caller's subtree, or one that stands above it, with the names of those above; with `as_of` or `known_at` as it was then,
-/// by the code it had then or has now.
+/// Returns an area in the caller's subtree, or one above it, with the names of the areas above. With `as_of` or
+/// `known_at` it is returned as it was then, found by the code it had then or has now.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:read"])),
@@ -52,7 +52,7 @@ pub async fn get(
         })
         .await?;
     if times.are_asked_for() {
-        // What was has no version to change: no ETag.
+        // A past state has no version that could be changed, so there is no ETag.
         return Ok(HttpResponse::Ok().json(area));
     }
     Ok(show(area.version, &area))

@@ -1,4 +1,4 @@
-//! The yearly edition of the national list: what is new, named otherwise, moved, merged or gone.
+//! Import of the yearly edition of the national list: added, renamed, moved, merged and closed areas.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -28,30 +28,32 @@ use crate::headers::IdempotencyKey;
 use crate::problem::{ApiError, Language, why_refused};
 use crate::write::{Reply, Write};
 
-/// Steps at most: they are taken in one transaction, and others wait for its end.
+/// Maximum number of steps. They run in one transaction, and other writes wait for it to end.
 const MOST_STEPS: usize = 500;
 
-/// How a list is taken.
+/// The options of an import.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AreaImportParams {
-    /// From this day on it is so, where a row says no other; not after today (Asia/Shanghai).
+    /// The day of the changes, unless a row gives its own; not after today (Asia/Shanghai).
     #[serde(deserialize_with = "day::read")]
     on: NaiveDate,
-    /// Only says which steps would be taken.
+    /// Only reports the steps that would be taken.
     #[serde(default)]
     dry_run: bool,
-    /// How many rows a person has confirmed that look like an area with another code; a dry run tells them as `doubts`.
+    /// The number of doubtful rows, which look like an area with another code, that a person has confirmed. A dry run
+    /// lists them as `doubts`.
     #[serde(default)]
     doubts: usize,
 }
 
-/// Brings the areas of a province to a new edition of the national list, CSV or XLSX: all steps, or none.
+/// Updates the areas of a province to a new edition of the national list, CSV or XLSX: all steps, or none.
 ///
-/// The columns are `code`, `level`, `parent`, `name`, `kind`, and perhaps `predecessors` (codes of the edition before, separated by `;`,
-/// or `new`) and `valid_from`. Predecessors decide which area a row is; its own code does where there are none. The list is complete for the province it names, and the caller's area is that province or above it. Parks and units
-/// under a local code are not in it and stay.
+/// The columns are `code`, `level`, `parent`, `name`, `kind`, and optionally `predecessors` (codes of the previous
+/// edition, separated by `;`, or `new`) and `valid_from`. A row is matched to an area by its predecessors or, if it has
+/// none, by its own code. The list must be complete for the province it names, and the caller's area must be that
+/// province or above it. Parks and units with a local code are not part of the list and are kept.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:write"])),
@@ -128,7 +130,7 @@ pub async fn import(
     Ok(reply)
 }
 
-/// Reads the list, each row with its number.
+/// Reads the list, each row with its row number.
 fn read(bytes: &[u8]) -> Result<Vec<(u32, Listed)>, ApiError> {
     let (mut rows, mut wrong) = (Vec::new(), Vec::new());
     for (number, row) in table::read(bytes).map_err(ApiError::invalid)? {
@@ -139,7 +141,7 @@ fn read(bytes: &[u8]) -> Result<Vec<(u32, Listed)>, ApiError> {
     }
     if wrong.is_empty() {
         let listed: Vec<Listed> = rows.iter().map(|(_, row)| row.clone()).collect();
-        // Whoever moves may be in the register and not in the list, so only the list's own rows are looked at.
+        // A moved area may be in the register but not in the list, so only the list's own rows are checked.
         wrong = update::problems(&listed, &HashMap::new())
             .into_iter()
             .filter_map(|(place, violation)| Some((rows.get(place)?.0, violation)))
@@ -151,7 +153,7 @@ fn read(bytes: &[u8]) -> Result<Vec<(u32, Listed)>, ApiError> {
     Err(rows_refused(wrong))
 }
 
-/// What is wrong with the rows of these numbers.
+/// Returns the error for rows with violations, given with their row numbers.
 fn rows_refused(wrong: Vec<(u32, Violation)>) -> ApiError {
     let refused: BTreeSet<u32> = wrong.iter().map(|(number, _)| *number).collect();
     let told = wrong
@@ -160,7 +162,7 @@ fn rows_refused(wrong: Vec<(u32, Violation)>) -> ApiError {
     ApiError::rows_refused(refused.len(), told)
 }
 
-/// The steps to a list, what is doubtful of it, and what it agrees with best.
+/// The steps that lead to a list, its doubtful rows, and the edition it agrees with best.
 type Planned = (Arc<[ReadyStep]>, Arc<[Doubt]>, Option<Agreement>);
 
 struct Import {
@@ -173,7 +175,7 @@ struct Import {
 }
 
 impl Import {
-    /// The steps from the areas of its provinces to the list, and what is doubtful of it.
+    /// Plans the steps from the current areas of the list's provinces to the list, and finds its doubtful rows.
     fn plan(&self, conn: &mut AnyConnection) -> Result<Planned, ApiError> {
         let listed: Vec<Listed> = self.rows.iter().map(|(_, row)| row.clone()).collect();
         let registered = areas::registered_of(conn, &self.caller.visible, &listed)?;
@@ -205,7 +207,7 @@ impl Import {
         Ok((steps.into(), doubts.into(), agrees_best))
     }
 
-    /// The number that the row at `place` of the list has in the file.
+    /// Returns the row number in the file for index `place` of the list.
     fn number(&self, place: usize) -> Option<u32> {
         self.rows.get(place).map(|(number, _)| *number)
     }
@@ -219,7 +221,8 @@ impl Import {
         self.numbered(doubts.iter().map(|doubt| (doubt.row, doubt)))
     }
 
-    /// Rows that look like an area with another code are not taken for a new name by themselves.
+    /// Returns the error for unconfirmed doubtful rows. A row that looks like an area with another code is not treated
+    /// as a recoding without confirmation.
     fn unconfirmed(&self, doubts: &[Doubt]) -> ApiError {
         if doubts.is_empty() {
             return ApiError::invalid(vec![no_such_doubts()]);
@@ -230,7 +233,7 @@ impl Import {
         rows_refused(self.numbered(told))
     }
 
-    /// Which steps were refused, and why, each at its row.
+    /// Returns the refused steps with the reason for each, and its row.
     fn told(&self, steps: &[ReadyStep], refused: Vec<(usize, StoreError)>) -> Result<Vec<Refused>, ApiError> {
         let told = refused.into_iter().filter_map(|(place, error)| {
             let dated = &steps.get(place)?.dated;

@@ -1,4 +1,4 @@
-//! What is answered to a list of areas.
+//! The reply to an import of areas.
 
 use chrono::NaiveDate;
 use qiaojian_domain::Violation;
@@ -12,14 +12,14 @@ use crate::problem::Language;
 
 /// A step that cannot be taken.
 pub struct Refused {
-    /// Of the list, if the area is in it.
+    /// The row of the list, if the area is in it.
     pub row: Option<u32>,
     pub area: String,
     pub violations: Vec<Violation>,
 }
 
 impl Refused {
-    /// What is wrong, at its row or its area.
+    /// Returns the violation with a pointer to its row or its area.
     pub fn pointed(self) -> Violation {
         let place = match self.row {
             Some(row) => format!("/rows/{row}/code"),
@@ -43,66 +43,67 @@ impl Refused {
     }
 }
 
-/// The steps to a list, taken or tried.
+/// The steps that lead to the list, either taken or only tried.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AreaImportReply {
-    /// Whether nothing was done.
+    /// Whether this was a dry run, in which nothing is changed.
     dry_run: bool,
     /// The day of the update.
     on: NaiveDate,
-    /// Rows of the list.
+    /// Number of rows in the list.
     rows: usize,
     added: usize,
     renamed: usize,
-    /// Of another kind than before.
+    /// Areas whose kind changed.
     rekinded: usize,
     moved: usize,
     merged: usize,
     closed: usize,
     /// In the order in which they are taken.
     steps: Vec<StepTold>,
-    /// The edition of the register, as of a day, that the list agrees with best before anything is done: an older one than the latest hints at
-    /// a list that was superseded.
+    /// The day of the register, before the import, with which the list agrees best. A day before the latest edition
+    /// suggests that the list is outdated.
     agrees_best_with: Option<AgreementTold>,
-    /// Rows that look like an area which is registered with another code: write it as the row's predecessor, or confirm their number.
+    /// Rows that look like an area registered with another code. Give that code as the row's predecessor, or confirm
+    /// the number of such rows.
     doubts: Vec<DoubtTold>,
-    /// Steps that cannot be taken; in a dry run only, else nothing is.
+    /// Steps that cannot be taken. Only in a dry run; otherwise the request is refused and nothing is changed.
     errors: Vec<StepError>,
 }
 
-/// How well a list agrees with the register of a day.
+/// How well a list agrees with the register on a day.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AgreementTold {
     as_of: NaiveDate,
-    /// Rows whose code and name an area had on that day.
+    /// Number of rows whose code and name belonged to an area on that day.
     rows: usize,
 }
 
-/// A row without predecessors under whose name an area of the same parent has another code.
+/// A row without predecessors whose name belongs to an area with another code below the same parent.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DoubtTold {
-    /// As a spreadsheet counts.
+    /// The row number in the spreadsheet.
     row: u32,
     code: String,
     name: String,
-    /// The code its name is registered under.
+    /// The code under which its name is registered.
     known_as: String,
-    /// The name its code is registered under.
+    /// The name under which its code is registered.
     #[serde(skip_serializing_if = "Option::is_none")]
     was_named: Option<String>,
 }
 
-/// One step. Codes are those the areas have when its turn comes.
+/// One step. Codes are those the areas have when the step is taken.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct StepTold {
     /// `add`, `rename`, `recode`, `rekind`, `move`, `merge` or `close`.
     verb: &'static str,
     code: String,
     on: NaiveDate,
-    /// The name it is registered under.
+    /// The registered name.
     #[serde(skip_serializing_if = "Option::is_none")]
     old_name: Option<String>,
-    /// The name it gets, where that is another one.
+    /// The new name, if it changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,30 +116,30 @@ pub struct StepTold {
     into: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     came_out_of: Vec<String>,
-    /// Of a `recode`: areas whose codes go from one to the next, at once.
+    /// Of a `recode`: areas whose codes are exchanged at once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     changes: Vec<RecodedTold>,
 }
 
-/// One of several areas that get new codes at once.
+/// One of several areas that are recoded at once.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RecodedTold {
     code: String,
     old_name: String,
     new_code: String,
-    /// The name it gets, where that is another one.
+    /// The new name, if it changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
 }
 
-/// Why a step cannot be taken.
+/// The reason why a step cannot be taken.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StepError {
-    /// As a spreadsheet counts, if the area is in the list.
+    /// The row number in the spreadsheet, if the area is in the list.
     row: Option<u32>,
     /// The area's code.
     area: String,
-    /// Stable, for programs.
+    /// A stable identifier for programs.
     code: &'static str,
     detail: String,
 }
@@ -192,7 +193,7 @@ fn doubt_told((row, doubt): (u32, &Doubt)) -> DoubtTold {
     }
 }
 
-/// A step, unless it only makes way for others.
+/// Returns the step, unless it only frees a code for other steps.
 fn told(step: &ReadyStep) -> Option<StepTold> {
     let of = |verb: &'static str| StepTold {
         verb,

@@ -1,4 +1,4 @@
-//! The caller's part of the tree, filtered.
+//! Listing the areas in the caller's subtree, with filters.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
@@ -23,28 +23,28 @@ use crate::problem::ApiError;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListParams {
-    /// Only those directly below this area.
+    /// Only areas directly below this area.
     parent: Option<String>,
     #[serde(default)]
     #[param(value_type = Option<String>)]
     level: List<Level>,
-    /// `administrative` when left out; parks are.
+    /// Defaults to `administrative`, which includes parks.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     kind: List<AreaKind>,
-    /// Part of the name, or a code; without `as_of` and `known_at` also a name or a code that it had before.
+    /// A substring of the name, or a code. Without `as_of` and `known_at`, former names and codes match too.
     q: Option<String>,
-    /// As it was on this day; today when only `known_at` is given.
+    /// Valid time: returns the state on this day. Defaults to today if only `known_at` is given.
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
-    /// As it was known at that moment. A later one is clamped to the ledger clock.
+    /// Transaction time: returns the state as known at this time. A later time is clamped to the ledger clock.
     known_at: Option<UtcTime>,
-    /// 1 to 200; 50 when left out.
+    /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,
     cursor: Option<String>,
 }
 
-/// Areas of the caller's subtree, each behind the one it stands under.
+/// Lists areas in the caller's subtree, each after the area above it.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:read"])),

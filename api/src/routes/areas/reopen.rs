@@ -1,4 +1,4 @@
-//! An area that was closed or merged by mistake.
+//! Reopening an area that was closed or merged by mistake.
 
 use actix_web::{HttpResponse, post, web};
 use qiaojian_store::areas;
@@ -13,18 +13,18 @@ use crate::headers::{IdempotencyKey, IfMatch};
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// Why it stands again.
+/// The reason for reopening the area.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"reason": "误并，依原批复恢复"}))]
 pub struct ReopenAreaInput {
-    /// The document or the reason; kept for ever.
+    /// The document number or the reason; kept permanently.
     #[schema(max_length = 2000, example = "误并，依原批复恢复")]
     reason: String,
 }
 
-/// Takes back that an area was closed or merged: it stands on as if it had not been, under its id, with its counts, cohort and tokens. What
-/// stood below it and the organizations in it, which a merger gave to another area, are its own again.
+/// Undoes the closing or merger of an area, as if it had not happened. The area keeps its id, counts, cohort and
+/// tokens. Areas below it and organizations in it that a merger gave to another area belong to it again.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:write"])),

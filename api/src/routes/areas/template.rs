@@ -1,4 +1,4 @@
-//! The blank table of a new edition of the national list.
+//! The blank table for a new edition of the national list.
 
 use actix_web::{HttpResponse, get};
 use qiaojian_sheets::areas::{COLUMNS, DATA_SHEET, NOTES};
@@ -11,17 +11,17 @@ use crate::auth::{Caller, needs};
 use crate::extract::Params;
 use crate::problem::ApiError;
 
-/// How the template is written.
+/// The format of the template.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AreaTemplateParams {
-    /// `xlsx` when left out.
+    /// Defaults to `xlsx`.
     #[param(inline)]
     format: Option<Format>,
 }
 
-/// A blank table for `POST /v1/areas/import`, with its columns explained.
+/// Returns a blank table for `POST /v1/areas/import`, with its columns explained.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:read"])),

@@ -1,4 +1,5 @@
-//! What becomes of an area on a day: `rename`, `move`, `rekind`, `close`, `merge`, `split`. Figures of earlier days keep it as it was.
+//! Changes of an area on a day: `rename`, `move`, `rekind`, `close`, `merge`, `split`. Figures of earlier days keep the
+//! area as it was.
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use crate::problem::ApiError;
 use crate::wire::area_in_body;
 use crate::write::{Reply, Write};
 
-/// Another name, another code, or both.
+/// A new name, a new code, or both.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "湾沚区", "on": "2022-06-01", "reason": "区划调整批复"}))]
@@ -29,95 +30,95 @@ pub struct RenameInput {
     #[serde(default)]
     #[schema(max_length = 100)]
     name: Option<String>,
-    /// Of the area's level. What stands below keeps its own code.
+    /// A code of the area's level. Areas below keep their own codes.
     #[serde(default)]
     code: Option<String>,
-    /// From this day on; not after today (Asia/Shanghai).
+    /// First day of the change (Asia/Shanghai); not after today.
     #[serde(deserialize_with = "day::read")]
     on: NaiveDate,
-    /// The document or the reason; kept for ever.
+    /// The document number or the reason; kept permanently.
     #[schema(max_length = 2000, example = "民政部2023年区划调整批复")]
     reason: String,
 }
 
-/// Where it goes.
+/// The new parent of an area.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"parent": "341800", "on": "2022-06-01", "reason": "区划调整批复"}))]
 pub struct MoveAreaInput {
-    /// The code of the area it stands under from then on.
+    /// The code of the new parent.
     parent: String,
-    /// Its code from then on; as before when left out.
+    /// The new code. Unchanged if omitted.
     #[serde(default)]
     code: Option<String>,
-    /// As in a renaming.
+    /// First day of the change (Asia/Shanghai); not after today.
     #[serde(deserialize_with = "day::read")]
     on: NaiveDate,
     #[schema(max_length = 2000)]
     reason: String,
 }
 
-/// What its row stands for.
+/// The new kind of an area.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"kind": "statistical", "on": "2022-06-01", "reason": "统计用区划"}))]
 pub struct RekindAreaInput {
     kind: AreaKind,
-    /// From this day on; not after today (Asia/Shanghai).
+    /// First day of the change (Asia/Shanghai); not after today.
     #[serde(deserialize_with = "day::read")]
     on: NaiveDate,
     #[schema(max_length = 2000, example = "国务院关于同意设立新区的批复")]
     reason: String,
 }
 
-/// When it closes, and why.
+/// The closing date and its reason.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"on": "2022-06-01", "reason": "区划调整批复"}))]
 pub struct CloseAreaInput {
-    /// The first day on which it is no more; not after today (Asia/Shanghai).
+    /// The first day on which it no longer exists; not after today (Asia/Shanghai).
     #[serde(deserialize_with = "day::read")]
     on: NaiveDate,
     #[schema(max_length = 2000)]
     reason: String,
 }
 
-/// What it goes into.
+/// The area that it is merged into.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"into": "341802", "on": "2022-06-01", "reason": "区划调整批复"}))]
 pub struct MergeAreaInput {
-    /// The code of the area that takes it in: one of its level and province.
+    /// The code of the area to merge into, which must have the same level and province.
     into: String,
-    /// The first day on which it is no more.
+    /// The first day on which it no longer exists.
     #[serde(deserialize_with = "day::read")]
     on: NaiveDate,
     #[schema(max_length = 2000)]
     reason: String,
 }
 
-/// A part that becomes an area of its own.
+/// A part that becomes a separate area.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartInput {
     code: String,
     #[schema(max_length = 100)]
     name: String,
-    /// The codes of those directly below the divided area that stand below this one from then on.
+    /// The codes of areas directly below the split area that move below this one.
     #[serde(default)]
     #[schema(max_items = 500)]
     children: Vec<String>,
 }
 
-/// What comes out of it.
+/// The areas that are split off.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"into": [{"code": "340305", "name": "新设区"}], "on": "2022-06-01", "reason": "区划调整批复"}))]
 pub struct SplitAreaInput {
-    /// The new areas beside it. What is given to none of them stays.
+    /// The new areas, with the same parent. Children that are assigned to none of them stay.
     #[schema(min_items = 1, max_items = 50)]
     into: Vec<PartInput>,
-    /// The first day on which they are there.
+    /// The first day on which they exist.
     #[serde(deserialize_with = "day::read")]
     on: NaiveDate,
     #[schema(max_length = 2000)]
@@ -142,7 +143,7 @@ async fn turn_round(
     };
     write
         .run(app, &digest, move |recording| {
-            // What stands elsewhere is none, whatever else is wrong.
+            // An area outside the caller's subtree is answered with 404, whatever else is wrong.
             areas::find(recording.conn(), &caller.visible, &code)?;
             let after = effect(recording, &caller, &code, &turn)?;
             let shown = Area::with_ancestors(recording.conn(), &after)?;
@@ -151,7 +152,7 @@ async fn turn_round(
         .await
 }
 
-/// Gives an area another name, another code, or both, from a day on. Everything that refers to it stays with it.
+/// Changes an area's name, code, or both, from a given day. All references to the area are kept.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:write"])),
@@ -194,8 +195,8 @@ pub async fn rename(
     .await
 }
 
-/// Says that an area's row stands for something else from a day on: a zone of the statistics bureau became an administrative division, or the
-/// other way. Only administrative areas are eligible.
+/// Changes an area's kind from a given day, for example when a zone of the statistics bureau becomes an administrative
+/// division, or the reverse. Only administrative areas are eligible.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:write"])),
@@ -230,7 +231,7 @@ pub async fn rekind(
     .await
 }
 
-/// Puts an area under another one of the caller's subtree, from a day on, with everything below it.
+/// Moves an area, with everything below it, below another area in the caller's subtree from a given day.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:write"])),
@@ -272,7 +273,7 @@ pub async fn move_(
     .await
 }
 
-/// Closes an area from a day on. Nothing may stand or be at work in it any more.
+/// Closes an area from a given day. No area may be below it, and nothing in it may still be active.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:write"])),
@@ -308,8 +309,8 @@ pub async fn close(
     .await
 }
 
-/// Merges an area into another one of its level, from a day on. What stands below it and the organizations in it belong to the other from
-/// then on.
+/// Merges an area into another one of its level from a given day. Areas below it and organizations in it belong to the
+/// other area from that day.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:write"])),
@@ -350,7 +351,8 @@ pub async fn merge(
     .await
 }
 
-/// Divides an area from a day on: the parts are new areas beside it, with what stood below it as far as it is given to them.
+/// Splits an area from a given day. The parts are new areas with the same parent, and receive the children that are
+/// assigned to them.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:write"])),

@@ -20,9 +20,10 @@ use crate::wire::AreaRef;
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Area {
     pub id: uuid::Uuid,
-    /// The same as its `ETag`.
+    /// The current version; equals the `ETag`.
     pub version: i64,
-    /// Six digits to county, nine a township, twelve a village; a park `<county or city code>-P01`.
+    /// Six digits down to county level, nine for a township, twelve for a village; `<county or city code>-P01` for a
+    /// park.
     #[schema(example = "340304001")]
     pub code: String,
     pub name: String,
@@ -31,25 +32,25 @@ pub struct Area {
     /// The code of the area above it; a province has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
-    /// The areas above it, from the province down; only where one area is read.
+    /// The areas above it, from the province down. Only when one area is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ancestors: Option<Vec<AreaRef>>,
-    /// From when on this is so (Asia/Shanghai).
+    /// The first day on which this version applies (Asia/Shanghai).
     pub valid_from: NaiveDate,
-    /// The first day on which it is so no more, where there is one.
+    /// The first day on which this version no longer applies; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub valid_to: Option<NaiveDate>,
-    /// The areas it came out of (`split`) or took in (`merge`); only where one area is read.
+    /// The areas it was split from (`split`) or that were merged into it (`merge`). Only when one area is read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub predecessors: Vec<Succeeded>,
-    /// The area that took it in (`merge`) or those that came out of it (`split`); only where one area is read.
+    /// The area it was merged into (`merge`) or the areas split off from it (`split`). Only when one area is read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub successors: Vec<Succeeded>,
     pub created_at: UtcTime,
     pub updated_at: UtcTime,
 }
 
-/// An area at the other end of a merger or a division, as it is now or last was.
+/// The other area of a merger or split, as it is now or last was.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Succeeded {
     pub code: String,
@@ -59,7 +60,7 @@ pub struct Succeeded {
 }
 
 impl Area {
-    /// As the row says.
+    /// Converts a row.
     pub fn of(area: &AreaVersion, created_at: UtcTime) -> Self {
         Self {
             id: area.area_id.0,
@@ -79,13 +80,14 @@ impl Area {
         }
     }
 
-    /// One area by itself as it is now or last was, with the names of those above it, and what it came out of or went into.
+    /// Returns one area as it is now or last was, with the names of the areas above it, its predecessors and its
+    /// successors.
     pub fn with_ancestors(conn: &mut AnyConnection, area: &AreaVersion) -> Result<Self, ApiError> {
         let above = areas::ancestors(conn, area)?;
         Self::alone(conn, area, above)
     }
 
-    /// The same, as it was at a moment.
+    /// Returns one area with the same details, as it was at a moment.
     pub fn on(conn: &mut AnyConnection, area: &AreaVersion, moment: Moment) -> Result<Self, ApiError> {
         let above = areas::ancestors_on(conn, area, moment)?;
         Self::alone(conn, area, above)
@@ -146,15 +148,16 @@ impl Area {
     }
 }
 
-/// The tree that a caller looks at: the one known to be true now, or that of a moment.
+/// The tree visible to a caller: the currently known one, or the one at a moment.
 pub struct CallersTree {
-    /// What the caller sees of it.
+    /// The subtree that the caller sees.
     pub visible: Subtree,
     caller: AreaId,
     moment: Option<Moment>,
 }
 
-/// The tree of these times; the one known to be true now where none is asked for. Run it in the snapshot of the answer.
+/// Returns the tree at these times, or the currently known tree if no time was given. Run it in the snapshot of the
+/// answer.
 pub fn tree(
     conn: &mut AnyConnection,
     caller: &Principal,
@@ -175,7 +178,7 @@ pub fn tree(
 }
 
 impl CallersTree {
-    /// The area of this code in the caller's part of the tree.
+    /// Finds the area with this code in the caller's subtree.
     pub fn find(&self, conn: &mut AnyConnection, code: &str) -> Result<AreaVersion, ApiError> {
         Ok(match self.moment {
             None => areas::find(conn, &self.visible, code)?,
@@ -183,7 +186,7 @@ impl CallersTree {
         })
     }
 
-    /// The area of this code, also one that stands above the caller's, as it is shown by itself.
+    /// Returns the full representation of the area with this code, which may also be above the caller's area.
     pub fn show(&self, conn: &mut AnyConnection, code: &str) -> Result<Area, ApiError> {
         let Some(moment) = self.moment else {
             let found = areas::find_or_ancestor(conn, &self.visible, code)?;
@@ -196,7 +199,7 @@ impl CallersTree {
         Area::on(conn, &found, moment)
     }
 
-    /// Part of the areas of `within`, by path.
+    /// Returns a page of the areas in `within`, by path.
     pub fn page(
         &self,
         conn: &mut AnyConnection,

@@ -1,5 +1,5 @@
-//! What the two parties do with an assignment. The assignee acknowledges, reports and submits; the issuer accepts, returns and
-//! cancels. Whoever sees it without being the party gets a 403.
+//! The transitions of an assignment. The assignee acknowledges, reports and submits; the issuer accepts, returns and
+//! cancels. A caller who sees the assignment but is not that party gets a 403.
 
 use std::sync::Arc;
 
@@ -22,39 +22,39 @@ use crate::problem::ApiError;
 use crate::wire::id_or_new;
 use crate::write::{Reply, Write};
 
-/// When it was done.
+/// The date of a transition.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"on": "2022-06-01"}))]
 pub struct DatedInput {
-    /// Not after today (Asia/Shanghai), not before the step before it; today when left out.
+    /// Not after today (Asia/Shanghai) and not before the previous transition. Defaults to today.
     #[serde(default)]
     #[serde(deserialize_with = "day::read_optional")]
     on: Option<NaiveDate>,
 }
 
-/// What is reported.
+/// A progress report.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"content": "已完成过半，剩余事项正在逐项推进。"}))]
 pub struct ReportInput {
-    /// As in the other steps.
+    /// Not after today (Asia/Shanghai) and not before the previous transition. Defaults to today.
     #[serde(default)]
     #[serde(deserialize_with = "day::read_optional")]
     on: Option<NaiveDate>,
-    /// Made by the client: the same report under it is recorded once, however often it is sent.
+    /// A client-generated id. The same report is recorded once, however often it is sent.
     #[serde(default)]
     id: Option<Uuid>,
     #[schema(example = "已完成过半，剩余事项正在逐项推进。", max_length = 2000)]
     content: String,
 }
 
-/// When, and why.
+/// The date and the reason of a transition.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"reason": "佐证材料不全，请补充后重新报送。"}))]
 pub struct ReasonedInput {
-    /// As in the other steps.
+    /// Not after today (Asia/Shanghai) and not before the previous transition. Defaults to today.
     #[serde(default)]
     #[serde(deserialize_with = "day::read_optional")]
     on: Option<NaiveDate>,
@@ -62,7 +62,7 @@ pub struct ReasonedInput {
     reason: String,
 }
 
-/// One act on one assignment.
+/// One transition of one assignment.
 struct Done {
     id: AssignmentId,
     act: Act,
@@ -141,19 +141,20 @@ macro_rules! acts {
 }
 
 acts! {
-    /// 签收: the assignee has seen it.
+    /// Acknowledges an assignment (签收) as its assignee.
     acknowledge TaskWork "task:work" "/assignments/{id}/acknowledge" DatedInput |app, input| Act::Acknowledge;
-    /// The assignee reports progress; the first report begins the work, and a returned one begins it again.
+    /// Records a progress report of the assignee. The first report starts the work, and a report on a returned
+    /// assignment resumes it.
     report TaskWork "task:work" "/assignments/{id}/reports" ReportInput |app, input| Act::Report {
         id: id_or_new(input.id, app.clock.as_ref(), app.entropy.as_ref())?,
         content: input.content,
     };
-    /// 报结: the assignee says it is done.
+    /// Submits an assignment as completed (报结).
     submit TaskWork "task:work" "/assignments/{id}/submit" DatedInput |app, input| Act::Submit;
-    /// 办结销号: the issuer agrees. Late is what was submitted after the due date.
+    /// Accepts a submitted assignment (办结销号) as its issuer. It is late if it was submitted after the due date.
     accept TaskIssue "task:issue" "/assignments/{id}/accept" DatedInput |app, input| Act::Accept;
-    /// 退回: the issuer does not agree, and says why.
+    /// Returns a submitted assignment (退回) to its assignee, with a reason.
     return_ TaskIssue "task:issue" "/assignments/{id}/return" ReasonedInput |app, input| Act::Return { reason: input.reason };
-    /// The issuer takes it back, and says why.
+    /// Cancels an assignment as its issuer, with a reason.
     cancel TaskIssue "task:issue" "/assignments/{id}/cancel" ReasonedInput |app, input| Act::Cancel { reason: input.reason };
 }

@@ -1,4 +1,4 @@
-//! One assignment.
+//! Reading one assignment.
 
 use actix_web::{HttpResponse, get, web};
 use qiaojian_domain::ids::AssignmentId;
@@ -11,7 +11,7 @@ use crate::extract::Segment;
 use crate::problem::ApiError;
 use crate::write::show;
 
-/// One assignment of the caller's subtree, with its reports.
+/// Returns an assignment in the caller's subtree, with its reports.
 #[utoipa::path(
     tag = "assignments",
     security(("oauth" = ["task:read"])),

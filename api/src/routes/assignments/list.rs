@@ -1,4 +1,4 @@
-//! Assignments, filtered.
+//! Listing assignments, with filters.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use qiaojian_domain::assignment::{AssignmentStatus, Light};
@@ -20,23 +20,23 @@ use crate::problem::ApiError;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListParams {
-    /// Only this area and all below it; the caller's own when left out.
+    /// Only this area and all areas below it. Defaults to the caller's area.
     area: Option<String>,
     #[serde(default)]
     #[param(value_type = Option<String>)]
     status: List<AssignmentStatus>,
     #[param(value_type = Option<uuid::Uuid>)]
     task: Option<TaskId>,
-    /// The light today.
+    /// The current traffic light.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     light: List<Light>,
-    /// 1 to 200; 50 when left out.
+    /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,
     cursor: Option<String>,
 }
 
-/// Assignments of the caller's subtree, by area and id.
+/// Lists assignments in the caller's subtree, by area and id.
 #[utoipa::path(
     tag = "assignments",
     security(("oauth" = ["task:read"])),

@@ -1,4 +1,4 @@
-//! Tasks as given to areas and posts.
+//! Assignments of tasks to areas and posts.
 
 pub mod acts;
 pub mod get;

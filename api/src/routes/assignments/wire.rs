@@ -14,41 +14,41 @@ use utoipa::ToSchema;
 use crate::problem::ApiError;
 use crate::wire::PostRef;
 
-/// A task as given to one area and post.
+/// The assignment of a task to one area and post.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Assignment {
     pub id: AssignmentId,
-    /// The same as its `ETag`.
+    /// The current version; equals the `ETag`.
     pub version: i64,
     pub task: TaskSummary,
-    /// The code of the area that has it.
+    /// The code of the area it is assigned to.
     pub area: String,
     pub area_name: String,
     pub post: Post,
     pub status: AssignmentStatus,
     pub due_on: NaiveDate,
-    /// 红黄绿灯 today: red when past due and not submitted, yellow when due within five days or submitted late.
+    /// 红黄绿灯, as of today: red when past due and not submitted, yellow when due within five days or submitted late.
     pub light: Light,
-    /// Whether the accepted submission came after the due date; `null` until one is accepted.
+    /// Whether the accepted submission was after the due date; `null` until a submission is accepted.
     pub late: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acknowledged_on: Option<NaiveDate>,
-    /// Of the latest submission.
+    /// The date of the latest submission.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub submitted_on: Option<NaiveDate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted_on: Option<NaiveDate>,
-    /// Why it was returned or cancelled.
+    /// The reason why it was returned or cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What was reported, oldest first; not in lists.
+    /// The reports, oldest first. Omitted in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reports: Option<Vec<Report>>,
     pub created_at: UtcTime,
     pub updated_at: UtcTime,
 }
 
-/// What a phone shows of the task.
+/// The parts of a task that a mobile client shows.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TaskSummary {
     pub id: TaskId,
@@ -56,13 +56,13 @@ pub struct TaskSummary {
     pub no: i32,
     pub theme: Theme,
     pub content: String,
-    /// Who gave it.
+    /// The area and post that issued it.
     pub issuer: PostRef,
-    /// Whether it belongs to a programme made up for a demonstration.
+    /// Whether it belongs to a fictitious programme for demonstration.
     pub illustrative: bool,
 }
 
-/// A report of progress.
+/// A progress report.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Report {
     pub id: ReportId,
@@ -83,7 +83,7 @@ impl Report {
 }
 
 impl Assignment {
-    /// As the rows say, with the light of `today`.
+    /// Converts the rows. The traffic light is as of `today`.
     pub fn of(given: GivenTask, today: NaiveDate) -> Self {
         let GivenTask {
             assignment,
@@ -128,7 +128,7 @@ impl Assignment {
         }
     }
 
-    /// The same with what was reported.
+    /// Converts the rows and adds the reports.
     pub fn with_reports(
         conn: &mut AnyConnection,
         given: GivenTask,

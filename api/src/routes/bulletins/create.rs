@@ -1,4 +1,4 @@
-//! Composing by hand what a schedule would compose.
+//! Composing a bulletin manually that a schedule would compose.
 
 use std::sync::Arc;
 
@@ -22,16 +22,17 @@ use crate::problem::ApiError;
 use crate::routes::programs::meant;
 use crate::write::{Reply, Write};
 
-/// Whom a bulletin goes to where no schedule says otherwise.
+/// The default recipients of a bulletin without a schedule.
 const RECIPIENTS: Recipients = Recipients {
     cohort: Cohort::Pilot,
     post: Post::Federation,
 };
 
-/// Composes the bulletin of the caller's area for a period, as a draft: the row a schedule would make.
+/// Composes the bulletin of the caller's area for a period as a draft, as a schedule would.
 ///
-/// Composing again computes the draft (or a withdrawn one) anew, in the same row; one that was approved or published is returned
-/// as it is. It goes to whom a schedule of the same programme and kind says, else to the federations of the pilot cities.
+/// Composing again recomputes a draft or withdrawn bulletin in the same row; an approved or published one is returned
+/// unchanged. The recipients are those of a schedule of the same programme and kind, or by default the federations of
+/// the pilot cities.
 #[utoipa::path(
     tag = "bulletins",
     security(("oauth" = ["bulletin:publish"])),

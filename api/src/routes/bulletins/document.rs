@@ -19,7 +19,7 @@ use crate::routes::notices::document::{html_page, plain_text};
 use crate::routes::notices::wire::Notice;
 use crate::write::show;
 
-/// As addressed to whom.
+/// The addressee of the document.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -31,14 +31,14 @@ pub struct DocumentParams {
     area: Option<String>,
 }
 
-/// One notice of a bulletin with all a document is made of.
+/// One notice of a bulletin with everything its document is made of.
 struct Found {
     bulletin: BulletinRow,
     notice: NoticeRow,
     area: AreaVersion,
 }
 
-/// The notice asked for; without a word the caller's own, else the first the caller sees.
+/// Finds the requested notice. By default it is the caller's own, or else the first that the caller sees.
 async fn find(
     app: &App,
     caller: Arc<Principal>,
@@ -52,7 +52,7 @@ async fn find(
             params.notice.is_none_or(|id| notice.id == id)
                 && params.area.as_ref().is_none_or(|code| area.code == *code)
         };
-        // The caller's own comes first, then one to another post of its area, then the first by area.
+        // Ordered by: the caller's own, then one to another post of its area, then the first by area.
         let distance = |(notice, _): &(NoticeRow, AreaVersion)| {
             (notice.area_id != caller.area, notice.post != caller.post)
         };
@@ -72,7 +72,8 @@ macro_rules! documents {
     ($($(#[$doc:meta])* $name:ident $path:literal ($($response:tt)+) |$found:ident| $show:expr;)+) => {$(
         $(#[$doc])*
         ///
-        /// As addressed to the caller; on the issuer's side any addressee's, the first when none is named. All have the common part.
+        /// The document is the one addressed to the caller. On the issuer's side it may be that of any addressee, by
+        /// default the first. The common part is the same in all.
         #[utoipa::path(
             tag = "bulletins",
             security(("oauth" = ["bulletin:read"])),
@@ -96,16 +97,16 @@ macro_rules! documents {
 }
 
 documents! {
-    /// The page.
+    /// Returns a bulletin as an HTML page.
     html "/bulletins/{id}.html" ((status = 200, description = "The page as sent", body = String, content_type = "text/html")) |found| {
         Ok(html_page(found.notice.html))
     };
-    /// The data the page is made of: the common figures and the addressee's own.
+    /// Returns the data of a bulletin's page: the common figures and the addressee's own.
     json "/bulletins/{id}.json" ((status = 200, description = "The data", body = Notice)) |found| {
         let Found { bulletin, notice, area } = found;
         Ok(show(notice.version, &Notice::of(&notice, &bulletin, &area)?))
     };
-    /// The plain text.
+    /// Returns a bulletin as plain text.
     txt "/bulletins/{id}.txt" ((status = 200, description = "The text as sent", body = String, content_type = "text/plain")) |found| {
         Ok(plain_text(found.notice.text))
     };

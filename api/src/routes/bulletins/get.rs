@@ -1,4 +1,4 @@
-//! One bulletin.
+//! Reading one bulletin.
 
 use actix_web::{HttpResponse, get, web};
 use qiaojian_domain::ids::BulletinId;
@@ -11,7 +11,8 @@ use crate::extract::Segment;
 use crate::problem::ApiError;
 use crate::write::show;
 
-/// One bulletin with its common figures: of an issuer in the caller's subtree, or out and addressed to it.
+/// Returns a bulletin with its common figures. It must be issued in the caller's subtree, or published and addressed to
+/// it.
 #[utoipa::path(
     tag = "bulletins",
     security(("oauth" = ["bulletin:read"])),

@@ -1,4 +1,4 @@
-//! Bulletins, filtered.
+//! Listing bulletins, with filters.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use qiaojian_domain::bulletin::{BulletinKind, BulletinState};
@@ -32,12 +32,12 @@ pub struct ListParams {
     #[serde(default)]
     #[param(value_type = Option<String>)]
     state: List<BulletinState>,
-    /// 1 to 200; 50 when left out.
+    /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,
     cursor: Option<String>,
 }
 
-/// Bulletins of issuers in the caller's subtree, and those that are out and addressed to it; the newest first.
+/// Lists bulletins that are issued in the caller's subtree, or published and addressed to it; newest first.
 #[utoipa::path(
     tag = "bulletins",
     security(("oauth" = ["bulletin:read"])),

@@ -1,4 +1,4 @@
-//! A number of a bulletin, opened.
+//! The rows behind a number of a bulletin.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use qiaojian_documents::progress::Common;
@@ -19,32 +19,34 @@ use crate::page::{self, Page, Window};
 use crate::problem::ApiError;
 use crate::routes::figures::members::{MemberReply, page_of};
 
-/// Which number to open.
+/// The number whose rows to list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct MembersParams {
-    /// Where it stands in `figures`: a JSON pointer (RFC 6901), such as `/totals/organizations`, `/coverage/1/ratio/numerator` or
-    /// `/cities/0/townships/denominator`.
+    /// The position of the number in `figures`, as a JSON pointer (RFC 6901) such as `/totals/organizations`,
+    /// `/coverage/1/ratio/numerator` or `/cities/0/townships/denominator`.
     figure: String,
     limit: Option<i64>,
     cursor: Option<String>,
 }
 
-/// Part of the rows behind a number that the caller may see.
+/// A page of those rows behind a number that the caller may see.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BulletinMembers {
     #[serde(flatten)]
     pub page: Page<MemberReply>,
     pub members_kind: MembersKind,
-    /// The number, as it is published.
+    /// The number, as published.
     pub number: i64,
-    /// How many of its rows are not shown: they stand outside the caller's subtree, or it may not read organizations (`org:read`).
+    /// The number of its rows that are not shown, because they are outside the caller's subtree or the caller may not
+    /// read organizations (`org:read`).
     pub withheld: usize,
 }
 
-/// The rows behind one number of a bulletin's common figures, as they were and were known when it was composed, by area and id. Those outside
-/// the caller's subtree are counted as `withheld`: with them they are exactly as many as the number says. Without `org:read` all are withheld.
+/// Lists the rows behind one number of a bulletin's common figures, as they were known when it was composed, by area
+/// and id. Rows outside the caller's subtree are counted as `withheld`; together with them, the rows add up to the
+/// number. Without `org:read`, all rows are withheld.
 #[utoipa::path(
     tag = "bulletins",
     security(("oauth" = ["bulletin:read"])),
@@ -75,7 +77,7 @@ pub async fn members(
                 let opened = composition::opened(&common, &pointer);
                 let (number, opened) = number.zip(opened).ok_or_else(no_number)?;
                 let mut found = composition::behind(conn, &bulletin, (&common, &opened), caller.area)?;
-                // Who may not read organizations sees the numbers, and no row behind them.
+                // A caller who may not read organizations sees the number, but no rows.
                 if !caller.scopes.contains(&Scope::OrgRead) {
                     found.withheld += std::mem::take(&mut found.rows).len();
                 }

@@ -1,4 +1,4 @@
-//! To whom a bulletin goes.
+//! The notices of a bulletin.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use qiaojian_domain::ids::{BulletinId, NoticeId};
@@ -12,7 +12,7 @@ use crate::problem::ApiError;
 use crate::routes::notices::wire::NoticeSummary;
 use crate::wire::PageParams;
 
-/// The notices of a bulletin, by area: all of them on the issuer's side, else those to the caller's subtree.
+/// Lists the notices of a bulletin, by area: all of them on the issuer's side, otherwise those to the caller's subtree.
 #[utoipa::path(
     tag = "bulletins",
     security(("oauth" = ["bulletin:read"])),
@@ -36,7 +36,7 @@ pub async fn list(
         .read(move |conn| {
             let seen = bulletins::find_seen(conn, &caller.visible, id.0)?;
             let mut rows = bulletins::notices_seen(conn, &caller.visible, &seen)?;
-            // A bulletin has a notice a city at most: the whole is read, and a part shown.
+            // A bulletin has at most one notice per city, so all are read and a page is returned.
             if let Some(after) = &window.after {
                 let behind = rows
                     .iter()

@@ -1,4 +1,4 @@
-//! 发布: a bulletin goes out.
+//! 发布: publishing a bulletin.
 
 use std::sync::Arc;
 
@@ -21,24 +21,25 @@ use crate::headers::{IdempotencyKey, IfMatch};
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// What the caller knows of who will not be reached.
+/// The caller's confirmation of unreachable addressees.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"unreachable": 0}))]
 pub struct PublishInput {
-    /// How many addressees have nowhere to receive it, as the refusal said: publish all the same. 0 when left out.
+    /// The number of addressees that have no endpoint, as given in the refusal; publishes nevertheless. Defaults to 0.
     #[serde(default)]
     unreachable: usize,
 }
 
-/// 发布: takes the serial and puts an approved bulletin out, to every endpoint of its addressees. It cannot be changed any more.
+/// Publishes an approved bulletin (发布): assigns its serial number and sends it to every endpoint of its addressees. It
+/// cannot be changed afterwards.
 ///
-/// Those of one series (programme, kind and unit of period) come out in the order of their periods: while one of an earlier period is a
-/// draft or approved, publish or withdraw that first.
+/// Bulletins of one series (programme, kind and unit of period) are published in the order of their periods. While one
+/// of an earlier period is a draft or approved, publish or withdraw that one first.
 ///
-/// Where addressees have no endpoint in use, it is refused with their names, until `unreachable` says how many they are. They have a
-/// delivery that is `undeliverable`, with the reason; the notice stands in their inbox all the same, and `POST /v1/notices/{id}/deliver`
-/// sends it once they have an endpoint.
+/// If addressees have no active endpoint, the request is refused with their names, until `unreachable` gives their
+/// number. Each of them then has a delivery that is `undeliverable`, with the reason. The notice is in their inbox
+/// nevertheless, and `POST /v1/notices/{id}/deliver` sends it once they have an endpoint.
 #[utoipa::path(
     tag = "bulletins",
     security(("oauth" = ["bulletin:publish"])),

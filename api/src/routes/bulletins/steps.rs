@@ -1,4 +1,4 @@
-//! The verbs that release a bulletin, or take it back.
+//! The transitions that approve or withdraw a bulletin.
 
 use actix_web::{HttpResponse, post, web};
 use qiaojian_domain::bulletin::BulletinVerb;
@@ -14,7 +14,7 @@ use crate::headers::{IdempotencyKey, IfMatch};
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// The bulletin of the caller's own area, if it has the version the caller read.
+/// Returns the bulletin if it belongs to the caller's own area and has the version that the caller read.
 pub fn own(
     recording: &mut Recording<'_, '_>,
     caller: &Principal,
@@ -47,7 +47,7 @@ async fn step(
             let row = match verb {
                 BulletinVerb::Approve => bulletins::approve(recording, id)?,
                 BulletinVerb::Withdraw => bulletins::withdraw(recording, id)?,
-                // Publishing asks for more; and a corrected revision supersedes, nobody asks for it.
+                // Publishing is handled elsewhere. Superseding is done by a corrected revision and never requested.
                 BulletinVerb::Publish | BulletinVerb::Supersede => found,
             };
             let seen = bulletins::find_seen(recording.conn(), &caller.visible, id)?;
@@ -89,8 +89,8 @@ macro_rules! steps {
 }
 
 steps! {
-    /// 核准: releases a draft for publication.
+    /// Approves a draft for publication (核准).
     approve Approve "/bulletins/{id}/approve";
-    /// 撤回: takes a bulletin back before it is out. Composing it again uses the row again.
+    /// Withdraws a bulletin before it is published (撤回). Composing it again reuses the row.
     withdraw Withdraw "/bulletins/{id}/withdraw";
 }

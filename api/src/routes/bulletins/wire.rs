@@ -17,23 +17,23 @@ use utoipa::ToSchema;
 use crate::problem::ApiError;
 use crate::wire::AreaRef;
 
-/// Which bulletin to compose.
+/// The bulletin to compose.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"program": "0190a000-0000-7000-8000-000000000000", "kind": "progress", "period": "2022-05"}))]
 pub struct BulletinInput {
-    /// A programme of the caller's own area; the one that is current today when left out.
+    /// A programme of the caller's own area. Defaults to the programme that is current today.
     #[serde(default)]
     pub program: Option<ProgramId>,
-    /// In this version only `progress` has a document; it is meant when left out.
+    /// Only `progress` has a document in this version. Defaults to `progress`.
     #[serde(default = "progress")]
     pub kind: BulletinKind,
-    /// Begun, over or not.
+    /// It may be past, current or still to come.
     #[schema(example = "2022-05")]
     pub period: Period,
 }
 
-/// The kind of a bulletin where none is said.
+/// Returns the default kind of a bulletin.
 pub const fn progress() -> BulletinKind {
     BulletinKind::Progress
 }
@@ -42,7 +42,7 @@ pub const fn progress() -> BulletinKind {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BulletinSummary {
     pub id: BulletinId,
-    /// The same as its `ETag`.
+    /// The current version; equals the `ETag`.
     pub version: i64,
     pub issuer: AreaRef,
     pub program: ProgramId,
@@ -51,21 +51,23 @@ pub struct BulletinSummary {
     pub period: Period,
     pub revision: i32,
     pub state: BulletinState,
-    /// The number of the issue, counted per issuer, programme, kind and unit of period; `null` until it is published.
+    /// The serial number of the issue, counted per issuer, programme, kind and unit of period; `null` until it is
+    /// published.
     pub serial: Option<i32>,
     pub title: String,
-    /// The date for which the figures are true.
+    /// The valid time of the figures.
     pub as_of: NaiveDate,
-    /// What the system knew when they were computed.
+    /// The transaction time of the figures: what the system knew when they were computed.
     pub known_at: UtcTime,
     /// SHA-256 of the common figures in canonical form (RFC 8785).
     pub digest: String,
     pub published_at: Option<UtcTime>,
-    /// The day on which a schedule wants it out; `null` where none does.
+    /// The day on which a schedule requires publication; `null` without a schedule.
     pub due_on: Option<NaiveDate>,
-    /// The same of one that came out later (补发), else `null`.
+    /// The same day, if it was published later than that (补发); otherwise `null`.
     pub late_since: Option<NaiveDate>,
-    /// How many of its addressees had nowhere to receive it, and were not sent it since; `null` until it is out, and for addressees.
+    /// The number of addressees that had no endpoint and have not been sent it since. `null` until it is published, and
+    /// for addressees.
     pub unreachable: Option<i64>,
     pub created_at: UtcTime,
     pub updated_at: UtcTime,
@@ -77,15 +79,15 @@ pub struct BulletinSummary {
 pub struct Bulletin {
     #[serde(flatten)]
     pub summary: BulletinSummary,
-    /// The rules the figures were counted by.
+    /// The rules by which the figures were counted.
     #[schema(value_type = Vec<Object>)]
     pub rules: Box<RawValue>,
-    /// The part that is the same for every recipient.
+    /// The part that is the same for all recipients.
     #[schema(value_type = Common)]
     pub figures: Box<RawValue>,
 }
 
-/// Where the document is, in each form.
+/// The URLs of the document in each format.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Documents {
     pub html: String,
@@ -94,12 +96,12 @@ pub struct Documents {
 }
 
 impl Documents {
-    /// Of a bulletin: the document as addressed to the caller.
+    /// Returns the URLs of a bulletin's document as addressed to the caller.
     pub fn of_bulletin(id: BulletinId) -> Self {
         Self::at(&format!("/v1/bulletins/{id}"), "")
     }
 
-    /// The forms of the document at `stem`, with this query.
+    /// Returns the URLs of the document at `stem` in all formats, with this query.
     pub fn at(stem: &str, query: &str) -> Self {
         let form = |extension: &str| format!("{stem}.{extension}{query}");
         Self {
@@ -111,7 +113,7 @@ impl Documents {
 }
 
 impl BulletinSummary {
-    /// As the row says.
+    /// Converts a row.
     pub fn of(seen: SeenBulletin) -> Self {
         let SeenBulletin {
             bulletin: row,
@@ -148,7 +150,7 @@ impl BulletinSummary {
 }
 
 impl Bulletin {
-    /// As the row says.
+    /// Converts a row.
     pub fn of(seen: SeenBulletin) -> Result<Self, ApiError> {
         let rules = RawValue::from_string(seen.bulletin.rules.clone())?;
         let figures = RawValue::from_string(seen.bulletin.figures.clone())?;
@@ -160,7 +162,7 @@ impl Bulletin {
     }
 }
 
-/// What is wrong with a kind that cannot be composed yet.
+/// Returns the violation for a kind that cannot be composed yet.
 pub fn no_document(pointer: impl Into<Cow<'static, str>>, kind: BulletinKind) -> Option<Violation> {
     (!kind.has_document()).then(|| {
         Violation::new(

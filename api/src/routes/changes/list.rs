@@ -1,4 +1,4 @@
-//! What changed, for phones that were offline.
+//! The change feed, for mobile clients that were offline.
 
 use actix_web::{HttpResponse, get, web};
 use qiaojian_domain::Noun;
@@ -16,52 +16,53 @@ use crate::extract::Params;
 use crate::page;
 use crate::problem::ApiError;
 
-/// Which changes.
+/// Which changes to return.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ChangesParams {
-    /// The `next_since` of the last answer. `0` is the beginning. When left out, the answer has no items, only the present `next_since`:
-    /// ask for it before you load lists, and continue from there.
+    /// The `next_since` of the last answer; `0` is the beginning. If omitted, the answer has no items, only the current
+    /// `next_since`: request it before you load lists, and continue from there.
     #[param(example = "1834-9f3a0c51d2e47b68")]
     since: Option<String>,
-    /// 1 to 200; 50 when left out.
+    /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,
 }
 
-/// Part of what changed.
+/// A page of changes.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ChangeFeed {
-    /// In the order in which it became known.
+    /// In the order in which they became known.
     pub items: Vec<Change>,
-    /// Give it as `since` the next time: nothing is missed or repeated. It may change where there are no items. Opaque.
+    /// Pass it as `since` the next time; nothing is missed or repeated. It may change even without items. Opaque.
     #[schema(example = "1834-9f3a0c51d2e47b68")]
     pub next_since: String,
-    /// Whether to ask again at once. `false`: this is all there is for now.
+    /// Whether more changes are available now. `false`: the feed is complete for now.
     pub more: bool,
 }
 
-/// One change. It says what to read anew, not what it is now.
+/// One change. It says what to read again, not the new state.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LedgerChange)]
 pub struct Change {
-    /// Its place in the ledger; what was written together has one.
+    /// Its ledger position. Changes that were written together share one.
     pub seq: i64,
-    /// When the system learnt it.
+    /// When the system recorded it.
     pub at: UtcTime,
     #[schema(schema_with = told_nouns_schema)]
     pub resource: Noun,
     /// The `id` of the row.
     pub id: String,
-    /// `create`, `update` (a correction), `delete`, or the verb of a change.
+    /// `create`, `update` (a correction), `delete`, or the name of another transition.
     #[schema(example = "establish")]
     pub verb: String,
-    /// The code of the area whose row it is; `null` where that is none of the caller's, as with a programme or a task of the province.
+    /// The code of the area that the row belongs to; `null` if the area is not visible to the caller, as with a
+    /// programme or a task of the province.
     pub area: Option<String>,
-    /// By this change the caller lost sight of it: it was made void, or stands outside the caller's area now. With an area goes all that
-    /// stands in it.
+    /// Whether the caller lost sight of it by this change: it was voided, or is now outside the caller's area. If an
+    /// area is gone, everything in it is gone too.
     pub gone: bool,
-    /// Where to read it; `null` when it is gone.
+    /// The URL to read it at; `null` when it is gone.
     #[schema(example = "/v1/organizations/0190a000-0000-7000-8000-000000000000")]
     pub href: Option<String>,
 }
@@ -96,7 +97,7 @@ fn href(change: &changes::Change) -> Option<String> {
         Noun::Area => format!("/v1/areas/{area}"),
         Noun::Counts => format!("/v1/areas/{area}/counts"),
         Noun::Program => format!("/v1/programs/{id}"),
-        // They are read together, as they are few.
+        // Rules are read together, because there are few.
         Noun::Rule => "/v1/rules".to_owned(),
         Noun::Organization => format!("/v1/organizations/{id}"),
         Noun::Milestone => format!("/v1/milestones?area={area}"),
@@ -128,8 +129,9 @@ fn reader(caller: &Principal) -> Reader {
     }
 }
 
-/// What changed in the caller's subtree since the last answer, in order and complete: areas, counts, programmes, rules, organizations,
-/// milestones, tasks, assignments, bulletins, notices and schedules, each if the caller may read it.
+/// Lists the changes in the caller's subtree since the last answer, in order and complete. It covers areas, counts,
+/// programmes, rules, organizations, milestones, tasks, assignments, bulletins, notices and schedules, each if the
+/// caller may read it.
 #[utoipa::path(
     tag = "changes",
     security(("oauth" = ["area:read"])),

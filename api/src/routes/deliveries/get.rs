@@ -1,4 +1,4 @@
-//! One delivery.
+//! Reading one delivery.
 
 use actix_web::{HttpResponse, get, web};
 use qiaojian_domain::ids::DeliveryId;
@@ -11,7 +11,8 @@ use crate::extract::Segment;
 use crate::problem::ApiError;
 use crate::write::show;
 
-/// One delivery to an area of the caller's subtree, with what was tried. Its `ETag` changes with every step a worker takes.
+/// Returns a delivery to an area in the caller's subtree, with its attempts. Its `ETag` changes with every step a
+/// worker takes.
 #[utoipa::path(
     tag = "deliveries",
     security(("oauth" = ["delivery:manage"])),

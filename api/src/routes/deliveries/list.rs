@@ -1,4 +1,4 @@
-//! Deliveries, filtered.
+//! Listing deliveries, with filters.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use qiaojian_domain::delivery::{Channel, DeliveryState};
@@ -20,7 +20,7 @@ use crate::problem::ApiError;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListParams {
-    /// Only of this bulletin.
+    /// Only for this bulletin.
     #[param(value_type = Option<uuid::Uuid>)]
     bulletin: Option<BulletinId>,
     #[serde(default)]
@@ -31,12 +31,12 @@ pub struct ListParams {
     channel: Option<Channel>,
     /// Only to this area and all below it; the caller's own when left out.
     area: Option<String>,
-    /// 1 to 200; 50 when left out.
+    /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,
     cursor: Option<String>,
 }
 
-/// Deliveries to areas of the caller's subtree, the newest first.
+/// Lists deliveries to areas in the caller's subtree, newest first.
 #[utoipa::path(
     tag = "deliveries",
     security(("oauth" = ["delivery:manage"])),

@@ -1,4 +1,4 @@
-//! Notices on their way.
+//! Deliveries of notices to endpoints.
 
 pub mod get;
 pub mod list;

@@ -1,4 +1,4 @@
-//! A person decides about a delivery: once more, or not at all.
+//! Manual decisions about a delivery: redeliver or cancel.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::headers::{IdempotencyKey, IfMatch};
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// Why.
+/// The reason for the decision.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"reason": "对方来电称未收到，邮箱已恢复。"}))]
@@ -55,9 +55,10 @@ async fn step(
         .await
 }
 
-/// Has a delivery that is dead, expired or in review sent again, with the same id and for a new lifetime.
+/// Redelivers a delivery that is dead, expired or in review, with the same id and a new lifetime.
 ///
-/// Where its endpoint was given up it goes to the one that the post has in that channel now; where there is none it is refused.
+/// If its endpoint was disabled, it goes to the current endpoint of the post in that channel. If there is none, the
+/// request is refused.
 #[utoipa::path(
     tag = "deliveries",
     security(("oauth" = ["delivery:manage"])),
@@ -92,7 +93,7 @@ pub async fn redeliver(
     .await
 }
 
-/// Takes a delivery back before it is sent. One that is being sent cannot be taken back.
+/// Cancels a delivery before it is sent. A delivery that is being sent cannot be cancelled.
 #[utoipa::path(
     tag = "deliveries",
     security(("oauth" = ["delivery:manage"])),

@@ -9,54 +9,56 @@ use qiaojian_store::deliveries::{AttemptRow, DeliveryView};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// A notice on its way to one endpoint, or to a post that has none.
+/// The delivery of a notice to one endpoint, or to a post without an endpoint.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Delivery {
-    /// Sent along with every attempt.
+    /// Sent with every attempt.
     pub id: DeliveryId,
-    /// The same as its `ETag`.
+    /// The current version; equals the `ETag`.
     pub version: i64,
     pub notice: NoticeId,
     pub bulletin: BulletinId,
     pub kind: BulletinKind,
     pub period: Period,
     pub serial: Option<i32>,
-    /// The code of the area it goes to.
+    /// The code of the addressee's area.
     pub area: String,
     pub area_name: String,
-    /// With the endpoint, `null` while it is `undeliverable`.
+    /// `null`, like the endpoint, while it is `undeliverable`.
     pub channel: Option<Channel>,
     pub endpoint: Option<EndpointId>,
     pub state: DeliveryState,
-    /// Not sent before this.
+    /// Not sent before this time.
     pub not_before: UtcTime,
-    /// Not sent after this.
+    /// Not sent after this time.
     pub expires_at: UtcTime,
-    /// Tries that count: one the other side answered with "too much" does not.
+    /// The number of attempts that count. An attempt that the recipient's server rejected because of its rate limit
+    /// does not.
     pub tries: i32,
     pub sent_at: Option<UtcTime>,
-    /// How the last attempt ended, when it was not `sent`.
+    /// The outcome of the last attempt, unless it was `sent`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_class: Option<AttemptOutcome>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
-    /// Why a person redelivered or cancelled it last; of one that is `undeliverable`: `no_endpoint` or `endpoints_disabled`.
+    /// The reason given for the last manual redelivery or cancellation. For one that is `undeliverable`: `no_endpoint`
+    /// or `endpoints_disabled`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What was tried, oldest first; not in lists.
+    /// The attempts, oldest first. Omitted in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<Vec<Attempt>>,
     pub created_at: UtcTime,
     pub updated_at: UtcTime,
 }
 
-/// One attempt: the evidence.
+/// One attempt, as evidence.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Attempt {
-    /// Which run of which worker.
+    /// The worker run that made the attempt.
     pub node: NodeId,
     pub started_at: UtcTime,
-    /// `null` while sending.
+    /// `null` while it is being sent.
     pub ended_at: Option<UtcTime>,
     pub outcome: Option<AttemptOutcome>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,7 +66,7 @@ pub struct Attempt {
 }
 
 impl Delivery {
-    /// As the rows say.
+    /// Converts the rows.
     pub fn of(view: DeliveryView) -> Self {
         let row = view.delivery;
         Self {
@@ -93,7 +95,7 @@ impl Delivery {
         }
     }
 
-    /// The same with what was tried.
+    /// Converts the rows and adds the attempts.
     pub fn with_attempts(view: DeliveryView, attempts: Vec<AttemptRow>) -> Self {
         Self {
             attempts: Some(attempts.into_iter().map(Attempt::of).collect()),

@@ -1,4 +1,4 @@
-//! A post says where it receives.
+//! Recording where a post receives notices.
 
 use std::sync::Arc;
 
@@ -15,12 +15,14 @@ use crate::problem::ApiError;
 use crate::wire::{area_in_body, id_or_new};
 use crate::write::{Reply, Write};
 
-/// Records where a post of an area in the caller's subtree receives. What is published from then on goes there too.
+/// Records an endpoint at which a post of an area in the caller's subtree receives notices. Notices published from then
+/// on are sent to it too.
 ///
-/// A post has one endpoint in use per channel and address, so that the same mailbox gets a notice once. A mail address is read in half
-/// width and without what is not seen; its domain is kept in lower case.
+/// A post has one active endpoint per channel and address, so that a mailbox receives a notice only once. In an email
+/// address, full-width characters are converted to half-width, invisible characters are removed, and the domain is
+/// converted to lower case.
 ///
-/// The same `id` with the same body is the same endpoint: 200 instead of 201.
+/// Sending the same `id` with the same body again returns the existing endpoint with 200 instead of 201.
 #[utoipa::path(
     tag = "endpoints",
     security(("oauth" = ["endpoint:write"])),

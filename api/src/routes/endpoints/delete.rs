@@ -1,4 +1,4 @@
-//! An endpoint is given up.
+//! Disabling an endpoint.
 
 use actix_web::{HttpResponse, delete, web};
 use qiaojian_domain::delivery::EndpointStatus;
@@ -14,7 +14,8 @@ use crate::problem::ApiError;
 use crate::wire::ReasonParams;
 use crate::write::{Reply, Write};
 
-/// Gives an endpoint up: nothing new is queued for it, and what waits for it is taken back. It stays in the list as `disabled`, since deliveries tell of it.
+/// Disables an endpoint: nothing new is queued for it, and queued deliveries are cancelled. It remains in the list as
+/// `disabled`, because deliveries refer to it.
 #[utoipa::path(
     tag = "endpoints",
     security(("oauth" = ["endpoint:write"])),

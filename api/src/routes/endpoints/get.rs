@@ -1,4 +1,4 @@
-//! One endpoint.
+//! Reading one endpoint.
 
 use actix_web::{HttpResponse, get, web};
 use qiaojian_domain::ids::EndpointId;
@@ -11,7 +11,7 @@ use crate::extract::Segment;
 use crate::problem::ApiError;
 use crate::write::show;
 
-/// One endpoint of the caller's subtree.
+/// Returns an endpoint in the caller's subtree.
 #[utoipa::path(
     tag = "endpoints",
     security(("oauth" = ["endpoint:write"])),

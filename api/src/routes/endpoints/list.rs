@@ -1,4 +1,4 @@
-//! Endpoints, filtered.
+//! Listing endpoints, with filters.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use qiaojian_domain::delivery::EndpointStatus;
@@ -20,20 +20,20 @@ use crate::problem::ApiError;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListParams {
-    /// Only this area and all below it; the caller's own when left out.
+    /// Only this area and all areas below it. Defaults to the caller's area.
     area: Option<String>,
-    /// Only in these, comma-separated; all when left out.
+    /// Only endpoints with these statuses, comma-separated. Defaults to all.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     status: List<EndpointStatus>,
-    /// `true`: only those of which the last send failed; `false`: only the others.
+    /// `true`: only endpoints whose last send failed; `false`: only the others.
     failing: Option<bool>,
-    /// 1 to 200; 50 when left out.
+    /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,
     cursor: Option<String>,
 }
 
-/// Endpoints of the caller's subtree, oldest first; those out of use too.
+/// Lists endpoints in the caller's subtree, oldest first; including inactive ones.
 #[utoipa::path(
     tag = "endpoints",
     security(("oauth" = ["endpoint:write"])),

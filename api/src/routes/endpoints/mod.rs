@@ -1,4 +1,4 @@
-//! Where posts receive.
+//! The endpoints at which posts receive notices.
 
 pub mod create;
 pub mod delete;

@@ -1,4 +1,4 @@
-//! An endpoint is corrected.
+//! Correcting an endpoint.
 
 use std::sync::Arc;
 
@@ -17,7 +17,8 @@ use crate::headers::IfMatchRequired;
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// What is different from now on; what is left out stays. Area, post and channel stay: for others, record another endpoint.
+/// The fields to change; omitted fields stay unchanged. Area, post and channel cannot be changed: record another
+/// endpoint instead.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"on_uncertain": "resend"}))]
@@ -27,13 +28,14 @@ pub struct EndpointPatch {
     address: Option<String>,
     #[serde(default)]
     on_uncertain: Option<OnUncertain>,
-    /// `true`: what has not reached the post so far, as counted in `undelivered`, is queued for this endpoint.
+    /// `true`: the notices that have not reached the post so far, counted in `undelivered`, are queued for this
+    /// endpoint.
     #[serde(default)]
     deliver: bool,
 }
 
-/// Corrects an endpoint: what is queued for it goes to the new address, and its failures are forgotten. One that is out of use stays so until
-/// it is resumed.
+/// Corrects an endpoint and resets its failures. Queued deliveries go to the new address. An inactive endpoint stays
+/// inactive until it is resumed.
 #[utoipa::path(
     tag = "endpoints",
     security(("oauth" = ["endpoint:write"])),

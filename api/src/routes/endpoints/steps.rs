@@ -1,4 +1,4 @@
-//! A person puts an endpoint in or out of use.
+//! Manually pausing and resuming an endpoint.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::headers::{IdempotencyKey, IfMatch};
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// Why.
+/// The reason for pausing.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"reason": "邮箱迁移中"}))]
@@ -29,17 +29,17 @@ pub struct PauseInput {
     reason: Option<String>,
 }
 
-/// What becomes of what did not reach the post meanwhile.
+/// What to do with notices that did not reach the post in the meantime.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"deliver": false}))]
 pub struct EndpointResumeInput {
-    /// `true`: what has not reached the post, as counted in `undelivered`, is queued for this endpoint.
+    /// `true`: the notices that have not reached the post, counted in `undelivered`, are queued for this endpoint.
     #[serde(default)]
     deliver: bool,
 }
 
-/// Changes the status of an endpoint of the caller's subtree, if it has the version the caller read.
+/// Changes the status of an endpoint in the caller's subtree if it has the version that the caller read.
 pub fn set_status(
     recording: &mut Recording<'_, '_>,
     caller: &Principal,
@@ -83,7 +83,7 @@ async fn step(
         .await
 }
 
-/// Stops an endpoint: what is queued for it, and what is published meanwhile, waits until it is resumed or expires.
+/// Pauses an endpoint. Queued deliveries, and those published in the meantime, wait until it is resumed or they expire.
 #[utoipa::path(
     tag = "endpoints",
     security(("oauth" = ["endpoint:write"])),
@@ -115,10 +115,10 @@ pub async fn pause(
     step(&app, caller.principal(), id.0, write, &digest, change).await
 }
 
-/// Puts an endpoint in use again, whether a person or its failures had put it out, and forgets its failures.
+/// Resumes an endpoint, whether it was paused by a person or because of failures, and resets its failures.
 ///
-/// What is queued for it goes on. What ran out of time meanwhile, or found no endpoint, is counted in `undelivered`, and queued with
-/// `deliver`.
+/// Queued deliveries continue. Notices that expired in the meantime or had no endpoint are counted in `undelivered`,
+/// and are queued if `deliver` is set.
 #[utoipa::path(
     tag = "endpoints",
     security(("oauth" = ["endpoint:write"])),

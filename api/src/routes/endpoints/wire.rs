@@ -1,4 +1,4 @@
-//! An endpoint in JSON: what a client sends, and what it is shown.
+//! An endpoint in JSON, as input and as output.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,30 +16,30 @@ use utoipa::ToSchema;
 
 use crate::problem::ApiError;
 
-/// What a client says of an endpoint.
+/// The input for an endpoint.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"area": "340300", "post": "federation", "channel": "inbox"}))]
 pub struct EndpointInput {
-    /// The client's own id; makes the call idempotent for ever.
+    /// A client-generated id; makes the call permanently idempotent.
     #[serde(default)]
     pub id: Option<uuid::Uuid>,
     /// The area's code.
     #[schema(example = "340300")]
     pub area: String,
-    /// `federation` when left out.
+    /// Defaults to `federation`.
     #[serde(default = "federation")]
     pub post: Post,
-    /// In this version `inbox`, `file` and `email` are served.
+    /// `inbox`, `file` and `email` are supported in this version.
     pub channel: Channel,
-    /// The mail address; `inbox` and `file` take none.
+    /// The email address. Omitted for `inbox` and `file`.
     #[serde(default)]
     #[schema(example = "qiaolian@example.org", max_length = 254)]
     pub address: String,
-    /// What to do when it is unknown whether a notice arrived: `resend` (with the same id) when left out.
+    /// What to do when it is unknown whether a notice arrived. Defaults to `resend` (with the same id).
     #[serde(default = "resend")]
     pub on_uncertain: OnUncertain,
-    /// `true`: what has not reached the post so far is queued for this endpoint, too.
+    /// `true`: the notices that have not reached the post so far are queued for this endpoint too.
     #[serde(default)]
     pub deliver: bool,
 }
@@ -52,11 +52,11 @@ const fn resend() -> OnUncertain {
     OnUncertain::Resend
 }
 
-/// Where a post receives, and how well that goes.
+/// An endpoint at which a post receives notices, with its health.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Endpoint {
     pub id: EndpointId,
-    /// The same as its `ETag`.
+    /// The current version; equals the `ETag`.
     pub version: i64,
     /// The area's code.
     pub area: String,
@@ -65,20 +65,21 @@ pub struct Endpoint {
     pub address: String,
     pub on_uncertain: OnUncertain,
     pub status: EndpointStatus,
-    /// Why it is out of use.
+    /// The reason why it is not active.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status_reason: Option<String>,
-    /// Failures since the last success.
+    /// The number of failures since the last success.
     pub fail_streak: i32,
-    /// Since when it has only failed.
+    /// The start of the current series of failures.
     pub failing_since: Option<UtcTime>,
-    /// Nothing is sent before this.
+    /// Nothing is sent before this time.
     pub blocked_until: Option<UtcTime>,
     pub last_sent_at: Option<UtcTime>,
-    /// What the last failed send said; gone after one that succeeded.
+    /// The error of the last failed send; removed after a successful one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
-    /// Unread notices to this post that reached nobody: `deliver` sends them here. Not in lists.
+    /// The number of unread notices to this post that reached nobody; `deliver` sends them to this endpoint. Omitted in
+    /// lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undelivered: Option<usize>,
     pub created_at: UtcTime,
@@ -86,7 +87,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// As the row says.
+    /// Converts a row.
     pub fn of(conn: &mut AnyConnection, row: EndpointRow) -> Result<Self, ApiError> {
         let areas = areas::codes(conn, [row.area_id])?;
         let undelivered = deliveries::undelivered(conn, &row)?.len();
@@ -96,7 +97,7 @@ impl Endpoint {
         })
     }
 
-    /// The same, after what has not reached its post was queued for it, if that is wanted.
+    /// Converts a row. If requested, first queues for it the notices that have not reached its post.
     pub fn delivering(
         recording: &mut Recording<'_, '_>,
         (clock, entropy): &(Arc<dyn Clock>, Arc<dyn Entropy>),
@@ -113,7 +114,7 @@ impl Endpoint {
         Self::of(recording.conn(), row)
     }
 
-    /// As the row says, with the code of its area looked up before.
+    /// Converts a row. The code of its area is taken from `areas`.
     pub fn with_area(row: EndpointRow, areas: &HashMap<AreaId, String>) -> Self {
         Self {
             id: row.id,

@@ -20,7 +20,7 @@ use crate::auth::{Caller, needs};
 use crate::extract::{List, Params};
 use crate::problem::ApiError;
 
-/// Bases that are told side by side at most.
+/// Maximum number of bases in one request.
 const MOST_BASES: usize = 5;
 
 /// What to count. List-valued parameters are comma-separated.
@@ -28,45 +28,48 @@ const MOST_BASES: usize = 5;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct FiguresParams {
-    /// `organizations`, `added`, `closed`, `reopened`, `growth`, `organization_coverage`, `work_coverage`, `fulfilment`, `five_have_rate`, `on_time_rate`
-    /// (needs `task:read` too), `visited`.
+    /// `organizations`, `added`, `closed`, `reopened`, `growth`, `organization_coverage`, `work_coverage`,
+    /// `fulfilment`, `five_have_rate`, `on_time_rate` (also requires `task:read`), `visited`.
     #[param(value_type = String)]
     metric: List<Metric>,
-    /// This area and all below it; the caller's own when left out.
+    /// This area and all areas below it. Defaults to the caller's area.
     area: Option<String>,
-    /// May be left out where there is at most one.
+    /// Optional if there is at most one programme.
     program: Option<ProgramId>,
-    /// `pilot`, `non_pilot`, or `all` for their sum; grouped by cohort and not summed when left out.
+    /// `pilot`, `non_pilot`, or `all` for their sum. If omitted, figures are grouped by cohort and not summed.
     cohort: Option<String>,
-    /// Exclusive; the programme's baseline when left out.
+    /// Exclusive. Defaults to the programme's baseline.
     #[serde(default, deserialize_with = "day::read_optional")]
     from: Option<NaiveDate>,
-    /// Inclusive; today when left out.
+    /// Inclusive. Defaults to today.
     #[serde(default, deserialize_with = "day::read_optional")]
     to: Option<NaiveDate>,
-    /// The date of the tree, the cohorts and the rules; `to` when left out.
+    /// The valid time of the area tree, the cohorts and the rules. Defaults to `to`.
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
-    /// A period, such as `2022-05`, in place of the days and of `known_at`: as known at its cut-off (截止), once that is past, where a reporting rule
-    /// has one.
+    /// A period, such as `2022-05`, instead of the days and `known_at`. If a reporting rule defines a cut-off (截止) and
+    /// it has passed, the state as known at the cut-off is returned.
     #[param(value_type = Option<String>)]
     period: Option<Period>,
-    /// As the register was known at that moment; now when left out. A later one is clamped to the ledger clock.
+    /// Transaction time: returns the register as known at this time. Defaults to now. A later time is clamped to the
+    /// ledger clock.
     known_at: Option<UtcTime>,
-    /// The name of a counting rule; `default` when left out. Of several, up to five, each figure is told side by side, with its `basis`.
+    /// The name of a counting rule. Defaults to `default`. With several names, at most five, each figure is returned
+    /// once per name, with its `basis`.
     #[param(value_type = Option<String>)]
     basis: Option<List<String>>,
-    /// `city`, `county`, `township`, `level`, `kind`, `cohort`, `month`; by month come `organizations`, `added`, `closed` and `reopened`.
+    /// `city`, `county`, `township`, `level`, `kind`, `cohort`, `month`. `organizations`, `added`, `closed` and
+    /// `reopened` can be grouped by month.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     group_by: List<GroupBy>,
 }
 
-/// What was asked, with every default filled in.
+/// The question, with all defaults filled in.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FiguresScope {
     program: Option<ProgramId>,
-    /// Whether the programme was made up for a demonstration.
+    /// Whether the programme is fictitious, for demonstration.
     illustrative: bool,
     area: String,
     cohort: Option<String>,
@@ -74,28 +77,28 @@ pub struct FiguresScope {
     to: NaiveDate,
     #[serde(skip_serializing_if = "Option::is_none")]
     period: Option<Period>,
-    /// From this moment on reports of the period come too late; left out where no rule closes it.
+    /// The time after which reports of the period are too late; omitted if no rule closes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     closed_at: Option<UtcTime>,
 }
 
-/// A figure with the links that open it.
+/// A figure with the links to its rows.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FigureReply {
     metric: Metric,
-    /// The counting rule, where several were asked for.
+    /// The counting rule, if several were requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     basis: Option<String>,
     #[schema(value_type = std::collections::BTreeMap<String, Option<String>>)]
     group: GroupKey,
     numerator: i64,
     denominator: Option<i64>,
-    /// Percent with one decimal, half up, for a ratio; else the numerator.
+    /// For a ratio, percent with one decimal, rounded half up; otherwise the numerator.
     #[serde(serialize_with = "plain_number")]
     value: Option<f64>,
-    /// Rows that could not be decided for lack of data.
+    /// The number of rows that could not be decided for lack of data.
     undetermined: i64,
-    /// Of `fulfilment`: areas that no establishment rule speaks of.
+    /// For `fulfilment`: the number of areas without an establishment rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     unruled: Option<i64>,
     members_kind: MembersKind,
@@ -104,13 +107,13 @@ pub struct FigureReply {
     /// Lists exactly the denominator's rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     denominator_members: Option<String>,
-    /// Opens the rows that could not be decided.
+    /// Lists the rows that could not be decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     undetermined_members: Option<String>,
-    /// Opens what is in the denominator and not in the numerator.
+    /// Lists the rows of the denominator that are not in the numerator.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing_members: Option<String>,
-    /// Opens the areas that no establishment rule speaks of.
+    /// Lists the areas without an establishment rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     unruled_members: Option<String>,
 }
@@ -151,8 +154,8 @@ impl FigureReply {
     }
 }
 
-/// Counts organizations, covered areas, visits and what was done on time in the caller's subtree. Every number can be asked for again at its `as_of` and `known_at`,
-/// and opened to its rows by `members`.
+/// Counts organizations, covered areas, visits and on-time assignments in the caller's subtree. Every number can be
+/// requested again with its `as_of` and `known_at`, and its rows are listed by `members`.
 #[utoipa::path(
     tag = "figures",
     security(("oauth" = ["org:read"])),
@@ -196,7 +199,7 @@ pub async fn answer(
         ..Asked::default()
     };
     let (caller, today) = (caller.principal(), app.today());
-    // Only the newest knowledge, of what the process holds, is answered on the fast lane.
+    // Only questions about the latest state that the process holds in memory are answered on the fast lane.
     let of_rows = asked.metrics.iter().any(|metric| metric.counts_rows());
     let slow = of_rows || asked.known_at.is_some() || asked.period.is_some();
     let model = Arc::clone(&app.figures);
@@ -205,7 +208,7 @@ pub async fn answer(
             let by = |(_, basis)| figures::answer(&prepared.question, basis, facts);
             prepared.bases().map(by).collect::<Vec<_>>()
         })?;
-        // Written here, so that one text crosses from thread to thread instead of its many parts.
+        // Serialized here, so that one string crosses threads instead of many values.
         Ok::<_, ApiError>(serde_json::to_string(&reply(counted, &prepared))?)
     };
     let reply = if slow {
@@ -248,7 +251,7 @@ fn reply(counted: Vec<figures::Answer>, prepared: &Prepared) -> FiguresReply {
     }
 }
 
-/// A whole number without a decimal point: `325`, `205.7`.
+/// Serializes a whole number without a decimal point: `325`, `205.7`.
 fn plain_number<S: serde::Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
     match value {
         Some(value) if value.fract() == 0.0 => serializer.serialize_i64(*value as i64),

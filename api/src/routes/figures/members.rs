@@ -1,4 +1,4 @@
-//! `GET /v1/figures/members`: a figure, opened.
+//! `GET /v1/figures/members`: the rows behind a figure.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,13 +24,13 @@ use crate::extract::{List, Params};
 use crate::page::{self, Page, Window};
 use crate::problem::ApiError;
 
-/// Which number to open: the parameters of a figure's `members` link.
+/// The number whose rows to list: the parameters of a figure's `members` link.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct MembersParams {
     metric: Metric,
-    /// `numerator` when left out.
+    /// Defaults to `numerator`.
     #[param(inline)]
     part: Option<Part>,
     area: Option<String>,
@@ -69,7 +69,7 @@ impl std::str::FromStr for GroupValue {
     }
 }
 
-/// One row behind a figure, as it was on the figure's date.
+/// A row behind a figure, as it was on the figure's date.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum MemberReply {
@@ -80,7 +80,7 @@ pub enum MemberReply {
         kind: Kind,
         area: String,
         level: Level,
-        /// From this day on it counts, by the rule.
+        /// The day from which it counts by the rule.
         counted_from: Option<NaiveDate>,
         counted_to: Option<NaiveDate>,
     },
@@ -91,19 +91,19 @@ pub enum MemberReply {
         name: String,
         level: Level,
     },
-    /// An assignment of a task, as it stood on the figure's day.
+    /// An assignment of a task, as it was on the figure's date.
     Assignment {
         id: AssignmentId,
         area: String,
         level: Level,
         due_on: NaiveDate,
         submitted_on: Option<NaiveDate>,
-        /// Whether it was submitted by the day on which it was due, and not returned since.
+        /// Whether it was submitted by its due date and not returned since.
         on_time: bool,
     },
 }
 
-/// The rows behind one number of a figure, by area and id: exactly as many as it says.
+/// Lists the rows behind one number of a figure, by area and id. Their count equals the number.
 #[utoipa::path(
     tag = "figures",
     security(("oauth" = ["org:read"])),
@@ -166,7 +166,7 @@ pub async fn members(
     Ok(page::reply(&request, &page))
 }
 
-/// The part of a number's rows that was asked for, by the names of its day.
+/// Returns the requested page of a number's rows, with the names of the figure's date.
 pub fn page_of(
     conn: &mut AnyConnection,
     window: &Window<uuid::Uuid>,
@@ -184,7 +184,8 @@ pub fn page_of(
     window.page(rows, Member::id, |member| names.show(member))
 }
 
-/// The rows behind the last one seen. The rows of one figure never change (`known_at` is in the link), so it is among them.
+/// Returns the rows after the last one seen. The rows of a figure never change, because `known_at` is in the link, so
+/// the last one seen is among them.
 fn behind(all: &[Member], after: uuid::Uuid) -> Result<&[Member], ApiError> {
     let seen = all
         .iter()
@@ -199,7 +200,7 @@ fn behind(all: &[Member], after: uuid::Uuid) -> Result<&[Member], ApiError> {
     Ok(all.get(seen + 1..).unwrap_or_default())
 }
 
-/// What the rows of a page were called on the figure's day.
+/// The names of a page's rows on the figure's date.
 struct Names {
     organizations: HashMap<OrganizationId, String>,
     areas: HashMap<AreaId, String>,

@@ -1,4 +1,4 @@
-//! Figures, and the rows behind them.
+//! Figures and the rows behind them.
 
 pub mod answer;
 pub mod members;

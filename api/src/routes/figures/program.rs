@@ -1,4 +1,4 @@
-//! The programme a question is about.
+//! The programme that a request for figures refers to.
 
 use chrono::NaiveDate;
 use qiaojian_domain::ids::ProgramId;
@@ -10,7 +10,7 @@ use qiaojian_store::{Recorded, StoreResult};
 
 use crate::problem::ApiError;
 
-/// The programme `named`, or where none is, the one current on `as_of` for the area of `path`.
+/// Returns the programme `named`, or if none is named, the programme that is current on `as_of` for the area of `path`.
 pub fn find(
     conn: &mut AnyConnection,
     named: Option<ProgramId>,
@@ -24,18 +24,18 @@ pub fn find(
     }
 }
 
-/// What of a question may depend on a programme.
+/// The parts of a request that may depend on a programme.
 pub struct Dependence<'a> {
     pub metrics: &'a [Metric],
     pub cohort: CohortChoice,
-    /// Whether the beginning of the interval was given.
+    /// Whether the start of the interval was given.
     pub has_from: bool,
-    /// Whether a counting rule counts some cohorts only.
+    /// Whether a counting rule is limited to some cohorts.
     pub limits_cohorts: bool,
 }
 
 impl Dependence<'_> {
-    /// For a question for which several programmes fit equally well: an error where the answer would depend on which is meant.
+    /// Returns an error if several programmes apply equally and the answer would depend on the choice.
     pub fn unless_needed(&self) -> Result<(), ApiError> {
         let over_interval = |metric: &Metric| {
             matches!(

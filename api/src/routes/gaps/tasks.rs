@@ -32,13 +32,13 @@ use crate::write::Write;
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"program": "0190a000-0000-7000-8000-000000000000", "no": 2, "theme": "lead_politics", "content": "按建立标准建立侨联组织。", "lead_post": "federation", "due_on": "2022-12-01", "gaps": {"area": "340304"}}))]
 pub struct GapTaskInput {
-    /// The client's own id; makes the call idempotent for ever.
+    /// A client-generated id; makes the call permanently idempotent.
     #[serde(default)]
     id: Option<uuid::Uuid>,
-    /// The programme it belongs to; the one that is current today for the caller's area when left out.
+    /// The programme it belongs to. Defaults to the programme that is current today for the caller's area.
     #[serde(default)]
     program: Option<ProgramId>,
-    /// Its number in the caller's table, unique within the programme.
+    /// Its number in the caller's task table; unique within the programme.
     #[schema(example = 1, minimum = 1, maximum = 9999)]
     no: i32,
     theme: Theme,
@@ -52,7 +52,7 @@ pub struct GapTaskInput {
     /// Not before today (Asia/Shanghai).
     #[serde(deserialize_with = "day::read")]
     due_on: NaiveDate,
-    /// The activity it follows from.
+    /// The activity that led to it.
     #[serde(default)]
     origin: Option<ActivityId>,
     /// The post of each area that it is given to.
@@ -77,13 +77,13 @@ pub struct SelectedGaps {
     /// What is missing; `organization` and `liaison_post` when left out.
     #[serde(default)]
     required: Vec<Requirement>,
-    /// `pilot` or `non_pilot`; both, and what is in neither, when left out.
+    /// `pilot` or `non_pilot`. If omitted, areas of both cohorts and of none are included.
     #[serde(default)]
     cohort: Option<String>,
     /// Only gaps that are at least so many days old.
     #[serde(default)]
     min_age_days: Option<u16>,
-    /// The name of a counting rule; `default` when left out.
+    /// The name of a counting rule. Defaults to `default`.
     #[serde(default)]
     basis: Option<String>,
 }

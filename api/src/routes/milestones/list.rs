@@ -49,9 +49,9 @@ pub struct ListParams {
     #[serde(default)]
     #[param(value_type = Option<String>)]
     state: List<MilestoneState>,
-    /// May be left out where there is at most one.
+    /// Optional if there is at most one programme.
     program: Option<ProgramId>,
-    /// `pilot` or `non_pilot`; both, and what is in neither, when left out.
+    /// `pilot` or `non_pilot`. If omitted, areas of both cohorts and of none are included.
     cohort: Option<String>,
     /// Reached after this day; any when left out.
     #[serde(default, deserialize_with = "day::read_optional")]
@@ -59,18 +59,19 @@ pub struct ListParams {
     /// Reached up to this day; `as_of` when left out.
     #[serde(default, deserialize_with = "day::read_optional")]
     to: Option<NaiveDate>,
-    /// As of this day; today when left out.
+    /// Valid time: the day of the state. Defaults to today.
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
-    /// A period, such as `2022-05`, in place of the days and of `known_at`: as known at its cut-off (截止), once that is past, where a reporting rule
-    /// has one.
+    /// A period, such as `2022-05`, instead of the days and `known_at`. If a reporting rule defines a cut-off (截止) and
+    /// it has passed, the state as known at the cut-off is returned.
     #[param(value_type = Option<String>)]
     period: Option<Period>,
-    /// As the register was known at that moment. Give it for all pages of a list, so that they belong together.
+    /// Transaction time: returns the register as known at this time. Pass the same value for all pages of a list to
+    /// keep them consistent.
     known_at: Option<UtcTime>,
     /// The name of a counting rule; `default` when left out. Only what is reached by `default` is noted, and can be withdrawn.
     basis: Option<String>,
-    /// 1 to 200; 50 when left out.
+    /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,
     cursor: Option<String>,
 }

@@ -21,9 +21,9 @@ use crate::problem::ApiError;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListParams {
-    /// Only this area and all below it; the caller's own when left out.
+    /// Only this area and all areas below it. Defaults to the caller's area.
     area: Option<String>,
-    /// Only of this bulletin.
+    /// Only for this bulletin.
     #[param(value_type = Option<uuid::Uuid>)]
     bulletin: Option<BulletinId>,
     /// Only those that nobody acknowledged.
@@ -34,7 +34,7 @@ pub struct ListParams {
     /// With what they say.
     #[serde(default)]
     parts: bool,
-    /// 1 to 200; 50 when left out.
+    /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,
     cursor: Option<String>,
 }

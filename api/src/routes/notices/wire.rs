@@ -21,13 +21,13 @@ use crate::routes::bulletins::wire::Documents;
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NoticeSummary {
     pub id: NoticeId,
-    /// The same as its `ETag`.
+    /// The current version; equals the `ETag`.
     pub version: i64,
     pub bulletin: BulletinId,
     pub kind: BulletinKind,
     #[schema(example = "2022-05")]
     pub period: Period,
-    /// The number of the issue; `null` until it is published.
+    /// The serial number of the issue; `null` until it is published.
     pub serial: Option<i32>,
     pub title: String,
     /// The code of the area it is addressed to.
@@ -72,7 +72,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// As the rows say.
+    /// Converts the rows.
     pub fn of(row: PartsRow) -> Result<Self, ApiError> {
         Ok(Self {
             common: RawValue::from_string(row.common)?,
@@ -93,7 +93,7 @@ fn documents(id: NoticeId, bulletin: BulletinId, is_out: bool) -> Documents {
 }
 
 impl NoticeSummary {
-    /// As the rows say.
+    /// Converts the rows.
     pub fn of(notice: &NoticeRow, bulletin: &BulletinRow, area: &AreaVersion) -> Self {
         Self {
             id: notice.id,
@@ -139,7 +139,7 @@ impl NoticeSummary {
 }
 
 impl Notice {
-    /// As the rows say.
+    /// Converts the rows.
     pub fn of(notice: &NoticeRow, bulletin: &BulletinRow, area: &AreaVersion) -> Result<Self, ApiError> {
         let parts = Parts {
             common: serde_json::from_str(&bulletin.figures)?,

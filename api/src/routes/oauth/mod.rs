@@ -20,7 +20,7 @@ use crate::problem::ApiError;
 /// An error (RFC 6749 §5.2).
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OAuthError {
-    /// Stable, for programs.
+    /// A stable identifier for programs.
     #[schema(example = "invalid_client")]
     error: &'static str,
     /// In English, for people.

@@ -27,7 +27,7 @@ const SILENT: Months = Months::new(12);
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct DormantParams {
-    /// Only this area and all below it; the caller's own when left out.
+    /// Only this area and all areas below it. Defaults to the caller's area.
     area: Option<String>,
     /// `dormant`, `unknown`, comma-separated; `dormant` when left out.
     #[serde(default)]
@@ -36,9 +36,10 @@ pub struct DormantParams {
     /// The day up to which a year has passed, in the tree of that day; today (Asia/Shanghai) when left out.
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
-    /// As the register was known at that moment. Give it for all pages of a list, so that they belong together.
+    /// Transaction time: returns the register as known at this time. Pass the same value for all pages of a list to
+    /// keep them consistent.
     known_at: Option<UtcTime>,
-    /// 1 to 200; 50 when left out.
+    /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,
     cursor: Option<String>,
 }

@@ -46,9 +46,9 @@ pub struct ExportParams {
     /// `csv` when left out.
     #[param(inline)]
     format: Option<Format>,
-    /// Only this area and all below it; the caller's own when left out.
+    /// Only this area and all areas below it. Defaults to the caller's area.
     area: Option<String>,
-    /// Levels of area.
+    /// Only areas of these levels.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     level: List<Level>,
@@ -62,12 +62,12 @@ pub struct ExportParams {
     #[serde(default)]
     #[param(value_type = Option<String>)]
     verification: List<Verification>,
-    /// Part of the name.
+    /// A substring of the name.
     q: Option<String>,
-    /// As it was on this day, in the tree of that day; today when only `known_at` is given.
+    /// Valid time: returns the state and the area tree on this day. Defaults to today if only `known_at` is given.
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
-    /// As the register was known at that moment.
+    /// Transaction time: returns the register as known at this time.
     known_at: Option<UtcTime>,
 }
 

@@ -30,7 +30,7 @@ impl Default for ReplyAs {
 /// What became of the rows of a table, or would.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ImportReply {
-    /// Whether nothing was done.
+    /// Whether this was a dry run, in which nothing is changed.
     dry_run: bool,
     /// Rows of the file that are not blank, without the header and what is skipped.
     rows: usize,
@@ -51,7 +51,7 @@ pub struct ImportReply {
 /// A line that is not read.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SkippedRow {
-    /// As a spreadsheet counts, from 1.
+    /// The row number in the spreadsheet, starting at 1.
     row: u32,
     /// How it begins.
     text: String,
@@ -69,11 +69,11 @@ impl From<Skipped> for SkippedRow {
 /// One thing that is wrong with a row.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RowError {
-    /// As a spreadsheet counts, from 1.
+    /// The row number in the spreadsheet, starting at 1.
     row: u32,
     /// The column's field, as in its header; empty for the whole row.
     field: String,
-    /// Stable, for programs.
+    /// A stable identifier for programs.
     code: &'static str,
     detail: String,
 }

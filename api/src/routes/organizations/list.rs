@@ -26,9 +26,9 @@ use crate::problem::ApiError;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListParams {
-    /// Only this area and all below it; the caller's own when left out.
+    /// Only this area and all areas below it. Defaults to the caller's area.
     area: Option<String>,
-    /// Levels of area.
+    /// Only areas of these levels.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     level: List<Level>,
@@ -42,14 +42,15 @@ pub struct ListParams {
     #[serde(default)]
     #[param(value_type = Option<String>)]
     verification: List<Verification>,
-    /// Part of the name.
+    /// A substring of the name.
     q: Option<String>,
-    /// As it was on this day, in the tree of that day; today when only `known_at` is given.
+    /// Valid time: returns the state and the area tree on this day. Defaults to today if only `known_at` is given.
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
-    /// As the register was known at that moment. Give it for all pages of a list, so that they belong together.
+    /// Transaction time: returns the register as known at this time. Pass the same value for all pages of a list to
+    /// keep them consistent.
     known_at: Option<UtcTime>,
-    /// 1 to 200; 50 when left out.
+    /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,
     cursor: Option<String>,
 }

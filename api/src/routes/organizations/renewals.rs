@@ -28,16 +28,18 @@ const FURTHEST: u64 = 3660;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct RenewalParams {
-    /// Only this area and all below it; the caller's own when left out.
+    /// Only this area and all areas below it. Defaults to the caller's area.
     area: Option<String>,
     /// Terms that end within so many days from `as_of`, or have ended: 0 to 3660; 180 when left out.
     within_days: Option<u64>,
-    /// As it was on this day, in the tree of that day; today (Asia/Shanghai), as known last, when left out.
+    /// Valid time: returns the state and the area tree on this day. Defaults to today (Asia/Shanghai), as currently
+    /// known.
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
-    /// As the register was known at that moment. Give it for all pages of a list, so that they belong together.
+    /// Transaction time: returns the register as known at this time. Pass the same value for all pages of a list to
+    /// keep them consistent.
     known_at: Option<UtcTime>,
-    /// 1 to 200; 50 when left out.
+    /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,
     cursor: Option<String>,
 }

@@ -44,14 +44,14 @@ pub struct SplitInput {
     /// When it happened (Asia/Shanghai); not after today. What comes out of it is established on that day.
     #[serde(deserialize_with = "day::read")]
     on: NaiveDate,
-    /// `day` when left out.
+    /// Defaults to `day`.
     #[serde(default)]
     precision: Option<Precision>,
-    /// Needed.
+    /// Required.
     #[serde(default)]
     #[schema(max_length = 2000)]
     reason: Option<String>,
-    /// The document.
+    /// The number of the document.
     #[serde(default)]
     #[schema(max_length = 100)]
     doc_no: Option<String>,

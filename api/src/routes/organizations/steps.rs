@@ -27,7 +27,7 @@ pub struct StepInput {
     /// When it happened (Asia/Shanghai); not after today.
     #[serde(deserialize_with = "day::read")]
     on: NaiveDate,
-    /// `day` when left out.
+    /// Defaults to `day`.
     #[serde(default)]
     precision: Option<Precision>,
     /// Needed to close, reopen or abandon.

@@ -11,12 +11,12 @@ use crate::auth::{Caller, needs};
 use crate::extract::Params;
 use crate::problem::ApiError;
 
-/// How the template is written.
+/// The format of the template.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct TemplateParams {
-    /// `xlsx` when left out.
+    /// Defaults to `xlsx`.
     #[param(inline)]
     format: Option<Format>,
 }

@@ -35,7 +35,7 @@ pub struct MoveInput {
     /// When it happened (Asia/Shanghai); not after today, not before its last change.
     #[serde(deserialize_with = "day::read")]
     on: NaiveDate,
-    /// `day` when left out.
+    /// Defaults to `day`.
     #[serde(default)]
     precision: Option<Precision>,
     #[serde(default)]
@@ -53,10 +53,10 @@ pub struct RekindInput {
     #[serde(default)]
     #[schema(max_length = 100)]
     name: Option<String>,
-    /// As in a move.
+    /// When it happened (Asia/Shanghai); not after today, not before the organization's last change.
     #[serde(deserialize_with = "day::read")]
     on: NaiveDate,
-    /// `day` when left out.
+    /// Defaults to `day`.
     #[serde(default)]
     precision: Option<Precision>,
     #[serde(default)]
@@ -73,10 +73,10 @@ pub struct ChangeInput {
     /// is left out stays, `null` clears. `{"five_have": {"venue": {"have": false}}}` says that the venue was lost.
     #[schema(value_type = OrganizationChange)]
     set: serde_json::Map<String, serde_json::Value>,
-    /// As in a move.
+    /// When it happened (Asia/Shanghai); not after today, not before the organization's last change.
     #[serde(deserialize_with = "day::read")]
     on: NaiveDate,
-    /// `day` when left out.
+    /// Defaults to `day`.
     #[serde(default)]
     precision: Option<Precision>,
     #[serde(default)]

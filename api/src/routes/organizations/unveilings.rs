@@ -26,19 +26,21 @@ use crate::problem::ApiError;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct UnveilingParams {
-    /// Only this area and all below it; the caller's own when left out.
+    /// Only this area and all areas below it. Defaults to the caller's area.
     area: Option<String>,
     /// `not_unveiled`, `apart`, `together`, `alone`, `unknown`, comma-separated; what is to be looked after, `not_unveiled,apart`, when
     /// left out.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     finding: List<Unveiling>,
-    /// As it was on this day, in the tree of that day; today (Asia/Shanghai), as known last, when left out.
+    /// Valid time: returns the state and the area tree on this day. Defaults to today (Asia/Shanghai), as currently
+    /// known.
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
-    /// As the register was known at that moment. Give it for all pages of a list, so that they belong together.
+    /// Transaction time: returns the register as known at this time. Pass the same value for all pages of a list to
+    /// keep them consistent.
     known_at: Option<UtcTime>,
-    /// 1 to 200; 50 when left out.
+    /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,
     cursor: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! An organization in JSON: what a client sends, and what it is shown.
+//! An organization in JSON, as input and as output.
 
 use chrono::NaiveDate;
 use qiaojian_domain::access::Post;
@@ -40,7 +40,7 @@ pub struct Approval {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"area": "340304", "kind": "federation", "name": "禹会区侨联"}))]
 pub struct OrganizationInput {
-    /// The client's own id; makes the call idempotent for ever.
+    /// A client-generated id; makes the call permanently idempotent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<uuid::Uuid>,
     /// The code of the area it stands in.
@@ -114,7 +114,7 @@ const fn basis_default() -> Basis {
 }
 
 impl OrganizationInput {
-    /// What is recorded of it.
+    /// Returns the recorded facts.
     pub fn facts(&self) -> Facts {
         let approval = self.approval.clone().unwrap_or_default();
         Facts {
@@ -206,7 +206,7 @@ derived_schema! {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Organization {
     pub id: OrganizationId,
-    /// The same as its `ETag`.
+    /// The current version; equals the `ETag`.
     pub version: i64,
     /// The level of its area.
     pub level: Level,
@@ -216,7 +216,7 @@ pub struct Organization {
     pub verification: Verification,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification_reason: Option<String>,
-    /// From when on this is so (Asia/Shanghai).
+    /// The first day on which this version applies (Asia/Shanghai).
     pub valid_from: NaiveDate,
     pub created_at: UtcTime,
     pub updated_at: UtcTime,
@@ -249,7 +249,7 @@ impl Organization {
         }
     }
 
-    /// As the row says.
+    /// Converts a row.
     pub fn of(found: &OrganizationInArea) -> Result<Self, ApiError> {
         let row = &found.organization;
         Ok(Self {

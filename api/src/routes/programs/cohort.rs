@@ -25,9 +25,9 @@ pub struct CohortParams {
     /// On this day (Asia/Shanghai); today when left out.
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
-    /// As known at that moment; now when left out.
+    /// Transaction time: returns the state as known at this time. Defaults to now.
     known_at: Option<UtcTime>,
-    /// 1 to 200; 50 when left out.
+    /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,
     cursor: Option<String>,
 }

@@ -14,12 +14,12 @@ use crate::extract::{Params, Segment};
 use crate::problem::ApiError;
 use crate::write::show;
 
-/// As of which moment.
+/// The point in time to read.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct GetParams {
-    /// As known at that moment; now when left out.
+    /// Transaction time: returns the state as known at this time. Defaults to now.
     known_at: Option<UtcTime>,
 }
 

@@ -14,14 +14,14 @@ use crate::extract::Params;
 use crate::page::{self, Page, Window};
 use crate::problem::ApiError;
 
-/// As of which moment.
+/// The point in time to read.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListParams {
-    /// As known at that moment; now when left out.
+    /// Transaction time: returns the state as known at this time. Defaults to now.
     known_at: Option<UtcTime>,
-    /// 1 to 200; 50 when left out.
+    /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,
     cursor: Option<String>,
 }

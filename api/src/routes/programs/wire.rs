@@ -1,4 +1,4 @@
-//! A programme in JSON: what a client sends, and what it is shown.
+//! A programme in JSON, as input and as output.
 
 use chrono::NaiveDate;
 use qiaojian_domain::clock::UtcTime;
@@ -18,7 +18,7 @@ use crate::problem::ApiError;
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"code": "ah-qiaojian-2022", "title": "党建带侨建、侨建促党建", "baseline_on": "2021-10-31", "starts_on": "2021-11-01", "target_on": "2022-12-31"}))]
 pub struct ProgramInput {
-    /// The client's own id; makes the call idempotent for ever.
+    /// A client-generated id; makes the call permanently idempotent.
     #[serde(default)]
     pub id: Option<uuid::Uuid>,
     /// The code of the area whose programme it is; the caller's own when left out.
@@ -66,7 +66,7 @@ impl ProgramInput {
         })
     }
 
-    /// What is recorded of it.
+    /// Returns the recorded facts.
     pub fn facts(&self) -> Facts {
         Facts {
             code: self.code.clone(),
@@ -87,7 +87,7 @@ impl ProgramInput {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Program {
     pub id: ProgramId,
-    /// The same as its `ETag`.
+    /// The current version; equals the `ETag`.
     pub version: i64,
     /// The code of the area whose programme it is.
     pub issuer: String,
@@ -108,7 +108,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// As the row says.
+    /// Converts a row.
     pub fn of(found: ProgramOfIssuer) -> Result<Self, ApiError> {
         let ProgramOfIssuer {
             program,
@@ -143,7 +143,7 @@ pub struct CohortInput {
     /// The area's code.
     pub area: String,
     pub cohort: Cohort,
-    /// From this day on (Asia/Shanghai).
+    /// The first day of membership in the cohort (Asia/Shanghai).
     #[serde(deserialize_with = "day::read")]
     pub from: NaiveDate,
 }
@@ -155,12 +155,12 @@ pub struct CohortMember {
     pub area: String,
     pub name: String,
     pub cohort: Cohort,
-    /// From this day on (Asia/Shanghai).
+    /// The first day of membership in the cohort (Asia/Shanghai).
     pub from: NaiveDate,
 }
 
 impl CohortMember {
-    /// As the row says.
+    /// Converts a row.
     pub fn of(row: &CohortRow, area: AreaVersion) -> Self {
         Self {
             area: area.code,

@@ -57,7 +57,7 @@ pub struct RuleInput {
     /// liaison post. `reporting`: `cut_off_days` after a period's last day, up to whose end reports are taken into `period` figures.
     #[schema(value_type = RuleParams)]
     params: serde_json::Map<String, serde_json::Value>,
-    /// Where it is written down.
+    /// The document that defines the rule.
     #[schema(example = "皖侨〔2022〕9号", max_length = 2000)]
     source: String,
 }

@@ -27,9 +27,9 @@ pub struct ListParams {
     /// Only the versions in force on this day (Asia/Shanghai); every version when left out.
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
-    /// As known at that moment; now when left out.
+    /// Transaction time: returns the state as known at this time. Defaults to now.
     known_at: Option<UtcTime>,
-    /// 1 to 200; 50 when left out.
+    /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,
     cursor: Option<String>,
 }
@@ -46,14 +46,14 @@ pub struct Rule {
     pub scope_area: String,
     pub effective_from: NaiveDate,
     pub params: serde_json::Value,
-    /// Where it is written down.
+    /// The document that defines the rule.
     pub source: String,
     pub created_at: UtcTime,
     pub updated_at: UtcTime,
 }
 
 impl Rule {
-    /// As the row says.
+    /// Converts a row.
     pub fn of((row, scope_area): (RuleRow, String)) -> Result<Self, ApiError> {
         Ok(Self {
             id: row.id,

@@ -1,4 +1,4 @@
-//! A schedule in JSON: what a client sends, and what it is shown.
+//! A schedule in JSON, as input and as output.
 
 use std::collections::HashMap;
 
@@ -26,13 +26,13 @@ use crate::wire::PostRef;
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"program": "0190a000-0000-7000-8000-000000000000", "kind": "progress", "recipients": {"cohort": "pilot", "post": "federation"}, "spec": "0 0 9 1 * *", "time_zone": "Asia/Shanghai", "period": {"unit": "month", "offset": -1}, "starts_period": "2022-05"}))]
 pub struct ScheduleInput {
-    /// The client's own id; makes the call idempotent for ever.
+    /// A client-generated id; makes the call permanently idempotent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<uuid::Uuid>,
-    /// A programme of the caller's own area; the one that is current today when left out.
+    /// A programme of the caller's own area. Defaults to the programme that is current today.
     #[serde(default)]
     pub program: Option<ProgramId>,
-    /// In this version only `progress` has a document; it is meant when left out.
+    /// Only `progress` has a document in this version. Defaults to `progress`.
     #[serde(default = "progress")]
     pub kind: BulletinKind,
     /// The federations of the pilot areas when left out.
@@ -167,7 +167,7 @@ impl ScheduleInput {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Schedule {
     pub id: ScheduleId,
-    /// The same as its `ETag`.
+    /// The current version; equals the `ETag`.
     pub version: i64,
     /// In whose name.
     pub issuer: PostRef,
@@ -196,7 +196,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// As the row says.
+    /// Converts a row.
     pub fn of(conn: &mut AnyConnection, row: ScheduleRow) -> Result<Self, ApiError> {
         let issuers = areas::codes(conn, [row.issuer_area_id])?;
         Self::with_issuer(row, &issuers)
@@ -253,7 +253,7 @@ pub struct Occurrence {
 }
 
 impl Occurrence {
-    /// As the row says.
+    /// Converts a row.
     pub fn of(row: OccurrenceRow) -> Self {
         Self {
             id: row.id,

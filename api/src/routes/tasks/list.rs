@@ -25,7 +25,7 @@ pub struct ListParams {
     #[serde(default)]
     #[param(value_type = Option<String>)]
     theme: List<Theme>,
-    /// 1 to 200; 50 when left out.
+    /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,
     cursor: Option<String>,
 }

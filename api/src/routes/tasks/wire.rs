@@ -1,4 +1,4 @@
-//! A task in JSON: what a client sends, and what it is shown.
+//! A task in JSON, as input and as output.
 
 use chrono::NaiveDate;
 use qiaojian_domain::access::Post;
@@ -18,13 +18,13 @@ use crate::wire::PostRef;
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"program": "0190a000-0000-7000-8000-000000000000", "no": 1, "theme": "lead_politics", "content": "推动有侨界服务需求的乡镇（街道）年内建立侨联（工作站）。", "lead_post": "federation", "due_on": "2022-12-01", "assign_to": [{"area": "340304"}]}))]
 pub struct TaskInput {
-    /// The client's own id; makes the call idempotent for ever.
+    /// A client-generated id; makes the call permanently idempotent.
     #[serde(default)]
     pub id: Option<uuid::Uuid>,
-    /// The programme it belongs to; the one that is current today for the caller's area when left out.
+    /// The programme it belongs to. Defaults to the programme that is current today for the caller's area.
     #[serde(default)]
     pub program: Option<ProgramId>,
-    /// Its number in the caller's table, unique within the programme.
+    /// Its number in the caller's task table; unique within the programme.
     #[schema(example = 1, minimum = 1, maximum = 9999)]
     pub no: i32,
     pub theme: Theme,
@@ -41,7 +41,7 @@ pub struct TaskInput {
     /// Not before today (Asia/Shanghai).
     #[serde(deserialize_with = "day::read")]
     pub due_on: NaiveDate,
-    /// The activity it follows from.
+    /// The activity that led to it.
     #[serde(default)]
     pub origin: Option<ActivityId>,
     /// Whom it is given to: 1 to 200, all or none.
@@ -64,7 +64,7 @@ pub const fn post_default() -> Post {
 }
 
 impl TaskInput {
-    /// What is recorded of it.
+    /// Returns the recorded facts.
     pub fn facts(&self, issued_on: NaiveDate) -> Facts {
         Facts {
             no: self.no,
@@ -82,10 +82,10 @@ impl TaskInput {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Task {
     pub id: TaskId,
-    /// The same as its `ETag`.
+    /// The current version; equals the `ETag`.
     pub version: i64,
     pub program: ProgramId,
-    /// Who gave it.
+    /// The area and post that issued it.
     pub issuer: PostRef,
     pub no: i32,
     pub theme: Theme,
@@ -94,7 +94,7 @@ pub struct Task {
     pub supporting_posts: Vec<Post>,
     pub issued_on: NaiveDate,
     pub due_on: NaiveDate,
-    /// Whether it belongs to a programme made up for a demonstration.
+    /// Whether it belongs to a fictitious programme for demonstration.
     pub illustrative: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<ActivityId>,
@@ -103,7 +103,7 @@ pub struct Task {
 }
 
 impl Task {
-    /// As the row says.
+    /// Converts a row.
     pub fn of(issued: IssuedTask) -> Result<Self, ApiError> {
         let IssuedTask {
             task,

@@ -19,7 +19,7 @@ use crate::problem::ApiError;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListParams {
-    /// Only this area and all below it.
+    /// Only this area and all areas below it.
     area: Option<String>,
     /// `active` (also the expired ones) or `revoked`.
     #[param(inline)]

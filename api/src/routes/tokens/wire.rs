@@ -66,7 +66,7 @@ pub struct TokenInput {
     pub label: String,
     /// The code of the area it is bound to.
     pub area: String,
-    /// `federation` when left out.
+    /// Defaults to `federation`.
     #[serde(default)]
     pub post: Option<Post>,
     pub role: Role,
