@@ -30,24 +30,25 @@ use crate::problem::ApiError;
 use crate::request_log::RequestSpan;
 use crate::{openapi, routes};
 
-/// How long a client may leave an answer unread: then its connection is closed, and with it its request.
+/// How long a client may leave a reply unread before its connection is closed and its request is dropped.
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(20);
-/// Files kept for the database, logs and documents; the rest of what the system allows may be connections.
+/// Number of open files reserved for the database, logs and documents. The rest of the system's limit may be used for
+/// connections.
 const RESERVED_FILES: u64 = 128;
-/// Connections at most, whatever the system allows: each may hold an answer in memory.
+/// Maximum number of connections, whatever the system allows, because each may hold a reply in memory.
 const MAX_CONNECTIONS: u64 = 10_000;
-/// Connections at least, where the system allows hardly any.
+/// Minimum number of connections, even if the system's limit is lower.
 const MIN_CONNECTIONS: u64 = 32;
 
-/// How long a request may take to finish after SIGTERM, in seconds.
+/// How long requests may take to finish after SIGTERM, in seconds.
 const DRAIN_SECONDS: u64 = 25;
-/// How long a client may take to send its request's head.
+/// Maximum time for a client to send the request head.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a connection may take to close.
+/// Maximum time for a connection to close.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// A bound socket, so that a caller knows the port before the server runs.
+/// A bound socket, so that the port is known before the server runs.
 pub struct Listening {
     pub(crate) listener: TcpListener,
 }
@@ -55,16 +56,17 @@ pub struct Listening {
 /// Binds `address`.
 ///
 /// # Errors
-/// When the address cannot be bound.
+/// Returns an error if the address cannot be bound.
 pub fn listen(address: &str) -> std::io::Result<Listening> {
     let listener = TcpListener::bind(address)?;
-    // Each connection inherits it. A client that does not read fills its window; the kernel then gives the connection up.
+    // Each connection inherits the timeout. A client that does not read fills its window, and the kernel then drops the
+    // connection.
     #[cfg(target_os = "linux")]
     socket2::SockRef::from(&listener).set_tcp_user_timeout(Some(UNREAD_TIMEOUT))?;
     Ok(Listening { listener })
 }
 
-/// Connections of one HTTP thread, so that all of them leave files for everything else.
+/// Returns the maximum number of connections per HTTP thread, so that enough files remain for everything else.
 fn max_connections(threads: usize) -> usize {
     let allowed = rlimit::increase_nofile_limit(MAX_CONNECTIONS + RESERVED_FILES).unwrap_or(RESERVED_FILES);
     let connections = allowed
@@ -74,19 +76,20 @@ fn max_connections(threads: usize) -> usize {
 }
 
 impl Listening {
-    /// The address that was bound, with its port.
+    /// Returns the bound address with its port.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// Returns an error if the system does not report the address.
     pub fn address(&self) -> std::io::Result<std::net::SocketAddr> {
         self.listener.local_addr()
     }
 }
 
-/// The server on `listening`, with `workers` threads. It stops by its handle, not by signals: the process decides those.
+/// Starts the server on `listening` with `workers` threads. It is stopped by its handle, not by signals, which the
+/// process handles.
 ///
 /// # Errors
-/// When the socket cannot be served.
+/// Returns an error if the socket cannot be served.
 pub fn serve(app: &App, listening: Listening, workers: usize) -> std::io::Result<Server> {
     let app = app.clone();
     let document = web::Data::new(Document::of(
@@ -113,7 +116,7 @@ pub fn serve(app: &App, listening: Listening, workers: usize) -> std::io::Result
     run(listening, workers, service, new_id)
 }
 
-/// actix-web's own server, but that connections are [`Worded`].
+/// Runs actix-web's own server, with [`Worded`] connections.
 fn run<F, I, S, B>(listening: Listening, workers: usize, service: F, new_id: NewId) -> std::io::Result<Server>
 where
     F: Fn() -> I + Send + Clone + 'static,
@@ -149,7 +152,7 @@ where
             })
             .client_request_timeout(HEAD_TIMEOUT)
             .client_disconnect_timeout(LINGER)
-            // Whoever hangs up waits for no answer: what was asked is dropped where it waits.
+            // A client that closes its side expects no reply, so its pending request is dropped.
             .h1_allow_half_closed(false)
             .local_addr(address)
             .h1(map_config(service, |()| AppConfig::default()));
@@ -158,7 +161,7 @@ where
     Ok(builder.run())
 }
 
-/// The OpenAPI document, as it is sent: all answers share its bytes.
+/// The serialized OpenAPI document. All replies share its bytes.
 pub(crate) struct Document(web::Bytes);
 
 impl Document {
@@ -171,7 +174,8 @@ impl Document {
     }
 }
 
-/// The readable docs show the document this binary serves. Nothing is fetched from elsewhere, no validator is asked.
+/// The documentation page shows the document that this binary serves. Nothing is fetched from elsewhere, and no
+/// validator is called.
 fn swagger() -> Config<'static> {
     Config::from("/openapi.json")
         .validator_url("none")

@@ -1,13 +1,13 @@
-//! What is under way in this process, and whose or what it is.
+//! Counters of what is in progress in this process.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How many there are of each key.
+/// The number of items in progress, by key.
 pub type Counts<K> = HashMap<K, usize>;
 
-/// A count of what is under way of each key.
+/// Counts the items in progress of each key.
 #[derive(Debug)]
 pub struct UnderWay<K: Eq + Hash>(Mutex<Counts<K>>);
 
@@ -22,7 +22,7 @@ impl<K: Eq + Hash + Clone> UnderWay<K> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One more of this key, until what is given is dropped.
+    /// Adds an item of this key, which is counted until the returned value is dropped.
     pub fn begin(self: &Arc<Self>, of: K) -> One<K> {
         *self.counts().entry(of.clone()).or_insert(0) += 1;
         One {
@@ -31,7 +31,7 @@ impl<K: Eq + Hash + Clone> UnderWay<K> {
         }
     }
 
-    /// The same, if `admits` says so of what is under way: nothing begins in between.
+    /// Adds an item if `admits` accepts the current counts. Check and addition are atomic.
     pub fn begin_if(self: &Arc<Self>, of: K, admits: impl FnOnce(&Counts<K>) -> bool) -> Option<One<K>> {
         let mut counts = self.counts();
         if !admits(&counts) {
@@ -45,7 +45,7 @@ impl<K: Eq + Hash + Clone> UnderWay<K> {
     }
 }
 
-/// One that is under way, until it is dropped.
+/// An item in progress, until it is dropped.
 #[derive(Debug)]
 pub struct One<K: Eq + Hash> {
     all: Arc<UnderWay<K>>,
@@ -53,7 +53,7 @@ pub struct One<K: Eq + Hash> {
 }
 
 impl<K: Eq + Hash + Clone> One<K> {
-    /// Whether another of the same key is under way.
+    /// Whether another item of the same key is in progress.
     pub fn has_twin(&self) -> bool {
         self.all.counts().get(&self.of).is_some_and(|count| *count > 1)
     }

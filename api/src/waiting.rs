@@ -1,5 +1,6 @@
-//! Who answers while the database is away at start: every request gets a 503 with `Retry-After`, so that callers and load
-//! balancers know at once, instead of hanging on a socket that nobody serves.
+//! The placeholder server that answers while the database is unavailable at startup. Every request gets a 503 with
+//! `Retry-After`, so that callers and load balancers get a reply immediately, instead of waiting on a socket that
+//! nobody serves.
 
 use std::net::TcpListener;
 
@@ -17,15 +18,16 @@ use crate::problem::{ApiError, Language};
 use crate::request_log::RequestSpan;
 use crate::server::{HEAD_TIMEOUT, Listening};
 
-/// How long a client that is connected but says nothing may hold up the service's own start, in seconds.
+/// How long an idle client may delay the start of the service itself, in seconds.
 const DRAIN_SECONDS: u64 = 1;
 
 impl Listening {
-    /// Answers on this socket in place of the service, on a thread of its own, until `stop`; the receiver hears when that has
-    /// ended. The socket stays bound, and connections that come in between wait in its queue for whoever serves it next.
+    /// Answers on this socket in place of the service, on a separate thread, until `stop`. The receiver is notified
+    /// when it has ended. The socket stays bound, and connections that arrive in the meantime are queued for the next
+    /// server.
     ///
     /// # Errors
-    /// When the socket cannot be shared, or no thread can be started.
+    /// Returns an error if the socket cannot be shared, or if no thread can be started.
     pub fn stand_in(
         &self,
         stop: CancellationToken,
@@ -66,7 +68,7 @@ fn serve(listener: TcpListener) -> std::io::Result<Server> {
             .wrap(TracingLogger::<RequestSpan>::new())
     })
     .workers(1)
-    // A connection that is kept would go on asking the stand-in.
+    // A kept-alive connection would keep sending its requests to the placeholder.
     .keep_alive(KeepAlive::Disabled)
     .client_request_timeout(HEAD_TIMEOUT)
     .shutdown_timeout(DRAIN_SECONDS)
@@ -75,14 +77,15 @@ fn serve(listener: TcpListener) -> std::io::Result<Server> {
     Ok(server.run())
 }
 
-/// The process lives.
+/// Reports that the process is running.
 async fn healthz() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
         .body("ok\n")
 }
 
-/// The database is away. Said as a reply and not as an error: the log has it once, not for every request.
+/// Reports that the database is unavailable. It is a reply and not an error, so that it is logged once and not for
+/// every request.
 async fn away(request: HttpRequest) -> HttpResponse {
     let language = Language::of(request.headers().get(header::ACCEPT_LANGUAGE));
     let cause = DbError::Unreachable("it is away at start".to_owned());

@@ -1,4 +1,4 @@
-//! Small types that several nouns' JSON shares.
+//! Small types that are shared by the JSON of several resources.
 
 use chrono::NaiveDate;
 use qiaojian_domain::Violation;
@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::problem::ApiError;
 
-/// A JSON merge patch (RFC 7396) applied to `target`.
+/// Applies a JSON merge patch (RFC 7396) to `target`.
 pub fn merge_patch(target: &mut serde_json::Value, patch: &serde_json::Value) {
     use serde_json::Value;
     let Value::Object(changes) = patch else {
@@ -36,7 +36,7 @@ pub fn merge_patch(target: &mut serde_json::Value, patch: &serde_json::Value) {
     }
 }
 
-/// A date from its two fields.
+/// Returns a date from its two fields.
 pub fn precise(on: Option<NaiveDate>, precision: Option<Precision>) -> Option<PreciseDate> {
     on.map(|on| PreciseDate {
         on,
@@ -44,7 +44,7 @@ pub fn precise(on: Option<NaiveDate>, precision: Option<Precision>) -> Option<Pr
     })
 }
 
-/// The body of a `DELETE`-like verb that needs a reason in the address.
+/// Query parameters of a DELETE: the reason.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -53,7 +53,7 @@ pub struct ReasonParams {
     pub reason: String,
 }
 
-/// Which part of a list that has no filters.
+/// The page of a list without filters.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -63,14 +63,15 @@ pub struct PageParams {
     pub cursor: Option<String>,
 }
 
-/// An area as other nouns show it.
+/// An area as shown in other resources.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AreaRef {
     pub code: String,
     pub name: String,
 }
 
-/// The area a body names at `pointer`, if it belongs to `visible`; 422 if not, whether it exists elsewhere or not.
+/// Returns the area that a body names at `pointer` if it belongs to `visible`. Otherwise returns 422, whether or not it
+/// exists elsewhere.
 pub fn area_in_body(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -83,7 +84,7 @@ pub fn area_in_body(
     })
 }
 
-/// A post in an area: who acts or is addressed.
+/// A post in an area, as an actor or addressee.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PostRef {
     /// The area's code.
@@ -91,7 +92,7 @@ pub struct PostRef {
     pub post: Post,
 }
 
-/// What a body names at `pointer` is not there.
+/// Converts "not found" to the violation that what a body names at `pointer` does not exist.
 pub fn missing_as(pointer: &'static str, error: StoreError) -> ApiError {
     match error {
         StoreError::NotFound(_) => ApiError::invalid(vec![Violation::new(
@@ -104,7 +105,7 @@ pub fn missing_as(pointer: &'static str, error: StoreError) -> ApiError {
     }
 }
 
-/// A new id when the client brought none.
+/// Returns the client's id, or a new one if there is none.
 pub fn id_or_new<I: From<uuid::Uuid>>(
     given: Option<uuid::Uuid>,
     clock: &dyn qiaojian_domain::clock::Clock,

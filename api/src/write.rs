@@ -1,5 +1,5 @@
-//! The one way a handler writes: actor, `If-Match`, `Idempotency-Key`, ledger tick, audit, effect and remembered answer, all in one
-//! transaction.
+//! The only way in which a handler writes: actor, `If-Match`, `Idempotency-Key`, ledger tick, audit, effect and stored
+//! reply, all in one transaction.
 
 mod memory;
 
@@ -29,7 +29,7 @@ use crate::under_way::{One, UnderWay};
 const KEY_HEADER: &str = "idempotency-key";
 const KEY_CHARS: usize = 200;
 
-/// An answer to a write, before it is sent.
+/// A reply to a write, before it is sent.
 #[derive(Debug, Clone)]
 pub struct Reply {
     status: StatusCode,
@@ -40,7 +40,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// 200 with a representation.
+    /// 200 with a representation and its version.
     pub fn ok<T: Serialize>(version: i64, value: &T) -> Result<Self, ApiError> {
         let body = serde_json::to_string(value)?;
         Ok(Self {
@@ -52,7 +52,7 @@ impl Reply {
         })
     }
 
-    /// 200 with what has no version of its own.
+    /// 200 with a representation that has no version of its own.
     pub fn plain<T: Serialize>(value: &T) -> Result<Self, ApiError> {
         Ok(Self {
             etag: None,
@@ -60,7 +60,7 @@ impl Reply {
         })
     }
 
-    /// 202 with a representation: what was asked for waits for somebody else.
+    /// 202 with a representation: the request waits for someone else's decision.
     pub fn accepted<T: Serialize>(version: i64, value: &T) -> Result<Self, ApiError> {
         Ok(Self {
             status: StatusCode::ACCEPTED,
@@ -68,7 +68,7 @@ impl Reply {
         })
     }
 
-    /// 201 with a representation and where it is from now on.
+    /// 201 with a representation and its location.
     pub fn created<T: Serialize>(location: String, version: i64, value: &T) -> Result<Self, ApiError> {
         Ok(Self {
             status: StatusCode::CREATED,
@@ -77,7 +77,7 @@ impl Reply {
         })
     }
 
-    /// 201 with several things that were made; each has its own address.
+    /// 201 with several created resources, each of which has its own location.
     pub fn made<T: Serialize>(value: &T) -> Result<Self, ApiError> {
         Ok(Self {
             status: StatusCode::CREATED,
@@ -85,7 +85,7 @@ impl Reply {
         })
     }
 
-    /// With the version of what it is about.
+    /// Adds the version of the resource.
     #[must_use]
     pub fn of_version(self, version: i64) -> Self {
         Self {
@@ -94,7 +94,7 @@ impl Reply {
         }
     }
 
-    /// 200 instead of 201: the same request had made it before.
+    /// 200 instead of 201: the same request had already created it.
     #[must_use]
     pub fn made_before(self) -> Self {
         Self {
@@ -103,7 +103,7 @@ impl Reply {
         }
     }
 
-    /// 204.
+    /// 204 without a body.
     pub fn gone() -> Self {
         Self {
             status: StatusCode::NO_CONTENT,
@@ -114,7 +114,7 @@ impl Reply {
         }
     }
 
-    /// The body holds a secret: it is remembered sealed, under a key only the caller can derive.
+    /// Marks the body as secret: it is stored sealed, under a key that only the caller can derive.
     #[must_use]
     pub fn secret(self) -> Self {
         Self { secret: true, ..self }
@@ -139,19 +139,20 @@ impl Reply {
     }
 }
 
-/// A version as an `ETag`.
+/// Returns a version as an `ETag`.
 pub fn etag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-/// A representation with its `ETag`, for reads.
+/// Returns a representation with its `ETag`, for reads.
 pub fn show<T: Serialize>(version: i64, value: &T) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::ETAG, etag(version)))
         .json(value)
 }
 
-/// The same, written out before: where it was read, so that one text crosses from thread to thread instead of its many parts.
+/// Returns a representation that is already serialized on the thread that read it, so that one string crosses threads
+/// instead of many values.
 pub fn show_text(version: i64, text: String) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::ETAG, etag(version)))
@@ -159,7 +160,7 @@ pub fn show_text(version: i64, text: String) -> HttpResponse {
         .body(text)
 }
 
-/// What the headers of a write say.
+/// The headers of a write.
 pub struct Write {
     actor: Actor,
     caller: Arc<Principal>,
@@ -228,8 +229,8 @@ fn read_headers(request: &HttpRequest) -> Result<Write, ApiError> {
     })
 }
 
-/// The version that `If-Match` means. A version is one number, so weak and strong tags say the same; of a list, which proxies and client
-/// libraries make of several reads, the newest is what the caller knows.
+/// Returns the version that `If-Match` refers to. A version is one number, so weak and strong tags are equivalent. Of a
+/// list, which proxies and client libraries build from several reads, the newest is what the caller knows.
 fn read_tags(tags: &str) -> Option<i64> {
     tags.split(',')
         .map(|tag| {
@@ -242,23 +243,24 @@ fn read_tags(tags: &str) -> Option<i64> {
         .flatten()
 }
 
-/// The keyed requests that this process has under way, by client and digest of the key.
+/// The requests with an idempotency key that are in progress in this process, by client and digest of the key.
 pub type KeyedRequests = UnderWay<(TokenId, String)>;
 
 impl Write {
-    /// The version named by `If-Match`, if one was.
+    /// Returns the version in `If-Match`, if there is one.
     pub fn version(&self) -> Option<i64> {
         self.if_match
     }
 
-    /// The version named by `If-Match`; 428 without one.
+    /// Returns the version in `If-Match`, or a 428 without one.
     pub fn required_version(&self) -> Result<i64, ApiError> {
         self.if_match.ok_or_else(ApiError::if_match_required)
     }
 
-    /// Runs `effect` and answers only after the commit. With an `Idempotency-Key` the answer is remembered in the same
-    /// transaction; the same request gets it again, another one under the same key is refused. A duplicate that arrives while
-    /// the first is under way waits for it, up to 5 s, then gets a 409. A ledger that others keep busy is a 503, as for every write.
+    /// Runs `effect` and replies only after the commit. With an `Idempotency-Key`, the reply is stored in the same
+    /// transaction; the same request gets it again, and another request under the same key is refused. A duplicate that
+    /// arrives while the first request is in progress waits for it, up to 5 s, then gets a 409. A ledger that is kept
+    /// busy by others is a 503, as for every write.
     pub async fn run(
         self,
         app: &App,
@@ -307,7 +309,8 @@ impl Write {
     }
 }
 
-/// The same error; where an organization is in the way that the caller may see, with its id and name.
+/// Returns the same error. If it is caused by a conflicting organization that the caller may see, its id and name are
+/// added.
 async fn name_existing(app: &App, caller: Arc<Principal>, error: ApiError) -> ApiError {
     let Some((area, kind)) = error.place().filter(|_| caller.scopes.contains(&Scope::OrgRead)) else {
         return error;

@@ -1,4 +1,4 @@
-//! `GET /v1/me`: what a client may know of itself, whatever it may do.
+//! `GET /v1/me`: what every client may know about itself.
 
 use actix_web::{HttpResponse, get, web};
 use qiaojian_domain::access::{Post, Role, Scope};
@@ -12,27 +12,27 @@ use crate::app::App;
 use crate::auth::AnyCaller;
 use crate::problem::ApiError;
 
-/// A client, as it is known here.
+/// The calling client.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Me {
     client_id: TokenId,
     label: String,
-    /// The code of the area it is bound to.
+    /// The code of the area that the client is bound to.
     area: String,
     area_name: String,
     post: Post,
     role: Role,
-    /// What this access token may do.
+    /// The scopes of this access token.
     scopes: Vec<Scope>,
-    /// What the client may ask for.
+    /// The scopes that the client may request.
     client_scopes: Vec<String>,
-    /// When the client's credentials end, unless an administrator renews them.
+    /// When the client's credentials expire, unless an administrator renews them.
     expires_at: UtcTime,
-    /// When this access token ends.
+    /// When this access token expires.
     access_expires_at: UtcTime,
 }
 
-/// Tells the caller who it is: its area, post, scopes and when its credentials end.
+/// Returns the caller's area, post, scopes and the expiry of its credentials.
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = [])),

@@ -1,4 +1,4 @@
-//! The whole URL table.
+//! All URLs of the service.
 
 mod areas;
 mod assignments;
@@ -26,7 +26,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::middleware::authenticate;
 
-/// Registers every route. Everything under `/v1` passes the gate of `authenticate`.
+/// Registers every route. Everything under `/v1` requires authentication (`authenticate`).
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config
         .service(health::healthz)
@@ -54,7 +54,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
                 .service(organizations::list::list)
                 .service(organizations::create::create)
                 .service(organizations::batch::batch)
-                // The lists before the one organization, which would take their names for ids.
+                // The lists precede the single organization, which would otherwise take their names for ids.
                 .service(organizations::renewals::renewals)
                 .service(organizations::dormant::dormant)
                 .service(organizations::unveilings::unveilings)
@@ -114,7 +114,8 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
                 .service(assignments::acts::cancel)
                 .service(rules::list::list)
                 .service(rules::create::create)
-                // The forms of a document before the thing itself, which would take their ending for a part of the id.
+                // The document formats precede the resource itself, which would otherwise take their extension for a
+                // part of the id.
                 .service(bulletins::document::html)
                 .service(bulletins::document::json)
                 .service(bulletins::document::txt)

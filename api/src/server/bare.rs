@@ -1,5 +1,6 @@
-//! What cannot be read as a request is answered by actix-http itself, by a head alone, before any service of ours is asked. There is no hook
-//! for that, so such an answer is put in words on its way out: a problem document with a request id, as all others.
+//! Problem documents for bytes that are not a valid request. actix-http answers these itself with only a head, before
+//! any of our services is called, and has no hook for it. Such a reply is therefore replaced on its way out with a
+//! problem document that has a request id, like all others.
 
 use std::io;
 use std::pin::Pin;
@@ -13,22 +14,22 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::middleware::SECURITY_HEADERS;
 use crate::problem::{ApiError, Language};
 
-/// Gives the id of a request that could not be read.
+/// Generates the id of a request that could not be read.
 pub type NewId = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// The longest head that actix-http writes by itself, with room.
+/// Maximum length of a head that actix-http writes by itself, with a margin.
 const LONGEST: usize = 256;
-/// Of what has come at once, so much is looked through for the language.
+/// How many of the received bytes are searched for the language.
 const LOOKED_THROUGH: usize = 16 * 1024;
 const LANGUAGE: &[u8] = b"accept-language:";
 
-/// A connection whose bare answers are put in words.
+/// A connection on which replies without a body are replaced by problem documents.
 pub struct Worded {
     stream: TcpStream,
     new_id: NewId,
-    /// What the last request that said so prefers.
+    /// The preference of the last request that stated one.
     language: Language,
-    /// In place of so many bytes, what is left of these is sent.
+    /// The length of the replaced reply, and the remaining bytes of its replacement.
     instead: Option<(usize, Vec<u8>)>,
 }
 
@@ -42,7 +43,7 @@ impl Worded {
         }
     }
 
-    /// Sends what is sent instead; says in place of how many bytes.
+    /// Sends the replacement, and returns the length of the replaced reply.
     fn poll_instead(&mut self, cx: &mut Context<'_>, instead: (usize, Vec<u8>)) -> Poll<io::Result<usize>> {
         let (count, mut rest) = instead;
         while !rest.is_empty() {
@@ -98,7 +99,7 @@ impl AsyncWrite for Worded {
     }
 }
 
-/// The language that a request's head prefers, if it says so.
+/// Returns the language that a request's head prefers, if it states one.
 fn language_in(come: &[u8]) -> Option<Language> {
     let looked_through = come.get(..LOOKED_THROUGH).unwrap_or(come);
     looked_through
@@ -114,7 +115,8 @@ fn language_in(come: &[u8]) -> Option<Language> {
         })
 }
 
-/// An answer of actix-http's own: a head that says no more than that there is no body. Ours bear a request id.
+/// A reply that actix-http made by itself: a head that only says that there is no body. Our own replies have a request
+/// id.
 struct Bare<'a> {
     /// Such as `HTTP/1.1 400 Bad Request`.
     first_line: &'a str,
@@ -151,7 +153,7 @@ impl<'a> Bare<'a> {
         })
     }
 
-    /// The whole reply, and a line in the log as for every refusal.
+    /// Returns the complete reply, and logs a line as for every refusal.
     fn in_words(&self, language: Language, request_id: &str) -> Vec<u8> {
         tracing::info!(
             request_id,

@@ -1,4 +1,4 @@
-//! What is remembered of answers under their `Idempotency-Key`, so that the same request gets the same answer.
+//! Stored replies under their `Idempotency-Key`, so that the same request gets the same reply.
 
 use std::sync::Arc;
 
@@ -16,11 +16,11 @@ use super::Reply;
 use crate::app::App;
 use crate::problem::ApiError;
 
-/// How long an answer is remembered under its `Idempotency-Key`.
+/// How long a reply is stored under its `Idempotency-Key`.
 const REMEMBERED: TimeDelta = TimeDelta::days(30);
 const SEAL_PURPOSE: &str = "idempotent reply";
 
-/// What is remembered of a client under one key.
+/// The stored reply of a client under one key.
 pub(super) struct Memory {
     token: TokenId,
     key_hash: String,
@@ -29,7 +29,7 @@ pub(super) struct Memory {
     entropy: Arc<dyn Entropy>,
 }
 
-/// What is remembered of a reply besides status and body.
+/// The parts of a stored reply other than status and body.
 #[derive(Serialize, Deserialize)]
 struct RememberedHeaders {
     etag: Option<i64>,
@@ -37,7 +37,8 @@ struct RememberedHeaders {
 }
 
 impl Memory {
-    /// That of the client with this token; `request` is what the same request says again.
+    /// Creates the access to the reply of the client with this token. `request` identifies a repetition of the same
+    /// request.
     pub(super) fn of(app: &App, token: TokenId, key: &str, request: &str) -> Self {
         Self {
             token,
@@ -48,12 +49,12 @@ impl Memory {
         }
     }
 
-    /// Whose key it is, and which.
+    /// Returns the client and the digest of the key.
     pub(super) fn key(&self) -> (TokenId, String) {
         (self.token, self.key_hash.clone())
     }
 
-    /// The remembered answer to the same request, or that of `effect`, which is remembered from now on.
+    /// Returns the stored reply to the same request, or that of `effect`, which is then stored.
     pub(super) fn recall_or(
         &self,
         recording: &mut Recording<'_, '_>,

@@ -33,7 +33,7 @@ pub struct AreaInput {
     /// The code of the area above it, which must be in the caller's subtree.
     #[schema(example = "340304")]
     parent: String,
-    /// Defaults to `administrative`, also for a park code.
+    /// Defaults to `administrative`; parks are administrative too.
     #[serde(default)]
     kind: Option<AreaKind>,
     /// The first day on which it exists; not after today (Asia/Shanghai).

@@ -1,4 +1,4 @@
-//! From query parameters to a question with every default filled in, and back to a link that asks it again.
+//! Converts query parameters to a question with all defaults filled in, and back to a link that repeats it.
 
 use std::collections::HashMap;
 
@@ -22,10 +22,11 @@ use super::program::{self, Dependence};
 use crate::auth::Principal;
 use crate::problem::ApiError;
 
-/// How often a question is asked again because others brought the read model beyond its snapshot; then it is answered from rows.
+/// How often a question is retried on the read model when other requests have advanced it beyond the snapshot. After
+/// that it is answered from rows.
 pub const TRIES: usize = 4;
 
-/// What the parameters say, before the defaults.
+/// The parameters, before defaults.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
     pub metrics: Vec<Metric>,
@@ -36,39 +37,40 @@ pub struct Asked {
     pub to: Option<NaiveDate>,
     pub as_of: Option<NaiveDate>,
     pub known_at: Option<UtcTime>,
-    /// Names of counting rules; `default` when there is none.
+    /// Names of counting rules; `default` if empty.
     pub bases: Vec<String>,
     pub group_by: Vec<GroupBy>,
-    /// Whether it is told since when an area lacks something.
+    /// Whether the answer says since when an area has had a gap.
     pub ages: bool,
-    /// In place of the days and of `known_at`.
+    /// Replaces the days and `known_at`.
     pub period: Option<Period>,
 }
 
-/// A question with every default filled in.
+/// A question with all defaults filled in.
 pub struct Prepared {
     pub question: Question,
-    /// By what it is answered: the first, and what stands beside it.
+    /// The first basis. The others are in `beside`.
     pub basis: Basis,
     pub beside: Vec<Basis>,
-    /// The counting rules in the order of the bases, then the establishment rules, where they are asked for.
+    /// The counting rules in the order of the bases, then the establishment rules if they are needed.
     pub rules: Vec<RuleRef>,
-    /// Areas that are there since a day later than the establishment rules, where ages are asked for.
+    /// If ages are requested: areas that were created after the establishment rules took effect, with the day of
+    /// creation.
     pub newer: HashMap<AreaId, NaiveDate>,
     pub known: Recorded,
     pub area: AreaId,
     pub area_code: String,
     pub program: Option<ProgramId>,
     pub illustrative: bool,
-    /// The period it is about, and from when on reports of it come too late, where there is such a moment.
+    /// The requested period, and the time after which its reports are too late, if there is one.
     pub period: Option<(Period, Option<UtcTime>)>,
-    /// Whether it is about the present knowledge, which the read model has.
+    /// Whether the question is about the current transaction time, which the read model holds.
     pub is_present: bool,
 }
 
 impl Asked {
-    /// Prepares the question, and folds the facts it is about: those of the read model, brought up to the snapshot of this answer, or for
-    /// a past `known_at` those of the rows.
+    /// Prepares the question and folds the facts that it needs. They come from the read model, advanced to the snapshot
+    /// of this answer, or from rows for a past `known_at`.
     pub fn answer<T>(
         &self,
         conn: &mut AnyConnection,
@@ -77,7 +79,7 @@ impl Asked {
         today: NaiveDate,
         fold: impl Fn(&Prepared, &Facts) -> T,
     ) -> Result<(Prepared, T), ApiError> {
-        // What the model had taken in when it was asked before.
+        // The ledger position that the read model had reached at the previous attempt.
         let mut ahead = 0;
         for attempt in 1.. {
             let (prepared, held) = snapshot(conn, |conn| {
@@ -104,7 +106,7 @@ impl Asked {
         Err(ApiError::internal(&"a question was asked for ever"))
     }
 
-    /// Fills in the defaults. Run it in one snapshot. `area` outside the caller's subtree is a 404.
+    /// Fills in the defaults. Run it in one snapshot. Returns 404 if `area` is outside the caller's subtree.
     pub fn prepare(
         &self,
         conn: &mut AnyConnection,
@@ -137,7 +139,7 @@ impl Asked {
         let question = Question {
             metrics: self.metrics.clone(),
             within: area.subtree(),
-            // A baseline that is still to come on that day is no beginning.
+            // A baseline after that day cannot be the start.
             from: self.from.or(baseline_on.filter(|day| *day <= to)).unwrap_or(to),
             to,
             as_of,
@@ -164,7 +166,7 @@ impl Asked {
             used.push(rule);
             counting.push(params);
         }
-        // Whoever may not read tasks does not learn of them by counting.
+        // A caller who may not read tasks must not learn about them through counts.
         if self.metrics.contains(&Metric::OnTimeRate) && !caller.scopes.contains(&Scope::TaskRead) {
             return Err(ApiError::scope_missing(Scope::TaskRead));
         }
@@ -198,7 +200,7 @@ impl Asked {
         })
     }
 
-    /// The same about a period: its days, up to today, as known at its cut-off (截止) once that is past.
+    /// Prepares a question about a period: its days, up to today, as known at its cut-off (截止) if that has passed.
     fn prepare_period(
         &self,
         conn: &mut AnyConnection,
@@ -245,7 +247,7 @@ impl Asked {
 }
 
 impl Asked {
-    /// Whether a counting rule that was asked for counts some cohorts only.
+    /// Whether one of the requested counting rules is limited to some cohorts.
     fn limits_cohorts(
         &self,
         conn: &mut AnyConnection,
@@ -264,7 +266,7 @@ impl Asked {
         Ok(false)
     }
 
-    /// The area it is about, in the tree of `as_of`.
+    /// Returns the requested area in the tree of `as_of`.
     fn area(
         &self,
         conn: &mut AnyConnection,
@@ -276,7 +278,7 @@ impl Asked {
         let Some(code) = self.area.as_deref() else {
             return Ok(areas::asked_about(conn, caller.area, None, moment)?);
         };
-        // What stands under the caller's path since before that day stood there on it, as did the caller.
+        // If the area's current version already applied on that day, it was below the caller's area then too.
         if is_present
             && let Some(now) = areas::find_anywhere(conn, code)?
             && now.valid_from <= as_of
@@ -313,21 +315,21 @@ fn read_cohort(word: Option<&str>) -> Result<CohortChoice, ApiError> {
     }
 }
 
-/// A value as it stands in a link: names of rules are in any script.
+/// Encodes a value for a link. Rule names may be in any script.
 pub fn encoded(value: &str) -> String {
     let pair = serde_urlencoded::to_string([("v", value)]).unwrap_or_default();
     pair.strip_prefix("v=").unwrap_or_default().to_owned()
 }
 
 impl Prepared {
-    /// The bases with the names of their rules.
+    /// Returns the bases with the names of their rules.
     pub fn bases(&self) -> impl Iterator<Item = (&str, &Basis)> {
         let names = self.rules.iter().map(|rule| rule.name.as_str());
         names.zip(std::iter::once(&self.basis).chain(&self.beside))
     }
 
-    /// The link that opens one number of a figure to exactly its rows, at the moment the figure was computed; by the first basis where none is
-    /// named.
+    /// Returns the link to the rows behind one number of a figure, at the moment the figure was computed. Uses the
+    /// first basis if none is named.
     pub fn members_link(&self, figure: &Figure, part: Part, basis: Option<&str>) -> String {
         let mut link = format!(
             "/v1/figures/members?metric={}&part={part}&area={}",

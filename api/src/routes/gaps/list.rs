@@ -1,4 +1,4 @@
-//! `GET /v1/gaps`: the areas that lack what the establishment rule asks of them, each with the reason in a sentence.
+//! `GET /v1/gaps`: the areas that lack what the establishment rule requires, each with the reason in a sentence.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::page::{self, Page, Window};
 use crate::problem::{ApiError, Language};
 use crate::routes::figures::question::{Asked, Prepared};
 
-/// Which gaps are meant; all of them where nothing is named.
+/// A selection of gaps. Empty fields select all.
 pub struct Selection {
     pub levels: Vec<Level>,
     pub required: Vec<Requirement>,
@@ -34,7 +34,7 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Those there are, by path, behind the path `after`: at most so many.
+    /// Returns the selected gaps by path: at most `part.1`, after the path `part.0`.
     pub fn found(&self, prepared: &Prepared, facts: &Facts, part: (Option<&str>, usize)) -> Gaps {
         let Prepared {
             question,
@@ -71,7 +71,7 @@ pub struct ListParams {
     program: Option<ProgramId>,
     /// `pilot` or `non_pilot`. If omitted, areas of both cohorts and of none are included.
     cohort: Option<String>,
-    /// Only gaps that are at least so many days old on the day: `since` is so long ago.
+    /// Only gaps that are at least this many days old on the day, counted from `since`.
     min_age_days: Option<u16>,
     /// Valid time: the day of the state. Defaults to today.
     #[serde(default, deserialize_with = "day::read_optional")]
@@ -90,19 +90,19 @@ pub struct ListParams {
     cursor: Option<String>,
 }
 
-/// An area that lacks what its rule asks of it.
+/// An area that lacks what its rule requires.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct GapReply {
     pub area: String,
     pub name: String,
     pub level: Level,
     pub cohort: Option<Cohort>,
-    /// What is missing; `undetermined` where a count is.
+    /// What is missing, or `undetermined` if a count is missing.
     pub required: Requirement,
-    /// By the rule and the counts of the day asked for, since when it is missing: from this day on the rule asks it, the area is there, and
-    /// the organization or post it had is gone.
+    /// The day since which it has been missing, by the rule and the counts of the requested day: the rule applies, the
+    /// area exists, and any organization or post it had is gone.
     pub since: NaiveDate,
-    /// Why, in a sentence; in the language asked for.
+    /// The reason as a sentence, in the requested language.
     #[schema(example = "乡镇（街道）应建立侨联组织，尚未建立。")]
     pub reason: String,
 }
@@ -121,20 +121,20 @@ impl GapReply {
     }
 }
 
-/// Part of the gaps, and by which rules they are.
+/// A page of gaps, with the rules that determine them.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct GapsReply {
     #[serde(flatten)]
     page: Page<GapReply>,
-    /// The counting rule, then the establishment rules with a say in the area, each with its scope. For each level the nearest scope that
-    /// speaks of it binds.
+    /// The counting rule, then the establishment rules that apply in the area, each with its scope. For each level, the
+    /// nearest scope with a requirement applies.
     rules: Vec<RuleRef>,
-    /// How many areas of the levels asked about no establishment rule speaks of: of those nothing is asked, and they are no gaps. With
-    /// `fulfilment` they open, as `unruled_members`.
+    /// The number of areas at the requested levels without an establishment rule. Nothing is required of them, so they
+    /// are not gaps. They are listed by `unruled_members` of `fulfilment`.
     unruled: u32,
 }
 
-/// Only the rule's outcome: what was counted is not for everybody.
+/// Returns only the outcome of the rule, because not every caller may see the counts.
 fn reason(gap: &Gap, language: Language) -> String {
     let level = gap.level;
     let (zh, en) = match gap.required {
@@ -162,8 +162,8 @@ fn reason(gap: &Gap, language: Language) -> String {
     }
 }
 
-/// The areas of the caller's subtree that should have an organization or a liaison post and have none, and those of which that cannot be
-/// told, by area.
+/// Lists the areas in the caller's subtree that are required to have an organization or a liaison post but have none,
+/// and those for which this cannot be determined, by area.
 #[utoipa::path(
     tag = "figures",
     security(("oauth" = ["org:read"])),

@@ -1,4 +1,4 @@
-//! 应建未建: what should be there and is not.
+//! 应建未建: gaps, which are organizations and posts that are required but missing.
 
 pub mod list;
 pub mod tasks;

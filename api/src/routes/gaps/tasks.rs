@@ -1,4 +1,4 @@
-//! From gaps to tasks: one call gives a task to the areas that lack what the establishment rule asks of them.
+//! Creating a task from gaps: one request assigns a task to the areas that lack what the establishment rule requires.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::routes::tasks::create::issue;
 use crate::routes::tasks::wire::{AssigneeInput, Task, TaskInput, post_default};
 use crate::write::Write;
 
-/// A task, and the gaps it is given to.
+/// A task and the gaps it is assigned to.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"program": "0190a000-0000-7000-8000-000000000000", "no": 2, "theme": "lead_politics", "content": "按建立标准建立侨联组织。", "lead_post": "federation", "due_on": "2022-12-01", "gaps": {"area": "340304"}}))]
@@ -55,32 +55,32 @@ pub struct GapTaskInput {
     /// The activity that led to it.
     #[serde(default)]
     origin: Option<ActivityId>,
-    /// The post of each area that it is given to.
+    /// The post in each area that it is assigned to.
     #[serde(default = "post_default")]
     post: Post,
     gaps: SelectedGaps,
 }
 
-/// Which gaps of today; all of them where nothing is named, which must not be more than 200.
+/// A selection of today's gaps. Empty fields select all, which must not be more than 200.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SelectedGaps {
-    /// Only of this area and all below it; the caller's own when left out.
+    /// Only gaps of this area and all areas below it. Defaults to the caller's area.
     #[serde(default)]
     area: Option<String>,
-    /// Only these areas: each must be a gap.
+    /// Only these areas, each of which must have a gap.
     #[serde(default)]
     #[schema(max_items = 200)]
     areas: Option<Vec<String>>,
     #[serde(default)]
     level: Vec<Level>,
-    /// What is missing; `organization` and `liaison_post` when left out.
+    /// What is missing. Defaults to `organization` and `liaison_post`.
     #[serde(default)]
     required: Vec<Requirement>,
     /// `pilot` or `non_pilot`. If omitted, areas of both cohorts and of none are included.
     #[serde(default)]
     cohort: Option<String>,
-    /// Only gaps that are at least so many days old.
+    /// Only gaps that are at least this many days old.
     #[serde(default)]
     min_age_days: Option<u16>,
     /// The name of a counting rule. Defaults to `default`.
@@ -109,10 +109,11 @@ impl GapTaskInput {
     }
 }
 
-/// Issues a task and gives it to the areas of the caller's subtree that have a gap today: those that are named, or those that a selection
-/// finds. It needs `org:read` too, as the list of gaps does.
+/// Issues a task and assigns it to areas in the caller's subtree that have a gap today, either named areas or those
+/// found by a selection. Like the list of gaps, it also requires `org:read`.
 ///
-/// The same `id` with the same body is the same task: 200 instead of 201, whatever has become of the gaps.
+/// Sending the same `id` with the same body again returns the existing task with 200 instead of 201, even if the gaps
+/// have changed.
 #[utoipa::path(
     tag = "figures",
     security(("oauth" = ["task:issue"])),
@@ -135,11 +136,12 @@ pub async fn create_tasks(
 ) -> Result<HttpResponse, ApiError> {
     let Body { value: input, digest } = body;
     let caller = caller.principal();
-    // Who may not see gaps must not learn of them from what is refused.
+    // A caller who may not see gaps must not learn about them from refusals.
     if !caller.scopes.contains(&Scope::OrgRead) {
         return Err(ApiError::scope_missing(Scope::OrgRead));
     }
-    // Found before, refused only within the write: whoever asks again after the gap was closed gets the task it has issued.
+    // The gaps are read here, but errors are only reported within the write, so that a request repeated after a gap was
+    // closed still returns the task it has issued.
     let selected = selected(&app, Arc::clone(&caller), input.gaps.clone()).await?;
     issue(&app, caller, (write, digest), input.id, move || {
         let areas = selected.clone().map_err(ApiError::invalid)?;
@@ -148,7 +150,7 @@ pub async fn create_tasks(
     .await
 }
 
-/// The codes of the areas with a selected gap today, or what is wrong with the selection.
+/// Returns the codes of the areas with a selected gap today, or the violations of the selection.
 async fn selected(
     app: &App,
     caller: Arc<Principal>,
@@ -181,7 +183,7 @@ async fn selected(
         let (_, found) = asked.answer(conn, &model, &caller, today, |prepared, facts| {
             wanted.found(prepared, facts, (None, most)).found
         })?;
-        // What the caller itself lacks is not given to areas below.
+        // A gap of the caller's own area is not assigned to areas below it.
         let found = found
             .into_iter()
             .filter(|gap| gap.id != caller.area)
@@ -191,7 +193,8 @@ async fn selected(
     .await
 }
 
-/// Of what was found, what was named; everything that is wrong with it.
+/// Returns the named areas if all of them have gaps, or all areas with gaps if none are named. Otherwise returns all
+/// violations.
 fn choose(found: Vec<String>, named: Option<&[String]>) -> Result<Vec<String>, Vec<Violation>> {
     let Some(named) = named else {
         return match found.len() {

@@ -1,4 +1,4 @@
-//! Liveness, readiness, public keys, and the contract itself.
+//! Liveness, readiness, public keys and the OpenAPI document.
 
 use actix_web::{HttpResponse, get, web};
 use qiaojian_store::db::schema_is_current;
@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::problem::ApiError;
 use crate::server::Document;
 
-/// Whether the process runs.
+/// Reports whether the process is running.
 #[utoipa::path(tag = "service", security(()), responses((status = 200, description = "It runs", body = String)))]
 #[get("/healthz")]
 pub async fn healthz() -> HttpResponse {
@@ -17,8 +17,8 @@ pub async fn healthz() -> HttpResponse {
         .body("ok\n")
 }
 
-/// Whether it can serve: the database answers and has the schema this binary was built for, the clock is not in doubt, and the disk is not full. A second line
-/// says why a worker holds back, while one does.
+/// Reports whether the service is ready: the database responds and has the schema this binary was built for, the clock
+/// is not in doubt, and the disk is not full. If a worker is holding back, a second line gives the reason.
 #[utoipa::path(tag = "service", security(()), responses(
     (status = 200, description = "It can serve", body = String),
     (status = 503, description = "It cannot")
@@ -44,14 +44,14 @@ pub async fn readyz(app: web::Data<App>) -> Result<HttpResponse, ApiError> {
         }))
 }
 
-/// The public keys access tokens are signed with (RFC 7517).
+/// Returns the public keys that verify access tokens (RFC 7517).
 #[utoipa::path(tag = "service", security(()), responses((status = 200, description = "A JWK set", body = serde_json::Value)))]
 #[get("/.well-known/jwks.json")]
 pub async fn jwks(app: web::Data<App>) -> HttpResponse {
     HttpResponse::Ok().json(app.authority.jwks())
 }
 
-/// This document.
+/// Returns this document.
 #[utoipa::path(tag = "service", security(()), responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value)))]
 #[get("/openapi.json")]
 pub async fn openapi(document: web::Data<Document>) -> HttpResponse {

@@ -1,4 +1,4 @@
-//! A page of milestones: from what the process holds of the present, else from rows.
+//! Computing a page of milestones, from the present state held in memory or otherwise from rows.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::page::{Page, Window};
 use crate::problem::{ApiError, Language};
 use crate::routes::figures::question::{Asked, Prepared, TRIES};
 
-/// What a page is made of.
+/// The inputs of a page.
 pub struct Asking {
     pub asked: Asked,
     /// The name of the counting rule.
@@ -29,37 +29,37 @@ pub struct Asking {
     pub memory: Arc<Memory>,
 }
 
-/// Where an answer may come from.
+/// The source of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
-    /// What the process holds, and of the last era's rows what it does not.
+    /// What the process holds in memory; for the last era, rows that are not held are loaded.
     Memory,
-    /// The same, and what is not held of earlier eras is loaded from rows and held from then on.
+    /// The same, but earlier eras that are not held are loaded from rows and kept.
     MemoryOrRows,
-    /// Rows alone.
+    /// Rows only.
     Rows,
 }
 
 impl Asking {
-    /// The page, if what it needs of earlier eras is held.
+    /// Returns the page, or `None` if data of earlier eras is needed that is not held.
     pub fn page_held(&self, conn: &mut AnyConnection) -> Result<Option<Page<MilestoneReply>>, ApiError> {
         self.page_from(conn, [Source::Memory; TRIES])
     }
 
-    /// The page. What was not held of earlier eras is from then on.
+    /// Returns the page. Data of earlier eras that was not held is loaded and kept.
     pub fn page(&self, conn: &mut AnyConnection) -> Result<Page<MilestoneReply>, ApiError> {
         let tries = [Source::MemoryOrRows; TRIES].into_iter().chain([Source::Rows]);
         self.page_from(conn, tries)?
             .ok_or_else(|| ApiError::internal(&"rows did not answer"))
     }
 
-    /// Asks again where others brought what is held beyond the snapshot of the question.
+    /// Retries when other requests have advanced the held data beyond the snapshot.
     fn page_from(
         &self,
         conn: &mut AnyConnection,
         tries: impl IntoIterator<Item = Source>,
     ) -> Result<Option<Page<MilestoneReply>>, ApiError> {
-        // What was held when it was asked before.
+        // The ledger position of the held data at the previous attempt.
         let mut ahead = 0;
         for from in tries {
             match snapshot(conn, |conn| self.ask(conn, ahead, from))? {
@@ -85,7 +85,7 @@ impl Asking {
             basis: self.basis.clone(),
             program: prepared.program,
         };
-        // The ledger went back.
+        // The ledger was rolled back.
         if ahead > prepared.known.seq {
             self.model.forget(question.as_of);
             self.memory.forget_beyond(prepared.known.seq);
@@ -107,7 +107,7 @@ impl Asking {
         Ok(Some(Held::Answer(self.shown(conn, &prepared, found)?)))
     }
 
-    /// The part that was asked for of those that the filter takes.
+    /// Returns the requested page of the milestones that match the filter.
     fn shown(
         &self,
         conn: &mut AnyConnection,
@@ -132,17 +132,17 @@ impl Asking {
     }
 }
 
-/// Which of them; all where nothing is named.
+/// A filter of milestones. Empty fields select all.
 pub struct Filter {
     pub kinds: Vec<MilestoneKind>,
     pub levels: Vec<Level>,
     pub states: Vec<MilestoneState>,
-    /// Reached after this day.
+    /// Only milestones reached after this day.
     pub from: Option<NaiveDate>,
 }
 
 impl Filter {
-    /// Without a first day asked for, what was reached before the programme is told too.
+    /// Whether a milestone matches. Without a first day, milestones reached before the programme match too.
     fn takes(&self, one: &Milestone, prepared: &Prepared) -> bool {
         let question = &prepared.question;
         let after = self.from.or(prepared.period.map(|_| question.from));

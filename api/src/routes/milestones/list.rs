@@ -1,4 +1,4 @@
-//! `GET /v1/milestones`: what areas have reached, each once, with its evidence.
+//! `GET /v1/milestones`: what areas have reached, each milestone once, with its evidence.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,17 +35,17 @@ use crate::routes::figures::question::{Asked, Prepared, encoded};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListParams {
-    /// Only those of this area and all below it; the caller's own when left out.
+    /// Only milestones of this area and all areas below it. Defaults to the caller's area.
     area: Option<String>,
     /// `first_at_level`, `full_coverage`, `three_tier_full_coverage`.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     kind: List<MilestoneKind>,
-    /// The level they are about; a three-tier full coverage is about none.
+    /// The level of the milestone. A three-tier full coverage has none.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     level: List<Level>,
-    /// `reached` or `withdrawn`; both when left out.
+    /// `reached` or `withdrawn`. Defaults to both.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     state: List<MilestoneState>,
@@ -53,10 +53,10 @@ pub struct ListParams {
     program: Option<ProgramId>,
     /// `pilot` or `non_pilot`. If omitted, areas of both cohorts and of none are included.
     cohort: Option<String>,
-    /// Reached after this day; any when left out.
+    /// Only milestones reached after this day. Unlimited if omitted.
     #[serde(default, deserialize_with = "day::read_optional")]
     from: Option<NaiveDate>,
-    /// Reached up to this day; `as_of` when left out.
+    /// Only milestones reached on or before this day. Defaults to `as_of`.
     #[serde(default, deserialize_with = "day::read_optional")]
     to: Option<NaiveDate>,
     /// Valid time: the day of the state. Defaults to today.
@@ -69,14 +69,15 @@ pub struct ListParams {
     /// Transaction time: returns the register as known at this time. Pass the same value for all pages of a list to
     /// keep them consistent.
     known_at: Option<UtcTime>,
-    /// The name of a counting rule; `default` when left out. Only what is reached by `default` is noted, and can be withdrawn.
+    /// The name of a counting rule. Defaults to `default`. Only milestones by `default` are recorded and can be
+    /// withdrawn.
     basis: Option<String>,
     /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,
     cursor: Option<String>,
 }
 
-/// What an area reached.
+/// A milestone of an area.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MilestoneReply {
     pub kind: MilestoneKind,
@@ -84,29 +85,30 @@ pub struct MilestoneReply {
     pub name: String,
     /// The level of the area.
     pub area_level: Level,
-    /// The level it is about; `null` for a three-tier full coverage.
+    /// The level of the milestone; `null` for a three-tier full coverage.
     pub level: Option<Level>,
     pub cohort: Option<Cohort>,
     pub reached_on: NaiveDate,
-    /// `withdrawn`: it was noted, and by what is known since it was not reached on that day.
+    /// `withdrawn`: it was recorded, but according to what has become known since, it was not reached on that day.
     pub state: MilestoneState,
-    /// When it was noted, if it was yet.
+    /// When it was recorded, if it has been.
     pub noted_at: Option<UtcTime>,
-    /// It in a sentence; in the language asked for.
+    /// The milestone as a sentence, in the requested language.
     #[schema(example = "五河县：乡镇（街道）侨联组织“零突破”。")]
     pub text: String,
     pub evidence: EvidenceReply,
 }
 
-/// What a milestone rests on.
+/// The evidence for a milestone.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EvidenceReply {
-    /// Those it was reached with: they count there from that day on. 20 at most, and none where the tree alone made it so.
+    /// The organizations by which it was reached, which count there from that day on. At most 20; empty if it resulted
+    /// only from a change of the area tree.
     pub organizations: Vec<Named>,
-    /// How many they are.
+    /// The total number of these organizations.
     pub organizations_count: i64,
-    /// The figure of that day, as known now, or for one that is withdrawn as known when it was noted; `null` where the caller could not ask for
-    /// it on that day, or a nearer rule than the province's would answer.
+    /// The figure of that day, as known now or, for a withdrawn milestone, as known when it was recorded. `null` if the
+    /// caller could not request it for that day, or if a nearer rule than the province's would answer.
     pub figure: Option<String>,
 }
 
@@ -117,10 +119,11 @@ pub(super) fn key_of(one: &Milestone) -> Key {
     (on, path.to_owned(), kind, level, state)
 }
 
-/// The milestones of areas of the caller's subtree, by day and area: the first organization at a level of a city or county (零突破), a level
-/// fully covered (全覆盖), a county covered at all three levels (三级全覆盖).
+/// Lists the milestones of areas in the caller's subtree, by day and area. They are the first organization at a level
+/// of a city or county (零突破), full coverage of a level (全覆盖), and coverage of a county at all three levels (三级全覆盖).
 ///
-/// Each is reached once, on the first day on which it is so. One that a later correction undoes is not deleted but `withdrawn`.
+/// Each is reached once, on the first day on which it is true. A milestone that a later correction undoes is not
+/// deleted but becomes `withdrawn`.
 #[utoipa::path(
     tag = "figures",
     security(("oauth" = ["org:read"])),
@@ -161,7 +164,7 @@ pub async fn list(
         states: params.state.0,
         from: params.from,
     };
-    // Only the newest knowledge, of what the process holds, is answered on the fast lane.
+    // Only questions about the latest state that the process holds in memory are answered on the fast lane.
     let is_slow = asked.known_at.is_some() || asked.period.is_some();
     let asking = Arc::new(Asking {
         asked,
@@ -187,12 +190,12 @@ pub async fn list(
     Ok(page::reply(&request, &page))
 }
 
-/// What is told of the milestones of a page besides themselves.
+/// Additional data for showing the milestones of a page.
 pub(super) struct Told {
     areas: HashMap<AreaId, String>,
-    /// Where the areas of the milestones, and the caller's, stood at any time.
+    /// The paths of the milestones' areas and of the caller's area over time.
     stood: HashMap<AreaId, Vec<Stood>>,
-    /// Where a rule of another area than the province may bind.
+    /// The scopes of counting rules, among them those of areas other than the province.
     scopes: Vec<Subtree>,
     caller: AreaId,
 }
@@ -225,14 +228,14 @@ impl Told {
         stood.find(is_on).map(|(.., path)| path.as_str())
     }
 
-    /// Whether the caller, asking for that day's figure, gets the one the milestone was judged by.
+    /// Whether the caller's request for that day's figure would use the rule by which the milestone was reached.
     fn has_figure(&self, one: &Milestone) -> bool {
         let own = self.path_on(self.caller, one.reached_on);
         let stood = self.path_on(one.area, one.reached_on);
         let Some((own, stood)) = own.zip(stood) else {
             return false;
         };
-        // Milestones are judged by the province's rule, a figure by the nearest.
+        // Milestones are determined by the province's rule, figures by the nearest.
         let mut nearer = self.scopes.iter().filter(|scope| scope.contains(stood));
         stood.starts_with(own) && nearer.all(|scope| scope.lower().matches('/').count() == 1)
     }
@@ -268,7 +271,8 @@ impl Told {
     }
 }
 
-/// The figure that shows it: as known now, or for one that is withdrawn as it was known when it was noted.
+/// Returns the link to the figure that proves the milestone: as known now or, for a withdrawn one, as known when it was
+/// recorded.
 fn figure(one: &Milestone, prepared: &Prepared) -> String {
     let metric = match one.kind {
         MilestoneKind::FirstAtLevel => Metric::Organizations,

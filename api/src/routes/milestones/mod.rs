@@ -1,4 +1,4 @@
-//! 零突破、全覆盖: what areas reach once.
+//! 零突破、全覆盖: milestones, each of which an area reaches once.
 
 mod asking;
 pub mod list;

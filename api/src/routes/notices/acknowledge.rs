@@ -1,4 +1,4 @@
-//! 签收: the addressee has read it.
+//! 签收: the addressee confirms that the notice was read.
 
 use actix_web::{HttpResponse, post, web};
 use qiaojian_domain::ids::NoticeId;
@@ -12,7 +12,7 @@ use crate::headers::{IdempotencyKey, IfMatch};
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// Says that a notice was read. Only the area and post it is addressed to may; saying so again changes nothing.
+/// Acknowledges that a notice was read. Only the addressed area and post may do so; repeating it changes nothing.
 #[utoipa::path(
     tag = "notices",
     security(("oauth" = ["bulletin:read"])),

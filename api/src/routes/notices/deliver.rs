@@ -1,4 +1,4 @@
-//! A notice is sent to the endpoints that its post has now.
+//! Sending a notice to the current endpoints of its post.
 
 use std::sync::Arc;
 
@@ -15,8 +15,9 @@ use crate::headers::{IdempotencyKey, IfMatch};
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// Queues a notice that is out for the endpoints of its addressee that it is not on its way to: for those that were recorded since it was
-/// published, and where it was `undeliverable`, `dead`, `expired` or taken back. What was sent, or waits for a person, stays as it is.
+/// Queues a published notice for those active endpoints of its addressee that it is not being delivered to. These are
+/// endpoints recorded since publication, and those for which the delivery was `undeliverable`, `dead`, `expired` or
+/// cancelled. Deliveries that were sent or are waiting for a person stay unchanged.
 #[utoipa::path(
     tag = "notices",
     security(("oauth" = ["delivery:manage"])),

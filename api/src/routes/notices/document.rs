@@ -16,10 +16,10 @@ use crate::extract::Segment;
 use crate::problem::ApiError;
 use crate::write::show;
 
-/// A page brings its one style element and loads nothing.
+/// Content security policy of a page: it contains its one style element and loads nothing.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
-/// A document's page.
+/// Returns the reply with a document's page.
 pub fn html_page(page: String) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(ContentType::html())
@@ -27,14 +27,14 @@ pub fn html_page(page: String) -> HttpResponse {
         .body(page)
 }
 
-/// A document's plain text.
+/// Returns the reply with a document's plain text.
 pub fn plain_text(text: String) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(ContentType::plaintext())
         .body(text)
 }
 
-/// The notice of this id with its bulletin and area, if it is out and addressed to the caller's subtree.
+/// Finds a published notice by id, with its bulletin and area, if it is addressed to the caller's subtree.
 pub async fn find(
     app: &App,
     caller: Arc<Principal>,
@@ -73,15 +73,15 @@ macro_rules! documents {
 }
 
 documents! {
-    /// The page, as it was sent.
+    /// Returns a notice as an HTML page, as it was sent.
     html "/notices/{id}.html" ((status = 200, description = "The page", body = String, content_type = "text/html")) |notice, _bulletin, _area| {
         Ok(html_page(notice.html))
     };
-    /// The data the page is made of.
+    /// Returns the data of a notice's page.
     json "/notices/{id}.json" ((status = 200, description = "The data", body = Notice)) |notice, bulletin, area| {
         Ok(show(notice.version, &Notice::of(&notice, &bulletin, &area)?))
     };
-    /// The plain text, as it stands beside the page in a mail.
+    /// Returns a notice as plain text, as sent in an email along with the page.
     txt "/notices/{id}.txt" ((status = 200, description = "The text", body = String, content_type = "text/plain")) |notice, _bulletin, _area| {
         Ok(plain_text(notice.text))
     };

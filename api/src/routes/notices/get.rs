@@ -1,4 +1,4 @@
-//! One notice.
+//! Reading one notice.
 
 use actix_web::{HttpResponse, get, web};
 use qiaojian_domain::ids::NoticeId;
@@ -11,7 +11,7 @@ use crate::extract::Segment;
 use crate::problem::ApiError;
 use crate::write::show;
 
-/// One notice that is out, to an area of the caller's subtree, with what it says.
+/// Returns a published notice to an area in the caller's subtree, with its content.
 #[utoipa::path(
     tag = "notices",
     security(("oauth" = ["bulletin:read"])),

@@ -1,4 +1,4 @@
-//! The inbox, filtered.
+//! Listing the inbox, with filters.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::TimeDelta;
@@ -26,12 +26,12 @@ pub struct ListParams {
     /// Only for this bulletin.
     #[param(value_type = Option<uuid::Uuid>)]
     bulletin: Option<BulletinId>,
-    /// Only those that nobody acknowledged.
+    /// Only notices that are not acknowledged.
     #[serde(default)]
     unacknowledged: bool,
-    /// Only those that nobody acknowledged in so many days since they came out: 0 to 3660.
+    /// Only notices that have not been acknowledged within this many days of publication: 0 to 3660.
     unacknowledged_days: Option<i64>,
-    /// With what they say.
+    /// Includes the content of the notices.
     #[serde(default)]
     parts: bool,
     /// Page size: 1 to 200. The default is 50.
@@ -39,7 +39,7 @@ pub struct ListParams {
     cursor: Option<String>,
 }
 
-/// Notices that are out, to areas of the caller's subtree; the newest first.
+/// Lists published notices to areas in the caller's subtree, newest first.
 #[utoipa::path(
     tag = "notices",
     security(("oauth" = ["bulletin:read"])),
@@ -69,7 +69,7 @@ pub async fn list(
     let filter = Filter {
         bulletin,
         post: None,
-        // The ledger's clock, by which publications are dated, may be ahead of this process's.
+        // The ledger clock, which dates publications, may be ahead of this process's clock.
         unacknowledged_since: match unacknowledged_days {
             None => unacknowledged.then(|| app.now().plus(TimeDelta::days(1))),
             Some(days @ 0..=3660) => Some(app.now().plus(TimeDelta::days(-days))),

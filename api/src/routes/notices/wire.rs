@@ -30,41 +30,41 @@ pub struct NoticeSummary {
     /// The serial number of the issue; `null` until it is published.
     pub serial: Option<i32>,
     pub title: String,
-    /// The code of the area it is addressed to.
+    /// The code of the addressee's area.
     pub area: String,
     pub area_name: String,
     pub post: Post,
     pub published_at: Option<UtcTime>,
-    /// The day it should have come out, of one that came out later (补发).
+    /// The day on which it should have been published, if it was published later (补发).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub late_since: Option<NaiveDate>,
-    /// When the addressee said it was read; `null` until then.
+    /// When the addressee acknowledged it; `null` until then.
     pub acknowledged_at: Option<UtcTime>,
-    /// Why it was sent to no endpoint: `no_endpoint` or `endpoints_disabled`. It stands in the inbox all the same.
+    /// Why it was not sent to an endpoint: `no_endpoint` or `endpoints_disabled`. It is in the inbox nevertheless.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undeliverable_reason: Option<String>,
     pub documents: Documents,
-    /// What it says; in lists only with `parts=true`.
+    /// The content; in lists only with `parts=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parts: Option<Parts>,
 }
 
-/// A notice with what it says.
+/// A notice with its content.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Notice {
     #[serde(flatten)]
     pub summary: NoticeSummary,
 }
 
-/// What a notice says, as frozen when it was composed: byte for byte, so that its SHA-256 is the digest.
+/// The content of a notice as frozen at composition, byte for byte, so that its SHA-256 matches the digest.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Parts {
-    /// The same for every addressee.
+    /// The part that is the same for all addressees.
     #[schema(value_type = Common)]
     pub common: Box<RawValue>,
     /// SHA-256 of the bytes of `common`, which is in canonical form (RFC 8785).
     pub common_digest: String,
-    /// The addressee's own.
+    /// The part specific to the addressee.
     #[schema(value_type = Own)]
     pub own: Box<RawValue>,
     /// SHA-256 of the bytes of `own`, which is in canonical form (RFC 8785).
@@ -83,7 +83,7 @@ impl Parts {
     }
 }
 
-/// A notice that is out has an address of its own; one of a draft is seen through its bulletin.
+/// Returns the URLs of the document: the notice's own once it is published, those of the bulletin for a draft.
 fn documents(id: NoticeId, bulletin: BulletinId, is_out: bool) -> Documents {
     if is_out {
         Documents::at(&format!("/v1/notices/{id}"), "")
@@ -115,7 +115,7 @@ impl NoticeSummary {
         }
     }
 
-    /// A line of the inbox, with what it says when that was asked for.
+    /// Converts an inbox row, with its content if requested.
     pub fn of_inbox(row: InboxRow, parts: Option<PartsRow>) -> Result<Self, ApiError> {
         Ok(Self {
             documents: documents(row.id, row.bulletin_id, row.published_at.is_some()),

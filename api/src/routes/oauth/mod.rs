@@ -1,4 +1,5 @@
-//! `/oauth/token` and `/oauth/revoke` (RFC 6749, RFC 7009): errors as those say, not as problem details.
+//! `/oauth/token` and `/oauth/revoke` (RFC 6749, RFC 7009). Errors have the format of these RFCs instead of problem
+//! details.
 
 pub mod revoke;
 pub mod token;
@@ -23,11 +24,11 @@ pub struct OAuthError {
     /// A stable identifier for programs.
     #[schema(example = "invalid_client")]
     error: &'static str,
-    /// In English, for people.
+    /// An English description for people.
     error_description: &'static str,
 }
 
-/// An error of RFC 6749 §5.2.
+/// Returns an error reply (RFC 6749 §5.2).
 fn refuse(error: &'static str, description: &'static str) -> HttpResponse {
     let mut reply = match error {
         "invalid_client" => HttpResponse::Unauthorized(),
@@ -42,7 +43,7 @@ fn refuse(error: &'static str, description: &'static str) -> HttpResponse {
     })
 }
 
-/// Why a request is refused: the error of RFC 6749 §5.2, and a description.
+/// The error code (RFC 6749 §5.2) and description of a refusal.
 struct Refusal(&'static str, &'static str);
 
 impl Refusal {
@@ -51,13 +52,14 @@ impl Refusal {
     }
 }
 
-/// The credentials of a client: from the `Authorization: Basic` header, or from the form.
+/// The credentials of a client, from the `Authorization: Basic` header or from the form.
 struct Credentials {
     id: String,
     secret: String,
 }
 
-/// What is read of the credentials a request carries; else what to answer. RFC 6749 §2.3: one way of sending them in a request.
+/// Returns the credentials in a request, or an error reply. RFC 6749 §2.3 allows only one way of sending them per
+/// request.
 fn credentials(
     request: &HttpRequest,
     form: (Option<String>, Option<String>),
@@ -103,7 +105,8 @@ fn credentials(
     }
 }
 
-/// The token these credentials hold, if it is in force; else what to answer. Only whoever knows the secret is told that it has expired.
+/// Returns the active token with these credentials, or a refusal. Only a caller that knows the secret learns that the
+/// token has expired.
 async fn holder(app: &App, credentials: &Credentials) -> Result<Result<TokenInArea, Refusal>, ApiError> {
     let wrong = || Err(Refusal("invalid_client", "the credentials are wrong or revoked"));
     let Ok(id) = credentials.id.parse::<TokenId>() else {

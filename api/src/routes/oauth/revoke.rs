@@ -1,4 +1,4 @@
-//! A client gives up an access token, or its own credentials.
+//! Revocation of an access token or of a client's own credentials.
 
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use qiaojian_store::{Actor, Recording, Subtree, tokens};
@@ -14,15 +14,16 @@ use crate::problem::ApiError;
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({"token": "…", "client_id": "0190a000-0000-7000-8000-000000000000", "client_secret": "…"}))]
 pub struct RevokeRequest {
-    /// An access token of the client: it alone ends. Or the client's secret: then the client is revoked, with all its access tokens.
+    /// An access token of the client, of which only that token is revoked; or the client's secret, with which the
+    /// client and all its access tokens are revoked.
     token: Option<String>,
     client_id: Option<String>,
     #[schema(format = Password)]
     client_secret: Option<String>,
 }
 
-/// Revokes one access token of the client, or with its secret as `token` the client itself. What is neither changes nothing (RFC 7009
-/// §2.2).
+/// Revokes an access token of the client, or the client itself if `token` is its secret. An unknown token changes
+/// nothing (RFC 7009 §2.2).
 #[utoipa::path(
     tag = "oauth",
     security(("client" = []), ()),

@@ -1,4 +1,4 @@
-//! An access token for a client's credentials.
+//! Issuing an access token for a client's credentials.
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, post, web};
@@ -22,22 +22,22 @@ pub struct TokenRequest {
     client_id: Option<String>,
     #[schema(format = Password)]
     client_secret: Option<String>,
-    /// Space-separated; all that the client holds when left out.
+    /// Space-separated. Defaults to all scopes of the client.
     scope: Option<String>,
 }
 
 /// An access token (RFC 6749 §5.1).
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TokenReply {
-    /// An EdDSA JWT.
+    /// A JWT signed with EdDSA.
     access_token: String,
     token_type: &'static str,
-    /// Seconds.
+    /// In seconds.
     expires_in: i64,
     scope: String,
 }
 
-/// Gives an access token of 15 minutes for a client's credentials, sent in the form or as HTTP Basic.
+/// Issues an access token that is valid for 15 minutes. The client's credentials are sent in the form or as HTTP Basic.
 #[utoipa::path(
     tag = "oauth",
     security(("client" = []), ()),

@@ -1,4 +1,4 @@
-//! An office registers many organizations at once: 禹会区's 77.
+//! Recording many organizations at once, such as the 77 of 禹会区.
 
 use actix_web::{HttpResponse, post, web};
 use qiaojian_domain::Violation;
@@ -22,20 +22,20 @@ use crate::problem::ApiError;
 use crate::wire::{id_or_new, unknown_area};
 use crate::write::{Reply, Write};
 
-/// Most organizations of one call, so that the transaction stays short.
+/// Maximum number of organizations per request, to keep the transaction short.
 const MOST: usize = 200;
 
-/// What is to be recorded.
+/// The organizations to record.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"items": [{"area": "340304", "kind": "federation", "name": "禹会区侨联"}]}))]
 pub struct BatchInput {
-    /// 1 to 200, each as `POST /v1/organizations` takes it.
+    /// 1 to 200 items, each as in `POST /v1/organizations`.
     #[schema(value_type = Vec<OrganizationInput>, min_items = 1, max_items = 200)]
     items: Vec<Value>,
 }
 
-/// What was recorded, in the order of the request.
+/// The recorded organizations, in the order of the request.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BatchReply {
     items: Vec<Organization>,
@@ -44,15 +44,16 @@ pub struct BatchReply {
 /// One organization of the request.
 pub(super) struct Wanted {
     pub id: OrganizationId,
-    /// Of what the item says, whatever else is in the call.
+    /// The digest of the item alone, independent of the rest of the request.
     pub digest: String,
     pub input: OrganizationInput,
 }
 
 /// Records up to 200 organizations in the caller's subtree, all of them or none.
 ///
-/// Each is checked as `POST /v1/organizations` checks it, and `errors` names everything that is wrong with any of them, by its place:
-/// `/items/3/name`. What the same `id` with the same item had made before stays as it is now: 200 if that holds for all.
+/// Each is checked as by `POST /v1/organizations`, and `errors` lists everything that is wrong with any of them, with
+/// its position, such as `/items/3/name`. If an organization was already created with the same `id` and the same item,
+/// it stays as it is now; the status is 200 if that applies to all items.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:write"])),
@@ -101,7 +102,7 @@ pub async fn batch(
         .await
 }
 
-/// Reads each item of the list that stands at `pointer`. What cannot be read is told of all of them.
+/// Reads each item of the list at `pointer`, and reports the parse errors of all items.
 pub(super) fn read_items(
     (pointer, items): (&'static str, Vec<Value>),
     clock: &dyn Clock,

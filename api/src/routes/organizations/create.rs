@@ -1,4 +1,4 @@
-//! An officer registers an organization.
+//! Recording an organization.
 
 use actix_web::{HttpResponse, post, web};
 use qiaojian_domain::ids::OrganizationId;
@@ -15,9 +15,9 @@ use crate::problem::ApiError;
 use crate::wire::{area_in_body, id_or_new};
 use crate::write::{Reply, Write};
 
-/// Records an organization in the caller's subtree, up to `established` with its dates.
+/// Records an organization in the caller's subtree, with a status up to `established` and its dates.
 ///
-/// The same `id` with the same body is the same organization: 200 instead of 201.
+/// Sending the same `id` with the same body again returns the existing organization with 200 instead of 201.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:write"])),
@@ -60,7 +60,7 @@ pub async fn create(
         .await
 }
 
-/// The organization that a caller asks to record in an area of its subtree.
+/// Returns the organization that a caller asks to record in an area of its subtree.
 pub(super) fn to_record(
     caller: &Principal,
     (id, digest): (OrganizationId, &str),

@@ -1,4 +1,4 @@
-//! Voiding: what was recorded never was.
+//! Voiding an organization that never existed.
 
 use actix_web::{HttpResponse, delete, web};
 use qiaojian_domain::access::Scope;
@@ -16,11 +16,12 @@ use crate::problem::ApiError;
 use crate::wire::ReasonParams;
 use crate::write::{Reply, Write};
 
-/// Voids an organization that was recorded by mistake. It is gone for later `known_at` and kept for earlier. One that ceased to be
-/// is closed instead.
+/// Voids an organization that was recorded by mistake. It is absent at a later `known_at` and present at an earlier
+/// one. An organization that ceased to exist is closed instead.
 ///
-/// One that an area above has verified is voided by that area: asked by the area itself, it waits as `verification: void_asked` with
-/// the reason, and counts on; `verify` by the area above voids it, `reject` refuses that.
+/// An organization that an area above has verified can only be voided by that area. If the area itself requests it, the
+/// organization is marked `verification: void_asked` with the reason and still counts; the area above voids it with
+/// `verify` or refuses with `reject`.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:write"])),

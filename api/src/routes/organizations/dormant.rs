@@ -1,4 +1,4 @@
-//! 作用发挥: organizations where nothing happens any more, or of which no activity was ever recorded.
+//! 作用发挥: organizations without recent activities, or without any recorded activity.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::{Months, NaiveDate};
@@ -19,21 +19,22 @@ use crate::moment::{Times, subtree_asked_for};
 use crate::page::{self, Page, Window};
 use crate::problem::ApiError;
 
-/// How long nothing has happened.
+/// The period without activities after which an organization is dormant.
 const SILENT: Months = Months::new(12);
 
-/// Which to list.
+/// Which organizations to list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct DormantParams {
     /// Only this area and all areas below it. Defaults to the caller's area.
     area: Option<String>,
-    /// `dormant`, `unknown`, comma-separated; `dormant` when left out.
+    /// `dormant`, `unknown`, comma-separated. Defaults to `dormant`.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     finding: List<Dormancy>,
-    /// The day up to which a year has passed, in the tree of that day; today (Asia/Shanghai) when left out.
+    /// Valid time: the day on which the year without activities ends, and the day of the area tree. Defaults to today
+    /// (Asia/Shanghai).
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
     /// Transaction time: returns the register as known at this time. Pass the same value for all pages of a list to
@@ -44,21 +45,21 @@ pub struct DormantParams {
     cursor: Option<String>,
 }
 
-/// An organization where nothing happens.
+/// An organization without activities.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Dormant {
     #[serde(flatten)]
     organization: Organization,
     finding: Dormancy,
-    /// The last activity of its area, or that touched it; `null` where none is recorded.
+    /// The last activity in its area or involving it; `null` if none is recorded.
     last_activity_on: Option<NaiveDate>,
 }
 
-/// Established organizations of the caller's subtree without an activity for a year, by area and id.
+/// Lists established organizations in the caller's subtree without an activity for a year, by area and id.
 ///
-/// An activity is theirs when it is of their area or touched it. What was established, or established again, within the year is not
-/// listed. Where no activity was ever recorded, nobody knows whether the organization is active: those are listed with
-/// `finding=unknown`.
+/// An activity belongs to an organization if it is in the same area or involves the organization. Organizations that
+/// were established, or reopened, within the year are not listed. If no activity was ever recorded, it is unknown
+/// whether the organization is active; those are listed with `finding=unknown`.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:read"])),

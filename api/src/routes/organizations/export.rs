@@ -1,4 +1,4 @@
-//! The register as a file, which can be imported again.
+//! Exporting the register as a file that can be imported again.
 
 use std::sync::Arc;
 
@@ -28,22 +28,23 @@ use crate::middleware::share_of;
 use crate::moment::{Times, View};
 use crate::problem::ApiError;
 
-/// Rows read at a time: what is in memory of a register, however large.
+/// Rows per read. Limits the memory used, however large the register is.
 const PAGE: i64 = 1000;
-/// Rows of a workbook, which is sent when it is whole.
+/// Maximum number of rows in a workbook, which is sent as a whole.
 const MOST_IN_WORKBOOK: usize = 200_000;
 
-/// A day behind every other: what is true on it is what is known last. Of four digits, so that both databases agree on the order.
+/// A day after all others, on which the latest known state applies. It has a four-digit year, so that both databases
+/// agree on the order.
 fn last_day() -> NaiveDate {
     NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or(NaiveDate::MAX)
 }
 
-/// Which organizations to write, and how. List-valued parameters are comma-separated.
+/// Which organizations to export, and in which format. List-valued parameters are comma-separated.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ExportParams {
-    /// `csv` when left out.
+    /// Defaults to `csv`.
     #[param(inline)]
     format: Option<Format>,
     /// Only this area and all areas below it. Defaults to the caller's area.
@@ -58,7 +59,7 @@ pub struct ExportParams {
     #[serde(default)]
     #[param(value_type = Option<String>)]
     status: List<Status>,
-    /// How reports stand.
+    /// Only organizations with these verification statuses.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     verification: List<Verification>,
@@ -71,10 +72,12 @@ pub struct ExportParams {
     known_at: Option<UtcTime>,
 }
 
-/// The organizations of the caller's subtree as a file, by area and id, all as known at one moment (`x-known-at`).
+/// Exports the organizations in the caller's subtree as a file, by area and id, all as known at one moment
+/// (`x-known-at`).
 ///
-/// The columns are those of the template, so the file can be imported again: every row is then `unchanged`. CSV is sent as it is read;
-/// a workbook holds 200,000 rows at most. A cell that a spreadsheet would take for a formula has a `'` before it.
+/// The columns are those of the template, so the file can be imported again, and every row is then `unchanged`. CSV is
+/// streamed; a workbook has at most 200,000 rows. A cell that a spreadsheet would take for a formula is prefixed with
+/// `'`.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:read"])),
@@ -161,7 +164,7 @@ struct Question {
     lost: Lost,
 }
 
-/// The rows of a file, page by page.
+/// The rows of a file, read page by page.
 struct Rows {
     share: Share,
     app: Arc<App>,
@@ -171,7 +174,7 @@ struct Rows {
 }
 
 impl Rows {
-    /// The cells of the next page; nothing behind the last.
+    /// Returns the cells of the next page, or `None` after the last.
     async fn next(&mut self) -> Result<Option<Vec<Vec<String>>>, ApiError> {
         if !self.more {
             return Ok(None);
@@ -180,7 +183,7 @@ impl Rows {
         let read = self
             .app
             .read_slow(move |conn| snapshot(conn, |conn| read_page(conn, &question, after.as_ref())));
-        // The pages are read while the answer is sent, when the request's own task is over.
+        // The pages are read while the reply is sent, after the request's own task has ended.
         let (page, last) = as_share(self.share, read).await?;
         self.more = page.len() == usize::try_from(PAGE).unwrap_or(usize::MAX);
         self.after = last;
@@ -201,7 +204,7 @@ fn read_page(
         filter,
         lost,
     } = question;
-    // While nobody has written, what was known then is what is known last, and that is quicker to find.
+    // As long as nobody has written, the state known then is the latest state, which is faster to query.
     let is_last = moment.as_of == last_day() && ledger::known(conn)?.seq == moment.known.seq;
     let rows = if is_last {
         organizations::list(conn, within, filter, after, PAGE)?
@@ -226,7 +229,8 @@ fn read_page(
     Ok((cells, last))
 }
 
-/// The next part of a CSV file. What goes wrong after the first cuts the connection, so that nobody takes a part for the whole.
+/// Returns the next chunk of a CSV file. An error after the first chunk closes the connection, so that nobody takes an
+/// incomplete file for the whole.
 async fn csv_part(
     (mut rows, is_first): (Rows, bool),
 ) -> Result<Option<(Bytes, (Rows, bool))>, actix_web::Error> {

@@ -1,4 +1,4 @@
-//! One organization.
+//! Reading one organization.
 
 use actix_web::{HttpResponse, get, web};
 use qiaojian_domain::ids::OrganizationId;
@@ -14,7 +14,8 @@ use crate::moment::{MomentParams, subtree_asked_for};
 use crate::problem::ApiError;
 use crate::write::show_text;
 
-/// One organization of the caller's subtree, as it is known last; with `as_of` or `known_at` as it was then, in the tree of that day.
+/// Returns an organization in the caller's subtree, as currently known. With `as_of` or `known_at` it is returned as it
+/// was then, in the area tree of that day.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:read"])),
@@ -53,7 +54,7 @@ pub async fn get(
                 })
             })
             .await?;
-        // What was has no version to change: no ETag.
+        // A past state has no version that could be changed, so there is no ETag.
         return Ok(HttpResponse::Ok().json(shown));
     }
     let (version, text) = app

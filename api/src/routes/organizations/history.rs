@@ -1,4 +1,4 @@
-//! What was ever recorded of an organization.
+//! The recorded history of an organization.
 
 use std::collections::HashMap;
 
@@ -24,32 +24,33 @@ use crate::page::{self, Page, Window};
 use crate::problem::ApiError;
 use crate::wire::{PageParams, PostRef};
 
-/// One recording.
+/// One recorded event.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HistoryEvent {
-    /// Its place in the ledger.
+    /// Its ledger position.
     pub seq: i64,
-    /// When the system learnt it: a `known_at` from here on knows it.
+    /// When the system recorded it. It is visible at a `known_at` from this time on.
     pub at: UtcTime,
-    /// `create`, `update` (a correction), `delete`, `verify`, `reject`, or the verb of a change.
+    /// `create`, `update` (a correction), `delete`, `verify`, `reject`, or the name of another transition.
     #[schema(example = "establish")]
     pub verb: String,
-    /// The area and post that recorded it; `null` when the system did.
+    /// The area and post that recorded it; `null` if the system did.
     pub by: Option<PostRef>,
-    /// The version it made.
+    /// The resulting version.
     pub version: Option<i64>,
-    /// From when on that is so.
+    /// The first day on which the change applies.
     pub valid_from: Option<NaiveDate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What it changed, by field.
+    /// The changed fields.
     pub changes: Vec<Change>,
-    /// Of a merge or split: what came out of what.
+    /// For a merger or split: the organizations before and after.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change_event: Option<ChangeEvent>,
 }
 
-/// A merge or a split (an `org:ChangeEvent` of the W3C's ORG vocabulary). What the caller does not see is left out.
+/// A merger or split (an `org:ChangeEvent` of the W3C's ORG vocabulary). Organizations that the caller may not see are
+/// omitted.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ChangeEvent {
     pub id: ChangeId,
@@ -58,35 +59,36 @@ pub struct ChangeEvent {
     pub precision: Precision,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub doc_no: Option<String>,
-    /// What was before (`org:originalOrganization`).
+    /// The organizations before (`org:originalOrganization`).
     pub originals: Vec<OrganizationRef>,
-    /// What is after (`org:resultingOrganization`): of a merge what it goes on in, of a split what came out.
+    /// The organizations after (`org:resultingOrganization`): for a merger the one that continues, for a split those
+    /// that were split off.
     pub results: Vec<OrganizationRef>,
 }
 
-/// An organization as others name it, as it is known last.
+/// A reference to an organization, as currently known.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OrganizationRef {
     pub id: OrganizationId,
     pub name: String,
-    /// Its area's code.
+    /// The code of its area.
     pub area: String,
 }
 
-/// A field that is otherwise now.
+/// A changed field.
 #[derive(Debug, PartialEq, Serialize, ToSchema)]
 #[schema(as = FieldChange)]
 pub struct Change {
     #[schema(example = "established_on")]
     pub field: String,
-    /// `null` where there was nothing.
+    /// `null` if there was no value.
     pub before: Value,
-    /// `null` where nothing is left.
+    /// `null` if the value was removed.
     pub after: Value,
 }
 
-/// Every recording of an organization of the caller's subtree, oldest first: who, when, and what it changed. Also of one that was voided,
-/// with the reason.
+/// Lists every recorded event of an organization in the caller's subtree, oldest first: who recorded it, when, and what
+/// changed. Voided organizations are included, with the reason.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:read"])),
@@ -185,7 +187,7 @@ fn show_change((change, parts): (ChangeRow, Vec<(OrganizationInArea, Part)>)) ->
     }
 }
 
-/// What a client would send to make this version, and how the report stands.
+/// Returns the fields that a client would send to create this version, plus the verification status.
 fn fields_of(row: &OrganizationVersion, area_code: String) -> Result<Map<String, Value>, ApiError> {
     let found = OrganizationInArea {
         organization: row.clone(),

@@ -1,4 +1,4 @@
-//! An office brings its register as a table.
+//! Importing the register from a table.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,30 +25,32 @@ use crate::problem::{ApiError, Language};
 use crate::wire::id_or_new;
 use crate::write::{Reply, Write};
 
-/// Recorded rows from which on a table changes what the register looks like to the database.
+/// The number of recorded rows from which an import changes the database's statistics of the register noticeably.
 const LARGE: usize = 1000;
 
-/// How a table is taken.
+/// The options of an import.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ImportParams {
-    /// Only says what would become of each row.
+    /// Only reports the result for each row.
     #[serde(default)]
     dry_run: bool,
-    /// Records what can be, and leaves out what cannot. Without it one wrong row keeps all out.
+    /// Records the valid rows and leaves out the others. Without it, one invalid row refuses the whole table.
     #[serde(default)]
     partial: bool,
-    /// `file`, with `dry_run` only: the same file with a column that says what is wrong.
+    /// `file`, only with `dry_run`: returns the same file with a column that lists the errors.
     #[serde(default)]
     #[param(inline)]
     reply: ReplyAs,
 }
 
-/// Records the organizations of a table, CSV or XLSX, in the caller's subtree: all of them, or none if a row is wrong (unless `partial`).
+/// Imports the organizations of a table, CSV or XLSX, in the caller's subtree: all of them, or none if a row is invalid
+/// (unless `partial`).
 ///
-/// Each row is checked as `POST /v1/organizations` checks it, against the register and the other rows. A row whose `id` is registered
-/// with the same content is `unchanged`; with other content it is refused. What a dry run says is what the real run does.
+/// Each row is checked as by `POST /v1/organizations`, against the register and the other rows. A row whose `id` is
+/// registered with the same content is `unchanged`; with other content it is refused. A dry run reports what a real
+/// import would do.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:write"])),
@@ -134,13 +136,13 @@ pub async fn import(
     Ok(reply)
 }
 
-/// Reads a file. The sheet itself is only kept when it is handed back.
+/// Reads a file. The sheet itself is only kept if it is returned to the client.
 fn read(bytes: &[u8], reply: ReplyAs) -> Result<(Option<Sheet>, Table), ApiError> {
     let (sheet, table) = register::open(bytes).map_err(ApiError::invalid)?;
     Ok(((reply == ReplyAs::File).then_some(sheet), table))
 }
 
-/// A table on its way into the register.
+/// A table being imported.
 pub(super) struct Import {
     caller: Arc<Principal>,
     pub(super) layout: qiaojian_sheets::Layout<register::Field>,
@@ -151,7 +153,7 @@ pub(super) struct Import {
 }
 
 impl Import {
-    /// Gives every row that has none an id.
+    /// Assigns an id to every row that has none.
     fn new(app: &App, caller: Arc<Principal>, table: Table, place: Place) -> Result<Self, ApiError> {
         let id = |given| id_or_new::<OrganizationId>(given, app.clock.as_ref(), app.entropy.as_ref());
         let rows = table.rows.into_iter().map(|row| {
@@ -177,7 +179,7 @@ impl Import {
         })
     }
 
-    /// What becomes of each row: the same for a dry run and a real one.
+    /// Determines the outcome of each row, for a dry run as for a real import.
     fn judge(&self, conn: &mut AnyConnection) -> Result<Vec<Verdict>, ApiError> {
         let judging = Judging {
             visible: &self.caller.visible,

@@ -1,4 +1,4 @@
-//! The table itself as an answer: as it was sent, with what is wrong beside each row.
+//! Returning the imported file itself, with the errors next to each row.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use super::import::Import;
 use crate::attachment::{attachment, written};
 use crate::problem::{ApiError, Language};
 
-/// The file that was sent, each cell in its place, with a column that says what is wrong with its row; in a workbook what is wrong is
-/// coloured, and the rest looks like the template.
+/// Returns the file as sent, each cell in its place, with an additional column that lists the errors of its row. In a
+/// workbook, invalid cells are coloured, and the rest is styled like the template.
 pub(super) async fn handed_back(
     sheet: Sheet,
     import: Arc<Import>,
@@ -34,7 +34,7 @@ pub(super) async fn handed_back(
     Ok(attachment(format, "organizations-checked").body(bytes))
 }
 
-/// A line of the file: its number, its cells by column, and which of them are wrong.
+/// A line of the file: its number, its cells by column, and the columns of the invalid cells.
 type Line = (u32, Vec<String>, Vec<usize>);
 
 struct File {
@@ -47,7 +47,7 @@ struct File {
 impl File {
     fn of(sheet: &Sheet, layout: &Layout<Field>, verdicts: &[Verdict], language: Language) -> Self {
         let (mut header, known) = (sheet.header.clone(), layout.place(Field::Errors));
-        // Behind whatever stands there: a cell without a header is one of the errors.
+        // After all existing columns, because a cell without a header is one of the errors.
         let width = sheet.width();
         let place = known.unwrap_or(width);
         if known.is_none() {
@@ -97,7 +97,7 @@ impl File {
         let header = (self.header_row, self.header, Vec::new());
         let lines = self.above.into_iter().chain([header]).chain(self.below);
         for (number, cells, _) in lines {
-            // Blank lines stay, so that every row keeps its number.
+            // Blank lines are kept, so that every row keeps its number.
             while at + 1 < number {
                 file.row::<&str>([]);
                 at += 1;
@@ -130,12 +130,12 @@ impl File {
     }
 }
 
-/// The column of a file in which something is wrong.
+/// Returns the column of the file that a violation refers to.
 fn place_of(layout: &Layout<Field>, wrong: &Violation) -> Option<usize> {
     layout.place(field_of(&wrong.pointer).parse().ok()?)
 }
 
-/// What is wrong with a row, by the names of its columns.
+/// Returns the errors of a row, with the names of its columns.
 fn told(violations: &[Violation], language: Language) -> String {
     let one = |violation: &Violation| {
         let field = field_of(&violation.pointer);
@@ -146,6 +146,6 @@ fn told(violations: &[Violation], language: Language) -> String {
         }
     };
     let all = violations.iter().map(one).collect::<Vec<_>>().join(" ");
-    // A cell holds so much and no more.
+    // The length of a cell is limited.
     all.chars().take(MOST_KEPT_UNITS / 2).collect()
 }

@@ -1,4 +1,4 @@
-//! What is answered to a table: numbers and errors.
+//! The reply to an import: numbers and errors.
 
 use qiaojian_domain::Violation;
 use qiaojian_domain::text_enum;
@@ -11,9 +11,9 @@ use super::import::Import;
 use crate::problem::{ApiError, Language, MOST_LISTED};
 
 text_enum! {
-    /// How the answer is given.
+    /// The format of the reply.
     pub enum ReplyAs {
-        /// In JSON.
+        /// As JSON.
         Json => "json",
         /// As the file that was sent.
         File => "file",
@@ -27,33 +27,34 @@ impl Default for ReplyAs {
     }
 }
 
-/// What became of the rows of a table, or would.
+/// The result of an import or of a dry run.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ImportReply {
     /// Whether this was a dry run, in which nothing is changed.
     dry_run: bool,
-    /// Rows of the file that are not blank, without the header and what is skipped.
+    /// Number of non-blank rows, not counting the header and skipped rows.
     rows: usize,
-    /// Organizations that are recorded; in a dry run, that would be.
+    /// Number of recorded organizations; in a dry run, of those that would be recorded.
     recorded: usize,
-    /// Rows that say what is registered.
+    /// Number of rows that match the register.
     unchanged: usize,
-    /// Rows that are not taken.
+    /// Number of refused rows.
     refused: usize,
-    /// What is wrong with them; 1,000 at most.
+    /// The errors of the refused rows; at most 1,000.
     errors: Vec<RowError>,
-    /// How many more there are.
+    /// Number of further errors.
     more_errors: usize,
-    /// Lines that are none of the table: a title above the header, totals, signatures and remarks below it; 1,000 at most.
+    /// Lines that are not part of the table: a title above the header; totals, signatures and remarks below it; at most
+    /// 1,000.
     skipped: Vec<SkippedRow>,
 }
 
-/// A line that is not read.
+/// A skipped line.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct SkippedRow {
     /// The row number in the spreadsheet, starting at 1.
     row: u32,
-    /// How it begins.
+    /// The beginning of its text.
     text: String,
 }
 
@@ -66,12 +67,12 @@ impl From<Skipped> for SkippedRow {
     }
 }
 
-/// One thing that is wrong with a row.
+/// An error in a row.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RowError {
     /// The row number in the spreadsheet, starting at 1.
     row: u32,
-    /// The column's field, as in its header; empty for the whole row.
+    /// The column's field, as in its header; empty if the error concerns the whole row.
     field: String,
     /// A stable identifier for programs.
     code: &'static str,
@@ -114,7 +115,7 @@ impl ImportReply {
     }
 }
 
-/// 422: a row is wrong, so nothing was recorded.
+/// 422: a row is invalid, so nothing was recorded.
 pub(super) fn refusal(rows: &[Incoming], verdicts: &[Verdict]) -> ApiError {
     let refused = verdicts
         .iter()

@@ -1,4 +1,4 @@
-//! The register, filtered.
+//! Listing the register, with filters.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
@@ -38,7 +38,7 @@ pub struct ListParams {
     #[serde(default)]
     #[param(value_type = Option<String>)]
     status: List<Status>,
-    /// How reports stand: `unverified` is what waits for the area above.
+    /// Only organizations with these verification statuses; `unverified` selects those waiting for the area above.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     verification: List<Verification>,
@@ -55,7 +55,8 @@ pub struct ListParams {
     cursor: Option<String>,
 }
 
-/// Organizations of the caller's subtree, by area and id: as they are known last, or with `as_of` or `known_at` as they were then.
+/// Lists organizations in the caller's subtree, by area and id, as currently known or as they were at `as_of` or
+/// `known_at`.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:read"])),

@@ -1,4 +1,4 @@
-//! 合并: an organization goes on within another.
+//! 合并: merging an organization into another.
 
 use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
@@ -19,14 +19,14 @@ use crate::headers::{IdempotencyKey, IfMatch};
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// What it is merged into, when, and why.
+/// The organization to merge into, the date and the reason.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"into": "0190a000-0000-7000-8000-000000000000", "on": "2022-06-01", "reason": "两会合并"}))]
 pub struct MergeInput {
-    /// An active organization of the same kind, in the caller's subtree and the same province. It goes on as it is.
+    /// An active organization of the same kind, in the caller's subtree and the same province. It continues unchanged.
     into: OrganizationId,
-    /// When it happened (Asia/Shanghai); not after today. It counts until then.
+    /// When it happened (Asia/Shanghai); not after today. The merged organization counts until then.
     #[serde(deserialize_with = "day::read")]
     on: NaiveDate,
     /// Defaults to `day`.
@@ -42,9 +42,10 @@ pub struct MergeInput {
     doc_no: Option<String>,
 }
 
-/// Merges an established organization into another of its kind, from a day on, with a reason.
+/// Merges an established organization into another of its kind from a given day, with a reason.
 ///
-/// The histories of both tell it. A mistaken merge is corrected by `PATCH` of the one that was merged.
+/// The merger appears in the histories of both. A mistaken merger is corrected by `PATCH` of the organization that was
+/// merged.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:write"])),

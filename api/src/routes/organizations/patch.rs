@@ -1,4 +1,4 @@
-//! A correction: what was recorded was never so.
+//! Correcting an organization: what was recorded was never true.
 
 use actix_web::{HttpResponse, patch, web};
 use qiaojian_domain::ids::OrganizationId;
@@ -16,7 +16,7 @@ use crate::wire::{area_in_body, merge_patch};
 use crate::write::{Reply, Write};
 
 derived_schema! {
-    /// What is corrected of an organization.
+    /// The fields to correct.
     OrganizationPatch of OrganizationInput = with_text(
         merge_patch_of::<OrganizationInput>("What was never so; what is left out stays, and `null` takes away.", |name| name != "id"),
         "reason",
@@ -25,10 +25,10 @@ derived_schema! {
     )
 }
 
-/// Corrects an organization by a JSON merge patch (RFC 7396) of what a client may send, plus `reason`.
+/// Corrects an organization with a JSON merge patch (RFC 7396) of its input fields, plus `reason`.
 ///
-/// A correction holds from the beginning: figures of past dates change with it, what was known before does not. Area, parent,
-/// host, kind, status and dates need `reason`; to record that they *changed*, use a verb.
+/// A correction applies from the beginning: figures of past dates change with it, but what was known before does not.
+/// Area, parent, host, kind, status and dates require `reason`. To record that they *changed*, use a transition.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:write"])),

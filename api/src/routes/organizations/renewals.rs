@@ -1,4 +1,4 @@
-//! 换届: whose term ends.
+//! 换届: organizations whose term ends.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::{Days, NaiveDate};
@@ -18,9 +18,9 @@ use crate::moment::{Times, View};
 use crate::page::{self, Page, Window};
 use crate::problem::ApiError;
 
-/// A renewal is announced half a year ahead.
+/// A renewal is announced half a year in advance, in days.
 const AHEAD: u64 = 180;
-/// Nobody asks further ahead: ten years.
+/// The maximum number of days to look ahead: ten years.
 const FURTHEST: u64 = 3660;
 
 /// Which renewals to list.
@@ -30,7 +30,7 @@ const FURTHEST: u64 = 3660;
 pub struct RenewalParams {
     /// Only this area and all areas below it. Defaults to the caller's area.
     area: Option<String>,
-    /// Terms that end within so many days from `as_of`, or have ended: 0 to 3660; 180 when left out.
+    /// Only terms that end within this many days of `as_of`, or have ended: 0 to 3660. The default is 180.
     within_days: Option<u64>,
     /// Valid time: returns the state and the area tree on this day. Defaults to today (Asia/Shanghai), as currently
     /// known.
@@ -53,7 +53,7 @@ pub struct Renewal {
     days_left: i64,
 }
 
-/// Established organizations of the caller's subtree whose term ends soon or has ended (换届), the earliest first.
+/// Lists established organizations in the caller's subtree whose term ends soon or has ended (换届), earliest first.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:read"])),

@@ -1,4 +1,4 @@
-//! 分设: others come out of an organization, which goes on.
+//! 分设: splitting organizations off from another, which continues.
 
 use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
@@ -24,7 +24,7 @@ use crate::problem::ApiError;
 use crate::wire::unknown_area;
 use crate::write::{Reply, Write};
 
-/// What is established by the split itself.
+/// The fields that are determined by the split itself.
 const GIVEN_BY_THE_SPLIT: [&str; 8] = [
     "status",
     "established_on",
@@ -36,12 +36,12 @@ const GIVEN_BY_THE_SPLIT: [&str; 8] = [
     "reopenings",
 ];
 
-/// What comes out of it, when, and why.
+/// The organizations to split off, the date and the reason.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"on": "2022-06-01", "reason": "分设", "into": [{"area": "340322", "kind": "federation", "name": "五河县侨联"}]}))]
 pub struct SplitInput {
-    /// When it happened (Asia/Shanghai); not after today. What comes out of it is established on that day.
+    /// When it happened (Asia/Shanghai); not after today. The new organizations are established on that day.
     #[serde(deserialize_with = "day::read")]
     on: NaiveDate,
     /// Defaults to `day`.
@@ -55,22 +55,22 @@ pub struct SplitInput {
     #[serde(default)]
     #[schema(max_length = 100)]
     doc_no: Option<String>,
-    /// 1 to 200, each as `POST /v1/organizations` takes it, without status and dates.
+    /// 1 to 200 items, each as in `POST /v1/organizations`, without status and dates.
     #[schema(value_type = Vec<OrganizationInput>, min_items = 1, max_items = 200)]
     into: Vec<Map<String, Value>>,
 }
 
-/// What goes on, and what came out of it.
+/// The organization that continues, and those that were split off.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SplitReply {
     original: Organization,
     results: Vec<Organization>,
 }
 
-/// Establishes organizations that come out of an established one, on a day, with a reason; it goes on as it is.
+/// Splits organizations off from an established one on a given day, with a reason. The original continues unchanged.
 ///
-/// The histories of all of them tell it. `errors` names what is wrong with a new one by its place: `/into/0/name`. The `ETag` is that
-/// of the one that goes on.
+/// The split appears in the histories of all of them. `errors` gives the position of each error in a new organization,
+/// such as `/into/0/name`. The `ETag` is that of the organization that continues.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:write"])),
@@ -150,7 +150,7 @@ pub async fn split(
         .await
 }
 
-/// The items as they would be recorded alone: established on the day of the split.
+/// Converts the items to organizations to record on their own, established on the day of the split.
 fn established_by(
     items: Vec<Map<String, Value>>,
     (on, precision): (NaiveDate, Option<Precision>),

@@ -1,4 +1,4 @@
-//! The verbs that change an organization on a date.
+//! The transitions of an organization.
 
 use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
@@ -19,7 +19,7 @@ use crate::headers::{IdempotencyKey, IfMatch};
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// When, and by which document or for what reason.
+/// The date of a transition, with its document or reason.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"on": "2022-06-01", "reason": "县侨联常委会研究决定"}))]
@@ -30,13 +30,13 @@ pub struct StepInput {
     /// Defaults to `day`.
     #[serde(default)]
     precision: Option<Precision>,
-    /// Needed to close, reopen or abandon.
+    /// Required to close, reopen or abandon.
     #[serde(default)]
     reason: Option<String>,
-    /// With `approve`: the document.
+    /// With `approve`: the number of the document.
     #[serde(default)]
     doc_no: Option<String>,
-    /// With `approve`: who approved.
+    /// With `approve`: the approving post.
     #[serde(default)]
     post: Option<Post>,
 }
@@ -111,16 +111,16 @@ macro_rules! steps {
 steps! {
     /// Records the approval (批复) of an organization in preparation.
     approve Approve "/organizations/{id}/approve";
-    /// Records the founding (成立) of an approved organization; it counts from then on.
+    /// Records the founding (成立) of an approved organization, which counts from then on.
     establish Establish "/organizations/{id}/establish";
     /// Records the unveiling (挂牌) of an established organization.
     unveil Unveil "/organizations/{id}/unveil";
-    /// Closes (撤销) an established organization, with a reason.
+    /// Closes an established organization (撤销), with a reason.
     close Close "/organizations/{id}/close";
-    /// Establishes a closed organization again (恢复), with a reason; between the two days it does not count.
+    /// Reopens a closed organization (恢复), with a reason. It does not count between the two days.
     ///
-    /// That a closing was a mistake and never happened is a correction: `PATCH` its status and date.
+    /// If the closing was recorded by mistake and never happened, correct it instead: `PATCH` the status and date.
     reopen Reopen "/organizations/{id}/reopen";
-    /// Gives up an organization before it was established, with a reason.
+    /// Abandons an organization before it is established, with a reason.
     abandon Abandon "/organizations/{id}/abandon";
 }

@@ -1,4 +1,4 @@
-//! The blank table an office fills in.
+//! The blank table of the register.
 
 use actix_web::{HttpResponse, get};
 use qiaojian_sheets::register::{COLUMNS, DATA_SHEET, Field, NOTES};
@@ -21,7 +21,8 @@ pub struct TemplateParams {
     format: Option<Format>,
 }
 
-/// A blank table of the register, with its columns explained, drop-downs, and columns that keep codes and dates as texts.
+/// Returns a blank table of the register, with its columns explained, drop-downs, and codes and dates formatted as
+/// text.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:read"])),
@@ -47,12 +48,12 @@ pub async fn template(
     Ok(attachment(format, "organizations-template").body(bytes))
 }
 
-/// The columns of a file that was not handed back.
+/// The columns of a file, without those added to a returned file.
 pub(super) fn columns() -> impl Iterator<Item = &'static Column<Field>> {
     COLUMNS.iter().filter(|column| column.field != Field::Errors)
 }
 
-/// The look of the register's sheet.
+/// The style of the register's sheet.
 pub(super) fn style() -> SheetStyle {
     SheetStyle::of(DATA_SHEET, columns())
 }

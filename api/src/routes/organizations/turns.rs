@@ -1,4 +1,4 @@
-//! What becomes of an organization on a day, other than a step of its life: another area, another kind.
+//! Changes of an organization on a day other than transitions: area, kind and other fields.
 
 use std::sync::Arc;
 
@@ -24,15 +24,15 @@ use crate::problem::ApiError;
 use crate::wire::{area_in_body, merge_patch};
 use crate::write::{Reply, Write};
 
-/// Where it moves, and when.
+/// The new area of an organization, and the date.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"area": "340322", "on": "2022-06-01", "reason": "区划调整"}))]
 pub struct MoveInput {
-    /// The code of the area it stands in from then on, in the caller's subtree.
+    /// The code of the new area, which must be in the caller's subtree.
     #[schema(example = "340304002")]
     area: String,
-    /// When it happened (Asia/Shanghai); not after today, not before its last change.
+    /// When it happened (Asia/Shanghai); not after today, not before the organization's last change.
     #[serde(deserialize_with = "day::read")]
     on: NaiveDate,
     /// Defaults to `day`.
@@ -43,13 +43,13 @@ pub struct MoveInput {
     reason: Option<String>,
 }
 
-/// What it becomes, and when.
+/// The new kind of an organization, and the date.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"kind": "federation", "on": "2022-06-01", "reason": "由工作站改设侨联"}))]
 pub struct RekindInput {
     kind: Kind,
-    /// Its name from then on; as before when left out.
+    /// The new name. Unchanged if omitted.
     #[serde(default)]
     #[schema(max_length = 100)]
     name: Option<String>,
@@ -64,13 +64,14 @@ pub struct RekindInput {
     reason: Option<String>,
 }
 
-/// What is otherwise, and since when.
+/// The changed fields, and the date.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"set": {"name": "湾沚区侨联"}, "on": "2022-06-01", "reason": "更名"}))]
 pub struct ChangeInput {
-    /// Some of `name`, `quota_posts`, `posts_filled`, `five_have`, `standing_rules`, `affiliation`, `has_office`, as a merge patch: what
-    /// is left out stays, `null` clears. `{"five_have": {"venue": {"have": false}}}` says that the venue was lost.
+    /// Some of `name`, `quota_posts`, `posts_filled`, `five_have`, `standing_rules`, `affiliation`, `has_office`, as a
+    /// merge patch: omitted fields stay unchanged, `null` clears a field. `{"five_have": {"venue": {"have": false}}}`
+    /// records that the venue was lost.
     #[schema(value_type = OrganizationChange)]
     set: serde_json::Map<String, serde_json::Value>,
     /// When it happened (Asia/Shanghai); not after today, not before the organization's last change.
@@ -85,14 +86,14 @@ pub struct ChangeInput {
 }
 
 derived_schema! {
-    /// What may change of an organization on a day.
+    /// The fields of an organization that may change on a day.
     OrganizationChange of OrganizationInput = merge_patch_of::<OrganizationInput>(
         "What is otherwise from then on; what is left out stays, and `null` takes away.",
         |name| CHANGEABLE.contains(&name),
     )
 }
 
-/// What may change on a day without a step of the organization's life.
+/// The fields that may change on a day without a transition.
 const CHANGEABLE: [&str; 7] = [
     "name",
     "quota_posts",
@@ -113,7 +114,7 @@ fn not_changeable(field: &str) -> Violation {
     )
 }
 
-/// When, and why.
+/// The date and the reason of a change.
 pub(super) struct When {
     pub on: PreciseDate,
     pub reason: Option<String>,
@@ -163,7 +164,8 @@ async fn turn_round(
         .await
 }
 
-/// Moves an organization to another area of the caller's subtree, from a day on. Figures of earlier days keep it where it was.
+/// Moves an organization to another area in the caller's subtree from a given day. Figures of earlier days keep it in
+/// its former area.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:write"])),
@@ -204,7 +206,7 @@ pub async fn move_(
     .await
 }
 
-/// Makes an organization one of another kind, from a day on. Figures of earlier days keep it as it was.
+/// Changes an organization's kind from a given day. Figures of earlier days keep its former kind.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:write"])),
@@ -246,8 +248,8 @@ pub async fn rekind(
     .await
 }
 
-/// Changes what an organization is called or has, from a day on. Earlier days keep what was so then; what was never so is corrected by
-/// PATCH.
+/// Changes an organization's name or other fields from a given day. Earlier days keep the former values; use `PATCH` to
+/// correct values that were never true.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:write"])),

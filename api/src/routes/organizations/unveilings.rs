@@ -1,4 +1,4 @@
-//! 一同挂牌: who is still to be unveiled, and who was not unveiled together.
+//! 一同挂牌: organizations that are not yet unveiled, or were not unveiled together.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
@@ -21,15 +21,15 @@ use crate::moment::{Times, View};
 use crate::page::{self, Page, Window};
 use crate::problem::ApiError;
 
-/// Which to list.
+/// Which organizations to list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct UnveilingParams {
     /// Only this area and all areas below it. Defaults to the caller's area.
     area: Option<String>,
-    /// `not_unveiled`, `apart`, `together`, `alone`, `unknown`, comma-separated; what is to be looked after, `not_unveiled,apart`, when
-    /// left out.
+    /// `not_unveiled`, `apart`, `together`, `alone`, `unknown`, comma-separated. Defaults to the findings that need
+    /// attention, `not_unveiled,apart`.
     #[serde(default)]
     #[param(value_type = Option<String>)]
     finding: List<Unveiling>,
@@ -45,24 +45,25 @@ pub struct UnveilingParams {
     cursor: Option<String>,
 }
 
-/// An organization with what the check finds.
+/// An organization with the finding of the check.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnveilingCheck {
     #[serde(flatten)]
     organization: Organization,
     finding: Unveiling,
-    /// When the organization above it (`parent`) was unveiled, if the caller sees that.
+    /// When the organization above it (`parent`) was unveiled, if the caller may see that organization.
     parent_unveiled_on: Option<NaiveDate>,
-    /// How many of the area asked about were unveiled on the same day, itself included; 0 when it is not unveiled.
+    /// How many organizations in the requested area were unveiled on the same day, including this one; 0 if it is not
+    /// unveiled.
     unveiled_together: i64,
 }
 
-/// Established organizations of the caller's subtree that are not unveiled (挂牌) yet, or were not together with the one above them
-/// (一同挂牌), by area and id.
+/// Lists established organizations in the caller's subtree that are not yet unveiled (挂牌), or were not unveiled
+/// together with the organization above them (一同挂牌), by area and id.
 ///
-/// A missing date says that an organization is not unveiled only where it was established after the baseline of the programme current for
-/// the area asked about, from which on the register follows what happens. Of older ones nobody knows: `unknown`, as where only the
-/// date of the one above is missing so.
+/// A missing date means that an organization is not unveiled only if it was established after the baseline of the
+/// current programme of the requested area, because the register is complete from then on. For older organizations it
+/// is `unknown`, also if only the date of the organization above is missing.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:read"])),
@@ -136,7 +137,7 @@ pub async fn unveilings(
     Ok(page::reply_written(&request, page))
 }
 
-/// The baseline of the programme current for the area asked about: what happened later is in the register.
+/// Returns the baseline of the current programme of the requested area. The register is complete from that day on.
 fn followed_since(
     conn: &mut AnyConnection,
     view: &View,

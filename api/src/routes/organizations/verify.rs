@@ -1,4 +1,4 @@
-//! 审核: the area above confirms a report, or sends it back.
+//! 审核: the area above verifies or rejects a report.
 
 use actix_web::{HttpResponse, post, web};
 use qiaojian_domain::ids::OrganizationId;
@@ -15,12 +15,12 @@ use crate::headers::{IdempotencyKey, IfMatch};
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// What is said about a report.
+/// The reason for a decision about a report.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"reason": "批复文号缺失，请补充。"}))]
 pub struct JudgementInput {
-    /// Needed to reject; kept with the organization.
+    /// Required to reject; kept with the organization.
     #[serde(default)]
     #[schema(example = "批复文号缺失，请补充。", max_length = 2000)]
     reason: Option<String>,
@@ -88,8 +88,9 @@ macro_rules! judgements {
 }
 
 judgements! {
-    /// 审核通过: an area above confirms the report as it stands. A later change by the area itself has to be verified anew.
+    /// Verifies a report as it is now (审核通过), as an area above it. Later changes by the area itself must be verified
+    /// again.
     verify Verify "/organizations/{id}/verify";
-    /// 退回: an area above does not confirm the report, and says why. What is rejected counts by no rule.
+    /// Rejects a report (退回) with a reason, as an area above it. Rejected reports are not counted by any rule.
     reject Reject "/organizations/{id}/reject";
 }

@@ -35,7 +35,7 @@ pub struct Approval {
     pub precision: Option<Precision>,
 }
 
-/// What a client says of an organization. A date's precision is `day` unless another is given.
+/// The input for an organization. The precision of a date is `day` unless another is given.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"area": "340304", "kind": "federation", "name": "禹会区侨联"}))]
@@ -43,18 +43,18 @@ pub struct OrganizationInput {
     /// A client-generated id; makes the call permanently idempotent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<uuid::Uuid>,
-    /// The code of the area it stands in.
+    /// The code of its area.
     #[schema(example = "340304001")]
     pub area: String,
     #[serde(default = "host_default")]
     pub host: Host,
-    /// The organization above it; left out where the caller does not see it.
+    /// The organization above it. Omitted if the caller may not see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<OrganizationId>,
     pub kind: Kind,
     #[schema(example = "大庆街道侨联", max_length = 100)]
     pub name: String,
-    /// Up to `established`, with its dates, when it is recorded late.
+    /// Up to `established`, with its dates, if it is recorded late.
     #[serde(default = "status_default")]
     pub status: Status,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,12 +74,12 @@ pub struct OrganizationInput {
     pub closed_on: Option<NaiveDate>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_precision: Option<Precision>,
-    /// 恢复: the times it was closed and established again, in order.
+    /// 恢复: the times it was closed and reopened, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reopenings: Vec<Reopening>,
     #[serde(default = "basis_default")]
     pub basis: Basis,
-    /// With `replace_one`: the institution abolished for it.
+    /// With `replace_one`: the institution that was abolished in its favour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
     #[serde(default)]
@@ -144,7 +144,7 @@ impl OrganizationInput {
         }
     }
 
-    /// What a client would send to get the organization as it is: what a merge patch is applied to.
+    /// Returns the input that would produce the organization as it is, to which a merge patch is applied.
     pub fn of(found: &OrganizationInArea) -> Result<Self, ApiError> {
         let facts = found.organization.facts()?;
         let Life {
@@ -194,7 +194,7 @@ impl OrganizationInput {
 }
 
 derived_schema! {
-    /// What is recorded of an organization, as it is shown.
+    /// The recorded facts of an organization, as output.
     pub(super) OrganizationFacts of OrganizationInput = shown_of::<OrganizationInput>(
         "What is recorded of an organization. What is not known is left out.",
         &["id"],
@@ -220,19 +220,19 @@ pub struct Organization {
     pub valid_from: NaiveDate,
     pub created_at: UtcTime,
     pub updated_at: UtcTime,
-    /// Of one that was merged: what it goes on in, if the caller sees that.
+    /// For a merged organization: the one it was merged into, if the caller may see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<OrganizationId>,
-    /// The day it is shown as of, when one was asked for.
+    /// The requested valid time, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_of: Option<NaiveDate>,
-    /// The moment of knowing it is shown at, when one was asked for.
+    /// The requested transaction time, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known_at: Option<UtcTime>,
 }
 
 impl Organization {
-    /// As the row of another moment says.
+    /// Converts the row of a past moment.
     pub fn on(found: &OrganizationInArea, moment: Moment) -> Result<Self, ApiError> {
         Ok(Self {
             as_of: Some(moment.as_of),
@@ -241,7 +241,7 @@ impl Organization {
         })
     }
 
-    /// As the row of a moment says, or the last one where none was asked for.
+    /// Converts the row of a moment, or the latest row if no moment was requested.
     pub fn at(found: &OrganizationInArea, moment: Option<Moment>) -> Result<Self, ApiError> {
         match moment {
             Some(moment) => Self::on(found, moment),
@@ -269,7 +269,7 @@ impl Organization {
     }
 }
 
-/// Takes out the parents that the caller does not see: their ids are not its to know.
+/// Removes the parents that the caller may not see, because it must not learn their ids.
 pub(super) fn hide_parents<'a>(
     conn: &mut AnyConnection,
     visible: &Subtree,
@@ -287,7 +287,7 @@ pub(super) fn hide_parents<'a>(
     Ok(())
 }
 
-/// Tells of those that were merged what they go on in, as known at a moment, where the caller sees it.
+/// Adds to merged organizations the one they were merged into, as known at a moment, if the caller may see it.
 pub(super) fn name_successors(
     conn: &mut AnyConnection,
     visible: &Subtree,

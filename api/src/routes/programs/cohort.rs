@@ -1,4 +1,4 @@
-//! Who is compared with whom.
+//! The cohorts of a programme.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
@@ -17,12 +17,12 @@ use crate::extract::{Params, Segment};
 use crate::page::{self, Page, Window};
 use crate::problem::ApiError;
 
-/// The cohorts of which day.
+/// The day of the cohorts.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct CohortParams {
-    /// On this day (Asia/Shanghai); today when left out.
+    /// The day of the cohorts (Asia/Shanghai). Defaults to today.
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
     /// Transaction time: returns the state as known at this time. Defaults to now.
@@ -32,7 +32,7 @@ pub struct CohortParams {
     cursor: Option<String>,
 }
 
-/// The areas of a programme with their cohorts, by path.
+/// Lists the areas of a programme with their cohorts, by path.
 #[utoipa::path(
     tag = "programs",
     security(("oauth" = ["area:read"])),
@@ -65,7 +65,7 @@ pub async fn cohort(
                 programs::find_known_at(conn, id.0, known)?;
                 Ok::<_, ApiError>(programs::cohorts(conn, id.0, as_of, known)?)
             })?;
-            // A cohort is a few dozen areas: the whole of it is read, and a part shown.
+            // A cohort has a few dozen areas, so all are read and a page is returned.
             rows.retain(|(_, area)| window.after.as_ref().is_none_or(|after| area.path > *after));
             window.page(
                 rows,

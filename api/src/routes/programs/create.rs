@@ -1,4 +1,4 @@
-//! The provincial office starts a programme.
+//! Recording a programme.
 
 use actix_web::{HttpResponse, post, web};
 use qiaojian_domain::ids::ProgramId;
@@ -14,9 +14,9 @@ use crate::problem::ApiError;
 use crate::wire::{area_in_body, id_or_new};
 use crate::write::{Reply, Write};
 
-/// Records a programme of an area of the caller's subtree.
+/// Records a programme of an area in the caller's subtree.
 ///
-/// The same `id` with the same body is the same programme: 200 instead of 201.
+/// Sending the same `id` with the same body again returns the existing programme with 200 instead of 201.
 #[utoipa::path(
     tag = "programs",
     security(("oauth" = ["program:write"])),
@@ -49,7 +49,7 @@ pub async fn create(
                 digest: request_digest.clone(),
                 issuer: issuer.area_id,
                 facts: input.facts(),
-                // Only the demo's own programme is.
+                // Only the demo's own programme is illustrative.
                 illustrative: false,
             };
             let program = programs::create(recording, &new)?;

@@ -1,4 +1,4 @@
-//! One programme.
+//! Reading one programme.
 
 use actix_web::{HttpResponse, get, web};
 use qiaojian_domain::clock::UtcTime;
@@ -23,7 +23,7 @@ pub struct GetParams {
     known_at: Option<UtcTime>,
 }
 
-/// One programme.
+/// Returns a programme.
 #[utoipa::path(
     tag = "programs",
     security(("oauth" = ["area:read"])),

@@ -1,4 +1,4 @@
-//! All programmes.
+//! Listing all programmes.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use qiaojian_domain::clock::UtcTime;
@@ -26,7 +26,7 @@ pub struct ListParams {
     cursor: Option<String>,
 }
 
-/// All programmes, oldest first.
+/// Lists all programmes, oldest first.
 #[utoipa::path(
     tag = "programs",
     security(("oauth" = ["area:read"])),

@@ -1,4 +1,4 @@
-//! The programme that a body means.
+//! The programme that a request body refers to.
 
 use chrono::NaiveDate;
 use qiaojian_domain::Violation;
@@ -12,10 +12,11 @@ use crate::auth::Principal;
 use crate::problem::ApiError;
 use crate::wire::missing_as;
 
-/// The programme a body names at `/program`; where it names none, the one that is current today for the caller's area, as in figures.
+/// Returns the programme that a body names at `/program`. If it names none, returns the one that is current today for
+/// the caller's area, as in figures.
 ///
 /// # Errors
-/// 422 where there is none, or where several are current.
+/// Returns 422 if there is none, or if several are current.
 pub fn find(
     conn: &mut AnyConnection,
     named: Option<ProgramId>,
@@ -44,10 +45,11 @@ pub fn find(
     Err(ApiError::invalid(vec![wrong]))
 }
 
-/// The same, of the caller's own area: bulletins are issued in the name of the area whose programme it is.
+/// Returns the same programme, which must belong to the caller's own area, because bulletins are issued in the name of
+/// the programme's area.
 ///
 /// # Errors
-/// 422 also where it is another area's.
+/// Also returns 422 if it belongs to another area.
 pub fn find_own(
     conn: &mut AnyConnection,
     named: Option<ProgramId>,

@@ -1,4 +1,4 @@
-//! Pilot programmes and their cohorts: reference data, readable by every token that reads areas.
+//! Pilot programmes and their cohorts: reference data that every token with access to areas may read.
 
 pub mod cohort;
 pub mod create;

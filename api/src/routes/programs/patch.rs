@@ -1,4 +1,4 @@
-//! A correction of a programme.
+//! Correcting a programme.
 
 use actix_web::{HttpResponse, patch, web};
 use qiaojian_domain::Violation;
@@ -17,7 +17,7 @@ use crate::wire::merge_patch;
 use crate::write::{Reply, Write};
 
 derived_schema! {
-    /// What is corrected of a programme.
+    /// The fields to correct.
     ProgramPatch of ProgramInput = with_text(
         merge_patch_of::<ProgramInput>("What was never so; what is left out stays, and `null` takes away.", |name| {
             !["id", "issuer"].contains(&name)
@@ -28,10 +28,11 @@ derived_schema! {
     )
 }
 
-/// Corrects a programme by a JSON merge patch (RFC 7396) of what a client may send, plus `reason`, which is required.
+/// Corrects a programme with a JSON merge patch (RFC 7396) of its input fields, plus `reason`, which is required.
 ///
-/// A correction holds from the beginning: growth is measured from the corrected baseline, also for past dates. What was known before does
-/// not change, nor do bulletins that are out. Only the area the programme belongs to, and those above it, may correct it.
+/// A correction applies from the beginning: growth is measured from the corrected baseline, also for past dates. What
+/// was known before does not change, nor do published bulletins. Only the area that the programme belongs to, and areas
+/// above it, may correct it.
 #[utoipa::path(
     tag = "programs",
     security(("oauth" = ["program:write"])),

@@ -1,4 +1,4 @@
-//! An area becomes a pilot, or ceases to be one.
+//! Adding an area to a cohort.
 
 use actix_web::{HttpResponse, post, web};
 use qiaojian_domain::ids::{CohortId, ProgramId};
@@ -13,7 +13,8 @@ use crate::problem::ApiError;
 use crate::wire::area_in_body;
 use crate::write::{Reply, Write};
 
-/// Puts an area of the caller's subtree in a cohort from a day on. Only whoever the programme belongs to, and those above, may.
+/// Puts an area in the caller's subtree in a cohort from a given day. Only the area that the programme belongs to, and
+/// areas above it, may do so.
 #[utoipa::path(
     tag = "programs",
     security(("oauth" = ["program:write"])),

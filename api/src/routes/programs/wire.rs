@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::problem::ApiError;
 
-/// What a client says of a programme.
+/// The input for a programme.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"code": "ah-qiaojian-2022", "title": "党建带侨建、侨建促党建", "baseline_on": "2021-10-31", "starts_on": "2021-11-01", "target_on": "2022-12-31"}))]
@@ -21,24 +21,24 @@ pub struct ProgramInput {
     /// A client-generated id; makes the call permanently idempotent.
     #[serde(default)]
     pub id: Option<uuid::Uuid>,
-    /// The code of the area whose programme it is; the caller's own when left out.
+    /// The code of the area that the programme belongs to. Defaults to the caller's area.
     #[serde(default)]
     pub issuer: Option<String>,
-    /// Short and stable.
+    /// A short, stable code.
     #[schema(example = "ah-qiaojian-2021", max_length = 100)]
     pub code: String,
     #[schema(example = "党建带侨建、侨建促党建", max_length = 100)]
     pub title: String,
-    /// The same programme under other names; at most 20.
+    /// Other names of the same programme; at most 20.
     #[serde(default)]
     pub aliases: Vec<String>,
-    /// Growth is counted against the organizations of this day.
+    /// Growth is measured from the organizations of this day.
     #[serde(deserialize_with = "day::read")]
     pub baseline_on: NaiveDate,
     /// Not before the baseline.
     #[serde(deserialize_with = "day::read")]
     pub starts_on: NaiveDate,
-    /// How precisely the start is known; to the day when left out. A month is given by any of its days.
+    /// The precision of the start date. Defaults to the day. A month is given by any of its days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts_precision: Option<Precision>,
     /// Not before the start.
@@ -49,7 +49,7 @@ pub struct ProgramInput {
 }
 
 impl ProgramInput {
-    /// What a client would send to record the programme as it is: what a patch is applied to.
+    /// Returns the input that would record the programme as it is, to which a patch is applied.
     pub fn of(found: &ProgramOfIssuer) -> Result<Self, ApiError> {
         let program = &found.program;
         Ok(Self {
@@ -89,17 +89,17 @@ pub struct Program {
     pub id: ProgramId,
     /// The current version; equals the `ETag`.
     pub version: i64,
-    /// The code of the area whose programme it is.
+    /// The code of the area that the programme belongs to.
     pub issuer: String,
     pub code: String,
     pub title: String,
     pub aliases: Vec<String>,
     pub baseline_on: NaiveDate,
     pub starts_on: NaiveDate,
-    /// How precisely the start is known.
+    /// The precision of the start date.
     pub starts_precision: Precision,
     pub target_on: NaiveDate,
-    /// Made up for a demonstration.
+    /// Whether the programme is fictitious, for demonstration.
     pub illustrative: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -135,7 +135,7 @@ impl Program {
     }
 }
 
-/// Puts an area in a cohort.
+/// The input that puts an area in a cohort.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"area": "340300", "cohort": "pilot", "from": "2021-10-31"}))]
@@ -148,7 +148,7 @@ pub struct CohortInput {
     pub from: NaiveDate,
 }
 
-/// An area's side of the comparison.
+/// The cohort of an area.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CohortMember {
     /// The area's code.

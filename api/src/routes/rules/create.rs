@@ -1,4 +1,4 @@
-//! A rule is recorded: the next version of its name, or a new one.
+//! Recording a rule: the next version of an existing name, or a new rule.
 
 use actix_web::{HttpResponse, post, web};
 use chrono::NaiveDate;
@@ -23,7 +23,7 @@ use crate::problem::ApiError;
 use crate::wire::{area_in_body, id_or_new};
 use crate::write::{Reply, Write};
 
-/// The parameters of a rule: those of its `kind`.
+/// The parameters of a rule, depending on its `kind`.
 #[derive(ToSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "for the contract only")]
@@ -33,28 +33,30 @@ enum RuleParams {
     Reporting(ReportingParams),
 }
 
-/// What a client says of a rule.
+/// The input for a rule.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"kind": "counting", "name": "unveiled_only", "scope_area": "340300", "effective_from": "2022-01-01", "params": {"counted_from": "unveiled"}, "source": "皖侨〔2022〕9号"}))]
 pub struct RuleInput {
-    /// Made by the client; the same rule under it is recorded once.
+    /// A client-generated id; sending the same rule again under it records nothing.
     #[serde(default)]
     id: Option<Uuid>,
-    /// In this version `counting`, `establishment` and `reporting`.
+    /// `counting`, `establishment` and `reporting` are supported in this version.
     kind: RuleKind,
-    /// What `basis` takes; `default` is used when none is asked for.
+    /// The name to pass as `basis`; `default` is used if none is requested.
     #[schema(example = "verified_only", max_length = 100)]
     name: String,
-    /// The code of the area it binds, with all below it; the nearest scope above an area decides.
+    /// The code of the area to which the rule applies, with all areas below it. The nearest scope above an area
+    /// applies.
     #[schema(example = "340000")]
     scope_area: String,
-    /// From which `as_of` on it is in force.
+    /// The first `as_of` to which the rule applies.
     #[serde(deserialize_with = "day::read")]
     effective_from: NaiveDate,
-    /// `counting`: `counted_from` {approved, established, unveiled}, `cohorts`, `verified_only`. `establishment`: `levels` at which every
-    /// area should have an organization, and `village` {`persons`, `households`}: from either number on an organization, below both a
-    /// liaison post. `reporting`: `cut_off_days` after a period's last day, up to whose end reports are taken into `period` figures.
+    /// `counting`: `counted_from` {approved, established, unveiled}, `cohorts`, `verified_only`. `establishment`:
+    /// `levels` at which every area should have an organization, and `village` {`persons`, `households`}: if either
+    /// number is reached an organization is required, otherwise a liaison post. `reporting`: `cut_off_days` after a
+    /// period's last day, until the end of which reports are included in `period` figures.
     #[schema(value_type = RuleParams)]
     params: serde_json::Map<String, serde_json::Value>,
     /// The document that defines the rule.
@@ -98,7 +100,7 @@ impl RuleInput {
         if !violations.is_empty() {
             return Err(ApiError::invalid(violations));
         }
-        // What cannot be read now could not be counted by later.
+        // Parameters that cannot be read now could not be used for counting later.
         let params = serde_json::Value::Object(self.params.clone());
         match self.kind {
             RuleKind::Establishment => read_params::<EstablishmentParams>(params).map(drop),
@@ -111,7 +113,7 @@ impl RuleInput {
     }
 }
 
-/// The parameters of a rule, which stand at `/params`.
+/// Reads the parameters of a rule, which are at `/params`.
 fn read_params<T: DeserializeOwned + ToSchema>(params: serde_json::Value) -> Result<T, ApiError> {
     fit_input(params).map_err(|error| {
         let wrong = error.into_violations().into_iter();
@@ -119,12 +121,14 @@ fn read_params<T: DeserializeOwned + ToSchema>(params: serde_json::Value) -> Res
     })
 }
 
-/// Records the next version of a rule. None is ever edited: answers as known before, and for an `as_of` before it is in force, stay.
+/// Records the next version of a rule. Existing versions are never edited, so answers for an earlier `known_at`, or for
+/// an `as_of` before it takes effect, do not change.
 ///
-/// An establishment rule takes one new version a day for each area, in force no earlier than the last, so that what was counted in a village
-/// cannot be found by trying thresholds. Whoever reads rules is told of each by `/v1/changes`.
+/// An establishment rule accepts one new version per day and area, which takes effect no earlier than the previous one,
+/// so that the counts of a village cannot be found by trying thresholds. Callers who may read rules see each version in
+/// `/v1/changes`.
 ///
-/// The same `id` with the same rule is the same version of it: 200 instead of 201.
+/// Sending the same `id` with the same rule again returns the existing version with 200 instead of 201.
 #[utoipa::path(
     tag = "rules",
     security(("oauth" = ["rule:write"])),

@@ -1,4 +1,4 @@
-//! All rules.
+//! Listing all rules.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::NaiveDate;
@@ -24,7 +24,7 @@ use crate::problem::ApiError;
 pub struct ListParams {
     #[param(value_type = Option<String>)]
     kind: Option<RuleKind>,
-    /// Only the versions in force on this day (Asia/Shanghai); every version when left out.
+    /// Only the versions in effect on this day (Asia/Shanghai). Defaults to all versions.
     #[serde(default, deserialize_with = "day::read_optional")]
     as_of: Option<NaiveDate>,
     /// Transaction time: returns the state as known at this time. Defaults to now.
@@ -34,15 +34,15 @@ pub struct ListParams {
     cursor: Option<String>,
 }
 
-/// One version of a rule. A counting rule's name is what `basis` takes.
+/// One version of a rule. The name of a counting rule is passed as `basis`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Rule {
     pub id: RuleId,
     pub kind: RuleKind,
     pub name: String,
-    /// Counts up; an older version stays as it was.
+    /// Incremented with each version; older versions stay unchanged.
     pub version: i64,
-    /// The code of the area it binds, with all below it.
+    /// The code of the area to which the rule applies, with all areas below it.
     pub scope_area: String,
     pub effective_from: NaiveDate,
     pub params: serde_json::Value,
@@ -70,14 +70,14 @@ impl Rule {
     }
 }
 
-/// The place of a rule in the list.
+/// The position of a rule in the list.
 type Key = (String, String, i64, RuleId);
 
 fn key((row, _): &(RuleRow, String)) -> Key {
     (row.kind.to_string(), row.name.clone(), row.version, row.id)
 }
 
-/// Every version of every rule, or those in force on a day, by kind, name and version.
+/// Lists all versions of all rules, or those in effect on a day, by kind, name and version.
 #[utoipa::path(
     tag = "rules",
     security(("oauth" = ["rule:read"])),
@@ -102,7 +102,7 @@ pub async fn list(
     let page = app
         .read(move |conn| {
             let known = ledger::known_at(conn, known_at)?.known;
-            // Rules are few: all are read, and a part shown.
+            // There are few rules, so all are read and a page is returned.
             let mut rows = match as_of {
                 None => rules::list(conn, kind, known)?,
                 Some(on) => rules::list_in_force(conn, kind, on, known)?,

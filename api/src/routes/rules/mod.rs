@@ -1,4 +1,4 @@
-//! The rules figures are made by: reference data.
+//! The rules by which figures are computed: reference data.
 
 pub mod create;
 pub mod list;

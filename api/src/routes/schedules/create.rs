@@ -1,4 +1,4 @@
-//! A schedule is set.
+//! Creating a schedule.
 
 use actix_web::{HttpResponse, post, web};
 use qiaojian_domain::ids::ScheduleId;
@@ -16,10 +16,11 @@ use crate::routes::programs::meant;
 use crate::wire::id_or_new;
 use crate::write::{Reply, Write};
 
-/// Records when bulletins of a programme of the caller's area are composed, in its name and that of the caller's post.
+/// Records when bulletins of a programme of the caller's area are composed, in the name of that area and the caller's
+/// post.
 ///
-/// A spec that would fire twice in a period, or in some period not at all, is refused, with the dates. The same `id` with the same body is the same schedule:
-/// 200 instead of 201.
+/// A spec that would fire twice in a period, or not at all in some period, is refused with the dates. Sending the same
+/// `id` with the same body again returns the existing schedule with 200 instead of 201.
 #[utoipa::path(
     tag = "schedules",
     security(("oauth" = ["schedule:write"])),

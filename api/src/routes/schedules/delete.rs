@@ -1,4 +1,4 @@
-//! A schedule that came to nothing is deleted.
+//! Deleting a schedule that composed nothing.
 
 use actix_web::{HttpResponse, delete, web};
 use qiaojian_domain::ids::ScheduleId;
@@ -11,8 +11,8 @@ use crate::headers::IfMatchRequired;
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// Deletes a schedule that nothing was composed by, with what it has left out or missed. One by which bulletins were composed is ended
-/// by `PATCH` (`ends_period`).
+/// Deletes a schedule by which nothing was composed, together with its skipped and missed periods. A schedule that
+/// composed bulletins is ended by `PATCH` (`ends_period`).
 #[utoipa::path(
     tag = "schedules",
     security(("oauth" = ["schedule:write"])),

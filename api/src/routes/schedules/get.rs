@@ -1,4 +1,4 @@
-//! One schedule.
+//! Reading one schedule.
 
 use actix_web::{HttpResponse, get, web};
 use qiaojian_domain::ids::ScheduleId;
@@ -11,7 +11,7 @@ use crate::extract::Segment;
 use crate::problem::ApiError;
 use crate::write::show;
 
-/// One schedule of an issuer in the caller's subtree.
+/// Returns a schedule of an issuer in the caller's subtree.
 #[utoipa::path(
     tag = "schedules",
     security(("oauth" = ["bulletin:read"])),

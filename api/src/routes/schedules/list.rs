@@ -1,4 +1,4 @@
-//! All schedules.
+//! Listing all schedules.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use qiaojian_domain::ids::ScheduleId;
@@ -12,7 +12,7 @@ use crate::page::{self, Page, Window};
 use crate::problem::ApiError;
 use crate::wire::PageParams;
 
-/// Schedules of issuers in the caller's subtree, oldest first.
+/// Lists schedules of issuers in the caller's subtree, oldest first.
 #[utoipa::path(
     tag = "schedules",
     security(("oauth" = ["bulletin:read"])),

@@ -1,4 +1,4 @@
-//! When bulletins are composed.
+//! Schedules for composing bulletins.
 
 pub mod create;
 pub mod delete;

@@ -1,4 +1,4 @@
-//! What came of a schedule.
+//! The occurrences of a schedule.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use qiaojian_domain::clock::UtcTime;
@@ -13,7 +13,7 @@ use crate::page::{self, Page, Window};
 use crate::problem::ApiError;
 use crate::wire::PageParams;
 
-/// The periods of a schedule that have come due, oldest first: composed, left out or missed, each with its reason.
+/// Lists the periods of a schedule that have come due, oldest first: composed, skipped or missed, each with its reason.
 #[utoipa::path(
     tag = "schedules",
     security(("oauth" = ["bulletin:read"])),

@@ -1,4 +1,4 @@
-//! A schedule is changed, ended, or set to another period.
+//! Changing or ending a schedule, or setting its next period.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::wire::merge_patch;
 use crate::write::{Reply, Write};
 
 derived_schema! {
-    /// What becomes of a schedule.
+    /// The fields to change.
     SchedulePatch of ScheduleInput = {
         let fixed = ["id", "program", "kind"];
         let changes = merge_patch_of::<ScheduleInput>("What is otherwise from now on; what is left out stays.", |name| {
@@ -35,11 +35,13 @@ derived_schema! {
     }
 }
 
-/// Changes a schedule by a JSON merge patch (RFC 7396) of what a client may send, except `program`, `kind` and `period.unit`.
+/// Changes a schedule with a JSON merge patch (RFC 7396) of its input fields, except `program`, `kind` and
+/// `period.unit`.
 ///
-/// Each period is still issued once: one that has a row in `occurrences` keeps it. `ends_period` ends a schedule, at once where it is
-/// past. Two more fields: `next_period` sets which period is issued next, forward (what is passed over is listed as missed) or back
-/// (what came to no bulletin is decided anew by the catch-up policy), and needs `reason`, which is kept.
+/// Each period is still issued only once; one that has a row in `occurrences` keeps it. `ends_period` ends a schedule,
+/// immediately if it is in the past. There are two additional fields: `next_period` sets the period to issue next,
+/// either forward (skipped periods are listed as missed) or back (periods without a bulletin are decided again by the
+/// catch-up policy); it requires `reason`, which is kept.
 #[utoipa::path(
     tag = "schedules",
     security(("oauth" = ["schedule:write"])),

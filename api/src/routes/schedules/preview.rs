@@ -1,4 +1,4 @@
-//! What a schedule will do.
+//! The upcoming periods of a schedule.
 
 use actix_web::{HttpResponse, get, web};
 use qiaojian_domain::ids::ScheduleId;
@@ -15,23 +15,23 @@ use crate::problem::ApiError;
 const DEFAULT: usize = 12;
 const MOST: usize = 100;
 
-/// How far to look.
+/// How far to look ahead.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PreviewParams {
-    /// How many periods: 1 to 100; 12 when left out.
+    /// The number of periods: 1 to 100. The default is 12.
     #[param(minimum = 1, maximum = 100)]
     count: Option<usize>,
 }
 
-/// What comes due next.
+/// The periods that come due next.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Preview {
     pub items: Vec<Upcoming>,
 }
 
-/// The next periods of a schedule and when each is composed, as if it were not stopped. Nothing is written.
+/// Returns the next periods of a schedule and when each is composed, as if it were not paused. Nothing is written.
 #[utoipa::path(
     tag = "schedules",
     security(("oauth" = ["bulletin:read"])),

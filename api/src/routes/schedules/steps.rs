@@ -1,4 +1,4 @@
-//! A schedule is stopped, and started again.
+//! Pausing and resuming a schedule.
 
 use std::sync::Arc;
 
@@ -16,17 +16,18 @@ use crate::headers::{IdempotencyKey, IfMatch};
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// What becomes of the periods that came due in between.
+/// What to do with the periods that came due in the meantime.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"skip_missed": false}))]
 pub struct ResumeInput {
-    /// `true`: they are listed as missed, and so is what was waiting to be composed. Otherwise they are caught up by the schedule's policy.
+    /// `true`: they are listed as missed, and so are periods that were waiting to be composed. Otherwise they are
+    /// caught up according to the schedule's policy.
     #[serde(default)]
     skip_missed: bool,
 }
 
-/// Checks that the schedule is the caller's and has the version the caller read.
+/// Checks that the schedule belongs to the caller and has the version that the caller read.
 fn check(
     recording: &mut Recording<'_, '_>,
     caller: &Principal,
@@ -37,7 +38,7 @@ fn check(
     Ok(unless_stale(expected, row.version)?)
 }
 
-/// Stops a schedule until it is resumed. Stopping a stopped one changes nothing.
+/// Pauses a schedule until it is resumed. Pausing a paused schedule changes nothing.
 #[utoipa::path(
     tag = "schedules",
     security(("oauth" = ["schedule:write"])),
@@ -69,7 +70,7 @@ pub async fn pause(
         .await
 }
 
-/// Starts a stopped schedule again. Starting a running one changes nothing.
+/// Resumes a paused schedule. Resuming a running schedule changes nothing.
 #[utoipa::path(
     tag = "schedules",
     security(("oauth" = ["schedule:write"])),

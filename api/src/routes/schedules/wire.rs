@@ -21,7 +21,7 @@ use crate::problem::ApiError;
 use crate::routes::bulletins::wire::progress;
 use crate::wire::PostRef;
 
-/// What a client says of a schedule.
+/// The input for a schedule.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"program": "0190a000-0000-7000-8000-000000000000", "kind": "progress", "recipients": {"cohort": "pilot", "post": "federation"}, "spec": "0 0 9 1 * *", "time_zone": "Asia/Shanghai", "period": {"unit": "month", "offset": -1}, "starts_period": "2022-05"}))]
@@ -35,53 +35,54 @@ pub struct ScheduleInput {
     /// Only `progress` has a document in this version. Defaults to `progress`.
     #[serde(default = "progress")]
     pub kind: BulletinKind,
-    /// The federations of the pilot areas when left out.
+    /// Defaults to the federations of the pilot areas.
     #[serde(default = "pilot_federations")]
     pub recipients: Recipients,
-    /// Five fields (minute, hour, day, month, weekday), or six with seconds first; exactly one fire in each period.
+    /// Five fields (minute, hour, day, month, weekday), or six with seconds first. It must fire exactly once in each
+    /// period.
     #[schema(example = "0 0 9 1 * *", max_length = 100)]
     pub spec: String,
-    /// An IANA name.
+    /// An IANA time zone name.
     #[serde(default = "shanghai")]
     #[schema(default = "Asia/Shanghai")]
     pub time_zone: String,
     pub period: PeriodInput,
-    /// The first period to issue; one in the past is caught up.
+    /// The first period to issue. Past periods are caught up.
     #[schema(example = "2021-12")]
     pub starts_period: Period,
-    /// The last one; for ever when left out.
+    /// The last period to issue. Unlimited if omitted.
     #[serde(default)]
     #[schema(example = "2022-12")]
     pub ends_period: Option<Period>,
-    /// What to do when the fire is not on a working day; nothing when left out.
+    /// What to do if it fires on a non-working day. Defaults to nothing.
     #[serde(default = "work_on_holidays")]
     pub workday_policy: WorkdayPolicy,
     #[serde(default)]
     pub catch_up: CatchUpInput,
-    /// `required` when left out: drafts wait for a person.
+    /// Defaults to `required`: drafts wait for a person.
     #[serde(default = "by_a_person")]
     pub approval: Approval,
 }
 
-/// Which period a fire is about.
+/// The period that a fire refers to.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PeriodInput {
     pub unit: PeriodUnit,
-    /// Added to the period the fire is in: -1 for the one just over.
+    /// Added to the period in which it fires: -1 for the one that has just ended.
     #[schema(example = -1, minimum = -36, maximum = 0)]
     pub offset: i32,
 }
 
-/// What to do about periods that came due while no worker was running.
+/// What to do with periods that came due while no worker was running.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CatchUpInput {
     pub policy: CatchUp,
-    /// How far back it reaches, in seconds; without limit when `null` or left out.
+    /// How far back to catch up, in seconds. Unlimited if `null` or omitted.
     #[serde(default)]
     pub window_s: Option<i64>,
-    /// How many periods are opened at once at most; the latest are kept. 12 when left out.
+    /// Maximum number of periods to catch up at once; the latest are kept. The default is 12.
     #[serde(default = "a_dozen")]
     #[schema(minimum = 1, maximum = 1000)]
     pub cap: i32,
@@ -121,7 +122,7 @@ const fn by_a_person() -> Approval {
 }
 
 impl ScheduleInput {
-    /// What a client could have sent to have this row.
+    /// Returns the input that would produce this row.
     pub fn of(row: &ScheduleRow) -> Result<Self, ApiError> {
         Ok(Self {
             id: None,
@@ -146,7 +147,7 @@ impl ScheduleInput {
         })
     }
 
-    /// Its timing.
+    /// Returns the timing.
     pub fn plan(&self) -> PlanFields {
         PlanFields {
             spec: self.spec.clone(),
@@ -163,13 +164,13 @@ impl ScheduleInput {
     }
 }
 
-/// When bulletins are composed.
+/// A schedule for composing bulletins.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Schedule {
     pub id: ScheduleId,
     /// The current version; equals the `ETag`.
     pub version: i64,
-    /// In whose name.
+    /// The area and post in whose name bulletins are issued.
     pub issuer: PostRef,
     pub program: ProgramId,
     pub kind: BulletinKind,
@@ -182,13 +183,13 @@ pub struct Schedule {
     pub workday_policy: WorkdayPolicy,
     pub catch_up: CatchUpInput,
     pub approval: Approval,
-    /// `null` while it runs.
+    /// `null` while it is running.
     pub paused_at: Option<UtcTime>,
-    /// The period that comes due next; `null` when none does any more. Those before it are in `occurrences`.
+    /// The period that comes due next; `null` if none does. Earlier periods are in `occurrences`.
     pub next_period: Option<Period>,
-    /// When something is due next; `null` when nothing is any more.
+    /// When it comes due next; `null` if it does not.
     pub next_due_at: Option<UtcTime>,
-    /// Why a person changed it last.
+    /// The reason for the last manual change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     pub created_at: UtcTime,
@@ -202,7 +203,7 @@ impl Schedule {
         Self::with_issuer(row, &issuers)
     }
 
-    /// As the row says, with the code of its issuer looked up before.
+    /// Converts a row. The code of its issuer is taken from `issuers`.
     pub fn with_issuer(row: ScheduleRow, issuers: &HashMap<AreaId, String>) -> Result<Self, ApiError> {
         let input = ScheduleInput::of(&row)?;
         let next_period = row.plan().ok().and_then(|plan| plan.next_period(row.cursor_at));
@@ -234,19 +235,19 @@ impl Schedule {
     }
 }
 
-/// What became of one period of a schedule.
+/// The outcome of one period of a schedule.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Occurrence {
     pub id: OccurrenceId,
     pub period: Period,
     pub due_at: UtcTime,
     pub state: OccurrenceState,
-    /// Why it was left out or missed, or what the last try to compose it said.
+    /// Why it was skipped or missed, or the error of the last attempt to compose it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What came of it.
+    /// The composed bulletin.
     pub bulletin: Option<BulletinId>,
-    /// Tries to compose it that failed.
+    /// The number of failed attempts to compose it.
     pub failures: i32,
     pub created_at: UtcTime,
     pub updated_at: UtcTime,
@@ -269,20 +270,20 @@ impl Occurrence {
     }
 }
 
-/// A period to come.
+/// An upcoming period.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Upcoming {
     pub period: Period,
-    /// When it is composed: the fire, moved by the workday policy.
+    /// When it is composed: when the schedule fires, adjusted by the workday policy.
     pub due_at: UtcTime,
-    /// Whether the workday policy leaves it out.
+    /// Whether the workday policy skips it.
     pub skipped: bool,
-    /// Whether that rests on a year whose working calendar is not published yet.
+    /// Whether this depends on a year whose working calendar is not yet published.
     pub provisional: bool,
 }
 
 impl Upcoming {
-    /// As the plan says.
+    /// Converts a planned occurrence.
     pub fn of(due: &DueOccurrence) -> Self {
         Self {
             period: due.period,

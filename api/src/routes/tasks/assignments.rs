@@ -1,4 +1,4 @@
-//! What became of a task.
+//! The assignments of a task.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use qiaojian_domain::ids::{AssignmentId, TaskId};
@@ -13,7 +13,8 @@ use crate::problem::ApiError;
 use crate::routes::assignments::wire::Assignment;
 use crate::wire::PageParams;
 
-/// The assignments of a task in the caller's subtree, by area: the issuer sees all, an assignee its own and those below.
+/// Lists the assignments of a task in the caller's subtree, by area. The issuer sees all; an assignee sees its own and
+/// those below.
 #[utoipa::path(
     tag = "tasks",
     security(("oauth" = ["task:read"])),

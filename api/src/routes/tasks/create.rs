@@ -1,4 +1,4 @@
-//! A task is issued and given to areas below, all or none.
+//! Issuing a task and assigning it to areas below, all or none.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,9 +22,9 @@ use crate::routes::programs::meant;
 use crate::wire::{id_or_new, missing_as, unknown_area};
 use crate::write::{Reply, Write};
 
-/// Issues a task today, as the caller's area and post, and gives it to areas below.
+/// Issues a task today in the name of the caller's area and post, and assigns it to areas below.
 ///
-/// The same `id` with the same body is the same task: 200 instead of 201.
+/// Sending the same `id` with the same body again returns the existing task with 200 instead of 201.
 #[utoipa::path(
     tag = "tasks",
     security(("oauth" = ["task:issue"])),
@@ -45,7 +45,8 @@ pub async fn create(
     body: Body<TaskInput>,
 ) -> Result<HttpResponse, ApiError> {
     let Body { value: input, digest } = body;
-    // Before anything is looked up. The rest waits until it is known whether this was asked before: a due date may have passed since.
+    // Checked before any lookup. The other checks wait until it is known whether the request is a repetition, because a
+    // due date may have passed since.
     if input.assign_to.len() > MOST_ASSIGNEES {
         let mut violations = Vec::new();
         check_assignees(&mut violations, input.assign_to.len());
@@ -57,7 +58,7 @@ pub async fn create(
     .await
 }
 
-/// Issues the task that `input` gives, once it is known that this request has not issued it before.
+/// Issues the task that `input` returns, unless the same request has issued it before.
 pub async fn issue(
     app: &App,
     caller: Arc<Principal>,
@@ -110,7 +111,7 @@ fn check_origin(conn: &mut AnyConnection, caller: &Principal, input: &TaskInput)
         .map_err(|error| missing_as("/origin", error))
 }
 
-/// The assignees, each an area below the caller's own, or everything that is wrong with them.
+/// Returns the assignees, each of which must be in an area below the caller's own, or all violations.
 fn assignees(
     conn: &mut AnyConnection,
     caller: &Principal,

@@ -1,4 +1,4 @@
-//! One task.
+//! Reading one task.
 
 use actix_web::{HttpResponse, get, web};
 use qiaojian_domain::ids::TaskId;
@@ -11,7 +11,7 @@ use crate::extract::Segment;
 use crate::problem::ApiError;
 use crate::write::show;
 
-/// One task that an area of the caller's subtree issued or was given.
+/// Returns a task that was issued by or assigned to an area in the caller's subtree.
 #[utoipa::path(
     tag = "tasks",
     security(("oauth" = ["task:read"])),

@@ -1,4 +1,4 @@
-//! The table, filtered.
+//! Listing tasks, with filters.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use qiaojian_domain::ids::{ProgramId, TaskId};
@@ -30,7 +30,7 @@ pub struct ListParams {
     cursor: Option<String>,
 }
 
-/// Tasks that an area of the caller's subtree issued or was given, oldest first.
+/// Lists tasks that were issued by or assigned to an area in the caller's subtree, oldest first.
 #[utoipa::path(
     tag = "tasks",
     security(("oauth" = ["task:read"])),

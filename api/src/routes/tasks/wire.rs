@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use crate::problem::ApiError;
 use crate::wire::PostRef;
 
-/// What a client says of a task.
+/// The input for a task.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"program": "0190a000-0000-7000-8000-000000000000", "no": 1, "theme": "lead_politics", "content": "推动有侨界服务需求的乡镇（街道）年内建立侨联（工作站）。", "lead_post": "federation", "due_on": "2022-12-01", "assign_to": [{"area": "340304"}]}))]
@@ -44,11 +44,11 @@ pub struct TaskInput {
     /// The activity that led to it.
     #[serde(default)]
     pub origin: Option<ActivityId>,
-    /// Whom it is given to: 1 to 200, all or none.
+    /// The assignees: 1 to 200, all or none.
     pub assign_to: Vec<AssigneeInput>,
 }
 
-/// Whom a task is given to.
+/// An assignee of a task.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AssigneeInput {
@@ -78,7 +78,7 @@ impl TaskInput {
     }
 }
 
-/// A row of the table.
+/// A row of the task table.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Task {
     pub id: TaskId,

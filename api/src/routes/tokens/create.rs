@@ -1,4 +1,4 @@
-//! An admin issues a token.
+//! Issuing a token.
 
 use std::collections::BTreeSet;
 
@@ -20,12 +20,12 @@ use crate::problem::ApiError;
 use crate::wire::area_in_body;
 use crate::write::{Reply, Write};
 
-/// Every secret of a client begins with this, so that one that leaks can be recognised.
+/// The prefix of every client secret, by which a leaked one can be recognised.
 pub const SECRET_PREFIX: &str = "qjs_";
 
-/// Issues a token bound to an area of the caller's subtree. It grants no more than its role, no more than the caller holds, and no longer
-/// than the caller lives. The
-/// secret is shown only in this reply (and in a repetition of it under the same `Idempotency-Key`).
+/// Issues a token bound to an area in the caller's subtree. It has no more permissions than its role or the caller, and
+/// does not outlive the caller's token. The secret is shown only in this reply, and in a repetition of it under the
+/// same `Idempotency-Key`.
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = ["token:admin"])),
@@ -80,7 +80,7 @@ pub async fn create(
         .await
 }
 
-/// The scopes asked for (or the role's), as far as the role and the caller have them. Asking for more is refused.
+/// Returns the requested scopes, or by default those of the role that the caller holds too. Requesting more is refused.
 fn granted(input: &TokenInput, caller: &Principal) -> Result<BTreeSet<Scope>, ApiError> {
     let role = input.role.scopes();
     let asked: BTreeSet<Scope> = input

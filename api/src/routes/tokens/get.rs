@@ -1,4 +1,4 @@
-//! One token.
+//! Reading one token.
 
 use actix_web::{HttpResponse, get, web};
 use qiaojian_domain::ids::TokenId;
@@ -11,7 +11,7 @@ use crate::extract::Segment;
 use crate::problem::ApiError;
 use crate::write::show;
 
-/// One token of the caller's subtree, without its secret.
+/// Returns a token in the caller's subtree, without its secret.
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = ["token:admin"])),

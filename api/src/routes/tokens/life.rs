@@ -1,4 +1,4 @@
-//! How long a token lives: never longer than whoever grants it.
+//! The lifetime of a token, which never exceeds that of its issuer.
 
 use chrono::TimeDelta;
 use qiaojian_domain::Violation;
@@ -9,15 +9,15 @@ use qiaojian_store::tokens;
 
 use crate::problem::ApiError;
 
-/// Days a token is good for when nothing is said, and at most.
+/// The default and the maximum lifetime of a token, in days.
 const DAYS: (i64, i64) = (90, 730);
 
-/// A life that was asked for, in days from now on; none where nothing was said.
+/// A requested lifetime in days from now; `None` if none was given.
 #[derive(Debug, Clone, Copy)]
 pub struct Life(Option<i64>);
 
 impl Life {
-    /// Within what is allowed to anybody.
+    /// Checks that the lifetime is within the general limits.
     pub fn asked(days: Option<i64>) -> Result<Self, ApiError> {
         if days.is_none_or(|days| (1..=DAYS.1).contains(&days)) {
             return Ok(Self(days));
@@ -30,7 +30,7 @@ impl Life {
         )]))
     }
 
-    /// When it ends for what `granter` grants: not after the granter itself.
+    /// Returns the expiry of a token granted by `granter`, which is not after the granter's own.
     pub fn ends(self, conn: &mut AnyConnection, granter: TokenId, now: UtcTime) -> Result<UtcTime, ApiError> {
         let own = tokens::by_id(conn, granter)?.map(|found| found.token.expires_at);
         let own = own.ok_or_else(ApiError::token_unknown)?;

@@ -1,4 +1,4 @@
-//! The tokens of a subtree.
+//! Listing the tokens of a subtree.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use qiaojian_domain::ids::TokenId;
@@ -21,16 +21,16 @@ use crate::problem::ApiError;
 pub struct ListParams {
     /// Only this area and all areas below it.
     area: Option<String>,
-    /// `active` (also the expired ones) or `revoked`.
+    /// `active` (including expired tokens) or `revoked`.
     #[param(inline)]
     status: Option<TokenStatus>,
-    /// Only those that this token issued.
+    /// Only tokens issued by this token.
     created_by: Option<TokenId>,
     limit: Option<i64>,
     cursor: Option<String>,
 }
 
-/// Tokens of the caller's subtree, oldest first.
+/// Lists tokens in the caller's subtree, oldest first.
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = ["token:admin"])),

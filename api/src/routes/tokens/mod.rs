@@ -1,4 +1,4 @@
-//! Tokens: issued, listed and revoked by admins.
+//! Tokens, which admins issue, list and revoke.
 
 pub mod create;
 pub mod get;

@@ -1,4 +1,4 @@
-//! A longer life for a token, under the same id and with the same secret.
+//! Extending a token's lifetime, with the same id and secret.
 
 use actix_web::{HttpResponse, post, web};
 use qiaojian_domain::ids::TokenId;
@@ -15,17 +15,18 @@ use crate::headers::{IdempotencyKey, IfMatch};
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// How long it is to live.
+/// The new lifetime.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"expires_in_days": 30}))]
 pub struct RenewInput {
-    /// From now on; 90 days when left out, or the caller's own life where that is shorter; 1 to 730, and no longer than the caller lives.
+    /// Days from now: 1 to 730, and no longer than the lifetime of the caller's token. Defaults to 90 days, or to the
+    /// lifetime of the caller's token if that is shorter.
     #[serde(default)]
     expires_in_days: Option<i64>,
 }
 
-/// Renews a token, an expired one too: same id, same secret. What it did under `Idempotency-Key`s stays known.
+/// Renews a token, even an expired one, with the same id and secret. Its `Idempotency-Key`s remain valid.
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = ["token:admin"])),

@@ -1,4 +1,4 @@
-//! A token withdrawn for good.
+//! Revoking a token permanently.
 
 use actix_web::{HttpResponse, post, web};
 use qiaojian_domain::ids::TokenId;
@@ -14,27 +14,27 @@ use crate::headers::{IdempotencyKey, IfMatch};
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// Which others go with it.
+/// Which other tokens to revoke with it.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct RevokeParams {
-    /// `true` also revokes the tokens of the caller's subtree that it issued, and those that they issued.
+    /// `true` also revokes the tokens in the caller's subtree that it issued, directly or indirectly.
     #[serde(default)]
     descendants: bool,
 }
 
-/// A token that is revoked.
+/// A revoked token.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Revoked {
     #[serde(flatten)]
     token: Token,
-    /// How many others were revoked with it.
+    /// The number of other tokens that were revoked with it.
     descendants_revoked: usize,
 }
 
-/// Revokes a token that may do no more than the caller. Every process refuses it, and the access tokens given for it, within a second.
-/// Revoking again changes nothing.
+/// Revokes a token that has no more permissions than the caller. Every process refuses it and its access tokens within
+/// a second. Revoking it again changes nothing.
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = ["token:admin"])),

@@ -1,4 +1,4 @@
-//! A new secret for a token.
+//! Replacing the secret of a token.
 
 use actix_web::{HttpResponse, post, web};
 use qiaojian_domain::ids::TokenId;
@@ -14,8 +14,8 @@ use crate::headers::{IdempotencyKey, IfMatch};
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// Gives a token another secret, shown only in this reply. The old secret gets no access token any more, and those given before are
-/// refused: by every process within a second.
+/// Replaces the secret of a token; the new one is shown only in this reply. The old secret no longer yields access
+/// tokens, and those issued before are refused by every process within a second.
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = ["token:admin"])),

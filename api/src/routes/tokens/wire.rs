@@ -1,4 +1,4 @@
-//! A token in JSON. Its secret is in the reply that made it, and nowhere else.
+//! A token in JSON. Its secret appears only in the reply that created it.
 
 use qiaojian_domain::Noun;
 use qiaojian_domain::access::{Post, Role};
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::problem::ApiError;
 
-/// Where a token stands now. Expired is a question of the time.
+/// The current status of a token. Whether it has expired depends on the time.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ShownStatus {
@@ -38,15 +38,15 @@ pub struct Token {
     pub status: ShownStatus,
     pub expires_at: UtcTime,
     pub revoked_at: Option<UtcTime>,
-    /// When it last got an access token.
+    /// When an access token was last issued for it.
     pub last_used_at: Option<UtcTime>,
-    /// Who issued it, where the caller sees that token.
+    /// The token that issued it, if the caller may see that token.
     pub created_by: Option<TokenId>,
     pub created_at: UtcTime,
     pub updated_at: UtcTime,
 }
 
-/// A token with its secret: shown once.
+/// A token with its secret, which is shown once.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TokenWithSecret {
     pub client_id: TokenId,
@@ -56,12 +56,12 @@ pub struct TokenWithSecret {
     pub token: Token,
 }
 
-/// A token to be issued.
+/// The input for a token.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"label": "禹会区侨联", "area": "340304", "role": "reader"}))]
 pub struct TokenInput {
-    /// What it is for. Never a person's name.
+    /// Its purpose. Never a person's name.
     #[schema(example = "禹会区侨联 1 号手机", max_length = 100)]
     pub label: String,
     /// The code of the area it is bound to.
@@ -70,16 +70,17 @@ pub struct TokenInput {
     #[serde(default)]
     pub post: Option<Post>,
     pub role: Role,
-    /// The role's when left out; never more than the role's and the issuer's own.
+    /// Defaults to the scopes of the role; never more than those of the role and of the issuer.
     #[serde(default)]
     pub scopes: Option<Vec<qiaojian_domain::access::Scope>>,
-    /// 90 days when left out, or the issuer's own life where that is shorter; 1 to 730, and no longer than the issuer lives.
+    /// 1 to 730, and no longer than the lifetime of the issuer's token. Defaults to 90 days, or to the lifetime of the
+    /// issuer's token if that is shorter.
     #[serde(default)]
     pub expires_in_days: Option<i64>,
 }
 
 impl Token {
-    /// Tokens as their rows say, at `now`, as far as `visible` goes.
+    /// Converts rows to tokens at the time `now`. Issuers outside `visible` are omitted.
     pub fn all(
         conn: &mut AnyConnection,
         visible: &Subtree,
@@ -95,7 +96,7 @@ impl Token {
         Ok(found.iter().map(tell).collect())
     }
 
-    /// One token, likewise.
+    /// Converts one row in the same way.
     pub fn one(
         conn: &mut AnyConnection,
         visible: &Subtree,
