@@ -43,7 +43,7 @@ pub struct ChildrenParams {
     security(("oauth" = ["area:read"])),
     params(("code" = String, Path, description = "The area's code"), ChildrenParams),
     responses(
-        (status = 200, description = "Part of the list", body = Page<Area>)
+        (status = 200, description = "A page of the list", body = Page<Area>)
     )
 )]
 #[get("/areas/{code}/children")]

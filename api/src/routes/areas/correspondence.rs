@@ -74,8 +74,8 @@ impl CorrespondingAreas {
     security(("oauth" = ["area:read"])),
     params(CorrespondenceParams),
     responses(
-        (status = 200, description = "Part of the list", body = Page<CorrespondingAreas>),
-        (status = 400, description = "A day to come, or days that do not follow each other")
+        (status = 200, description = "A page of the list", body = Page<CorrespondingAreas>),
+        (status = 400, description = "A day is in the future, or the days are in the wrong order")
     )
 )]
 #[get("/areas/correspondence")]

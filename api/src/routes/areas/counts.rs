@@ -105,8 +105,8 @@ pub struct ListParams {
     security(("oauth" = ["counts:read"])),
     params(("code" = String, Path, description = "The area's code"), ListParams),
     responses(
-        (status = 200, description = "Part of the counts", body = Page<Count>),
-        (status = 403, description = "The caller stands above county level")
+        (status = 200, description = "A page of the counts", body = Page<Count>),
+        (status = 403, description = "The caller is above county level")
     )
 )]
 #[get("/areas/{code}/counts")]
@@ -154,9 +154,9 @@ pub async fn list(
     request_body = CountInput,
     responses(
         (status = 201, description = "Recorded", body = Count),
-        (status = 200, description = "It was recorded before by the same request", body = Count),
-        (status = 403, description = "The caller stands above county level"),
-        (status = 409, description = "The id is taken")
+        (status = 200, description = "Already recorded by the same request", body = Count),
+        (status = 403, description = "The caller is above county level"),
+        (status = 409, description = "The id is already in use")
     )
 )]
 #[post("/areas/{code}/counts")]

@@ -49,8 +49,8 @@ pub struct AreaInput {
     request_body = AreaInput,
     responses(
         (status = 201, description = "Added", body = Area),
-        (status = 409, description = "The code is in use"),
-        (status = 422, description = "Breaks a rule, or the area above is none of the caller's")
+        (status = 409, description = "The code is already in use"),
+        (status = 422, description = "A rule is violated, or the area above is outside the caller's area")
     )
 )]
 #[post("/areas")]

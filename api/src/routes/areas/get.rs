@@ -20,11 +20,11 @@ use crate::write::show;
     params(("code" = String, Path, description = "The area's code"), MomentParams),
     responses(
         (status = 200, description = "The area", body = Area),
-        (status = 400, description = "A day to come"),
+        (status = 400, description = "`as_of` is in the future"),
         (
             status = 404,
-            description = "None, not then, or outside the caller's area; of a code that an area of the caller's had before, `errors` names \
-                today's code"
+            description = "Not found, not existing then, or outside the caller's area; if an area of the caller's had this code before, \
+                `errors` gives its current code"
         )
     )
 )]

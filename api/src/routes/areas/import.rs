@@ -61,13 +61,13 @@ pub struct AreaImportParams {
         AreaImportParams,
         IdempotencyKey
     ),
-    request_body(description = "The file as it is, at most 8 MiB", content(
+    request_body(description = "The unmodified file, at most 8 MiB", content(
         (String = "text/csv", example = json!("code,level,parent,name,kind\n340304001,township,340304,大庆街道,administrative\n")),
         (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     )),
     responses(
-        (status = 200, description = "The steps that were taken, or would be", body = AreaImportReply),
-        (status = 422, description = "The file cannot be read, a row is wrong, or a step cannot be taken; nothing was changed")
+        (status = 200, description = "The steps that were taken or, in a dry run, would be taken", body = AreaImportReply),
+        (status = 422, description = "The file cannot be read, a row is invalid, or a step cannot be taken; nothing was changed")
     )
 )]
 #[post("/areas/import")]

@@ -50,8 +50,8 @@ pub struct ListParams {
     security(("oauth" = ["area:read"])),
     params(ListParams),
     responses(
-        (status = 200, description = "Part of the list", body = Page<Area>),
-        (status = 404, description = "The parent is none, or outside the caller's area")
+        (status = 200, description = "A page of the list", body = Page<Area>),
+        (status = 404, description = "The parent was not found, or is outside the caller's area")
     )
 )]
 #[get("/areas")]

@@ -29,15 +29,15 @@ pub struct ReopenAreaInput {
     tag = "areas",
     security(("oauth" = ["area:write"])),
     params(
-        ("code" = String, Path, description = "The code it had when it ended; of several areas the one that ended last"),
+        ("code" = String, Path, description = "Its last code; if several areas had it, the area that ended most recently is used"),
         IfMatch,
         IdempotencyKey
     ),
     request_body = ReopenAreaInput,
     responses(
-        (status = 200, description = "It stands again", body = Area),
-        (status = 404, description = "No area of this code has ended, or outside the caller's area"),
-        (status = 409, description = "Its code is in use, or the area above it is no more: the code says which")
+        (status = 200, description = "Reopened", body = Area),
+        (status = 404, description = "No area with this code was closed or merged, or it is outside the caller's area"),
+        (status = 409, description = "Its code is already in use, or the area above it no longer exists; the error code says which")
     )
 )]
 #[post("/areas/{code}/reopen")]

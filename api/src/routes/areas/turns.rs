@@ -164,7 +164,7 @@ async fn turn_round(
     request_body = RenameInput,
     responses(
         (status = 200, description = "Renamed", body = Area),
-        (status = 409, description = "The code is in use")
+        (status = 409, description = "The code is already in use")
     )
 )]
 #[post("/areas/{code}/rename")]
@@ -207,7 +207,7 @@ pub async fn rename(
     ),
     request_body = RekindAreaInput,
     responses(
-        (status = 200, description = "It is so", body = Area)
+        (status = 200, description = "Changed", body = Area)
     )
 )]
 #[post("/areas/{code}/rekind")]
@@ -243,8 +243,8 @@ pub async fn rekind(
     request_body = MoveAreaInput,
     responses(
         (status = 200, description = "Moved", body = Area),
-        (status = 409, description = "The code is in use"),
-        (status = 422, description = "Breaks a rule: a cycle, a level that does not fit, an area above that is none of the caller's")
+        (status = 409, description = "The code is already in use"),
+        (status = 422, description = "A rule is violated: a cycle, a wrong level, or a parent outside the caller's area")
     )
 )]
 #[post("/areas/{code}/move")]
@@ -285,7 +285,7 @@ pub async fn move_(
     request_body = CloseAreaInput,
     responses(
         (status = 200, description = "Closed", body = Area),
-        (status = 409, description = "It still has areas, organizations, tasks, tokens, endpoints or schedules: the code says which")
+        (status = 409, description = "It still has areas, organizations, tasks, tokens, endpoints or schedules; the error code says which")
     )
 )]
 #[post("/areas/{code}/close")]
@@ -315,15 +315,15 @@ pub async fn close(
     tag = "areas",
     security(("oauth" = ["area:write"])),
     params(
-        ("code" = String, Path, description = "The code of the area that is no more"),
+        ("code" = String, Path, description = "The code of the area that is merged"),
         IfMatch,
         IdempotencyKey
     ),
     request_body = MergeAreaInput,
     responses(
         (status = 200, description = "Merged: the area as it last was, with its successor", body = Area),
-        (status = 409, description = "Both have an active organization of a kind, or it is still at work: the code says which"),
-        (status = 422, description = "Breaks a rule: another level, another province")
+        (status = 409, description = "Both have an active organization of the same kind, or it is still active; the error code says which"),
+        (status = 422, description = "A rule is violated: a different level or province")
     )
 )]
 #[post("/areas/{code}/merge")]
@@ -357,14 +357,14 @@ pub async fn merge(
     tag = "areas",
     security(("oauth" = ["area:write"])),
     params(
-        ("code" = String, Path, description = "The code of the area that is divided"),
+        ("code" = String, Path, description = "The code of the area that is split"),
         IfMatch,
         IdempotencyKey
     ),
     request_body = SplitAreaInput,
     responses(
-        (status = 200, description = "Divided: the area, with its successors", body = Area),
-        (status = 409, description = "A code is in use")
+        (status = 200, description = "Split: the area, with its successors", body = Area),
+        (status = 409, description = "A code is already in use")
     )
 )]
 #[post("/areas/{code}/split")]

@@ -120,8 +120,8 @@ macro_rules! acts {
             request_body = $input,
             responses(
                 (status = 200, description = "Done", body = Assignment),
-                (status = 403, description = "The caller is not the party that may do it"),
-                (status = 409, description = "Not in this state")
+                (status = 403, description = "The caller is not the party that may do this"),
+                (status = 409, description = "The current state does not allow it")
             )
         )]
         #[post($path)]

@@ -40,9 +40,9 @@ const RECIPIENTS: Recipients = Recipients {
     request_body = BulletinInput,
     responses(
         (status = 201, description = "Composed", body = Bulletin),
-        (status = 200, description = "There was one: computed anew if it was a draft or withdrawn", body = Bulletin),
-        (status = 409, description = "No city is in the cohort"),
-        (status = 422, description = "Another area's programme, a kind without a document, or a period to come")
+        (status = 200, description = "It already existed, and was recomputed if it was a draft or withdrawn", body = Bulletin),
+        (status = 409, description = "The cohort contains no city"),
+        (status = 422, description = "The programme belongs to another area, the kind has no document, or the period is in the future")
     )
 )]
 #[post("/bulletins")]

@@ -80,7 +80,7 @@ macro_rules! documents {
             params(("id" = uuid::Uuid, Path, description = "The bulletin"), DocumentParams),
             responses(
                 $($response)+,
-                (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree")
+                (status = 404, description = "Not found, or neither issued by nor addressed to the caller's subtree")
             )
         )]
         #[get($path)]

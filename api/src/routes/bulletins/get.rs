@@ -19,7 +19,7 @@ use crate::write::show;
     params(("id" = uuid::Uuid, Path, description = "The bulletin")),
     responses(
         (status = 200, description = "The bulletin", body = Bulletin),
-        (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree")
+        (status = 404, description = "Not found, or neither issued by nor addressed to the caller's subtree")
     )
 )]
 #[get("/bulletins/{id}")]

@@ -42,7 +42,7 @@ pub struct ListParams {
     tag = "bulletins",
     security(("oauth" = ["bulletin:read"])),
     params(ListParams),
-    responses((status = 200, description = "Part of the list", body = Page<BulletinSummary>))
+    responses((status = 200, description = "A page of the list", body = Page<BulletinSummary>))
 )]
 #[get("/bulletins")]
 pub async fn list(

@@ -52,9 +52,9 @@ pub struct BulletinMembers {
     security(("oauth" = ["bulletin:read"])),
     params(("id" = uuid::Uuid, Path, description = "The bulletin"), MembersParams),
     responses(
-        (status = 200, description = "Part of the rows", body = BulletinMembers),
-        (status = 400, description = "No number with rows behind it stands there"),
-        (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree")
+        (status = 200, description = "A page of the rows", body = BulletinMembers),
+        (status = 400, description = "There is no number with rows at this position"),
+        (status = 404, description = "Not found, or neither issued by nor addressed to the caller's subtree")
     )
 )]
 #[get("/bulletins/{id}/members")]

@@ -18,8 +18,8 @@ use crate::wire::PageParams;
     security(("oauth" = ["bulletin:read"])),
     params(("id" = uuid::Uuid, Path, description = "The bulletin"), PageParams),
     responses(
-        (status = 200, description = "Part of the list", body = Page<NoticeSummary>),
-        (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree")
+        (status = 200, description = "A page of the list", body = Page<NoticeSummary>),
+        (status = 404, description = "Not found, or neither issued by nor addressed to the caller's subtree")
     )
 )]
 #[get("/bulletins/{id}/notices")]

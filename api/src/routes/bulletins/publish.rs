@@ -51,9 +51,9 @@ pub struct PublishInput {
     request_body = PublishInput,
     responses(
         (status = 200, description = "Done", body = Bulletin),
-        (status = 403, description = "Another area's bulletin"),
-        (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree"),
-        (status = 409, description = "Not in this state, one of an earlier period waits, or some addressees have nowhere to receive it")
+        (status = 403, description = "The bulletin belongs to another area"),
+        (status = 404, description = "Not found, or neither issued by nor addressed to the caller's subtree"),
+        (status = 409, description = "The current state does not allow it, an earlier period is pending, or addressees have no endpoint")
     )
 )]
 #[post("/bulletins/{id}/publish")]

@@ -70,9 +70,9 @@ macro_rules! steps {
             request_body = NoInput,
             responses(
                 (status = 200, description = "Done", body = Bulletin),
-                (status = 403, description = "Another area's bulletin"),
-                (status = 404, description = "None, or neither issued by nor addressed to the caller's subtree"),
-                (status = 409, description = "Not in this state")
+                (status = 403, description = "The bulletin belongs to another area"),
+                (status = 404, description = "Not found, or neither issued by nor addressed to the caller's subtree"),
+                (status = 409, description = "The current state does not allow it")
             )
         )]
         #[post($path)]

@@ -28,7 +28,7 @@ pub struct BulletinInput {
     /// Only `progress` has a document in this version. Defaults to `progress`.
     #[serde(default = "progress")]
     pub kind: BulletinKind,
-    /// It may be past, current or still to come.
+    /// A period that has begun; it may be over or not.
     #[schema(example = "2022-05")]
     pub period: Period,
 }

@@ -137,8 +137,8 @@ fn reader(caller: &Principal) -> Reader {
     security(("oauth" = ["area:read"])),
     params(ChangesParams),
     responses(
-        (status = 200, description = "Part of the changes", body = ChangeFeed),
-        (status = 400, description = "Not a cursor of this ledger: load everything again")
+        (status = 200, description = "A page of the changes", body = ChangeFeed),
+        (status = 400, description = "The cursor does not belong to this ledger; load everything again")
     )
 )]
 #[get("/changes")]

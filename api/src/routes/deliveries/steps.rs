@@ -70,8 +70,8 @@ async fn step(
     request_body = DeliveryStepInput,
     responses(
         (status = 200, description = "Queued", body = Delivery),
-        (status = 409, description = "Its state does not allow it (what was sent is never sent again), or its endpoint was given up and has no other in its place"),
-        (status = 422, description = "No reason, or too long a one")
+        (status = 409, description = "The state does not allow it (nothing is sent twice), or its endpoint was disabled and not replaced"),
+        (status = 422, description = "The reason is missing or too long")
     )
 )]
 #[post("/deliveries/{id}/redeliver")]
@@ -105,8 +105,8 @@ pub async fn redeliver(
     request_body = DeliveryStepInput,
     responses(
         (status = 200, description = "Cancelled", body = Delivery),
-        (status = 409, description = "Its state does not allow it"),
-        (status = 422, description = "No reason, or too long a one")
+        (status = 409, description = "The current state does not allow it"),
+        (status = 422, description = "The reason is missing or too long")
     )
 )]
 #[post("/deliveries/{id}/cancel")]

@@ -30,9 +30,9 @@ use crate::write::{Reply, Write};
     request_body = EndpointInput,
     responses(
         (status = 201, description = "Recorded", body = Endpoint),
-        (status = 200, description = "It was recorded before by the same request", body = Endpoint),
-        (status = 409, description = "The id is taken, or the post has an endpoint in use at this address"),
-        (status = 422, description = "No such area in the caller's subtree, a channel that is not served, or an address that does not fit")
+        (status = 200, description = "Already recorded by the same request", body = Endpoint),
+        (status = 409, description = "The id is already in use, or the post already has an active endpoint with this address"),
+        (status = 422, description = "The area is not in the caller's subtree, the channel is not supported, or the address is invalid")
     )
 )]
 #[post("/endpoints")]

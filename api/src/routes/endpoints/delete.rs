@@ -21,7 +21,7 @@ use crate::write::{Reply, Write};
     security(("oauth" = ["endpoint:write"])),
     params(("id" = uuid::Uuid, Path, description = "The endpoint"), IfMatchRequired, ReasonParams),
     responses(
-        (status = 204, description = "Given up")
+        (status = 204, description = "Disabled")
     )
 )]
 #[delete("/endpoints/{id}")]

@@ -43,8 +43,8 @@ pub struct EndpointPatch {
     request_body(content = EndpointPatch, content_type = "application/merge-patch+json"),
     responses(
         (status = 200, description = "Corrected", body = Endpoint),
-        (status = 409, description = "Another endpoint of the post is in use at this address"),
-        (status = 422, description = "An address that does not fit")
+        (status = 409, description = "The post already has an active endpoint with this address"),
+        (status = 422, description = "The address is invalid")
     )
 )]
 #[patch("/endpoints/{id}")]

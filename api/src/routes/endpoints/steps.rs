@@ -94,7 +94,7 @@ async fn step(
     ),
     request_body = PauseInput,
     responses(
-        (status = 200, description = "Stopped", body = Endpoint)
+        (status = 200, description = "Paused", body = Endpoint)
     )
 )]
 #[post("/endpoints/{id}/pause")]
@@ -129,8 +129,8 @@ pub async fn pause(
     ),
     request_body = EndpointResumeInput,
     responses(
-        (status = 200, description = "In use", body = Endpoint),
-        (status = 409, description = "Another endpoint of the post is in use at this address")
+        (status = 200, description = "Resumed", body = Endpoint),
+        (status = 409, description = "The post already has an active endpoint with this address")
     )
 )]
 #[post("/endpoints/{id}/resume")]

@@ -162,8 +162,8 @@ impl FigureReply {
     params(FiguresParams),
     responses(
         (status = 200, description = "The figures", body = FiguresReply),
-        (status = 400, description = "An unknown metric, group, rule or program, or dates in the wrong order"),
-        (status = 404, description = "The area is outside the caller's")
+        (status = 400, description = "A metric, group, rule or programme is unknown, or the dates are in the wrong order"),
+        (status = 404, description = "The area is outside the caller's area")
     )
 )]
 #[get("/figures")]

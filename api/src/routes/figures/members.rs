@@ -109,9 +109,9 @@ pub enum MemberReply {
     security(("oauth" = ["org:read"])),
     params(MembersParams),
     responses(
-        (status = 200, description = "Part of the rows", body = Page<MemberReply>),
-        (status = 400, description = "As for the figure"),
-        (status = 404, description = "The area is outside the caller's")
+        (status = 200, description = "A page of the rows", body = Page<MemberReply>),
+        (status = 400, description = "As for `GET /v1/figures`"),
+        (status = 404, description = "The area is outside the caller's area")
     )
 )]
 #[get("/figures/members")]

@@ -169,9 +169,9 @@ fn reason(gap: &Gap, language: Language) -> String {
     security(("oauth" = ["org:read"])),
     params(ListParams),
     responses(
-        (status = 200, description = "Part of the gaps", body = GapsReply),
-        (status = 400, description = "As for figures"),
-        (status = 404, description = "The area is outside the caller's")
+        (status = 200, description = "A page of the gaps", body = GapsReply),
+        (status = 400, description = "As for `GET /v1/figures`"),
+        (status = 404, description = "The area is outside the caller's area")
     )
 )]
 #[get("/gaps")]

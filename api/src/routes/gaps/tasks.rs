@@ -121,10 +121,10 @@ impl GapTaskInput {
     request_body = GapTaskInput,
     responses(
         (status = 201, description = "Issued", body = Task),
-        (status = 200, description = "It was issued before by the same request", body = Task),
-        (status = 404, description = "The area of the selection is outside the caller's"),
-        (status = 409, description = "The number or the id is taken"),
-        (status = 422, description = "Breaks a rule; a named area has no gap; the selection finds none, or more than 200")
+        (status = 200, description = "Already issued by the same request", body = Task),
+        (status = 404, description = "The area of the selection is outside the caller's area"),
+        (status = 409, description = "The number or the id is already in use"),
+        (status = 422, description = "A rule is violated, a named area has no gap, or the selection finds none or more than 200")
     )
 )]
 #[post("/gaps/tasks")]

@@ -9,7 +9,7 @@ use crate::problem::ApiError;
 use crate::server::Document;
 
 /// Reports whether the process is running.
-#[utoipa::path(tag = "service", security(()), responses((status = 200, description = "It runs", body = String)))]
+#[utoipa::path(tag = "service", security(()), responses((status = 200, description = "The process is running", body = String)))]
 #[get("/healthz")]
 pub async fn healthz() -> HttpResponse {
     HttpResponse::Ok()
@@ -20,8 +20,8 @@ pub async fn healthz() -> HttpResponse {
 /// Reports whether the service is ready: the database responds and has the schema this binary was built for, the clock
 /// is not in doubt, and the disk is not full. If a worker is holding back, a second line gives the reason.
 #[utoipa::path(tag = "service", security(()), responses(
-    (status = 200, description = "It can serve", body = String),
-    (status = 503, description = "It cannot")
+    (status = 200, description = "The service is ready", body = String),
+    (status = 503, description = "The service is not ready")
 ))]
 #[get("/readyz")]
 pub async fn readyz(app: web::Data<App>) -> Result<HttpResponse, ApiError> {

@@ -129,9 +129,9 @@ pub(super) fn key_of(one: &Milestone) -> Key {
     security(("oauth" = ["org:read"])),
     params(ListParams),
     responses(
-        (status = 200, description = "Part of the milestones", body = Page<MilestoneReply>),
-        (status = 400, description = "As for figures"),
-        (status = 404, description = "The area is outside the caller's")
+        (status = 200, description = "A page of the milestones", body = Page<MilestoneReply>),
+        (status = 400, description = "As for `GET /v1/figures`"),
+        (status = 404, description = "The area is outside the caller's area")
     )
 )]
 #[get("/milestones")]

@@ -23,9 +23,9 @@ use crate::write::{Reply, Write};
     ),
     request_body = NoInput,
     responses(
-        (status = 200, description = "Acknowledged, now or before", body = Notice),
-        (status = 403, description = "Addressed to another area or post"),
-        (status = 404, description = "None, or not addressed to the caller's subtree")
+        (status = 200, description = "Acknowledged, now or earlier", body = Notice),
+        (status = 403, description = "The notice is addressed to another area or post"),
+        (status = 404, description = "Not found, or not addressed to the caller's subtree")
     )
 )]
 #[post("/notices/{id}/acknowledge")]

@@ -28,9 +28,9 @@ use crate::write::{Reply, Write};
     ),
     request_body = NoInput,
     responses(
-        (status = 200, description = "Queued, or on its way already: see /v1/deliveries", body = Notice),
-        (status = 404, description = "None, or not addressed to the caller's subtree"),
-        (status = 409, description = "The addressee has no endpoint in use")
+        (status = 200, description = "Queued, or already being delivered; see /v1/deliveries", body = Notice),
+        (status = 404, description = "Not found, or not addressed to the caller's subtree"),
+        (status = 409, description = "The addressee has no active endpoint")
     )
 )]
 #[post("/notices/{id}/deliver")]

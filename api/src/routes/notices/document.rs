@@ -57,7 +57,7 @@ macro_rules! documents {
             params(("id" = uuid::Uuid, Path, description = "The notice")),
             responses(
                 $($response)+,
-                (status = 404, description = "None, or not addressed to the caller's subtree")
+                (status = 404, description = "Not found, or not addressed to the caller's subtree")
             )
         )]
         #[get($path)]

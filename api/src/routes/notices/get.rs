@@ -18,7 +18,7 @@ use crate::write::show;
     params(("id" = uuid::Uuid, Path, description = "The notice")),
     responses(
         (status = 200, description = "The notice", body = Notice),
-        (status = 404, description = "None, or not addressed to the caller's subtree")
+        (status = 404, description = "Not found, or not addressed to the caller's subtree")
     )
 )]
 #[get("/notices/{id}")]

@@ -45,8 +45,8 @@ pub struct ListParams {
     security(("oauth" = ["bulletin:read"])),
     params(ListParams),
     responses(
-        (status = 200, description = "Part of the list", body = Page<NoticeSummary>),
-        (status = 404, description = "The area is none, or outside the caller's area")
+        (status = 200, description = "A page of the list", body = Page<NoticeSummary>),
+        (status = 404, description = "The area was not found, or is outside the caller's area")
     )
 )]
 #[get("/notices")]

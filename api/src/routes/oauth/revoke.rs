@@ -30,7 +30,7 @@ pub struct RevokeRequest {
     request_body(content = RevokeRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "Revoked"),
-        (status = 400, description = "The request is malformed, or asks for what the client does not hold", body = OAuthError),
+        (status = 400, description = "The request is malformed, or requests a scope that the client does not have", body = OAuthError),
         (status = 401, description = "The credentials are missing, wrong, expired or revoked", body = OAuthError)
     )
 )]

@@ -44,7 +44,7 @@ pub struct TokenReply {
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "An access token", body = TokenReply),
-        (status = 400, description = "The request is malformed, or asks for what the client does not hold", body = OAuthError),
+        (status = 400, description = "The request is malformed, or requests a scope that the client does not have", body = OAuthError),
         (status = 401, description = "The credentials are missing, wrong, expired or revoked", body = OAuthError)
     )
 )]

@@ -61,8 +61,8 @@ pub(super) struct Wanted {
     params(IdempotencyKey),
     responses(
         (status = 201, description = "Recorded", body = BatchReply),
-        (status = 200, description = "All were recorded before by the same items", body = BatchReply),
-        (status = 422, description = "One breaks a rule, is there already or stands there twice; none was recorded")
+        (status = 200, description = "All were already recorded by the same items", body = BatchReply),
+        (status = 422, description = "An item violates a rule, already exists or is a duplicate; none was recorded")
     )
 )]
 #[post("/organizations/batch")]

@@ -25,8 +25,8 @@ use crate::write::{Reply, Write};
     params(IdempotencyKey),
     responses(
         (status = 201, description = "Recorded", body = Organization),
-        (status = 200, description = "It was recorded before by the same request", body = Organization),
-        (status = 409, description = "The area has an active one of this kind, or the id is taken")
+        (status = 200, description = "Already recorded by the same request", body = Organization),
+        (status = 409, description = "The area already has an active organization of this kind, or the id is already in use")
     )
 )]
 #[post("/organizations")]

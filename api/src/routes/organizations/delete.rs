@@ -28,8 +28,8 @@ use crate::write::{Reply, Write};
     params(("id" = uuid::Uuid, Path, description = "The organization"), IfMatchRequired, ReasonParams),
     responses(
         (status = 204, description = "Voided"),
-        (status = 202, description = "The area above is asked", body = Organization),
-        (status = 409, description = "It is asked already")
+        (status = 202, description = "The area above was asked to void it", body = Organization),
+        (status = 409, description = "Voiding was already requested")
     )
 )]
 #[delete("/organizations/{id}")]

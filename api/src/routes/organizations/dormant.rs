@@ -65,9 +65,9 @@ pub struct Dormant {
     security(("oauth" = ["org:read"])),
     params(DormantParams),
     responses(
-        (status = 200, description = "Part of the list", body = Page<Dormant>),
-        (status = 400, description = "A parameter is wrong, as an `as_of` after today"),
-        (status = 404, description = "The area is none, or outside the caller's")
+        (status = 200, description = "A page of the list", body = Page<Dormant>),
+        (status = 400, description = "A parameter is invalid, such as an `as_of` in the future"),
+        (status = 404, description = "The area was not found, or is outside the caller's area")
     )
 )]
 #[get("/organizations/dormant")]

@@ -87,8 +87,8 @@ pub struct ExportParams {
             (String = "text/csv"),
             (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
         )),
-        (status = 400, description = "A parameter is wrong, or the workbook would be too large"),
-        (status = 404, description = "The area is none, or outside the caller's")
+        (status = 400, description = "A parameter is invalid, or the workbook would be too large"),
+        (status = 404, description = "The area was not found, or is outside the caller's area")
     )
 )]
 #[get("/organizations/export")]

@@ -22,8 +22,8 @@ use crate::write::show_text;
     params(("id" = uuid::Uuid, Path, description = "The organization"), MomentParams),
     responses(
         (status = 200, description = "The organization", body = Organization),
-        (status = 400, description = "A day to come"),
-        (status = 404, description = "None, not then, or outside the caller's area")
+        (status = 400, description = "`as_of` is in the future"),
+        (status = 404, description = "Not found, not existing then, or outside the caller's area")
     )
 )]
 #[get("/organizations/{id}")]

@@ -94,7 +94,7 @@ pub struct Change {
     security(("oauth" = ["org:read"])),
     params(("id" = uuid::Uuid, Path, description = "The organization"), PageParams),
     responses(
-        (status = 200, description = "Part of the history", body = Page<HistoryEvent>)
+        (status = 200, description = "A page of the history", body = Page<HistoryEvent>)
     )
 )]
 #[get("/organizations/{id}/history")]

@@ -58,17 +58,17 @@ pub struct ImportParams {
         ImportParams,
         IdempotencyKey
     ),
-    request_body(description = "The file as it is, at most 8 MiB and 20,000 rows", content(
+    request_body(description = "The unmodified file, at most 8 MiB and 20,000 rows", content(
         (String = "text/csv", example = json!("area,kind,name\n340304,federation,禹会区侨联\n")),
         (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     )),
     responses(
-        (status = 200, description = "What became of the rows, or would; with `reply=file` the file with a column more", content(
+        (status = 200, description = "The result for each row; with `reply=file` the file with an additional column", content(
             (ImportReply = "application/json"),
             (String = "text/csv"),
             (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
         )),
-        (status = 422, description = "The file cannot be read, or a row is wrong; nothing was recorded")
+        (status = 422, description = "The file cannot be read, or a row is invalid; nothing was recorded")
     )
 )]
 #[post("/organizations/import")]

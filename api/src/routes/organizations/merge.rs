@@ -50,15 +50,15 @@ pub struct MergeInput {
     tag = "organizations",
     security(("oauth" = ["org:write"])),
     params(
-        ("id" = uuid::Uuid, Path, description = "The organization that ends"),
+        ("id" = uuid::Uuid, Path, description = "The organization that is merged"),
         IfMatch,
         IdempotencyKey
     ),
     request_body = MergeInput,
     responses(
         (status = 200, description = "Merged", body = Organization),
-        (status = 409, description = "Not established"),
-        (status = 422, description = "Breaks a rule, or the other is not one it can be merged into")
+        (status = 409, description = "The organization is not established"),
+        (status = 422, description = "A rule is violated, or the organizations cannot be merged")
     )
 )]
 #[post("/organizations/{id}/merge")]

@@ -36,7 +36,7 @@ derived_schema! {
     request_body(content = OrganizationPatch, content_type = "application/merge-patch+json"),
     responses(
         (status = 200, description = "Corrected", body = Organization),
-        (status = 422, description = "Breaks a rule, or needs a reason")
+        (status = 422, description = "A rule is violated, or a required reason is missing")
     )
 )]
 #[patch("/organizations/{id}")]

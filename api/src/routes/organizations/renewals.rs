@@ -59,8 +59,8 @@ pub struct Renewal {
     security(("oauth" = ["org:read"])),
     params(RenewalParams),
     responses(
-        (status = 200, description = "Part of the list", body = Page<Renewal>),
-        (status = 404, description = "The area is none, or outside the caller's")
+        (status = 200, description = "A page of the list", body = Page<Renewal>),
+        (status = 404, description = "The area was not found, or is outside the caller's area")
     )
 )]
 #[get("/organizations/renewals")]

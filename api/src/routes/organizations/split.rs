@@ -75,16 +75,16 @@ pub struct SplitReply {
     tag = "organizations",
     security(("oauth" = ["org:write"])),
     params(
-        ("id" = uuid::Uuid, Path, description = "The organization that goes on"),
+        ("id" = uuid::Uuid, Path, description = "The organization that continues"),
         IfMatch,
         IdempotencyKey
     ),
     request_body = SplitInput,
     responses(
         (status = 201, description = "Split", body = SplitReply),
-        (status = 200, description = "All were split off before by the same items", body = SplitReply),
-        (status = 409, description = "Not established"),
-        (status = 422, description = "Breaks a rule, or a new one does; none was established")
+        (status = 200, description = "All were already split off by the same items", body = SplitReply),
+        (status = 409, description = "The organization is not established"),
+        (status = 422, description = "A rule is violated by the request or a new organization; none was established")
     )
 )]
 #[post("/organizations/{id}/split")]

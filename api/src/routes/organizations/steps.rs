@@ -92,7 +92,7 @@ macro_rules! steps {
             request_body = StepInput,
             responses(
                 (status = 200, description = "Changed", body = Organization),
-                (status = 409, description = "Not in this state")
+                (status = 409, description = "The current state does not allow it")
             )
         )]
         #[post($path)]

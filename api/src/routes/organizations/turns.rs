@@ -177,8 +177,8 @@ async fn turn_round(
     request_body = MoveInput,
     responses(
         (status = 200, description = "Moved", body = Organization),
-        (status = 409, description = "Not active, or the area has one of this kind"),
-        (status = 422, description = "Breaks a rule, or the area is none of the caller's")
+        (status = 409, description = "The organization is not active, or the area already has one of this kind"),
+        (status = 422, description = "A rule is violated, or the area is outside the caller's area")
     )
 )]
 #[post("/organizations/{id}/move")]
@@ -218,7 +218,7 @@ pub async fn move_(
     request_body = RekindInput,
     responses(
         (status = 200, description = "Changed", body = Organization),
-        (status = 409, description = "Not active, or the area has one of this kind")
+        (status = 409, description = "The organization is not active, or the area already has one of this kind")
     )
 )]
 #[post("/organizations/{id}/rekind")]
@@ -261,7 +261,7 @@ pub async fn rekind(
     request_body = ChangeInput,
     responses(
         (status = 200, description = "Changed", body = Organization),
-        (status = 409, description = "Not active")
+        (status = 409, description = "The organization is not active")
     )
 )]
 #[post("/organizations/{id}/change")]

@@ -69,8 +69,8 @@ pub struct UnveilingCheck {
     security(("oauth" = ["org:read"])),
     params(UnveilingParams),
     responses(
-        (status = 200, description = "Part of the list", body = Page<UnveilingCheck>),
-        (status = 404, description = "The area is none, or outside the caller's")
+        (status = 200, description = "A page of the list", body = Page<UnveilingCheck>),
+        (status = 404, description = "The area was not found, or is outside the caller's area")
     )
 )]
 #[get("/organizations/unveilings")]

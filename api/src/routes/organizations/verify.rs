@@ -67,11 +67,11 @@ macro_rules! judgements {
             ),
             request_body = JudgementInput,
             responses(
-                (status = 200, description = "Judged", body = Organization),
-                (status = 204, description = "It was asked to be voided, and is"),
-                (status = 403, description = "The caller's own report"),
-                (status = 409, description = "It stands so already"),
-                (status = 422, description = "Rejected without a reason")
+                (status = 200, description = "Decided", body = Organization),
+                (status = 204, description = "It was voided as requested"),
+                (status = 403, description = "The report is the caller's own"),
+                (status = 409, description = "It already has this verification status"),
+                (status = 422, description = "The rejection has no reason")
             )
         )]
         #[post($path)]

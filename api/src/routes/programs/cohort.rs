@@ -38,8 +38,8 @@ pub struct CohortParams {
     security(("oauth" = ["area:read"])),
     params(("id" = uuid::Uuid, Path, description = "The programme"), CohortParams),
     responses(
-        (status = 200, description = "Part of the list", body = Page<CohortMember>),
-        (status = 404, description = "No such programme")
+        (status = 200, description = "A page of the list", body = Page<CohortMember>),
+        (status = 404, description = "The programme was not found")
     )
 )]
 #[get("/programs/{id}/cohort")]

@@ -24,8 +24,8 @@ use crate::write::{Reply, Write};
     request_body = ProgramInput,
     responses(
         (status = 201, description = "Recorded", body = Program),
-        (status = 200, description = "It was recorded before by the same request", body = Program),
-        (status = 409, description = "The code or the id is taken")
+        (status = 200, description = "Already recorded by the same request", body = Program),
+        (status = 409, description = "The code or the id is already in use")
     )
 )]
 #[post("/programs")]

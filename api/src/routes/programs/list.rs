@@ -31,7 +31,7 @@ pub struct ListParams {
     tag = "programs",
     security(("oauth" = ["area:read"])),
     params(ListParams),
-    responses((status = 200, description = "Part of the list", body = Page<Program>))
+    responses((status = 200, description = "A page of the list", body = Page<Program>))
 )]
 #[get("/programs")]
 pub async fn list(

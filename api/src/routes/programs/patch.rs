@@ -40,10 +40,10 @@ derived_schema! {
     request_body(content = ProgramPatch, content_type = "application/merge-patch+json"),
     responses(
         (status = 200, description = "Corrected", body = Program),
-        (status = 403, description = "Another area's programme"),
-        (status = 404, description = "No such programme"),
-        (status = 409, description = "The code is taken"),
-        (status = 422, description = "Breaks a rule, or has no reason")
+        (status = 403, description = "The programme belongs to another area"),
+        (status = 404, description = "The programme was not found"),
+        (status = 409, description = "The code is already in use"),
+        (status = 422, description = "A rule is violated, or the reason is missing")
     )
 )]
 #[patch("/programs/{id}")]

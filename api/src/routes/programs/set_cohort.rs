@@ -25,10 +25,10 @@ use crate::write::{Reply, Write};
     request_body = CohortInput,
     responses(
         (status = 200, description = "Recorded", body = CohortMember),
-        (status = 403, description = "Another area's programme"),
-        (status = 404, description = "No such programme"),
-        (status = 409, description = "A later change is recorded"),
-        (status = 422, description = "No such area in the caller's subtree")
+        (status = 403, description = "The programme belongs to another area"),
+        (status = 404, description = "The programme was not found"),
+        (status = 409, description = "A later change has been recorded"),
+        (status = 422, description = "The area is not in the caller's subtree")
     )
 )]
 #[post("/programs/{id}/cohort")]

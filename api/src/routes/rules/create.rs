@@ -136,10 +136,10 @@ fn read_params<T: DeserializeOwned + ToSchema>(params: serde_json::Value) -> Res
     request_body = RuleInput,
     responses(
         (status = 201, description = "Recorded", body = Rule),
-        (status = 200, description = "It was recorded before by the same request", body = Rule),
-        (status = 400, description = "Parameters that are none of the kind's"),
-        (status = 409, description = "The id is taken, or the area's establishment rule has a new version today already"),
-        (status = 422, description = "Breaks a rule, or the area is none of the caller's")
+        (status = 200, description = "Already recorded by the same request", body = Rule),
+        (status = 400, description = "The parameters do not match the kind"),
+        (status = 409, description = "The id is already in use, or the area's establishment rule already has a new version today"),
+        (status = 422, description = "A rule is violated, or the area is outside the caller's area")
     )
 )]
 #[post("/rules")]

@@ -82,7 +82,7 @@ fn key((row, _): &(RuleRow, String)) -> Key {
     tag = "rules",
     security(("oauth" = ["rule:read"])),
     params(ListParams),
-    responses((status = 200, description = "Part of the list", body = Page<Rule>))
+    responses((status = 200, description = "A page of the list", body = Page<Rule>))
 )]
 #[get("/rules")]
 pub async fn list(

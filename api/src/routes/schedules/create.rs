@@ -28,9 +28,9 @@ use crate::write::{Reply, Write};
     request_body = ScheduleInput,
     responses(
         (status = 201, description = "Recorded", body = Schedule),
-        (status = 200, description = "It was recorded before by the same request", body = Schedule),
-        (status = 409, description = "The id is taken, or there is a schedule for these periods"),
-        (status = 422, description = "Another area's programme, or a timing that cannot be")
+        (status = 200, description = "Already recorded by the same request", body = Schedule),
+        (status = 409, description = "The id is already in use, or another schedule exists for these periods"),
+        (status = 422, description = "The programme belongs to another area, or the timing is invalid")
     )
 )]
 #[post("/schedules")]

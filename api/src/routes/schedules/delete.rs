@@ -19,7 +19,7 @@ use crate::write::{Reply, Write};
     params(("id" = uuid::Uuid, Path, description = "The schedule"), IfMatchRequired),
     responses(
         (status = 204, description = "Deleted"),
-        (status = 409, description = "Bulletins were composed by it")
+        (status = 409, description = "The schedule has composed bulletins")
     )
 )]
 #[delete("/schedules/{id}")]

@@ -17,7 +17,7 @@ use crate::wire::PageParams;
     tag = "schedules",
     security(("oauth" = ["bulletin:read"])),
     params(PageParams),
-    responses((status = 200, description = "Part of the list", body = Page<Schedule>))
+    responses((status = 200, description = "A page of the list", body = Page<Schedule>))
 )]
 #[get("/schedules")]
 pub async fn list(

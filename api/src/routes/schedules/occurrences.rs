@@ -19,7 +19,7 @@ use crate::wire::PageParams;
     security(("oauth" = ["bulletin:read"])),
     params(("id" = uuid::Uuid, Path, description = "The schedule"), PageParams),
     responses(
-        (status = 200, description = "Part of the list", body = Page<Occurrence>)
+        (status = 200, description = "A page of the list", body = Page<Occurrence>)
     )
 )]
 #[get("/schedules/{id}/occurrences")]

@@ -49,8 +49,8 @@ derived_schema! {
     request_body(content = SchedulePatch, content_type = "application/merge-patch+json"),
     responses(
         (status = 200, description = "Changed", body = Schedule),
-        (status = 409, description = "There is another schedule for these periods"),
-        (status = 422, description = "A timing that cannot be, or no reason")
+        (status = 409, description = "Another schedule exists for these periods"),
+        (status = 422, description = "The timing is invalid, or the reason is missing")
     )
 )]
 #[patch("/schedules/{id}")]

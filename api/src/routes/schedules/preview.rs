@@ -37,7 +37,7 @@ pub struct Preview {
     security(("oauth" = ["bulletin:read"])),
     params(("id" = uuid::Uuid, Path, description = "The schedule"), PreviewParams),
     responses(
-        (status = 200, description = "What comes due next", body = Preview)
+        (status = 200, description = "The periods that come due next", body = Preview)
     )
 )]
 #[get("/schedules/{id}/preview")]

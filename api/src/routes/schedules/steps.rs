@@ -49,7 +49,7 @@ fn check(
     ),
     request_body = NoInput,
     responses(
-        (status = 200, description = "Stopped", body = Schedule)
+        (status = 200, description = "Paused", body = Schedule)
     )
 )]
 #[post("/schedules/{id}/pause")]

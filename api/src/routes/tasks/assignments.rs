@@ -20,8 +20,8 @@ use crate::wire::PageParams;
     security(("oauth" = ["task:read"])),
     params(("id" = uuid::Uuid, Path, description = "The task"), PageParams),
     responses(
-        (status = 200, description = "Part of the list", body = Page<Assignment>),
-        (status = 404, description = "None, or neither issued nor received in the caller's area")
+        (status = 200, description = "A page of the list", body = Page<Assignment>),
+        (status = 404, description = "Not found, or neither issued by nor assigned to the caller's area")
     )
 )]
 #[get("/tasks/{id}/assignments")]

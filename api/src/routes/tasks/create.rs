@@ -32,9 +32,9 @@ use crate::write::{Reply, Write};
     request_body = TaskInput,
     responses(
         (status = 201, description = "Issued", body = Task),
-        (status = 200, description = "It was issued before by the same request", body = Task),
-        (status = 409, description = "The number or the id is taken"),
-        (status = 422, description = "Breaks a rule, or names an area that is not below the caller's own")
+        (status = 200, description = "Already issued by the same request", body = Task),
+        (status = 409, description = "The number or the id is already in use"),
+        (status = 422, description = "A rule is violated, or an area is not below the caller's own")
     )
 )]
 #[post("/tasks")]

@@ -16,7 +16,7 @@ use crate::write::show;
     tag = "tasks",
     security(("oauth" = ["task:read"])),
     params(("id" = uuid::Uuid, Path, description = "The task")),
-    responses((status = 200, description = "The task", body = Task), (status = 404, description = "None, or neither issued nor received in the caller's area"))
+    responses((status = 200, description = "The task", body = Task), (status = 404, description = "Not found, or neither issued by nor assigned to the caller's area"))
 )]
 #[get("/tasks/{id}")]
 pub async fn get(

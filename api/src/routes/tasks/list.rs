@@ -35,7 +35,7 @@ pub struct ListParams {
     tag = "tasks",
     security(("oauth" = ["task:read"])),
     params(ListParams),
-    responses((status = 200, description = "Part of the list", body = Page<Task>))
+    responses((status = 200, description = "A page of the list", body = Page<Task>))
 )]
 #[get("/tasks")]
 pub async fn list(

@@ -33,7 +33,7 @@ pub const SECRET_PREFIX: &str = "qjs_";
     params(IdempotencyKey),
     responses(
         (status = 201, description = "Issued", body = TokenWithSecret),
-        (status = 422, description = "Breaks a rule, or the area is none of the caller's")
+        (status = 422, description = "A rule is violated, or the area is outside the caller's area")
     )
 )]
 #[post("/tokens")]

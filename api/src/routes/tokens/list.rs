@@ -36,8 +36,8 @@ pub struct ListParams {
     security(("oauth" = ["token:admin"])),
     params(ListParams),
     responses(
-        (status = 200, description = "Part of the list", body = Page<Token>),
-        (status = 404, description = "The area is none, or outside the caller's")
+        (status = 200, description = "A page of the list", body = Page<Token>),
+        (status = 404, description = "The area was not found, or is outside the caller's area")
     )
 )]
 #[get("/tokens")]

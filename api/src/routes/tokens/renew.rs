@@ -34,8 +34,8 @@ pub struct RenewInput {
     request_body = RenewInput,
     responses(
         (status = 200, description = "Renewed", body = Token),
-        (status = 409, description = "It is revoked, or may do more than the caller"),
-        (status = 422, description = "Longer than allowed")
+        (status = 409, description = "The token is revoked, or has permissions that the caller does not have"),
+        (status = 422, description = "The lifetime exceeds the limit")
     )
 )]
 #[post("/tokens/{id}/renew")]

@@ -42,7 +42,7 @@ pub struct Revoked {
     request_body = NoInput,
     responses(
         (status = 200, description = "Revoked", body = Revoked),
-        (status = 409, description = "It may do more than the caller")
+        (status = 409, description = "The token has permissions that the caller does not have")
     )
 )]
 #[post("/tokens/{id}/revoke")]

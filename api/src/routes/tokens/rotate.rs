@@ -23,7 +23,7 @@ use crate::write::{Reply, Write};
     request_body = NoInput,
     responses(
         (status = 200, description = "The new secret", body = TokenWithSecret),
-        (status = 409, description = "It is revoked, or may do more than the caller")
+        (status = 409, description = "The token is revoked, or has permissions that the caller does not have")
     )
 )]
 #[post("/tokens/{id}/rotate")]
