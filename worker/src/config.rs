@@ -1,4 +1,4 @@
-//! How a worker is set up. The defaults are what the design was reckoned with; tests shorten some.
+//! The configuration of a worker. The design assumes the defaults; tests shorten some of them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,51 +9,53 @@ use qiaojian_store::guard::Comparing;
 use crate::channels::check_mail;
 use crate::faults::Faults;
 
-/// How a worker is set up.
+/// The configuration of a worker.
 #[derive(Debug, Clone)]
 pub struct WorkerConfig {
-    /// Notices of the `file` channel are written below its `notices/`.
+    /// Notices of the `file` channel are written to the subdirectory `notices/`.
     pub data_dir: PathBuf,
-    /// How mail is sent; without it, mail waits in the queue.
+    /// How mail is sent. Without it, mail waits in the queue.
     pub mail: Option<MailConfig>,
-    /// Longest pause between two looks when nothing wakes the worker.
+    /// Maximum time between two passes if nothing wakes the worker.
     pub poll: Duration,
-    /// How often it is asked whether something was written to the ledger, which wakes the worker.
+    /// How often the ledger is checked for new entries, which wake the worker.
     pub glance: Duration,
-    /// How long a claimed delivery is ours. More than a send and the database's own waits together.
+    /// How long a claimed delivery is leased to this worker. Longer than a send and the waits for the database
+    /// together.
     pub lease: TimeDelta,
-    /// How long one send may take in all. More than the steps of a mail together: it is there for what hangs in spite of them.
+    /// Time limit of a send as a whole. Longer than the steps of a mail together; it catches sends that hang
+    /// nevertheless.
     pub send_timeout: Duration,
-    /// How long the steps of a mail may take.
+    /// Time limits of the steps of a mail.
     pub mail_limits: MailLimits,
-    /// How long other workers leave an occurrence to the one that composes it.
+    /// How long other workers leave an occurrence to the one that is composing it.
     pub compose_lease: TimeDelta,
-    /// Sends at the same time through one channel, so that a channel that hangs does not hold up the others.
+    /// Maximum number of concurrent sends per channel, so that a channel that hangs does not delay the others.
     pub concurrency: usize,
-    /// How long a pass goes on claiming. What it has claimed by then it still sends.
+    /// How long a pass continues to claim deliveries. Deliveries claimed by then are still sent.
     pub claim_for: Duration,
-    /// A pass that takes longer begins nothing more; what it is sending may finish.
+    /// A pass that takes longer starts nothing new; sends in progress may finish.
     pub longest_pass: Duration,
-    /// How long sends may go on after the worker was asked to stop.
+    /// How long sends may continue after the worker was asked to stop.
     pub drain: Duration,
-    /// What the worker compares before it does anything; in doubt it holds back.
+    /// The checks of the clock and the database before a pass. While they are in doubt, the worker does nothing.
     pub comparing: Comparing,
-    /// Where the process is made to die, in tests.
+    /// The points at which the process is made to die, in tests.
     pub faults: Faults,
 }
 
-/// How long the steps of one mail may take.
+/// Time limits of the steps of one mail.
 #[derive(Debug, Clone, Copy)]
 pub struct MailLimits {
-    /// To connect to one address of the relay.
+    /// For connecting to one address of the relay.
     pub connect: Duration,
-    /// From connecting to the relay's word that it is ready for the message. Past it nothing was sent, for sure.
+    /// From connecting until the relay is ready for the message. If it expires, it is certain that nothing was sent.
     pub before_message: Duration,
-    /// For the message and the relay's answer to it. Past it nobody can tell. A relay that checks what it takes before it
-    /// answers needs most of this: RFC 5321, 4.5.3.2.6, speaks of minutes, but each minute more is a minute that a crash is
-    /// noticed later.
+    /// For the message and the relay's reply to it. If it expires, the result is unknown. A relay that scans the
+    /// message before it replies needs most of this time. RFC 5321, 4.5.3.2.6, recommends minutes, but each additional
+    /// minute delays the detection of a crash.
     pub message: Duration,
-    /// For a goodbye, which nobody waits for.
+    /// For QUIT, which nothing waits for.
     pub quit: Duration,
 }
 
@@ -68,13 +70,13 @@ impl Default for MailLimits {
     }
 }
 
-// The send limit is reckoned from the steps of a mail, and the lease from the send limit.
+// The send limit is calculated from the steps of a mail, and the lease from the send limit.
 
-/// To connect.
+/// For connecting.
 const CONNECT_S: u64 = 5;
-/// To connect and be let in, for sender, recipient and the word to go on.
+/// For connecting, login, sender and recipient, until the relay is ready for the message.
 const BEFORE_MESSAGE_S: u64 = 30;
-/// A minute for the answer, and some seconds for the message itself.
+/// A minute for the reply, and some seconds for the message itself.
 const MESSAGE_S: u64 = 70;
 /// For one send.
 const SEND_S: u64 = BEFORE_MESSAGE_S + MESSAGE_S + 5;
@@ -113,7 +115,7 @@ impl std::fmt::Debug for MailConfig {
 }
 
 impl WorkerConfig {
-    /// The defaults, with files below `data_dir`; of clocks it compares the machine's own alone.
+    /// Returns the defaults, with files below `data_dir`. Only the machine's own clock is checked.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),

@@ -1,34 +1,34 @@
-//! Places where a process may die, so that tests can make it die there.
+//! Points at which a process may die, so that tests can make it die there.
 
 use std::sync::{Arc, OnceLock};
 
 use crate::passes::PassError;
 
-/// A place where a crash leaves something different behind.
+/// A point at which a crash leaves a different state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultPoint {
-    /// Before the tick's transaction.
+    /// Before the transaction of the tick.
     BeforeTick,
-    /// The occurrences are there, nothing is composed.
+    /// The occurrences are written, but nothing is composed.
     AfterTick,
-    /// An occurrence is reserved, nothing is composed.
+    /// An occurrence is reserved, but nothing is composed.
     AfterReserve,
-    /// Composed in memory, nothing is written.
+    /// The bulletin is composed in memory, but nothing is written.
     BeforePublish,
-    /// The bulletin and its deliveries are there.
+    /// The bulletin and its deliveries are written.
     AfterPublish,
-    /// Deliveries are leased, nothing is marked.
+    /// Deliveries are leased, but not marked as being sent.
     AfterClaim,
-    /// A delivery is marked as being sent, no byte is out.
+    /// A delivery is marked as being sent, but no byte has been sent.
     AfterMark,
-    /// The other side has taken it, the result is not written.
+    /// The recipient's server has accepted it, but the result is not written.
     AfterSend,
     /// The result is written.
     AfterResult,
 }
 
 impl FaultPoint {
-    /// Every point, in the order of a notice's way.
+    /// All points, in the order in which a notice passes them.
     pub const ALL: [Self; 9] = [
         Self::BeforeTick,
         Self::AfterTick,
@@ -41,7 +41,7 @@ impl FaultPoint {
         Self::AfterResult,
     ];
 
-    /// Its name.
+    /// Returns the name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::BeforeTick => "before_tick",
@@ -63,7 +63,7 @@ impl std::fmt::Display for FaultPoint {
     }
 }
 
-/// Decides at each point whether the worker dies there.
+/// Decides at each point whether the worker dies.
 #[derive(Clone, Default)]
 pub struct Faults(Option<Arc<Hook>>);
 
@@ -83,13 +83,13 @@ impl std::fmt::Debug for Faults {
 }
 
 impl Faults {
-    /// The worker lives.
+    /// The worker never dies.
     pub fn none() -> Self {
         Self(None)
     }
 
-    /// The worker stops dead where `dies` first says so, as if the process had been killed: nothing is cleaned up, nothing
-    /// more is begun.
+    /// The worker dies at the first point for which `dies` returns `true`, as if the process had been killed: nothing
+    /// is cleaned up, and nothing new is started.
     pub fn when(dies: impl Fn(FaultPoint) -> bool + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(Hook {
             dies: Box::new(dies),
@@ -97,7 +97,7 @@ impl Faults {
         })))
     }
 
-    /// Stops dead at this point.
+    /// The worker dies at this point.
     pub fn at(point: FaultPoint) -> Self {
         Self::when(move |reached| reached == point)
     }
@@ -112,7 +112,7 @@ impl Faults {
         Ok(())
     }
 
-    /// Called where something is begun: the dead begin nothing.
+    /// Called where something is started: a dead worker starts nothing.
     pub(crate) fn live(&self) -> Result<(), PassError> {
         let died_at = self.0.as_ref().and_then(|hook| hook.died_at.get());
         died_at.map_or(Ok(()), |point| Err(PassError::Fault(*point)))

@@ -1,5 +1,5 @@
-//! What a worker does beside its passes: it says that it lives, forgets what nobody needs, notes what was reached, and looks at the clocks. A pass may
-//! take long, and must not make a live worker look dead.
+//! What a worker does besides its passes: it sends heartbeats, purges expired rows, records milestones and checks clock
+//! skew. It is separate because a pass may take long, and must not make a live worker look dead.
 
 use std::future::Future;
 use std::time::Duration;
@@ -14,24 +14,26 @@ use tokio_util::sync::CancellationToken;
 
 use crate::worker::Worker;
 
-/// How often the node's row is renewed.
+/// Interval between heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// A node that has been silent for this long is forgotten.
+/// A node without a heartbeat for this long is removed.
 const FORGET_AFTER: TimeDelta = TimeDelta::days(7);
-/// How often the worker looks for remembered answers to forget.
+/// Interval between purges of expired stored replies.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
-/// How often the worker looks for milestones to note.
+/// Interval between checks for new milestones.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
-/// No step of the housekeeping takes longer, whatever the database does.
+/// Time limit of a housekeeping step, whatever the database does.
 const LONGEST_STEP: Duration = Duration::from_secs(10);
-/// Half the grace that others give our leases ([`deliveries::LEASE_GRACE`]): a difference to be mended before it does harm.
+/// Half the grace period of our leases ([`deliveries::LEASE_GRACE`]), so that a clock skew can be fixed before it does
+/// harm.
 const TOLERATED_SKEW: TimeDelta = TimeDelta::seconds(30);
 
 impl Worker {
-    /// How far the database's clock is ahead of ours, behind if negative. `None`: the embedded database has no clock of its own.
+    /// Returns how far the database's clock is ahead of ours; negative if it is behind. `None` for the embedded
+    /// database, which has no clock of its own.
     ///
     /// # Errors
-    /// The database's.
+    /// Returns an error if the database fails.
     pub async fn clock_skew(&self) -> StoreResult<Option<TimeDelta>> {
         let db = &self.inner.db;
         if !matches!(db.url(), DatabaseUrl::Postgres(_)) {
@@ -42,8 +44,8 @@ impl Worker {
     }
 }
 
-/// Keeps house until `done`, which comes when the last pass is over. While the worker is asked to `stop` and still sending, it
-/// goes on saying that it lives, and that it takes nothing new.
+/// Runs the housekeeping until `done`, which is cancelled after the last pass. While the worker is asked to `stop` but
+/// still sending, the heartbeat continues and says that it takes no new work.
 pub(crate) async fn keep_house(worker: Worker, stop: CancellationToken, done: CancellationToken) {
     bounded(&done, note_skew(&worker)).await;
     let mut forgot_at: Option<Instant> = None;
@@ -64,7 +66,8 @@ pub(crate) async fn keep_house(worker: Worker, stop: CancellationToken, done: Ca
     }
 }
 
-/// Notes what was reached until `stop`. On its own, because a look at a large province takes longer than a step of the housekeeping may.
+/// Records milestones until `stop`. It runs separately, because checking a large province takes longer than a
+/// housekeeping step may.
 pub(crate) async fn keep_noting(worker: Worker, stop: CancellationToken) {
     let look = async {
         loop {
@@ -80,7 +83,7 @@ pub(crate) async fn keep_noting(worker: Worker, stop: CancellationToken) {
     }
 }
 
-/// A step of the housekeeping, for as long as one may take, and not beyond `end`. `None`: it was left unfinished.
+/// Runs a housekeeping step with its time limit, and no longer than until `end`. Returns `None` if it did not finish.
 async fn bounded<T>(end: &CancellationToken, step: impl Future<Output = T>) -> Option<T> {
     let ended = tokio::select! {
         ended = timeout(LONGEST_STEP, step) => ended,
@@ -103,7 +106,7 @@ async fn note_skew(worker: &Worker) {
     }
 }
 
-/// Says that the node is alive, and whether it still takes work.
+/// Writes the node's heartbeat, and whether it still takes work.
 pub(crate) async fn beat(worker: &Worker, draining: bool) {
     let inner = &worker.inner;
     let now: UtcTime = inner.clock.now();
@@ -126,7 +129,8 @@ pub(crate) async fn beat(worker: &Worker, draining: bool) {
     }
 }
 
-/// Whether there is more to forget. A failure waits for its next turn: nothing depends on it.
+/// Purges expired replies. Returns whether there are more. A failure is retried at the next interval, because nothing
+/// depends on it.
 async fn forget(worker: &Worker) -> bool {
     worker.forget().await.unwrap_or_else(|error| {
         tracing::warn!(%error, "Expired answers could not be forgotten.");
@@ -134,7 +138,8 @@ async fn forget(worker: &Worker) -> bool {
     })
 }
 
-/// Whether there are more texts to freeze. A failure waits for its next turn: until then they are rendered when asked for.
+/// Freezes missing texts. Returns whether there are more. A failure is retried at the next interval; until then, texts
+/// are rendered on request.
 async fn freeze_texts(worker: &Worker) -> bool {
     worker.freeze_texts().await.unwrap_or_else(|error| {
         tracing::warn!(%error, "Texts of earlier notices could not be frozen.");
@@ -142,7 +147,8 @@ async fn freeze_texts(worker: &Worker) -> bool {
     })
 }
 
-/// Whether there is more to note. A failure waits for its next turn: what was reached is computed when it is asked for.
+/// Records milestones. Returns whether there are more. A failure is retried at the next interval; until then,
+/// milestones are computed on request.
 async fn note(worker: &Worker) -> bool {
     match worker.note_milestones().await {
         Ok(noted) => {

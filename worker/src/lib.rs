@@ -1,11 +1,13 @@
-//! The worker: what is due becomes a bulletin, a bulletin becomes notices, a notice reaches its endpoints.
+//! The worker: it composes bulletins when they are due, creates their notices, and delivers the notices to their
+//! endpoints.
 //!
 //! ```text
 //! schedule ─tick→ occurrence ─compose→ bulletin ─publish→ notice ─→ delivery ─→ attempt
 //! ```
 //!
-//! Rows and their UNIQUE keys decide what happens once; the loop and its timer only decide when somebody looks. Any number of
-//! workers may run, be killed and come back. Each pass can be called by itself, takes no input and says what it did.
+//! Rows and their UNIQUE keys ensure that everything happens once; the loop and its timer only decide when to check.
+//! Any number of workers may run, be killed and restart. Each pass can be called separately, takes no input and reports
+//! what it did.
 
 mod channels;
 mod config;

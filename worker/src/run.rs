@@ -1,4 +1,4 @@
-//! The supervised loop. It owns the work; the timer and the ledger wake it, and it looks by itself when nobody does.
+//! The supervised main loop. It does the work; the timer and the ledger wake it, and otherwise it polls.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use crate::worker::Worker;
 /// First and longest pause after a failed pass.
 const FIRST_BACK_OFF: Duration = Duration::from_millis(200);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
-/// How long the last words to the database may take when the worker stops.
+/// Time limit of the final writes to the database when the worker stops.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Runs the worker until `stop` is cancelled. Then nothing new is claimed, what is claimed is given back, and what is being
-/// sent may finish for as long as the configuration allows.
+/// Runs the worker until `stop` is cancelled. Then nothing new is claimed, claimed deliveries are released, and sends
+/// in progress may finish for as long as the configuration allows.
 ///
 /// # Errors
-/// When a test made the worker die; otherwise failures are logged, shown in the status, and tried again.
+/// Returns an error only if a test made the worker die. Other failures are logged, shown in the status, and retried.
 pub async fn run(worker: Worker, stop: CancellationToken) -> Result<(), PassError> {
     if !worker.inner.channels().contains(&Channel::Email) {
         tracing::warn!("No mail server is set (QIAOJIAN_SMTP_URL): notices by mail wait in the queue.");
@@ -39,7 +39,7 @@ pub async fn run(worker: Worker, stop: CancellationToken) -> Result<(), PassErro
     watching.abort();
     let _ = watching.await;
     done.cancel();
-    // It ends by `stop`; a worker that dies as a test asks was not told to.
+    // It ends by `stop`, which is not cancelled when a test made the worker die.
     noting.abort();
     let _ = noting.await;
     if house.await.is_err() {
@@ -59,7 +59,7 @@ async fn passes(
     let inner = &worker.inner;
     let mut failures = 0_u32;
     while !stop.is_cancelled() {
-        // Registered before looking, so that a wake-up during the look is not lost.
+        // Registered before checking, so that a wake-up during the check is not lost.
         let woken = inner.wake.notified();
         tokio::pin!(woken);
         woken.as_mut().enable();
@@ -80,7 +80,7 @@ async fn passes(
         };
         let Some(pause) = pause else { continue };
         tokio::select! {
-            // A failing worker keeps its pause: being woken does not mend the database.
+            // After a failure the worker keeps its pause, because a wake-up does not repair the database.
             () = &mut woken, if failures == 0 => {}
             () = sleep(pause) => {}
             () = stop.cancelled() => {}
@@ -89,9 +89,9 @@ async fn passes(
     Ok(())
 }
 
-/// One pass in a task of its own, so that a panic ends the pass and not the worker. One that takes too long begins nothing
-/// more, and is ended only when the leases of what it is sending are over: ended in the middle of a send, it would leave a
-/// doubt. After `stop` it has `drain` left.
+/// Runs one pass in a separate task, so that a panic ends the pass and not the worker. A pass that takes too long
+/// starts nothing new, and is aborted only when the leases of its sends have expired, because aborting a send would
+/// leave its result uncertain. After `stop` it has `drain` left.
 async fn supervised(worker: &Worker, stop: &CancellationToken) -> Result<bool, PassError> {
     let config = &worker.inner.config;
     let wind_down = stop.child_token();
@@ -119,7 +119,8 @@ async fn supervised(worker: &Worker, stop: &CancellationToken) -> Result<bool, P
 }
 
 impl Worker {
-    /// Looks whether the clock and the database can be believed. In doubt nothing is composed, published, expired or sent.
+    /// Checks whether the clock and the database can be trusted. While they are in doubt, nothing is composed,
+    /// published, expired or sent.
     async fn holds_back(&self) -> Result<bool, PassError> {
         let inner = &self.inner;
         let doubt = inner.guard.look(&inner.db, inner.clock.as_ref()).await?;
@@ -128,10 +129,10 @@ impl Worker {
         Ok(held.is_some())
     }
 
-    /// One look at everything: tick, compose, reclaim, deliver. `true` when there may be more to do at once.
+    /// Runs one pass: tick, compose, reclaim, deliver. Returns `true` if more may be ready immediately.
     ///
     /// # Errors
-    /// The first failure. Each step goes on from the rows the next time.
+    /// Returns the first failure. Each step continues from the rows the next time.
     pub async fn pass(&self, stop: &CancellationToken) -> Result<bool, PassError> {
         if self.holds_back().await? {
             return Ok(false);
@@ -164,7 +165,8 @@ impl Worker {
             }
         });
         if !idle {
-            // Where the ledger stands after what was done is noted at once: a database that goes back from here does not know of it.
+            // The ledger position after this work is recorded immediately, so that a later rollback of the database
+            // behind it is detected.
             self.holds_back().await?;
             tracing::info!(?ticked, ?composed, ?reclaimed, ?delivered, "Worked.");
         }
@@ -184,7 +186,7 @@ fn note_failure(worker: &Worker, error: &PassError, failures_before: u32) {
     });
 }
 
-/// Between half of `most` and all of it, so that workers do not look in step.
+/// Returns a duration between half of `most` and all of it, so that workers do not poll in step.
 fn jittered(most: Duration, random: u32) -> Duration {
     most.mul_f64(0.5 + f64::from(random) / f64::from(u32::MAX) / 2.0)
 }
@@ -195,7 +197,7 @@ fn back_off(failures: u32) -> Duration {
         .min(LONGEST_BACK_OFF)
 }
 
-/// Wakes the loop when something is written to the ledger, by whichever process: one row is read for it.
+/// Wakes the loop when any process writes to the ledger. Reads one row.
 async fn watch_ledger(worker: Worker, stop: CancellationToken) {
     let inner = &worker.inner;
     let mut seen = None;
@@ -212,13 +214,13 @@ async fn watch_ledger(worker: Worker, stop: CancellationToken) {
                     inner.wake.notify_one();
                 }
             }
-            // The passes say so.
+            // The passes report it.
             Err(error) => tracing::debug!(%error, "The ledger could not be looked at."),
         }
     }
 }
 
-/// Sets the timer for what is due next.
+/// Sets the timer for the next due schedules.
 async fn arm(timer: &mut Timer, worker: &Worker) {
     let inner = &worker.inner;
     let next: StoreResult<_> = inner.db.read(|conn| Ok(schedules::next_due(conn)?)).await;
@@ -228,7 +230,7 @@ async fn arm(timer: &mut Timer, worker: &Worker) {
     }
 }
 
-/// Gives back what is still claimed, and says that this node is going.
+/// Releases claimed deliveries, and records that this node is stopping.
 async fn last_words(worker: &Worker) {
     let node = worker.inner.node;
     let give_back = async {

@@ -1,4 +1,4 @@
-//! What an operator can read of a worker: the row it keeps in `worker_nodes`.
+//! The status of a worker for an operator: the row it keeps in `worker_nodes`.
 
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_store::deliveries::Reclaimed;
@@ -7,28 +7,28 @@ use serde::Serialize;
 
 use crate::passes::{Composed, Delivered};
 
-/// The last pass, and how things stand.
+/// The results of the last pass and the current state.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct WorkerStatus {
-    /// When the last pass ended well.
+    /// When the last pass succeeded.
     pub last_pass_at: Option<UtcTime>,
-    /// Passes since the start, in which something was done.
+    /// Number of passes since the start in which something was done.
     pub busy_passes: u64,
-    /// What the last of these ticked.
+    /// The ticks of the last such pass.
     pub ticked: Ticked,
-    /// What it composed.
+    /// Its compositions.
     pub composed: Composed,
-    /// What it took back.
+    /// Its reclaimed deliveries.
     pub reclaimed: Reclaimed,
-    /// What it delivered.
+    /// Its deliveries.
     pub delivered: Delivered,
-    /// Channels through which nothing goes out for now, and why.
+    /// Channels that are temporarily unavailable, with the reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trouble: Vec<String>,
-    /// Failed passes since the last good one.
+    /// Number of failed passes since the last successful one.
     pub failed_passes: u32,
-    /// What the last failed one said.
+    /// The error of the last failed pass.
     pub last_error: Option<String>,
-    /// Why it holds back, while the clock or the database is in doubt.
+    /// Why the worker is holding back, while the clock or the database is in doubt.
     pub held: Option<String>,
 }

@@ -1,8 +1,8 @@
-//! The timer: a one-shot job for each schedule, which wakes the worker at the moment the schedule is due.
+//! The timer: a one-shot job for each schedule, which wakes the worker when the schedule is due.
 //!
-//! It decides nothing. The rows say what is due, and whoever wakes too early, twice or not at all finds the same in them. The jobs are
-//! made anew from the rows after each pass; the scheduler's own repetition and time zones are not used, since it loses them after a
-//! stall and freezes them at creation.
+//! It decides nothing. The rows determine what is due, so a worker that wakes too early, twice or not at all finds the
+//! same in them. The jobs are created again from the rows after each pass. The scheduler's own repetition and time
+//! zones are not used, because it loses them after a stall and fixes them at creation.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,12 +24,12 @@ pub(crate) struct Timer {
 struct Armed {
     due_at: UtcTime,
     job: Uuid,
-    /// Whether it has gone off: it may be early by a part of a second, and is then made anew.
+    /// Whether it has fired. It may fire a fraction of a second early, and is then created again.
     fired: Arc<AtomicBool>,
 }
 
 impl Timer {
-    /// Starts it. Without it the worker looks by itself, every few seconds.
+    /// Starts the timer. Without it, the worker polls every few seconds.
     pub(crate) async fn start(wake: Arc<Notify>) -> Option<Self> {
         let started = async {
             let scheduler = JobScheduler::new().await?;
@@ -49,7 +49,7 @@ impl Timer {
         }
     }
 
-    /// Has it go off when each of these is due. What is due already is the pass's to do.
+    /// Sets the timer for these due times. Those already due are handled by the pass.
     pub(crate) async fn arm(&mut self, due: &[(ScheduleId, UtcTime)], now: UtcTime) {
         let wanted: BTreeMap<ScheduleId, UtcTime> =
             due.iter().copied().filter(|(_, due_at)| *due_at > now).collect();
@@ -83,7 +83,7 @@ impl Timer {
     }
 
     async fn add(&self, due_at: UtcTime, now: UtcTime) -> Result<Armed, JobSchedulerError> {
-        // The scheduler counts in whole seconds, as specs do.
+        // The scheduler counts whole seconds, as specs do.
         let seconds = due_at.unix_seconds() - now.unix_seconds();
         let wait = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
         let fired = Arc::new(AtomicBool::new(false));

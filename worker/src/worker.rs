@@ -1,4 +1,4 @@
-//! What a worker is made of.
+//! The parts of a worker.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,12 +22,12 @@ use crate::faults::FaultPoint;
 use crate::passes::{Looked, PassError};
 use crate::status::WorkerStatus;
 
-/// What is to be composed.
+/// A bulletin to compose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
-    /// Which bulletin.
+    /// The bulletin's key.
     pub key: BulletinKey,
-    /// Whom it goes to.
+    /// The recipients.
     pub recipients: Recipients,
     /// Today in Asia/Shanghai.
     pub today: NaiveDate,
@@ -35,10 +35,10 @@ pub struct Order {
 
 /// Computes bulletins from the register.
 pub trait Composer: Send + Sync + 'static {
-    /// The bulletin of this order, from one snapshot of the register. Reads only.
+    /// Composes the bulletin of this order from one snapshot of the register. Only reads.
     ///
     /// # Errors
-    /// The occurrence stays open and is tried again later; the error is shown with it.
+    /// The occurrence stays open and is retried later; the error is shown with it.
     fn compose(&self, conn: &mut AnyConnection, order: &Order) -> StoreResult<ComposedBulletin>;
 }
 
@@ -51,29 +51,29 @@ where
     }
 }
 
-/// Something a person at a terminal wants to see.
+/// An event to show to a person at a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A bulletin is out.
+    /// A bulletin was published.
     Published {
         /// Its title.
         title: String,
-        /// What it is about.
+        /// Its period.
         period: Period,
-        /// Its number.
+        /// Its serial number.
         serial: i32,
     },
-    /// A notice has reached an endpoint.
+    /// A notice was sent to an endpoint.
     Sent {
-        /// The recipient's area.
+        /// The code of the recipient's area.
         area_code: String,
-        /// The recipient's area by name.
+        /// The name of the recipient's area.
         area_name: String,
-        /// What it is about.
+        /// The period of the bulletin.
         period: Period,
-        /// How it went.
+        /// The channel used.
         channel: Channel,
-        /// The page, where the channel wrote one.
+        /// The page, if the channel wrote one.
         path: Option<PathBuf>,
     },
 }
@@ -99,15 +99,15 @@ pub(crate) struct Inner {
     pub status: Mutex<WorkerStatus>,
     pub guard: Guard,
     pub listener: Option<Listener>,
-    /// How far the ledger was looked at for milestones.
+    /// How far the ledger was checked for milestones.
     pub looked: tokio::sync::Mutex<Looked>,
 }
 
 impl Worker {
-    /// A worker with a node id of its own, never the host's name: two on one host are two.
+    /// Creates a worker with a new node id. It does not use the host name, because two workers may run on one host.
     ///
     /// # Errors
-    /// When the mail settings cannot be read.
+    /// Returns an error if the mail settings are invalid.
     pub fn new(
         config: WorkerConfig,
         db: Db,
@@ -137,7 +137,7 @@ impl Worker {
         })
     }
 
-    /// Tells `listener` what a person at a terminal wants to see. It must not block. Call it before cloning.
+    /// Passes events to `listener`, which must not block. Call it before cloning.
     #[must_use]
     pub fn with_listener(mut self, listener: impl Fn(Event) + Send + Sync + 'static) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.inner) {
@@ -155,17 +155,17 @@ impl Worker {
         self
     }
 
-    /// Wakes the worker when notified: there is something to do. Losing a wake-up costs one poll.
+    /// Returns the handle that wakes the worker when there is something to do. A lost wake-up costs one poll.
     pub fn waker(&self) -> Arc<Notify> {
         Arc::clone(&self.inner.wake)
     }
 
-    /// This run's id.
+    /// Returns the id of this run.
     pub fn node(&self) -> NodeId {
         self.inner.node
     }
 
-    /// How things stand.
+    /// Returns the current status.
     pub fn status(&self) -> WorkerStatus {
         self.inner
             .status
@@ -190,12 +190,12 @@ impl Inner {
         change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// What this worker can send through. The rest waits for a worker that can.
+    /// Returns the channels that this worker serves. Other deliveries wait for a worker that serves theirs.
     pub fn channels(&self) -> Vec<Channel> {
         self.couriers.keys().copied().collect()
     }
 
-    /// What it can send through just now. The rest waits in the queue until its trouble is over.
+    /// Returns the channels that are currently available. Deliveries of the others wait in the queue.
     pub fn open_channels(&self) -> Vec<Channel> {
         let is_open = |(channel, courier): (&Channel, &Arc<dyn Courier>)| {
             courier.trouble().is_none().then_some(*channel)
@@ -203,7 +203,7 @@ impl Inner {
         self.couriers.iter().filter_map(is_open).collect()
     }
 
-    /// The trouble of its channels.
+    /// Returns the reasons why channels are unavailable.
     pub fn trouble(&self) -> Vec<String> {
         self.couriers
             .iter()
@@ -211,7 +211,7 @@ impl Inner {
             .collect()
     }
 
-    /// Any number, all equally likely.
+    /// Returns a uniformly distributed random number.
     pub fn random(&self) -> u32 {
         let mut bytes = [0; 4];
         self.entropy.fill(&mut bytes);

@@ -1,7 +1,8 @@
-//! SMTP. One connection per message: an idle one dies unnoticed, and a bulletin is sent once a month.
+//! SMTP. Each message has its own connection, because an idle connection can break unnoticed and a bulletin is sent
+//! only once a month.
 //!
-//! The relay is ours, the mailbox is the recipient's. What goes wrong before the relay has been asked about the recipient is
-//! our own trouble: tried again, and held against nobody. See [`session`] for the steps.
+//! The relay is ours, the mailbox is the recipient's. Errors before the relay has been asked about the recipient are
+//! our own problem: they are retried and not attributed to an endpoint. See [`session`] for the steps.
 
 mod link;
 mod login;
@@ -26,7 +27,8 @@ use crate::config::{MailConfig, MailLimits};
 use login::{Login, Turn};
 use relay::Relay;
 
-/// How long a mail waits for one that tries whether the relay lets us in. It has to fit into the time a send may take.
+/// How long a mail waits for another one that is trying to log in to the relay. It must fit into the time limit of a
+/// send.
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
 
 pub(crate) struct EmailCourier {
@@ -37,12 +39,12 @@ pub(crate) struct EmailCourier {
     login: Login,
 }
 
-/// Refuses settings that cannot be read.
+/// Refuses invalid settings.
 pub(crate) fn check(config: &MailConfig) -> Result<(), SetupError> {
     read_settings(config).map(drop)
 }
 
-/// The relay, and who sends.
+/// Returns the relay and the sender.
 fn read_settings(config: &MailConfig) -> Result<(Relay, Mailbox), SetupError> {
     let relay = Relay::at(&config.smtp_url)?;
     let from = config.from.parse().map_err(|_| SetupError::From)?;
@@ -65,7 +67,7 @@ impl EmailCourier {
         })
     }
 
-    /// Sends a message, unless the relay does not let us in.
+    /// Sends a message, unless the relay refuses our login.
     async fn send_in_turn(&self, envelope: &Envelope, message: &[u8]) -> SendResult {
         let turn = timeout(LONGEST_WAIT, self.login.turn(self.clock.now())).await;
         let mut trying = match turn {

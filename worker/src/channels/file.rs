@@ -1,6 +1,7 @@
-//! A pair of files per delivery below `notices/<area code>/`: the mail message and the page. Each is written under another name
-//! first, so whoever reads the directory sees a whole file or none; writing again gives the same bytes under the same name.
-//! Directories and files are their owner's only: notices are not public.
+//! Writes a pair of files per delivery below `notices/<area code>/`: the mail message and the page. Each is first
+//! written under a temporary name, so that a reader of the directory sees either a complete file or none. Writing again
+//! produces the same bytes under the same name. Directories and files are accessible only to their owner, because
+//! notices are not public.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -14,9 +15,9 @@ use qiaojian_store::deliveries::Outgoing;
 use super::{Answer, Courier, Receipt, SetupError, message};
 use crate::config::WorkerConfig;
 
-/// The sender where no mail is set up; `.invalid` (RFC 2606) goes nowhere.
+/// The sender if no mail is configured. `.invalid` (RFC 2606) is never delivered.
 const NOBODY: &str = "notice@qiaojian.invalid";
-/// How many earlier leases are looked at for what a killed worker left unfinished.
+/// How many earlier leases are checked for unfinished files of a killed worker.
 const LEFTOVERS: usize = 8;
 
 pub(super) struct FileCourier {
@@ -68,7 +69,8 @@ fn write_pair(directory: &Path, from: &Mailbox, outgoing: &Outgoing) -> Receipt 
     }
 }
 
-/// `2022-05-progress-` and the end of the delivery's id: two programmes may have a bulletin of the same kind and period, and a
+/// Returns the file name without extension: period, kind and the end of the delivery's id, such as
+/// `2022-05-progress-…`. The id is needed because two programmes may have a bulletin of the same kind and period, and a
 /// post may have two endpoints of this channel.
 fn stem(outgoing: &Outgoing) -> String {
     let id = outgoing.delivery.id.0.simple().to_string();
@@ -76,7 +78,7 @@ fn stem(outgoing: &Outgoing) -> String {
     format!("{}-{}-{tail}", outgoing.bulletin.period, outgoing.bulletin.kind)
 }
 
-/// Makes the directory, and those above it that are missing. Each new one is on the disk before anything is written into it.
+/// Creates the directory and its missing parents. Each new one is synced to disk before anything is written into it.
 fn make_directory(directory: &Path) -> io::Result<()> {
     if directory.is_dir() {
         return Ok(());
@@ -90,15 +92,15 @@ fn make_directory(directory: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     match builder.create(directory) {
-        // Another worker was faster; it may not have come to the next line yet.
+        // Another worker was faster, but may not have synced it yet.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         made => made?,
     }
     File::open(above)?.sync_all()
 }
 
-/// Writes a file under its final name, whole or not at all. Another worker, frozen in the middle of an earlier lease, has an
-/// unfinished file of its own.
+/// Writes a file under its final name, completely or not at all. Another worker that is frozen during an earlier lease
+/// has its own unfinished file.
 fn write_whole(directory: &Path, name: &str, generation: i64, bytes: &[u8]) -> io::Result<()> {
     let unfinished = |generation: i64| directory.join(format!(".{name}.{generation}.part"));
     let mut options = OpenOptions::new();
@@ -110,7 +112,7 @@ fn write_whole(directory: &Path, name: &str, generation: i64, bytes: &[u8]) -> i
     file.sync_all()?;
     fs::rename(unfinished(generation), directory.join(name))?;
     for earlier in (1..generation).rev().take(LEFTOVERS) {
-        // Mostly there is none. Should its worker wake after all, it fails to put it in place, and nobody asks it any more.
+        // Usually there is none. If its worker resumes after all, its rename fails, and its result is no longer used.
         let _ = fs::remove_file(unfinished(earlier));
     }
     Ok(())
@@ -133,7 +135,7 @@ mod tests {
     fn a_worker_that_wakes_in_an_old_lease_does_not_spoil_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
-        // What a worker that froze in the first lease has written so far, and goes on writing when it wakes.
+        // What a worker that froze during the first lease has written so far, and continues to write when it resumes.
         let mut frozen = File::create(path.join(".a.eml.1.part")).unwrap();
         frozen.write_all(b"who").unwrap();
         write_whole(path, "a.eml", 2, b"whole").unwrap();

@@ -1,5 +1,5 @@
-//! A notice as a mail message. The same delivery always gives the same bytes: same Message-ID, same date, same boundary. Only one that a
-//! person has sent again, perhaps a month later, carries the date of that.
+//! A notice as a mail message. The same delivery always produces the same bytes: same Message-ID, date and boundary.
+//! Only a delivery that a person redelivers, perhaps a month later, has the new date.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -9,13 +9,13 @@ use lettre::{Address, Message};
 use qiaojian_domain::delivery::lifetime;
 use qiaojian_store::deliveries::Outgoing;
 
-/// Why there is no message.
+/// The reason why no message can be built.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum MessageError {
-    /// The endpoint's address.
+    /// The endpoint's address is invalid.
     #[error("the endpoint's address is not a mail address")]
     Address,
-    /// Anything else; a mistake of ours.
+    /// Anything else, which is a bug.
     #[error("the message cannot be built: {0}")]
     Build(String),
 }
@@ -25,7 +25,7 @@ fn auto_submitted() -> HeaderValue {
     HeaderValue::new(name, "auto-generated".to_owned())
 }
 
-/// The title; of a late issue it says so.
+/// Returns the title, which marks a late issue.
 fn subject(outgoing: &Outgoing) -> String {
     let late = if outgoing.bulletin.late_since().is_some() {
         "【补发】"
@@ -35,14 +35,14 @@ fn subject(outgoing: &Outgoing) -> String {
     format!("{late}{}", outgoing.notice.title)
 }
 
-/// The message of this delivery, from `from` to `to`.
+/// Builds the message of this delivery, from `from` to `to`.
 pub(super) fn build(outgoing: &Outgoing, from: &Mailbox, to: &str) -> Result<Message, MessageError> {
     let to: Address = to.parse().map_err(|_| MessageError::Address)?;
     if outgoing.notice.text.is_empty() {
         return Err(MessageError::Build("the notice has no text".to_owned()));
     }
     let id = outgoing.delivery.id;
-    // When it was queued, or queued anew: its life began then.
+    // When it was queued or queued again, which is when its lifetime began.
     let life = lifetime(outgoing.bulletin.period.unit());
     let queued_at = outgoing.delivery.expires_at.plus(-life);
     let seconds = u64::try_from(queued_at.unix_seconds()).unwrap_or(0);
@@ -64,7 +64,7 @@ pub(super) fn build(outgoing: &Outgoing, from: &Mailbox, to: &str) -> Result<Mes
         .from(from.clone())
         .to(Mailbox::new(None, to))
         .subject(subject(outgoing))
-        // No program answers it: RFC 3834.
+        // Prevents automatic replies (RFC 3834).
         .raw_header(auto_submitted())
         .multipart(body)
         .map_err(|error| MessageError::Build(error.to_string()))

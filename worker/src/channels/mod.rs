@@ -1,4 +1,4 @@
-//! The ways out of the house, behind one trait.
+//! The delivery channels, behind one trait.
 
 mod email;
 mod file;
@@ -19,12 +19,12 @@ use email::EmailCourier;
 pub(crate) use email::check as check_mail;
 use file::FileCourier;
 
-/// What came of one send.
+/// The result of one send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// How it ended.
+    /// The outcome.
     pub result: SendResult,
-    /// The page, where the channel wrote one.
+    /// The page, if the channel wrote one.
     pub page: Option<PathBuf>,
 }
 
@@ -34,36 +34,36 @@ impl From<SendResult> for Receipt {
     }
 }
 
-/// The answer of a send, to come.
+/// The future result of a send.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Receipt> + Send + 'a>>;
 
-/// Carries one notice to one endpoint.
+/// Sends a notice to an endpoint.
 pub trait Courier: Send + Sync + 'static {
-    /// Sends it. Sending the same delivery again must be harmless, or at least recognisable by its id. The caller limits the
-    /// time.
+    /// Sends it. Sending the same delivery again must be harmless, or at least recognisable by its id. The caller
+    /// limits the time.
     fn send(&self, outgoing: Arc<Outgoing>) -> Answer<'_>;
 
-    /// Why nothing goes out this way for now, if that is so: what is queued then waits in the queue.
+    /// Returns the reason why this channel is temporarily unavailable, if it is. Deliveries then wait in the queue.
     fn trouble(&self) -> Option<String> {
         None
     }
 }
 
-/// Why a channel cannot be set up.
+/// The reason why a channel cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// The SMTP URL.
+    /// The SMTP URL is invalid.
     #[error("QIAOJIAN_SMTP_URL cannot be read: {0}")]
     SmtpUrl(String),
-    /// The sender.
+    /// The sender is invalid.
     #[error("QIAOJIAN_MAIL_FROM is not a mail address; write `安徽省侨联 <notice@example.org>`")]
     From,
-    /// The file of a certificate authority.
+    /// The file of a certificate authority is invalid.
     #[error("the file {} of QIAOJIAN_SMTP_URL (ca) cannot be read, or holds no certificate in PEM form", .0.display())]
     MailCa(PathBuf),
 }
 
-/// Nothing to send: the notice itself is the inbox.
+/// Sends nothing, because the notice itself is in the inbox.
 struct InboxCourier;
 
 impl Courier for InboxCourier {
@@ -74,7 +74,7 @@ impl Courier for InboxCourier {
     }
 }
 
-/// Every channel this worker serves.
+/// Returns every channel that this worker serves.
 pub(crate) fn all(
     config: &WorkerConfig,
     clock: &Arc<dyn Clock>,

@@ -1,4 +1,4 @@
-//! From an open occurrence to a bulletin: computed on the slow lane, written in one transaction.
+//! Composes bulletins from open occurrences: computed on the slow lane, written in one transaction.
 
 use std::sync::Arc;
 
@@ -18,21 +18,21 @@ use super::PassError;
 use crate::faults::FaultPoint;
 use crate::worker::{Event, Order, Worker};
 
-/// Occurrences composed in one pass, so that deliveries get their turn.
+/// Maximum number of occurrences composed in one pass, so that deliveries are not delayed.
 const MOST: usize = 32;
 
-/// What a pass composed.
+/// The result of a compose pass.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Composed {
-    /// Bulletins published.
+    /// Number of published bulletins.
     pub published: usize,
-    /// Drafts that wait for a person.
+    /// Number of drafts that wait for a person.
     pub drafts: usize,
-    /// Occurrences left to another worker that was faster.
+    /// Number of occurrences left to another worker that was faster.
     pub taken: usize,
-    /// Occurrences that could not be composed; they are tried again later.
+    /// Number of occurrences that could not be composed; they are retried later.
     pub failed: usize,
-    /// Whether there may be more to do at once.
+    /// Whether more may be ready immediately.
     pub more: bool,
 }
 
@@ -40,7 +40,7 @@ impl Worker {
     /// Composes the open occurrences, oldest first, and publishes them or keeps them as drafts.
     ///
     /// # Errors
-    /// When the database fails. An occurrence that cannot be composed does not fail the pass.
+    /// Returns an error if the database fails. An occurrence that cannot be composed does not fail the pass.
     pub async fn compose(&self) -> Result<Composed, PassError> {
         let inner = &self.inner;
         let mut composed = Composed::default();
@@ -61,7 +61,8 @@ impl Worker {
             match self.compose_one(&occurrence).await {
                 Ok(bulletin) if bulletin.state == BulletinState::Draft => composed.drafts += 1,
                 Ok(_) => composed.published += 1,
-                // Paused, changed or deleted while it was composed: what is left of it is done by the schedule as it is now.
+                // The schedule was paused, changed or deleted while it was composed; its current version decides about
+                // the occurrence.
                 Err(PassError::Store(StoreError::Conflict(Conflict::ScheduleChanged))) => composed.taken += 1,
                 Err(PassError::Store(error)) if !PassError::is_outage(&error) => {
                     composed.failed += 1;
@@ -117,7 +118,7 @@ impl Worker {
         Ok(bulletin)
     }
 
-    /// The bulletin, its notices and deliveries, and the end of the occurrence: all or nothing.
+    /// Writes the bulletin, its notices and deliveries, and the end of the occurrence, all or nothing.
     async fn write(
         &self,
         occurrence: &OccurrenceRow,

@@ -1,4 +1,4 @@
-//! From queued deliveries to results: claim, mark, send, record. No transaction is ever open during a send.
+//! Sends queued deliveries: claim, mark, send, record. No transaction is ever open during a send.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,30 +22,31 @@ use crate::channels::Receipt;
 use crate::faults::FaultPoint;
 use crate::worker::{Event, Inner, Worker};
 
-/// Deliveries claimed at once.
+/// Maximum number of deliveries per claim.
 const CLAIM: i64 = 64;
-/// Of these, of one endpoint: fewer than are sent at a time, so that an endpoint that hangs leaves places to the others.
+/// Maximum number of these per endpoint. Fewer than are sent concurrently, so that an endpoint that hangs leaves slots
+/// to the others.
 const CLAIM_PER_ENDPOINT: i64 = 4;
-/// Claims in one pass, so that ticks and compositions get their turn.
+/// Maximum number of claims in one pass, so that ticks and compositions are not delayed.
 const ROUNDS: usize = 16;
-/// First and longest pause between two tries to write what the database did not take.
+/// First and longest pause between two attempts to write to a failing database.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
-/// What a pass delivered.
+/// The result of a deliver pass.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Delivered {
-    /// Taken by the other side.
+    /// Number accepted by the recipient's side.
     pub sent: usize,
-    /// Refused or not reached; what happens next is in the row.
+    /// Number refused or not reached; the row says what happens next.
     pub failed: usize,
-    /// Unknown whether taken.
+    /// Number for which it is unknown whether they were accepted.
     pub uncertain: usize,
-    /// Given back unsent, because the worker was asked to stop or had no place for them in time.
+    /// Number released unsent, because the worker was asked to stop or had no free slot in time.
     pub released: usize,
-    /// Found to belong to another worker by now: not sent, or the result not kept.
+    /// Number that belonged to another worker by then: not sent, or the result not recorded.
     pub lost: usize,
-    /// Whether there may be more to do at once.
+    /// Whether more may be ready immediately.
     pub more: bool,
 }
 
@@ -56,11 +57,11 @@ enum End {
 }
 
 impl Worker {
-    /// Sends what is due, until nothing is, the time for claiming is over, or `stop` is cancelled. What was being sent by then
-    /// is finished; the rest is given back.
+    /// Sends what is due until the queue is empty, the time for claiming has passed, or `stop` is cancelled. Sends in
+    /// progress are finished; the other claimed deliveries are released.
     ///
     /// # Errors
-    /// When the database fails: the first failure, after everything that could be sent was sent.
+    /// Returns the first failure of the database, after everything that could be sent was sent.
     pub async fn deliver(&self, stop: &CancellationToken) -> Result<Delivered, PassError> {
         let inner = &self.inner;
         let mut delivered = Delivered::default();
@@ -111,7 +112,7 @@ impl Worker {
             .await
     }
 
-    /// Sends what was claimed at `claimed_at`. A delivery that the database fails on stops no other.
+    /// Sends what was claimed at `claimed_at`. A database error for one delivery does not stop the others.
     async fn send_all(
         &self,
         claimed: Vec<Claimed>,
@@ -120,7 +121,7 @@ impl Worker {
         delivered: &mut Delivered,
     ) -> Result<(), PassError> {
         let inner = &self.inner;
-        // One that would begin later might outlive its lease: better in the queue than waiting here.
+        // A send that starts later might outlive its lease, so it is better back in the queue than waiting here.
         let begin_until = claimed_at + inner.lease() / 2;
         let places = inner.places();
         let mut sends = JoinSet::new();
@@ -146,8 +147,8 @@ impl Worker {
                     tracing::warn!(%error, "The database failed on a delivery; its lease will end by itself.");
                     failure = failure.or(Some(error));
                 }
-                // One message's bug stops that message only: its row is `sending` until the lease is over. What the panic said
-                // may quote the message.
+                // A panic in one message affects only that message: its row stays `sending` until the lease expires.
+                // The panic message may quote the notice, so it is not logged.
                 Err(_) => {
                     tracing::error!("Sending a notice panicked.");
                     delivered.uncertain += 1;
@@ -157,8 +158,8 @@ impl Worker {
         failure.map_or(Ok(()), Err)
     }
 
-    /// What was claimed, with what the channels need. If it cannot be read, it is given back, so that it need not wait for the
-    /// end of its lease.
+    /// Loads the claimed deliveries with what the channels need. If they cannot be read, they are released, so that
+    /// they need not wait for the end of their lease.
     async fn load(&self, claimed: Vec<Claimed>) -> StoreResult<Vec<Outgoing>> {
         let ids: Vec<DeliveryId> = claimed.iter().map(|claimed| claimed.id).collect();
         let loaded: StoreResult<Vec<Outgoing>> = self
@@ -188,12 +189,12 @@ impl Delivered {
 }
 
 impl Inner {
-    /// The lease on a clock that nobody sets.
+    /// Returns the lease as a monotonic duration.
     fn lease(&self) -> Duration {
         self.config.lease.to_std().unwrap_or_default()
     }
 
-    /// Places to send from, for each channel its own.
+    /// Returns the send slots of each channel.
     fn places(&self) -> BTreeMap<Channel, Arc<Semaphore>> {
         let concurrency = self.config.concurrency;
         self.couriers
@@ -236,9 +237,10 @@ impl Inner {
             .await
     }
 
-    /// Commits that the first byte may be out. When the answer to the commit is lost, it is asked again, also when the database is
-    /// away meanwhile: the row may say `sending`, and then it has to be sent, or somebody would wonder whether it was. It is asked
-    /// for as long as a send that begins then is over before the lease is.
+    /// Commits that the first byte may have been sent. If the result of the commit is unknown, it is retried, even if
+    /// the database becomes unavailable in the meantime: the row may already be `sending`, and then the delivery must
+    /// be sent, or its state would be uncertain. It is retried as long as a send could still finish before the end of
+    /// the lease.
     async fn mark(&self, outgoing: &Outgoing, lease_over: Instant) -> StoreResult<bool> {
         let claimed = Claimed {
             id: outgoing.delivery.id,
@@ -270,7 +272,7 @@ impl Inner {
         }
     }
 
-    /// Sends, within the time a send may take. Past that, nobody can tell.
+    /// Sends within the time limit. If it expires, the result is uncertain.
     async fn send(&self, outgoing: &Arc<Outgoing>) -> Receipt {
         let Some(courier) = self.couriers.get(&outgoing.endpoint.channel) else {
             let detail = "this worker cannot send through this channel";
@@ -283,8 +285,9 @@ impl Inner {
         })
     }
 
-    /// Tries until the database takes the result or the lease is over: after that it is uncertain anyway. Whatever the database
-    /// says: the send cannot be taken back, and a result that is not written is sent again.
+    /// Retries until the database accepts the result or the lease expires, after which the delivery is uncertain
+    /// anyway. It retries after any database error, because the send cannot be undone, and without a recorded result it
+    /// would be sent again.
     async fn keep_result(
         &self,
         outgoing: &Outgoing,
@@ -310,7 +313,8 @@ impl Inner {
         }
     }
 
-    /// What the other side answered is in the attempt's row, not in the log: it may name the recipient's address.
+    /// Logs the result. The recipient's reply is in the attempt's row and not in the log, because it may contain the
+    /// recipient's address.
     fn say(&self, outgoing: &Outgoing, result: &SendResult, page: Option<PathBuf>) {
         let (delivery, channel) = (outgoing.delivery.id, outgoing.endpoint.channel);
         match result {
@@ -337,7 +341,7 @@ impl Inner {
     }
 }
 
-/// Waits, and the next time twice as long.
+/// Waits, and doubles the next pause.
 async fn rest(pause: &mut Duration) {
     sleep(*pause).await;
     *pause = pause.saturating_mul(2).min(LONGEST_PAUSE);

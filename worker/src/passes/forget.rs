@@ -1,4 +1,4 @@
-//! What nobody needs any longer.
+//! Purging of stored replies that are no longer needed.
 
 use qiaojian_store::StoreResult;
 use qiaojian_store::idempotency;
@@ -6,14 +6,14 @@ use qiaojian_store::idempotency;
 use super::PassError;
 use crate::worker::Worker;
 
-/// Answers forgotten in one transaction.
+/// Maximum number of replies purged in one transaction.
 const MOST: i64 = 500;
 
 impl Worker {
-    /// Forgets remembered answers whose 24 hours are over, a bounded number of them. `true` when there may be more.
+    /// Purges a bounded number of expired stored replies. Returns `true` if there may be more.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn forget(&self) -> Result<bool, PassError> {
         let inner = &self.inner;
         let now = inner.clock.now();

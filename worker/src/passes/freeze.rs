@@ -1,18 +1,18 @@
-//! Texts of notices that an earlier version published without one.
+//! Plain texts for notices that an earlier version published without one.
 
 use qiaojian_store::{StoreResult, bulletins};
 
 use super::PassError;
 use crate::worker::Worker;
 
-/// Texts written in one transaction.
+/// Maximum number of texts written in one transaction.
 const BATCH_SIZE: i64 = 50;
 
 impl Worker {
-    /// Freezes the plain text of notices that have none, a bounded number of them. `true` when there may be more.
+    /// Freezes the plain text of a bounded number of notices that have none. Returns `true` if there may be more.
     ///
     /// # Errors
-    /// When the database fails, or the frozen figures of a notice cannot be read.
+    /// Returns an error if the database fails, or if the frozen figures of a notice cannot be read.
     pub async fn freeze_texts(&self) -> Result<bool, PassError> {
         let db = &self.inner.db;
         let missing: StoreResult<bool> = db.read(|conn| Ok(bulletins::is_text_missing(conn)?)).await;

@@ -1,4 +1,4 @@
-//! The steps of a pass. Each takes no input, can be repeated, and says what it did.
+//! The steps of a pass. Each takes no input, can be repeated, and reports what it did.
 
 mod compose;
 mod deliver;
@@ -21,16 +21,16 @@ use qiaojian_store::{StoreError, StoreResult};
 use crate::faults::FaultPoint;
 use crate::worker::Worker;
 
-/// Why a pass ended early. What it had done stays done; the next pass goes on from the rows.
+/// The reason why a pass ended early. Finished work is kept; the next pass continues from the rows.
 #[derive(Debug, thiserror::Error)]
 pub enum PassError {
-    /// The database, or a row that is not as it should be.
+    /// A database error, or an invalid row.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A test made the worker die here.
     #[error("died at {0}, as asked")]
     Fault(FaultPoint),
-    /// The pass took longer than any pass should.
+    /// The pass exceeded its time limit.
     #[error("the pass took too long")]
     TooLong,
     /// The pass panicked.
@@ -45,7 +45,7 @@ impl From<DbError> for PassError {
 }
 
 impl PassError {
-    /// Whether the database is away, so that everything else would fail too.
+    /// Whether the database is unavailable, so that everything else would fail too.
     pub(crate) fn is_outage(error: &StoreError) -> bool {
         error
             .db_error()
@@ -54,10 +54,10 @@ impl PassError {
 }
 
 impl Worker {
-    /// Turns passed time into occurrences.
+    /// Creates the occurrences that have come due.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn tick(&self) -> Result<Ticked, PassError> {
         let inner = &self.inner;
         let mut all = Ticked::default();
@@ -88,10 +88,10 @@ impl Worker {
         }
     }
 
-    /// Takes back what workers that died or froze have left, and ends what is past its time.
+    /// Reclaims the deliveries of workers that died or froze, and ends those past their expiry.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn reclaim(&self) -> Result<Reclaimed, PassError> {
         let inner = &self.inner;
         let now = inner.clock.now();

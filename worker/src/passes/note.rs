@@ -1,4 +1,4 @@
-//! From the ledger to milestones: what was reached is noted once, so that it is still told when a correction undoes it.
+//! Records milestones from the ledger. Each is recorded once, so that it is still shown after a correction undoes it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,33 +14,34 @@ use qiaojian_store::{Actor, Recording, StoreError, ledger};
 use super::PassError;
 use crate::worker::Worker;
 
-/// Milestones noted in one transaction.
+/// Maximum number of milestones recorded in one transaction.
 const CHUNK: usize = 100;
 
-/// How far a worker has looked.
+/// How far a worker has checked for milestones.
 #[derive(Debug, Default)]
 pub struct Looked {
-    /// Up to which position in the ledger, and on which day.
+    /// The ledger position and the day of the last check.
     up_to: Option<(Position, NaiveDate)>,
-    /// The provinces still to be looked at, the next one first.
+    /// The provinces still to be checked, the next one first.
     waiting: VecDeque<AreaId>,
 }
 
-/// What a pass noted.
+/// The result of a pass that records milestones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Noted {
-    /// Milestones that were new.
+    /// Number of new milestones.
     pub milestones: usize,
-    /// Whether there may be more to do at once.
+    /// Whether more may be ready immediately.
     pub more: bool,
 }
 
 impl Worker {
-    /// Looks at one province in which something may have been reached since the last look, and notes what is new there. Any number of
-    /// workers may look: what another has noted is not noted again.
+    /// Checks one province in which milestones may have been reached since the last check, and records the new ones.
+    /// Any number of workers may do this: a milestone recorded by another worker is not recorded again.
     ///
     /// # Errors
-    /// When the database fails, or a row of the province is not as it should be. The province then waits until the others have had their turn.
+    /// Returns an error if the database fails, or if a row of the province is invalid. The province then waits until
+    /// the others have been checked.
     pub async fn note_milestones(&self) -> Result<Noted, PassError> {
         let inner = &self.inner;
         let today = inner.clock.now().date_in_shanghai();
@@ -49,7 +50,7 @@ impl Worker {
         let Some(province) = looked.waiting.front().copied() else {
             return Ok(Noted::default());
         };
-        // To the end of the queue now, so that one that fails, or takes too long, keeps none of the others waiting.
+        // Moved to the end of the queue now, so that a province that fails or takes too long does not delay the others.
         looked.waiting.rotate_left(1);
         let found = inner
             .db
@@ -69,14 +70,15 @@ impl Worker {
         Ok(noted)
     }
 
-    /// Puts the provinces in the queue in which something changed since the last look.
+    /// Adds the provinces to the queue in which something changed since the last check.
     async fn look_for_changes(&self, looked: &mut Looked, today: NaiveDate) -> Result<(), PassError> {
         let before = looked.up_to.clone();
         let changed = self.inner.db.read_slow(move |conn| {
             snapshot(conn, |conn| {
                 let here = ledger::position(conn)?;
-                // A date that is not known to the day counts from its last day on: a new day is a new look. So is a ledger that went
-                // back, in which the same number means something else.
+                // A date that is not known to the day counts from its last day, so everything is checked again on a new
+                // day. The same applies to a ledger that was rolled back, in which the same position means something
+                // else.
                 let since = match &before {
                     Some((position, day)) if *day == today && position.is_current(conn)? => Some(position),
                     _ => None,

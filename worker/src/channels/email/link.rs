@@ -1,7 +1,8 @@
-//! The link to the relay: plain, or encrypted from the first byte or after STARTTLS.
+//! The connection to the relay: plain, or encrypted from the first byte or after STARTTLS.
 //!
-//! It is ours, not the mail library's, for two reasons. The certificates it trusts come from the system or a file, not only from a list
-//! that was built in. And a reply without a text, such as a bare `250`, is a reply (RFC 5321, 4.2.1), which the library cannot read.
+//! It is implemented here instead of by the mail library for two reasons. The trusted certificates come from the system
+//! or a file, not only from a built-in list. And a reply without text, such as a bare `250`, is valid (RFC 5321,
+//! 4.2.1), but the library cannot read it.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,10 +21,10 @@ use tokio_rustls::client::TlsStream;
 use super::relay::{Relay, Security};
 use super::session::Step;
 
-/// Longest reply before STARTTLS, in bytes.
+/// Maximum length of a reply before STARTTLS, in bytes.
 const MOST_REPLY: usize = 64 * 1024;
 
-/// Why there is no link.
+/// The reason why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LinkError {
     #[error("the name of the mail server has no address")]
@@ -42,7 +43,7 @@ pub(super) enum LinkError {
     SpokeOn,
 }
 
-/// A link over which the dialogue of SMTP begins with the greeting. `step` says what was being done.
+/// Opens a connection on which the SMTP dialogue starts with the greeting. `step` is set to the current step.
 pub(super) async fn open(relay: &Relay, limit: Duration, step: &mut Step) -> Result<Replies, LinkError> {
     let tcp = dial(relay, limit).await?;
     let link = match &relay.security {
@@ -51,7 +52,7 @@ pub(super) async fn open(relay: &Relay, limit: Duration, step: &mut Step) -> Res
         Security::StartTls(tls) => {
             *step = Step::StartTls;
             let tcp = start_tls(tcp, &relay.hello).await?;
-            // The relay has greeted already; whoever speaks from here on waits for a greeting.
+            // The relay has already sent its greeting, but the library still expects one.
             let link = Link::Tls(Box::new(tls.encrypt(tcp).await?));
             return Ok(Replies::of(link, "220 encrypted\r\n"));
         }
@@ -59,7 +60,7 @@ pub(super) async fn open(relay: &Relay, limit: Duration, step: &mut Step) -> Res
     Ok(Replies::of(link, ""))
 }
 
-/// Connects to the first address that answers.
+/// Connects to the first address that responds.
 async fn dial(relay: &Relay, limit: Duration) -> Result<TcpStream, LinkError> {
     let mut last = LinkError::NoAddress;
     for address in lookup_host((relay.host.as_str(), relay.port)).await? {
@@ -72,7 +73,7 @@ async fn dial(relay: &Relay, limit: Duration) -> Result<TcpStream, LinkError> {
     Err(last)
 }
 
-/// From the greeting to the relay's word that it is ready for TLS.
+/// Runs the dialogue from the greeting until the relay is ready for TLS.
 async fn start_tls(tcp: TcpStream, hello: &ClientId) -> Result<TcpStream, LinkError> {
     let mut link = BufReader::new(tcp);
     reply(&mut link, 220).await?;
@@ -84,14 +85,14 @@ async fn start_tls(tcp: TcpStream, hello: &ClientId) -> Result<TcpStream, LinkEr
     }
     link.write_all(b"STARTTLS\r\n").await?;
     reply(&mut link, 220).await?;
-    // What came with the answer was not encrypted, and would be taken for what comes after.
+    // Data received along with the reply was not encrypted, but would be taken for encrypted data.
     if !link.buffer().is_empty() {
         return Err(LinkError::SpokeOn);
     }
     Ok(link.into_inner())
 }
 
-/// The texts of a reply, if it has this code.
+/// Reads a reply and returns its texts if it has the code `wanted`.
 async fn reply(link: &mut BufReader<TcpStream>, wanted: u16) -> Result<Vec<String>, LinkError> {
     let mut texts = Vec::new();
     let mut length = 0;
@@ -122,12 +123,12 @@ enum Link {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// A link that gives every reply a text, and begins with what it is told to.
+/// A connection that adds a text to every reply without one, and starts with the given bytes.
 #[derive(Debug)]
 pub(super) struct Replies {
     link: Link,
     ready: VecDeque<u8>,
-    /// How long the line is that is being read.
+    /// The length so far of the line being read.
     column: usize,
 }
 

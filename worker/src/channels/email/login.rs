@@ -1,5 +1,5 @@
-//! Whether the relay lets us in. A login that it refused is not tried again by each mail: some servers lock out who tries too often, and a
-//! person has to mend it.
+//! Whether the relay accepts our login. A refused login is not retried with each mail, because some servers lock out
+//! clients that try too often, and a person has to fix the settings.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,14 +7,15 @@ use chrono::TimeDelta;
 use qiaojian_domain::clock::UtcTime;
 use tokio::sync::MutexGuard;
 
-/// How long the relay is left alone after it refused our login. A worker that is started with another setting tries at once.
+/// How long the relay is not contacted after it refused our login. A worker started with other settings tries
+/// immediately.
 pub(super) const PAUSE: TimeDelta = TimeDelta::minutes(30);
 
-/// What is known about our login.
+/// The known state of our login.
 #[derive(Default)]
 pub(super) struct Login {
     state: Mutex<State>,
-    /// Held by the one mail that tries, while nothing is known.
+    /// Held by the one mail that tries to log in while the state is unknown.
     trying: tokio::sync::Mutex<()>,
 }
 
@@ -26,18 +27,18 @@ enum State {
     Refused(Refusal),
 }
 
-/// That the relay did not let us in.
+/// A login refused by the relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
-    /// Nothing is tried before.
+    /// No attempt is made before this time.
     pub until: UtcTime,
-    /// What it said.
+    /// The relay's reply.
     pub said: String,
 }
 
-/// Whether a mail may try.
+/// Whether a mail may be sent.
 pub(super) enum Turn<'a> {
-    /// It may. While nothing is known, the others wait for what comes of it.
+    /// It may. While the state is unknown, the others wait for the result.
     Try(Option<MutexGuard<'a, ()>>),
     /// It may not.
     Rest(Refusal),
@@ -52,7 +53,7 @@ impl Login {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
-    /// Why the relay is left alone, if it is.
+    /// Returns the refusal during whose pause the relay is not contacted, if there is one.
     pub(super) fn refusal(&self, now: UtcTime) -> Option<Refusal> {
         match self.state() {
             State::Refused(refusal) => Some(refusal).filter(|refusal| now < refusal.until),
@@ -60,7 +61,7 @@ impl Login {
         }
     }
 
-    /// A mail's turn.
+    /// Waits for permission to send a mail.
     pub(super) async fn turn(&self, now: UtcTime) -> Turn<'_> {
         if matches!(self.state(), State::LetIn) {
             return Turn::Try(None);
@@ -75,12 +76,12 @@ impl Login {
         }
     }
 
-    /// The relay let us in.
+    /// Records that the relay accepted the login.
     pub(super) fn let_in(&self) {
         self.set(State::LetIn);
     }
 
-    /// The relay did not let us in. `true` where that is news.
+    /// Records that the relay refused the login. Returns `true` if this was not already known.
     pub(super) fn refused(&self, now: UtcTime, said: String) -> bool {
         let is_news = self.refusal(now).is_none();
         self.set(State::Refused(Refusal {

@@ -1,4 +1,4 @@
-//! The mail relay, from its URL.
+//! The mail relay, parsed from its URL.
 
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
@@ -10,17 +10,17 @@ use lettre::transport::smtp::{SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT};
 use super::tls::Tls;
 use crate::channels::SetupError;
 
-/// The relay, and how we come before it.
+/// The relay, and how to connect and log in to it.
 pub(super) struct Relay {
     pub host: String,
     pub port: u16,
     pub security: Security,
     pub credentials: Option<Credentials>,
-    /// What we call ourselves.
+    /// The name that we send in EHLO.
     pub hello: ClientId,
 }
 
-/// When the link is encrypted.
+/// When the connection is encrypted.
 pub(super) enum Security {
     Never,
     /// After STARTTLS, which the relay must offer.
@@ -30,7 +30,7 @@ pub(super) enum Security {
 }
 
 impl Relay {
-    /// The relay of this URL.
+    /// Parses a relay URL.
     pub(super) fn at(url: &str) -> Result<Self, SetupError> {
         let unreadable = |error: &dyn std::error::Error| SetupError::SmtpUrl(error.to_string());
         let url = RelayUrl::read(url).map_err(|error| unreadable(&error))?;
@@ -50,7 +50,7 @@ impl Relay {
     }
 }
 
-/// What is wrong with a URL. None of the sentences shows a part of it: it may hold a password.
+/// Errors in a URL. No error message contains a part of it, because it may contain a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum UrlError {
     #[error("it must begin with smtp:// or smtps://")]
@@ -74,20 +74,20 @@ enum Encrypted {
     Always,
 }
 
-/// A relay's URL, read: `smtp[s]://[user:password@]host[:port][/name][?tls=required&ca=<file>]`.
+/// A parsed relay URL: `smtp[s]://[user:password@]host[:port][/name][?tls=required&ca=<file>]`.
 #[derive(Clone, PartialEq, Eq)]
 struct RelayUrl {
     host: String,
     port: u16,
     security: Encrypted,
     login: Option<(String, String)>,
-    /// The path, if there is one: what we call ourselves.
+    /// The path, if there is one: the name that we send in EHLO.
     hello: Option<String>,
-    /// A file with certificates of authorities that are believed, too.
+    /// A file with additional trusted certificate authorities.
     ca: Option<PathBuf>,
 }
 
-/// What stands behind the `?`.
+/// Reads the parameters after the `?`.
 fn read_parameters(text: &str) -> Result<(bool, Option<PathBuf>), UrlError> {
     let (mut tls_required, mut ca) = (false, None);
     for parameter in text.split('&').filter(|parameter| !parameter.is_empty()) {
@@ -118,7 +118,7 @@ impl RelayUrl {
         if ca.is_some() && security == Encrypted::Never {
             return Err(UrlError::CaWithoutTls);
         }
-        // The last one: a password may hold an `@`.
+        // The last one, because a password may contain an `@`.
         let (login, place) = match authority.rsplit_once('@') {
             Some((login, place)) => (Some(read_login(login)?), place),
             None => (None, authority),
@@ -174,7 +174,7 @@ fn read_port(port: &str) -> Result<u16, UrlError> {
     }
 }
 
-/// `%40` is an `@`. A `%` that begins no code stands for itself.
+/// Decodes `%40` to `@`, and so on. A `%` that does not start a code is kept.
 fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,6 +1,6 @@
-//! One mail, step by step, so that it is always known how far it came.
+//! Sending one mail step by step, so that it is always known how far it got.
 //!
-//! | step | no answer | a refusal for now (4xx) | for good (5xx) |
+//! | step | no answer | temporary refusal (4xx) | permanent refusal (5xx) |
 //! |---|---|---|---|
 //! | connect, greeting, EHLO, STARTTLS, AUTH, MAIL | relay | relay | relay |
 //! | RCPT | relay | the endpoint's (421: relay) | dead |
@@ -8,8 +8,8 @@
 //! | the message | **uncertain** | relay | dead |
 //! | QUIT | nobody waits for it | | |
 //!
-//! "Relay" is [`FailureClass::Relay`]: tried again and held against no endpoint. A relay that wants a login, or refuses ours,
-//! says so at any step.
+//! "Relay" is [`FailureClass::Relay`]: it is retried and not attributed to an endpoint. A relay that requires a login,
+//! or refuses ours, may say so at any step.
 
 use std::time::Duration;
 
@@ -27,20 +27,20 @@ use super::login::PAUSE;
 use super::relay::Relay;
 use crate::config::MailLimits;
 
-/// The reply that lets the message come.
+/// The reply code that asks for the message.
 const GO_ON: u16 = 354;
 
-/// How far a mail has come.
+/// The progress of a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Step {
-    /// With the greeting and EHLO.
+    /// Including the greeting and EHLO.
     Connect,
     StartTls,
     Login,
     Sender,
     Recipient,
     Data,
-    /// From its first byte to the relay's answer.
+    /// From its first byte to the relay's reply.
     Message,
 }
 
@@ -58,7 +58,7 @@ impl std::fmt::Display for Step {
     }
 }
 
-/// Why a step was the last.
+/// The reason why the dialogue stopped.
 #[derive(Debug, thiserror::Error)]
 enum Stop {
     #[error("{0}")]
@@ -76,7 +76,7 @@ enum Stop {
 }
 
 impl Stop {
-    /// The reply code, if the relay has answered.
+    /// Returns the reply code, if the relay has replied.
     fn code(&self) -> Option<u16> {
         match self {
             Self::Smtp(error) => error.status().map(u16::from),
@@ -86,7 +86,8 @@ impl Stop {
     }
 }
 
-/// Sends one message through the relay. `tell` is told whether the relay lets us in, as soon as that is known: with what it said when not.
+/// Sends one message through the relay. `tell` is called as soon as it is known whether the relay accepts our login; a
+/// refusal is passed with the relay's reply.
 pub(super) async fn send(
     relay: &Relay,
     limits: &MailLimits,
@@ -135,7 +136,7 @@ pub(super) async fn send(
     }
 }
 
-/// From connecting to the word to go on. `step` always says what was being done.
+/// Runs the steps from connecting until the relay is ready for the message. `step` is always set to the current step.
 async fn prepare(
     relay: &Relay,
     limits: &MailLimits,
@@ -147,7 +148,7 @@ async fn prepare(
     match announce(&mut connection, envelope, message, step).await {
         Ok(()) => Ok(connection),
         Err(stop) => {
-            // Whoever refuses is still listening.
+            // A relay that has sent a refusal is still listening.
             if stop.code().is_some() {
                 say_goodbye(connection, limits.quit);
             }
@@ -156,7 +157,7 @@ async fn prepare(
     }
 }
 
-/// A connection that is encrypted and let in as the settings want it.
+/// Opens a connection and encrypts and authenticates it according to the settings.
 async fn connect(relay: &Relay, limit: Duration, step: &mut Step) -> Result<AsyncSmtpConnection, Stop> {
     let link = link::open(relay, limit, step).await?;
     *step = Step::Connect;
@@ -168,7 +169,7 @@ async fn connect(relay: &Relay, limit: Duration, step: &mut Step) -> Result<Asyn
     Ok(connection)
 }
 
-/// Who sends, who receives, and that a message comes.
+/// Sends the sender, the recipients and the DATA command.
 async fn announce(
     connection: &mut AsyncSmtpConnection,
     envelope: &Envelope,
@@ -207,7 +208,7 @@ async fn announce(
     }
 }
 
-/// In its own time: whatever comes of it, the message is taken or refused already.
+/// Sends QUIT in the background. Whatever its result, the message has already been accepted or refused.
 fn say_goodbye(mut connection: AsyncSmtpConnection, limit: Duration) {
     tokio::spawn(async move {
         if !matches!(timeout(limit, connection.quit()).await, Ok(Ok(_))) {
@@ -233,7 +234,7 @@ fn result_of(step: Step, stop: &Stop, envelope: &Envelope) -> SendResult {
         return SendResult::Uncertain(detail);
     }
     let class = match stop {
-        // An address that this relay will never take: seen by whoever looks at the endpoint.
+        // An address that this relay will never accept, which is shown at the endpoint.
         Stop::AsciiOnly if has_ascii_sender(envelope) => FailureClass::Config,
         _ => class_of(step, code),
     };
@@ -244,18 +245,19 @@ fn result_of(step: Step, stop: &Stop, envelope: &Envelope) -> SendResult {
     }
 }
 
-/// What a refusal, or none, means at this step; of the message itself, a refusal.
+/// Returns the class of a failure at this step, with or without a refusal. For the message itself, only a refusal is
+/// passed.
 fn class_of(step: Step, code: Option<u16>) -> FailureClass {
     match (step, code) {
         _ if is_login_refused(step, code) => FailureClass::Relay,
-        // 421: the relay is closing, whatever it was asked.
+        // 421: the relay is shutting down, whatever it was asked.
         (Step::Recipient, Some(400..=420 | 422..=499)) => FailureClass::Transient,
         (Step::Recipient | Step::Data | Step::Message, Some(500..=599)) => FailureClass::Permanent,
         _ => FailureClass::Relay,
     }
 }
 
-/// Whether the relay does not let us in: wrong password, a login or encryption needed. It may say so as late as it likes.
+/// Whether the relay refuses our login: wrong password, or login or encryption required. It may say so at any step.
 fn is_login_refused(step: Step, code: Option<u16>) -> bool {
     match code {
         Some(530 | 534 | 535 | 538) => true,

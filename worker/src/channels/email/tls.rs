@@ -1,5 +1,5 @@
-//! Whom we believe to be the mail server: by the certificate authorities of the system, those of a file, and where the system knows none,
-//! those that browsers know.
+//! Verification of the mail server's certificate, by the certificate authorities of the system, those of a file, and if
+//! the system has none, those trusted by browsers.
 
 use std::io;
 use std::path::Path;
@@ -15,14 +15,14 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::channels::SetupError;
 
-/// How a link is encrypted.
+/// How a connection is encrypted.
 pub(super) struct Tls {
     connector: TlsConnector,
     server: ServerName<'static>,
 }
 
 impl Tls {
-    /// To the server of this name, whose certificate may also come from an authority of the file `ca`.
+    /// For the server with this name. Its certificate may also be issued by an authority in the file `ca`.
     pub(super) fn new(host: &str, ca: Option<&Path>) -> Result<Self, SetupError> {
         let unusable = |error: &dyn std::error::Error| SetupError::SmtpUrl(error.to_string());
         let mut roots = RootCertStore::empty();
