@@ -1,4 +1,5 @@
-//! Tables of areas in files: what `POST /v1/areas/import` takes, or CSV of any size, plain or packed with zstd.
+//! Reading tables of areas from files: those accepted by `POST /v1/areas/import`, or CSV of any size, uncompressed or
+//! compressed with zstd.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -8,13 +9,14 @@ use anyhow::{Context as _, anyhow, bail};
 use qiaojian_domain::Violation;
 use qiaojian_sheets::areas::{self, ListedRow};
 
-/// Unpacked bytes at most. The whole country to village level takes 40 MB; a file beyond this is no area table.
+/// Maximum uncompressed size in bytes. The whole country down to village level takes 40 MB; a larger file is not an
+/// area table.
 const MOST_BYTES: u64 = 512 * 1024 * 1024;
 
-/// The rows of the file, each with its number as a spreadsheet counts, or with what cannot be read of it.
+/// Reads the rows of the file, each with its row number in the spreadsheet, or with its errors.
 ///
 /// # Errors
-/// When the file cannot be opened or is no table of areas. Each names the file.
+/// Returns an error that names the file if it cannot be opened or is not a table of areas.
 pub fn read(path: &Path) -> anyhow::Result<Vec<ListedRow>> {
     let bytes = unpack(path)?;
     areas::read_trusted(&bytes)
@@ -22,7 +24,7 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<ListedRow>> {
         .with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// What is wrong, one sentence after another, each behind its field.
+/// Returns the errors as one line of sentences, each preceded by its field.
 pub fn in_a_line(wrong: &[Violation]) -> String {
     let sentences = wrong
         .iter()

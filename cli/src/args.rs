@@ -1,4 +1,4 @@
-//! The command line, and what can be set by environment instead.
+//! The command line, and the environment variables that can replace its options.
 
 use std::path::PathBuf;
 
@@ -9,8 +9,8 @@ use qiaojian_domain::violation::{NAME_CHARS, check_text};
 
 /// Qiaojian 侨建: the register of grassroots organizations, its figures, tasks and bulletins.
 ///
-/// Without a command it runs everything (`up`): API and worker on an embedded database under `data/`, with a demo campaign loaded at
-/// the first start.
+/// Without a command it runs everything (`up`): API and worker on an embedded database under `data/`. A demo campaign
+/// is loaded at the first start.
 #[derive(Debug, Parser)]
 #[command(name = "qiaojian", version, max_term_width = 120)]
 pub struct Args {
@@ -20,11 +20,11 @@ pub struct Args {
     pub command: Option<Command>,
 }
 
-/// What every command can be told.
+/// Options of all commands.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Settings")]
 pub struct Settings {
-    /// Where the embedded database, the keys, the admin's credentials and the notices of the `file` channel are kept.
+    /// The directory of the embedded database, the keys, the admin's credentials and the notices of the `file` channel.
     #[arg(
         long,
         env = "QIAOJIAN_DATA_DIR",
@@ -33,7 +33,7 @@ pub struct Settings {
         value_name = "DIR"
     )]
     pub data_dir: PathBuf,
-    /// The address the API listens on. It speaks plain HTTP: put a proxy with TLS before it.
+    /// The address the API listens on. It serves plain HTTP; put a TLS proxy in front of it.
     #[arg(
         long,
         env = "QIAOJIAN_LISTEN",
@@ -51,7 +51,7 @@ pub struct Settings {
         hide_env_values = true
     )]
     pub database_url: Option<String>,
-    /// The key that seals secrets in the database: 32 bytes, base64url [default: the file <DATA_DIR>/secret.key].
+    /// The key that encrypts secrets in the database: 32 bytes, base64url [default: the file <DATA_DIR>/secret.key].
     #[arg(
         long,
         env = "QIAOJIAN_SECRET_KEY",
@@ -60,7 +60,7 @@ pub struct Settings {
         hide_env_values = true
     )]
     pub secret_key: Option<String>,
-    /// What is logged: a level or a filter such as `info,qiaojian_worker=debug`.
+    /// The log filter: a level, or a filter such as `info,qiaojian_worker=debug`.
     #[arg(
         long,
         env = "QIAOJIAN_LOG",
@@ -69,7 +69,7 @@ pub struct Settings {
         value_name = "FILTER"
     )]
     pub log: String,
-    /// How it is logged, to stderr.
+    /// The format of the log, which is written to stderr.
     #[arg(
         long,
         env = "QIAOJIAN_LOG_FORMAT",
@@ -79,7 +79,7 @@ pub struct Settings {
         value_name = "FORMAT"
     )]
     pub log_format: LogFormat,
-    /// The mail server: `smtp://host:port` or `smtps://user:password@host`. Without it mail waits in the queue.
+    /// The mail server: `smtp://host:port` or `smtps://user:password@host`. Without it, mail waits in the queue.
     #[arg(
         long,
         env = "QIAOJIAN_SMTP_URL",
@@ -88,7 +88,7 @@ pub struct Settings {
         hide_env_values = true
     )]
     pub smtp_url: Option<String>,
-    /// The sender of notices by mail, such as `安徽省侨联 <notice@example.org>`.
+    /// The sender of notices by email, such as `安徽省侨联 <notice@example.org>`.
     #[arg(
         long,
         env = "QIAOJIAN_MAIL_FROM",
@@ -97,7 +97,8 @@ pub struct Settings {
         hide_env_values = true
     )]
     pub mail_from: Option<String>,
-    /// After so many days without an entry in the register, a start waits for `qiaojian resume`: the clock may be wrong.
+    /// Number of days without an entry in the register after which a start waits for `qiaojian resume`, because the
+    /// clock may be wrong.
     #[arg(
         long,
         env = "QIAOJIAN_LONGEST_SILENCE_DAYS",
@@ -109,34 +110,35 @@ pub struct Settings {
     pub longest_silence_days: u16,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Human-readable lines.
     Text,
-    /// One object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// What to do.
+/// The command to run.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run API and worker in one process (the default). Creates the database if there is none, and loads the demo into a new one.
+    /// Run API and worker in one process (the default). Creates the database if it does not exist, and loads the demo
+    /// into a new one.
     Up(Up),
     /// Run the REST service.
     Api,
-    /// Run a worker: it composes bulletins and delivers notices. Any number may run.
+    /// Run a worker, which composes bulletins and delivers notices. Any number may run.
     Worker,
     /// Bring the database's schema up to date.
     Migrate,
-    /// Recompute everything from the rows and compare: the audit trail's hashes, histories, the read model, and the figures frozen in
-    /// bulletins. Reads only. Exit code 1 when something differs.
+    /// Recompute everything from the rows and compare: the hashes of the audit trail, histories, the read model, and
+    /// the figures frozen in bulletins. Only reads. The exit code is 1 if something differs.
     Check(Check),
-    /// Let everything go on that is held back because the clock or the database was in doubt.
+    /// Resume everything that is held back because the clock or the database was in doubt.
     Resume(Resume),
     /// Load data from a file.
     Import(Import),
-    /// Manage the credentials of callers.
+    /// Manage the credentials of API clients.
     Token(Token),
     /// The demo campaign: real areas, illustrative organizations.
     Demo(Demo),
@@ -145,10 +147,10 @@ pub enum Command {
 }
 
 impl Command {
-    /// What is done when nothing is said: `up`, with its options from the environment.
+    /// Returns the default command, `up`, with its options from the environment.
     ///
     /// # Errors
-    /// When a variable holds what its option does not take.
+    /// Returns an error if a variable has a value that its option does not accept.
     pub fn by_default() -> Result<Self, clap::Error> {
         let up = <Up as clap::Args>::augment_args(clap::Command::new("qiaojian up"));
         let matches = up.try_get_matches_from(["qiaojian up"])?;
@@ -158,7 +160,7 @@ impl Command {
 
 #[derive(Debug, clap::Args)]
 pub struct Up {
-    /// Start a new database without the demo. The variable takes true or false, 1 or 0.
+    /// Start a new database without the demo. The variable accepts true or false, 1 or 0.
     #[arg(
         long,
         env = "QIAOJIAN_EMPTY",
@@ -170,7 +172,7 @@ pub struct Up {
 
 #[derive(Debug, clap::Args)]
 pub struct Resume {
-    /// What was found, for the audit trail: at most 200 characters.
+    /// The findings, for the audit trail: at most 200 characters.
     #[arg(long, env = "QIAOJIAN_RESUME_REASON", value_name = "TEXT", value_parser = reason)]
     pub reason: String,
 }
@@ -186,8 +188,8 @@ fn reason(text: &str) -> Result<String, String> {
 
 #[derive(Debug, clap::Args)]
 pub struct Check {
-    /// Print JSON: for each check its rows, how many differences there are, and the first of them. The variable takes true or false, 1
-    /// or 0.
+    /// Print JSON: for each check the number of rows, the number of differences, and the first differences. The
+    /// variable accepts true or false, 1 or 0.
     #[arg(
         long,
         env = "QIAOJIAN_CHECK_JSON",
@@ -205,13 +207,14 @@ pub struct Import {
 
 #[derive(Debug, Subcommand)]
 pub enum ImportWhat {
-    /// Areas from a CSV file with the columns `code,level,parent,name,kind`, in UTF-8 or GB18030 (also compressed, `.zst`). The whole
-    /// file is checked before the first row is written; rows that are there already are left alone, so an interrupted import is
-    /// finished by running it again.
+    /// Import areas from a CSV file with the columns `code,level,parent,name,kind`, in UTF-8 or GB18030 (also
+    /// compressed, `.zst`). The whole file is checked before the first row is written. Existing rows are left
+    /// unchanged, so an interrupted import is completed by running it again.
     Areas {
-        /// The file.
+        /// The file to import.
         file: PathBuf,
-        /// Check the file and say what would be added; write nothing. The variable takes true or false, 1 or 0.
+        /// Check the file and report what would be added, without writing anything. The variable accepts true or false,
+        /// 1 or 0.
         #[arg(
             long,
             env = "QIAOJIAN_DRY_RUN",
@@ -219,12 +222,14 @@ pub enum ImportWhat {
             value_parser = BoolishValueParser::new()
         )]
         dry_run: bool,
-        /// The file is a whole edition of the national list: bring the register to it from this day on. What is new is added, what has
-        /// another name, code or place is changed, what is gone is merged or closed; figures of earlier days stay. The columns
-        /// `predecessors` (codes, separated by `;`, or `new`) and `valid_from` may be added.
+        /// Treat the file as a complete edition of the national list, and update the register to it from this day. New
+        /// areas are added, areas with a different name, code or parent are changed, and missing areas are merged or
+        /// closed; figures of earlier days do not change. The file may have the additional columns `predecessors`
+        /// (codes, separated by `;`, or `new`) and `valid_from`.
         #[arg(long, env = "QIAOJIAN_UPDATE_ON", value_name = "DATE")]
         update_on: Option<chrono::NaiveDate>,
-        /// How many rows were looked at that have the name of an area with another code and are another one all the same.
+        /// The number of rows that were checked and found to be new areas, although they have the name of an area with
+        /// another code.
         #[arg(long, env = "QIAOJIAN_DOUBTS", value_name = "COUNT", default_value_t = 0)]
         doubts: usize,
     },
@@ -238,17 +243,17 @@ pub struct Token {
 
 #[derive(Debug, Subcommand)]
 pub enum TokenWhat {
-    /// Issue the credentials of a caller, bound to an area, a post and scopes. The secret is shown once.
+    /// Issue credentials bound to an area, a post and scopes. The secret is shown once.
     Create {
-        /// The code of the area the caller acts for.
+        /// The code of the area that the client acts for.
         #[arg(long, env = "QIAOJIAN_TOKEN_AREA", value_name = "CODE")]
         area: String,
         /// A preset of scopes: province_admin, supervisor, city_reporter, county_reporter, township_reporter, village_reporter,
         /// member_unit, reader.
         #[arg(long, env = "QIAOJIAN_TOKEN_ROLE", value_name = "ROLE")]
         role: Role,
-        /// The post that acts: federation, party_committee, organization_dept, united_front_dept, staffing_office, finance_bureau,
-        /// leading_group, other.
+        /// The post that the client acts for: federation, party_committee, organization_dept, united_front_dept,
+        /// staffing_office, finance_bureau, leading_group, other.
         #[arg(long, env = "QIAOJIAN_TOKEN_POST", default_value = "federation")]
         post: Post,
         /// Only these scopes of the role, separated by commas.
@@ -259,7 +264,7 @@ pub enum TokenWhat {
             value_name = "SCOPE"
         )]
         scopes: Vec<Scope>,
-        /// How long it is good for, in days: `90d`. At most 730d.
+        /// The lifetime in days: `90d`. At most 730d.
         #[arg(
             long,
             env = "QIAOJIAN_TOKEN_EXPIRES_IN",
@@ -268,7 +273,7 @@ pub enum TokenWhat {
             value_name = "DAYS"
         )]
         expires_in: i64,
-        /// What it is for; never a person's name. At most 100 characters.
+        /// The purpose; never a person's name. At most 100 characters.
         #[arg(
             long,
             env = "QIAOJIAN_TOKEN_LABEL",
@@ -276,7 +281,7 @@ pub enum TokenWhat {
             value_name = "TEXT"
         )]
         label: String,
-        /// Print JSON: client_id, client_secret, expires_at. The variable takes true or false, 1 or 0.
+        /// Print JSON: client_id, client_secret, expires_at. The variable accepts true or false, 1 or 0.
         #[arg(
             long,
             env = "QIAOJIAN_TOKEN_JSON",
@@ -295,7 +300,7 @@ pub struct Demo {
 
 #[derive(Debug, Subcommand)]
 pub enum DemoWhat {
-    /// Load it; what is there already is left alone.
+    /// Load the demo campaign. Existing rows are left unchanged.
     Load,
 }
 
@@ -307,7 +312,7 @@ fn days(text: &str) -> Result<i64, String> {
     }
 }
 
-/// The same rule as the API's.
+/// Checks the label by the same rule as the API.
 fn label(text: &str) -> Result<String, String> {
     let mut violations = Vec::new();
     check_text(&mut violations, "label", text, NAME_CHARS);

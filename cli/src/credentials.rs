@@ -1,4 +1,4 @@
-//! Tokens issued at the terminal, and the file of the first admin.
+//! Tokens issued at the terminal, and the credentials file of the first admin.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,12 +19,12 @@ use serde::{Deserialize, Serialize};
 use crate::files::{Replace, write_private};
 use crate::settings::Parts;
 
-/// Every secret of a client begins with this, so that one that leaks can be recognised.
+/// The prefix of every client secret, by which a leaked one can be recognised.
 const SECRET_PREFIX: &str = "qjs_";
-/// The first admin's credentials are good for this long.
+/// Lifetime of the first admin's credentials, in days.
 const ADMIN_DAYS: i64 = 730;
 
-/// A token to be issued.
+/// The options of a token to be issued.
 pub struct Order {
     pub area: String,
     pub post: Post,
@@ -34,7 +34,7 @@ pub struct Order {
     pub label: String,
 }
 
-/// The credentials of a caller: shown once.
+/// The credentials of a client, which are shown once.
 #[derive(Debug, Serialize)]
 pub struct Credentials {
     pub client_id: TokenId,
@@ -78,7 +78,7 @@ pub async fn issue(parts: &Parts, order: Order) -> anyhow::Result<Credentials> {
     Ok(credentials)
 }
 
-/// Writes the token of these credentials.
+/// Records the token of these credentials.
 async fn record(parts: &Parts, order: Order, credentials: &Credentials) -> Result<(), StoreError> {
     let (id, hash, expires_at) = (
         credentials.client_id,
@@ -107,12 +107,12 @@ async fn record(parts: &Parts, order: Order, credentials: &Credentials) -> Resul
         .await
 }
 
-/// Where the first admin's credentials are kept.
+/// Returns the path of the first admin's credentials file.
 pub fn admin_file(data_dir: &Path) -> PathBuf {
     data_dir.join("admin-credentials.json")
 }
 
-/// What the admin's file holds.
+/// The content of the admin's credentials file.
 #[derive(Serialize, Deserialize)]
 struct AdminFile {
     client_id: TokenId,
@@ -121,15 +121,15 @@ struct AdminFile {
     token_url: String,
 }
 
-/// The token whose credentials the file holds, if it is there and whole.
+/// Returns the token whose credentials are in the file, if the file exists and is valid.
 pub fn admin_in_file(path: &Path) -> Option<TokenId> {
     let text = fs::read_to_string(path).ok()?;
     let file: AdminFile = serde_json::from_str(&text).ok()?;
     Some(file.client_id)
 }
 
-/// Issues the first admin's token and writes its credentials to their file (0600). The file comes first: a token whose secret
-/// nobody has would keep every later start from making another.
+/// Issues the first admin's token and writes its credentials to the file (0600). The file is written first, because a
+/// token whose secret nobody has would prevent every later start from creating another.
 pub async fn write_admin(parts: &Parts, path: &Path, area: &str, base: &str) -> anyhow::Result<()> {
     let order = Order {
         area: area.to_owned(),
@@ -149,7 +149,7 @@ pub async fn write_admin(parts: &Parts, path: &Path, area: &str, base: &str) -> 
     write_private(path, &format!("{text}\n"), Replace::Yes)
         .with_context(|| format!("cannot write {}", path.display()))?;
     let recorded = record(parts, order, &credentials).await;
-    // Credentials of no token would mislead. Where nobody knows whether there is one, they stay.
+    // Credentials without a token would be misleading. If it is unknown whether the token exists, they are kept.
     if let Err(error) = &recorded
         && !matches!(error, StoreError::Db(DbError::CommitUnknown))
     {

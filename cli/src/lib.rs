@@ -1,4 +1,4 @@
-//! The `qiaojian` command: it composes API and worker, and does what an administrator needs at a terminal.
+//! The `qiaojian` command: it combines API and worker, and provides the commands for administrators.
 
 mod area_file;
 mod args;
@@ -20,10 +20,10 @@ use clap::Parser as _;
 use args::{Args, Command, Settings};
 use settings::SettingsError;
 
-/// A setting or an argument is wrong.
+/// Exit code for an invalid setting or argument.
 const USAGE: u8 = 2;
 
-/// Runs the command line. Exit codes: 0 done, or stopped as asked; 1 failed; 2 wrong usage.
+/// Runs the command line. Exit codes: 0 success, or stopped on request; 1 failure; 2 invalid usage.
 pub fn main() -> ExitCode {
     let args = Args::parse(); // exits with 2 and a usage message by itself
     let command = match args.command {
@@ -60,14 +60,15 @@ fn run(settings: &Settings, command: Command) -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     let outcome = runtime.block_on(start(settings, command));
-    // What is still on a lane when a command has ended is nobody's any more.
+    // Work that is still on a lane after a command has ended is no longer needed.
     runtime.shutdown_timeout(Duration::from_secs(1));
     qiaojian_store::db::wait_until_closed(Duration::from_secs(2));
     outcome
 }
 
 async fn start(settings: &Settings, command: Command) -> anyhow::Result<()> {
-    // Before anything that may take its time: as the first process of a container, one without a handler gets no signal at all.
+    // Before anything that may take time: as the first process of a container, a process without a handler receives no
+    // signal at all.
     let stop = process::stop_on_signals()?;
     match command {
         Command::Up(up) => commands::up::run(settings, &up, stop).await,

@@ -1,4 +1,4 @@
-//! The log: to stderr, as lines for people or as JSON.
+//! Logging to stderr, as human-readable lines or as JSON.
 
 use std::io::IsTerminal as _;
 
@@ -11,10 +11,10 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::args::{LogFormat, Settings};
 
-/// Starts the log.
+/// Starts logging.
 ///
 /// # Errors
-/// When the filter cannot be read.
+/// Returns an error if the filter is invalid.
 pub fn start(settings: &Settings) -> Result<(), String> {
     let filter = EnvFilter::try_new(&settings.log).map_err(|error| format!("QIAOJIAN_LOG: {error}"))?;
     let registry = tracing_subscriber::registry()
@@ -30,8 +30,8 @@ pub fn start(settings: &Settings) -> Result<(), String> {
     started.map_err(|error| error.to_string())
 }
 
-/// Leaves out what actix-http says of requests that it cannot read, and of clients that hang up: as errors and without a request id. The API
-/// logs each such request itself.
+/// Filters out what actix-http logs about unreadable requests and disconnecting clients, which would be logged as
+/// errors and without a request id. The API logs each such request itself.
 struct WithoutBrokenRequests;
 
 impl<S: Subscriber> Layer<S> for WithoutBrokenRequests {

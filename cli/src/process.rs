@@ -1,4 +1,4 @@
-//! The long-running parts, and how they stop: SIGTERM or SIGINT drains and ends with 0.
+//! The long-running parts and their shutdown: SIGTERM or SIGINT drains, and the process ends with exit code 0.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::settings::Parts;
 
-/// HTTP threads of one process at most; two on one core take turns, which costs both of them.
+/// Maximum number of HTTP threads per process. Two threads on one core would take turns, which slows both down.
 const MOST_HTTP_THREADS: usize = 4;
 
 fn http_threads() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_HTTP_THREADS))
 }
 
-/// Cancelled at the first SIGTERM or SIGINT. A second one ends the process at once.
+/// Returns a token that is cancelled at the first SIGTERM or SIGINT. A second signal ends the process immediately.
 pub fn stop_on_signals() -> anyhow::Result<CancellationToken> {
     let mut term = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
@@ -37,7 +37,7 @@ pub fn stop_on_signals() -> anyhow::Result<CancellationToken> {
     Ok(stop)
 }
 
-/// Tells the log when a process that runs until it is asked to stop is asked.
+/// Logs when a long-running process is asked to stop.
 pub fn log_the_stop(stop: &CancellationToken) {
     let stop = stop.clone();
     tokio::spawn(async move {
@@ -46,7 +46,7 @@ pub fn log_the_stop(stop: &CancellationToken) {
     });
 }
 
-/// Runs a command that ends by itself. A signal cuts it short, which is a failure: `and_now` says what to do.
+/// Runs a command that ends by itself. A signal interrupts it, which is a failure; `and_now` says what to do next.
 pub async fn unless_interrupted(
     stop: &CancellationToken,
     and_now: &str,
@@ -57,7 +57,7 @@ pub async fn unless_interrupted(
         .unwrap_or_else(|| Err(anyhow!("interrupted; {and_now}")))
 }
 
-/// Binds the address the API listens on.
+/// Binds the address that the API listens on.
 pub fn listen(address: &str) -> anyhow::Result<Listening> {
     qiaojian_api::listen(address).map_err(|error| {
         let why = match error.kind() {
@@ -68,7 +68,7 @@ pub fn listen(address: &str) -> anyhow::Result<Listening> {
     })
 }
 
-/// Gets the REST service ready to be served.
+/// Prepares the REST service.
 pub async fn app(parts: &Parts, secrets: &SecretKey, comparing: Comparing) -> anyhow::Result<App> {
     let started = App::start(
         parts.db.clone(),
@@ -79,7 +79,7 @@ pub async fn app(parts: &Parts, secrets: &SecretKey, comparing: Comparing) -> an
     .await;
     match started {
         Ok(app) => {
-            // The mark is the worker's to keep: what it notes, it has sent.
+            // Only the worker maintains the mark, because everything up to its mark must have been sent by it.
             let comparing = Comparing {
                 mark: None,
                 ..comparing
@@ -89,7 +89,7 @@ pub async fn app(parts: &Parts, secrets: &SecretKey, comparing: Comparing) -> an
             Ok(app)
         }
         Err(error) => {
-            // A database that has gone again is told from all other reasons by asking it: that one passes.
+            // Querying the database distinguishes an unavailable database, which is temporary, from all other reasons.
             parts.db.read(schema_is_current).await?;
             Err(anyhow!("the API cannot start: {error}"))
         }
@@ -99,7 +99,7 @@ pub async fn app(parts: &Parts, secrets: &SecretKey, comparing: Comparing) -> an
 /// Runs the REST service until `stop`.
 pub async fn api(app: App, listening: Listening, stop: CancellationToken) -> anyhow::Result<()> {
     let (done, finished) = tokio::sync::oneshot::channel();
-    // The server has a runtime of its own, as actix-web wants it.
+    // The server has its own runtime, as actix-web requires.
     std::thread::Builder::new()
         .name("http".to_owned())
         .spawn(move || {

@@ -1,4 +1,4 @@
-//! From arguments and environment to what the parts are given.
+//! Converts arguments and environment to the settings of the parts.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -20,7 +20,7 @@ use qiaojian_worker::{MailConfig, WorkerConfig};
 use crate::args::{Args, Settings};
 use crate::files::{Replace, write_private};
 
-/// A setting that cannot be used: exit code 2.
+/// An invalid setting, with exit code 2.
 #[derive(Debug)]
 pub struct SettingsError(String);
 
@@ -34,8 +34,8 @@ impl std::error::Error for SettingsError {}
 
 const PREFIX: &str = "QIAOJIAN_";
 
-/// Refuses variables that begin with `QIAOJIAN_` and that nothing reads: a typing mistake must not go unnoticed. Those of another
-/// command are known too: one environment may serve several.
+/// Refuses unknown variables that begin with `QIAOJIAN_`, so that a typing mistake is noticed. Variables of other
+/// commands are accepted, because one environment may serve several.
 pub fn refuse_unknown_variables() -> Result<(), SettingsError> {
     let mut known = BTreeSet::new();
     collect_variables(&Args::command(), &mut known);
@@ -67,24 +67,25 @@ fn collect_variables(command: &clap::Command, known: &mut BTreeSet<OsString>) {
     }
 }
 
-/// What every process is made of.
+/// What every process uses.
 pub struct Parts {
     pub db: Db,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// What is asked of the database's schema.
+/// The requirement for the database's schema.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Schema {
-    /// It is brought up to date first; a database that is not there is made.
+    /// It is migrated first; a missing database is created.
     Migrated,
-    /// It has to be there: another command brings it up to date.
+    /// It must exist; another command migrates it.
     Present,
 }
 
 impl Settings {
-    /// Refuses what cannot work, before anything is made: whatever the command does with it, a mistake is told at start.
+    /// Refuses invalid settings before anything is created. A mistake is reported at the start, even if the command
+    /// does not use the setting.
     pub fn check(&self) -> Result<(), SettingsError> {
         check_listen(&self.listen)?;
         if let Some(text) = &self.secret_key {
@@ -94,7 +95,7 @@ impl Settings {
         self.mail().map(drop)
     }
 
-    /// Which database.
+    /// Returns the URL of the database.
     pub fn database(&self) -> Result<DatabaseUrl, SettingsError> {
         let refused = |error: OpenError| SettingsError(error.to_string());
         let url = match &self.database_url {
@@ -121,7 +122,7 @@ impl Settings {
         }
     }
 
-    /// Refuses an embedded database that is not there, where one has to be: opening it would make one.
+    /// Refuses a missing embedded database if it must exist, because opening it would create one.
     pub fn refuse_missing_database(&self) -> anyhow::Result<()> {
         if let DatabaseUrl::Sqlite(path) = self.database()?
             && is_missing(&path)
@@ -134,8 +135,8 @@ impl Settings {
         Ok(())
     }
 
-    /// Refuses a data directory that has what belongs to a database, but not the database: to begin anew there would overwrite what the
-    /// lost one needs.
+    /// Refuses a data directory that contains files belonging to a database, but not the database. Starting with a new
+    /// one would overwrite what the lost one needs.
     pub fn refuse_lost_database(&self) -> anyhow::Result<()> {
         let DatabaseUrl::Sqlite(path) = self.database()? else {
             return Ok(());
@@ -155,7 +156,8 @@ impl Settings {
         )
     }
 
-    /// Makes the embedded database's file, empty, before anything that belongs to it: a first start that is cut short leaves no key without it.
+    /// Creates the empty file of the embedded database before anything that belongs to it, so that an interrupted first
+    /// start does not leave a key without a database.
     pub fn begin_database(&self) -> anyhow::Result<()> {
         let DatabaseUrl::Sqlite(path) = self.database()? else {
             return Ok(());
@@ -174,8 +176,8 @@ impl Settings {
         }
     }
 
-    /// Refuses a data directory that this user may not write, for those who note there where the ledger stands. With PostgreSQL it may be
-    /// read-only but for that file.
+    /// Refuses a data directory that this user may not write, for processes that record the ledger position there. With
+    /// PostgreSQL, it may be read-only except for that file.
     pub fn refuse_read_only(&self) -> anyhow::Result<()> {
         self.database()?.check_writable()?;
         let mark = self.comparing().mark.unwrap_or_default();
@@ -188,7 +190,8 @@ impl Settings {
         })
     }
 
-    /// The database as it is, to look at; `None` where there is none yet, or one without a schema. None is made. It may be read-only.
+    /// Opens the existing database for reading; `None` if there is none or it has no schema. None is created, and it
+    /// may be read-only.
     pub async fn parts_if_there(&self) -> anyhow::Result<Option<Parts>> {
         if let DatabaseUrl::Sqlite(path) = self.database()?
             && fs::metadata(path).map_or(0, |file| file.len()) == 0
@@ -204,8 +207,8 @@ impl Settings {
         }
     }
 
-    /// Opens it to read alone, unless something is asked of its schema. On the blocking pool: a database that is away takes its time to say
-    /// so, and a signal must not wait for it.
+    /// Opens the database, read-only if no schema is required. Runs on the blocking pool, because connecting to an
+    /// unavailable database takes time, and a signal must not wait for it.
     async fn open(&self, schema: Option<Schema>) -> anyhow::Result<Parts> {
         let url = self.database()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -227,13 +230,13 @@ impl Settings {
         })
     }
 
-    /// The key that seals secrets: the setting, or the key file, which is made at the first start.
+    /// Returns the key that seals secrets: the setting, or the key file, which is created at the first start.
     pub fn secrets(&self) -> anyhow::Result<SecretKey> {
         if let Some(text) = &self.secret_key {
             return Ok(secret_key(text)?);
         }
         let path = self.data_dir.join("secret.key");
-        // Looked for first: where it is, the directory may be read-only.
+        // Checked first, because if it exists, the directory may be read-only.
         if !is_missing(&path) {
             return read_key(&path);
         }
@@ -241,7 +244,7 @@ impl Settings {
         let fresh = SecretKey::generate(&OsEntropy);
         match write_private(&path, &fresh.to_text(), Replace::No) {
             Ok(()) => Ok(fresh),
-            // Another process has made one at the same moment.
+            // Another process has created one at the same moment.
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => read_key(&path),
             Err(error) => Err(error).with_context(|| {
                 format!(
@@ -252,7 +255,7 @@ impl Settings {
         }
     }
 
-    /// Makes the data directory, for its owner alone, unless it is there.
+    /// Creates the data directory, accessible only to its owner, unless it exists.
     pub fn make_data_dir(&self) -> anyhow::Result<()> {
         qiaojian_store::files::create_private_directory(&self.data_dir).with_context(|| {
             format!(
@@ -262,7 +265,7 @@ impl Settings {
         })
     }
 
-    /// What a worker compares before it does anything.
+    /// Returns what a worker checks before a pass.
     pub fn comparing(&self) -> Comparing {
         let limits = Limits {
             silence: TimeDelta::days(self.longest_silence_days.into()),
@@ -271,7 +274,7 @@ impl Settings {
         Comparing::in_directory(&self.data_dir, limits)
     }
 
-    /// How the worker is set up.
+    /// Returns the configuration of the worker.
     pub fn worker(&self) -> Result<WorkerConfig, SettingsError> {
         Ok(WorkerConfig {
             mail: self.mail()?,
@@ -298,7 +301,7 @@ impl Settings {
     }
 }
 
-/// How the schema of a database stands.
+/// The state of a database's schema.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stand {
     Missing,
@@ -315,13 +318,13 @@ async fn stand_of(db: &Db) -> Result<Stand, DbError> {
         Ok(SchemaStand::Current) => Ok(Stand::Current),
         Ok(SchemaStand::Older) => Ok(Stand::Older),
         Ok(SchemaStand::Newer) => Ok(Stand::Newer),
-        // The table of versions itself is missing.
+        // The table of versions itself does not exist.
         Err(DbError::Query(_)) => Ok(Stand::Missing),
         Err(error) => Err(error),
     }
 }
 
-/// Whether there is no such file; one that cannot be looked at is told by whoever opens it.
+/// Whether the file does not exist. A file that cannot be accessed is reported when it is opened.
 fn is_missing(path: &std::path::Path) -> bool {
     fs::metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }

@@ -1,20 +1,20 @@
-//! What is said to the person at the terminal. Everything else goes to the log.
+//! Output at the terminal. Everything else is logged.
 
 use std::io::{IsTerminal as _, Write as _};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// One line on stdout. A closed pipe is not an error of ours.
+/// Writes one line to stdout. A closed pipe is not treated as an error.
 pub fn say(line: impl AsRef<str>) {
     let _ = writeln!(std::io::stdout().lock(), "{}", line.as_ref());
 }
 
-/// One line on stderr.
+/// Writes one line to stderr.
 pub fn error(line: impl AsRef<str>) {
     let _ = writeln!(std::io::stderr().lock(), "qiaojian: {}", line.as_ref());
 }
 
-/// A progress bar on stderr; nothing is drawn where that is not a terminal.
+/// Returns a progress bar on stderr, which is only drawn if stderr is a terminal.
 pub fn progress(total: u64, what: &'static str) -> ProgressBar {
     let target = if std::io::stderr().is_terminal() {
         ProgressDrawTarget::stderr()

@@ -1,4 +1,5 @@
-//! PostgreSQL may be away when a process starts. It then waits, answers 503 meanwhile where it listens, and goes on by itself.
+//! Waiting for PostgreSQL, which may be unavailable when a process starts. The process answers 503 in the meantime if
+//! it has a socket, and continues by itself.
 
 use std::time::Duration;
 
@@ -10,16 +11,16 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-/// How often a database that is away is tried again.
+/// Interval between attempts to connect to an unavailable database.
 const RETRY: Duration = Duration::from_secs(1);
-/// When getting ready takes longer than this, callers are told instead of left hanging.
+/// If preparation takes longer than this, callers get a 503 instead of waiting.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Gets a process ready by `prepare`. While PostgreSQL is away it is tried again each second; every other failure ends it. `None`
-/// when the process was asked to stop before it was ready.
+/// Prepares a process with `prepare`. While PostgreSQL is unavailable it is retried every second; any other failure
+/// ends it. Returns `None` if the process was asked to stop before it was ready.
 ///
 /// # Errors
-/// Whatever `prepare` answers that does not pass by itself.
+/// Returns any error of `prepare` that is not temporary.
 pub async fn ready<T>(
     database: &DatabaseUrl,
     listening: Option<&Listening>,
@@ -59,7 +60,7 @@ pub async fn ready<T>(
     outcome
 }
 
-/// Once for each reason, not for each try.
+/// Logs each reason once, not each attempt.
 fn tell_a_change(told: &mut String, reason: String) {
     if *told != reason {
         tracing::warn!(%reason, "The database is away; trying again each second…");
@@ -67,7 +68,7 @@ fn tell_a_change(told: &mut String, reason: String) {
     }
 }
 
-/// Whether it passes by itself. An embedded database is never away: what it refuses, it refuses again.
+/// Whether the error is temporary. An embedded database is never unavailable: an error would only occur again.
 fn waits_for(database: &DatabaseUrl, error: &anyhow::Error) -> bool {
     matches!(database, DatabaseUrl::Postgres(_))
         && error.chain().any(|cause| {
@@ -82,14 +83,14 @@ fn waits_for(database: &DatabaseUrl, error: &anyhow::Error) -> bool {
         })
 }
 
-/// Answers on the socket in place of the service.
+/// The placeholder server that answers on the socket in place of the service.
 struct StandIn<'a> {
     listening: Option<&'a Listening>,
     running: Option<(CancellationToken, oneshot::Receiver<std::io::Result<()>>)>,
 }
 
 impl StandIn<'_> {
-    /// Runs `work`; when it takes its time, somebody answers meanwhile.
+    /// Runs `work`. If it takes long, the placeholder server answers in the meantime.
     async fn beside<T>(
         &mut self,
         mut work: impl Future<Output = anyhow::Result<T>> + Unpin,
@@ -113,7 +114,7 @@ impl StandIn<'_> {
         Ok(())
     }
 
-    /// Leaves the socket to the service.
+    /// Stops the placeholder server, so that the service can use the socket.
     async fn end(&mut self) {
         let Some((stop, ended)) = self.running.take() else {
             return;

@@ -6,11 +6,11 @@ use crate::args::Settings;
 use crate::settings::Schema;
 use crate::{process, waiting};
 
-/// Runs the REST service until SIGTERM or SIGINT. The schema has to be there: `qiaojian migrate`.
+/// Runs the REST service until SIGTERM or SIGINT. The schema must exist; `qiaojian migrate` creates it.
 pub async fn run(settings: &Settings, stop: CancellationToken) -> anyhow::Result<()> {
     process::log_the_stop(&stop);
     let listening = process::listen(&settings.listen)?;
-    // Before a key is made that would belong to no database.
+    // Checked before a key is created that would belong to no database.
     settings.refuse_missing_database()?;
     let secrets = settings.secrets()?;
     tracing::info!(address = %listening.address()?, "The API listens.");

@@ -11,7 +11,7 @@ use crate::args::{self, Settings};
 use crate::settings::Parts;
 use crate::terminal::{progress, say};
 
-/// Recomputes everything from the rows and says what differs. It is a failure when something does.
+/// Recomputes everything from the rows and reports differences. Fails if there are any.
 pub async fn run(settings: &Settings, options: &args::Check) -> anyhow::Result<()> {
     let Some(parts) = settings.parts_if_there().await? else {
         bail!("there is no database yet; `qiaojian up` or `qiaojian migrate` makes one");
@@ -41,7 +41,7 @@ pub async fn run(settings: &Settings, options: &args::Check) -> anyhow::Result<(
     }
 }
 
-/// One check, in a snapshot of its own.
+/// Runs one check in its own snapshot.
 async fn one(parts: &Parts, check: Check) -> Result<Report, StoreError> {
     let clock = Arc::clone(&parts.clock);
     parts

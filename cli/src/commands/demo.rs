@@ -19,7 +19,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Loads it, with a progress bar for each part on a terminal.
+/// Loads the demo, with a progress bar for each part if stderr is a terminal.
 pub async fn load_with_bars(parts: &Parts) -> anyhow::Result<Loaded> {
     let mut bars: HashMap<&'static str, ProgressBar> = HashMap::new();
     let loaded = load(

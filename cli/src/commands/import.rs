@@ -19,17 +19,17 @@ use crate::args::{Import, ImportWhat, Settings};
 use crate::settings::{Parts, Schema};
 use crate::terminal::{error, progress, say};
 
-/// Rows in one write transaction, so that none lasts 250 ms.
+/// Maximum number of rows per write transaction, so that none takes longer than 250 ms.
 const CHUNK: usize = 150;
-/// Rows shown at most of those that are bad or differ; the rest is counted.
+/// Maximum number of listed rows with errors or differences; the rest are counted.
 const SHOWN: usize = 20;
-/// From when on imported areas are valid: before anything that is recorded.
+/// The day from which imported areas are valid: before anything that is recorded.
 const BEGINNING: Option<NaiveDate> = NaiveDate::from_ymd_opt(1949, 10, 1);
 
-/// A row of the file with its number, as a spreadsheet counts.
+/// A row of the file with its row number in the spreadsheet.
 type Row = (u32, Listed);
 
-/// Loads areas from a file, or says what would be loaded.
+/// Imports areas from a file, or reports what would be imported.
 pub async fn run(settings: &Settings, import: &Import) -> anyhow::Result<()> {
     let ImportWhat::Areas {
         file,
@@ -38,7 +38,7 @@ pub async fn run(settings: &Settings, import: &Import) -> anyhow::Result<()> {
         doubts,
     } = &import.what;
     let path = file.clone();
-    // On the blocking pool: a file may be a pipe that nobody writes to, and a signal must not wait for it.
+    // On the blocking pool, because the file may be a pipe that nobody writes to, and a signal must not wait for it.
     let rows = tokio::task::spawn_blocking(move || area_file::read(&path))
         .await
         .context("reading the file was cut short")??;
@@ -94,7 +94,7 @@ fn is_of_an_edition(row: &Listed) -> bool {
     row.origin != Origin::default() || row.valid_from.is_some()
 }
 
-/// The rows, unless one cannot be read.
+/// Returns the rows, or an error if one cannot be read.
 fn whole_rows(read: Vec<ListedRow>) -> anyhow::Result<Vec<Row>> {
     let all = read.len();
     let mut unread = Vec::new();
@@ -124,7 +124,7 @@ fn refuse(problems: &[String], all: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says which rows are registered otherwise, and counts those that are registered at all.
+/// Reports the rows that differ from the register, and counts those that are registered.
 fn told_of_known_rows(rows: &[Row], known: &HashMap<String, AreaVersion>) -> String {
     let differences = check::differences(rows, known);
     show(&differences);
@@ -176,7 +176,7 @@ async fn write(
                 })
                 .await?;
             bar.inc(u64::try_from(added.len()).unwrap_or(0));
-            // Nothing stands under a village or a park, and of the country's areas nine of ten are such.
+            // Nothing is below a village or a park, and these are nine tenths of the country's areas.
             let above = added.into_iter().filter(|area| area.level.has_below());
             known.extend(above.map(|area| (area.code.clone(), area)));
         }

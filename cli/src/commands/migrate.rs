@@ -6,7 +6,7 @@ use qiaojian_store::db::{OpenError, latest_version, refresh_statistics, run_migr
 use crate::args::Settings;
 use crate::terminal::say;
 
-/// Brings the schema up to date and says what was done.
+/// Migrates the schema to the current version and reports what was done.
 pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     settings.refuse_lost_database()?;
     let url = settings.database()?;

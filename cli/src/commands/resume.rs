@@ -6,7 +6,7 @@ use crate::args::{Resume, Settings};
 use crate::settings::Schema;
 use crate::terminal::say;
 
-/// Records that a person has looked, and notes where the database stands now.
+/// Records that a person has checked the state, and records the database's current position.
 pub async fn run(settings: &Settings, resume: &Resume) -> anyhow::Result<()> {
     settings.refuse_missing_database()?;
     settings.make_data_dir()?;

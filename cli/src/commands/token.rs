@@ -5,7 +5,7 @@ use crate::credentials::{Order, issue};
 use crate::settings::Schema;
 use crate::terminal::say;
 
-/// Issues the credentials of a caller and shows them, once.
+/// Issues credentials and shows them once.
 pub async fn run(settings: &Settings, token: &Token) -> anyhow::Result<()> {
     let TokenWhat::Create {
         area,

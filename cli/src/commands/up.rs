@@ -1,4 +1,4 @@
-//! `qiaojian up`: everything in one process, for a newcomer and for one machine.
+//! `qiaojian up`: everything in one process, for new users and for a single machine.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use crate::settings::{Parts, Schema};
 use crate::terminal::say;
 use crate::{process, waiting};
 
-/// What was delivered is told when nothing more came for this long.
+/// Deliveries are reported when nothing new has happened for this long.
 const QUIET: Duration = Duration::from_millis(1500);
 
 /// Runs API and worker until SIGTERM or SIGINT.
@@ -26,7 +26,7 @@ pub async fn run(settings: &Settings, up: &Up, stop: CancellationToken) -> anyho
     process::log_the_stop(&stop);
     let listening = process::listen(&settings.listen)?;
     settings.refuse_lost_database()?;
-    // Also with PostgreSQL: the admin's credentials and the notices of the `file` channel are here.
+    // Also with PostgreSQL, because the admin's credentials and the notices of the `file` channel are stored here.
     settings.make_data_dir()?;
     settings.refuse_read_only()?;
     settings.begin_database()?;
@@ -54,7 +54,7 @@ pub async fn run(settings: &Settings, up: &Up, stop: CancellationToken) -> anyho
     essentials.iter().for_each(say);
     let news = News::default();
     tokio::spawn(news.clone().tell(essentials, stop.clone()));
-    // When one part fails, the other is asked to stop too.
+    // If one part fails, the other is asked to stop too.
     let api = async { end_of(process::api(app, listening, stop.clone()).await, &stop) };
     let worker = async {
         end_of(
@@ -71,7 +71,7 @@ fn end_of(outcome: anyhow::Result<()>, stop: &CancellationToken) -> anyhow::Resu
     outcome
 }
 
-/// Loads the demo into a new database. A mark beside it tells a later start to go on with a load that was cut short.
+/// Loads the demo into a new database. A marker file makes a later start continue an interrupted load.
 async fn load_demo_at_first_start(parts: &Parts, settings: &Settings) -> anyhow::Result<()> {
     tell_of_a_move(settings);
     let mark = settings.data_dir.join("demo-loading");
@@ -84,8 +84,8 @@ async fn load_demo_at_first_start(parts: &Parts, settings: &Settings) -> anyhow:
     std::fs::remove_file(&mark).with_context(|| format!("cannot remove {}", mark.display()))
 }
 
-/// Notes where the data directory is, and says so when it was elsewhere at the last start: a copy that runs beside the original would send
-/// everything twice.
+/// Records the path of the data directory, and warns if it was different at the last start: a copy that runs alongside
+/// the original would send everything twice.
 fn tell_of_a_move(settings: &Settings) {
     let Ok(here) = std::fs::canonicalize(&settings.data_dir) else {
         return;
@@ -99,7 +99,7 @@ fn tell_of_a_move(settings: &Settings) {
         )),
         Err(_) => {}
     }
-    // It is there to be told, and nothing needs it.
+    // The path is only used for this warning.
     if let Err(error) = std::fs::write(&note, &here) {
         tracing::debug!(%error, "Where the data directory is could not be noted.");
     }
@@ -113,13 +113,13 @@ async fn is_empty(parts: &Parts) -> anyhow::Result<bool> {
     Ok(count == 0)
 }
 
-/// How a person gets in.
+/// Where the admin's credentials are.
 enum Admin {
-    /// There is nobody to speak for yet.
+    /// There are none, because there are no areas yet.
     NoAreas,
-    /// By the credentials in this file.
+    /// In this file.
     InFile(PathBuf),
-    /// By credentials that are not here: other tokens were made, the file was removed, or it belongs to another database.
+    /// Not here: other tokens were created, the file was removed, or it belongs to another database.
     Elsewhere,
 }
 
@@ -137,8 +137,8 @@ impl Admin {
     }
 }
 
-/// Makes the first admin's credentials where there is no token at all. The database says how things stand, not the file: it may
-/// have been removed, or be another database's.
+/// Creates the first admin's credentials if there is no token at all. The database decides this and not the file, which
+/// may have been removed or belong to another database.
 async fn ensure_admin(parts: &Parts, settings: &Settings, base: &str) -> anyhow::Result<Admin> {
     let file = admin_file(&settings.data_dir);
     let in_file = admin_in_file(&file);
@@ -171,7 +171,7 @@ async fn ensure_admin(parts: &Parts, settings: &Settings, base: &str) -> anyhow:
     }
 }
 
-/// What the worker did, told to the person at the terminal once it has come to rest.
+/// What the worker did, reported at the terminal once it is idle.
 #[derive(Clone, Default)]
 struct News(Arc<Mutex<Heard>>);
 
@@ -206,7 +206,8 @@ impl News {
         }
     }
 
-    /// After the first news, which may be long, what a newcomer needs is said once more, so that it stands last.
+    /// Reports what happened. After the first report, which may be long, the essentials for a new user are repeated, so
+    /// that they come last.
     async fn tell(self, essentials: [String; 2], stop: CancellationToken) {
         let mut essentials = Some(essentials);
         while stop

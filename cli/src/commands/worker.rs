@@ -7,7 +7,7 @@ use crate::args::Settings;
 use crate::settings::Schema;
 use crate::{process, waiting};
 
-/// Runs a worker until SIGTERM or SIGINT. The schema has to be there: `qiaojian migrate`.
+/// Runs a worker until SIGTERM or SIGINT. The schema must exist; `qiaojian migrate` creates it.
 pub async fn run(settings: &Settings, stop: CancellationToken) -> anyhow::Result<()> {
     process::log_the_stop(&stop);
     let config = settings.worker()?;

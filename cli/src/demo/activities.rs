@@ -1,5 +1,5 @@
-//! What happened during the campaign, as the article tells it. Dates it leaves open are given to the month, and the note
-//! says 日期为示例.
+//! The activities of the campaign according to the article. Dates that it does not give are precise to the month, and
+//! the note says 日期为示例.
 
 use chrono::NaiveDate;
 use qiaojian_domain::access::Post;
@@ -11,7 +11,7 @@ use super::organizations::{ANQING, BENGBU, FUYANG, MAANSHAN, PILOTS};
 use super::plan::ActivitySpec;
 use super::program::PROVINCE;
 
-/// 组织、统战、编办、财政和侨联: the member units of every leading group.
+/// 组织、统战、编办、财政、侨联: the member units of every leading group.
 const MEMBER_UNITS: [Post; 5] = [
     Post::OrganizationDept,
     Post::UnitedFrontDept,
@@ -20,14 +20,14 @@ const MEMBER_UNITS: [Post; 5] = [
     Post::Federation,
 ];
 
-/// 三县四区 of 蚌埠.
+/// The three counties and four districts (三县四区) of 蚌埠.
 const BENGBU_COUNTIES: [&str; 7] = [
     "340302", "340303", "340304", "340311", "340321", "340322", "340323",
 ];
-/// The counties of 马鞍山: its pilot counties, whose budgets it named.
+/// The counties of 马鞍山, which are its pilot counties with budgets named by the city.
 const MAANSHAN_COUNTIES: [&str; 6] = ["340503", "340504", "340506", "340521", "340522", "340523"];
 
-/// All of them, by date.
+/// Returns all activities, by date.
 pub fn activities() -> Vec<ActivitySpec> {
     let mut all: Vec<_> = dated_by_the_article()
         .into_iter()
@@ -65,7 +65,8 @@ fn in_month(
     }
 }
 
-/// What the article gives the day of. The congress of 太慈镇 (2022-05-24) is the founding of an organization.
+/// Activities whose day the article gives. The congress of 太慈镇 (2022-05-24) is recorded as the founding of an
+/// organization.
 fn dated_by_the_article() -> [ActivitySpec; 3] {
     [
         ActivitySpec {
@@ -99,7 +100,7 @@ fn dated_by_the_article() -> [ActivitySpec; 3] {
     ]
 }
 
-/// Instruction, leading group, alignment and budget: the article says them of every pilot city.
+/// Instruction, leading group, alignment and budget, which the article reports for every pilot city.
 fn in_every_pilot_city(city: &'static str) -> [ActivitySpec; 4] {
     use ActivityKind as K;
     [
@@ -145,7 +146,7 @@ fn in_every_pilot_city(city: &'static str) -> [ActivitySpec; 4] {
     ]
 }
 
-/// What the article tells of one city.
+/// Activities that the article reports for a single city.
 fn in_one_city() -> Vec<ActivitySpec> {
     let mut all = vec![liaison(), joint_consultation()];
     all.extend(research_in_bengbu());
@@ -261,7 +262,7 @@ fn leading_group_meetings() -> Vec<ActivitySpec> {
     ]
 }
 
-/// Assessment, county budgets, posts and subsidies.
+/// Assessments, county budgets, posts and subsidies.
 fn incentives() -> Vec<ActivitySpec> {
     let assessed = |city| ActivitySpec {
         posts: vec![Post::OrganizationDept, Post::Federation],

@@ -1,14 +1,14 @@
-//! The days of the campaign: offices found, approve and report on working days.
+//! The days of the campaign. Offices found, approve and report on working days.
 
 use chrono::{Datelike as _, Days, NaiveDate, Weekday};
 
-/// The day the article was published: the last day anything in the demo happens.
+/// The day on which the article was published, which is the last day of anything in the demo.
 pub const LAST_DAY: NaiveDate = ymd(2022, 6, 24);
 
-/// From when the areas and rules of the demo are valid: earlier than any organization in it.
+/// The day from which the areas and rules of the demo are valid: earlier than any organization in it.
 pub const BEGINNING: NaiveDate = ymd(1949, 10, 1);
 
-/// The day whose organizations growth is counted against: the day before the first month of the campaign.
+/// The baseline of growth: the day before the first month of the campaign.
 pub const BASELINE: NaiveDate = ymd(2021, 10, 31);
 
 /// The first day of the campaign.
@@ -25,7 +25,7 @@ pub const MONTHS: [(i32, u32); 7] = [
     (2022, 6),
 ];
 
-/// Holidays from Monday to Friday between the baseline and the target (notices of the State Council).
+/// Public holidays on weekdays (Monday to Friday) between the baseline and the target (notices of the State Council).
 const HOLIDAYS: [NaiveDate; 18] = [
     ymd(2022, 1, 3),
     ymd(2022, 1, 31),
@@ -47,7 +47,8 @@ const HOLIDAYS: [NaiveDate; 18] = [
     ymd(2022, 10, 7),
 ];
 
-/// A date known to exist when this is compiled; any other becomes the first day of the calendar, which tests catch.
+/// Returns a date known to be valid at compile time. An invalid date becomes the first day of the calendar, which tests
+/// detect.
 pub const fn ymd(year: i32, month: u32, day: u32) -> NaiveDate {
     match NaiveDate::from_ymd_opt(year, month, day) {
         Some(date) => date,
@@ -55,12 +56,12 @@ pub const fn ymd(year: i32, month: u32, day: u32) -> NaiveDate {
     }
 }
 
-/// Whether offices work on this day. Make-up working days on weekends are left out: the plan does not need them.
+/// Whether offices work on this day. Make-up working days on weekends are ignored, because the plan does not need them.
 pub fn is_workday(date: NaiveDate) -> bool {
     !matches!(date.weekday(), Weekday::Sat | Weekday::Sun) && !HOLIDAYS.contains(&date)
 }
 
-/// The working days of a month of the campaign, none after [`LAST_DAY`].
+/// Returns the working days of a month of the campaign, up to [`LAST_DAY`].
 pub fn workdays_of(year: i32, month: u32) -> Vec<NaiveDate> {
     ymd(year, month, 1)
         .iter_days()
@@ -69,12 +70,12 @@ pub fn workdays_of(year: i32, month: u32) -> Vec<NaiveDate> {
         .collect()
 }
 
-/// The `n`-th working day after `date`; `date` itself is not counted.
+/// Returns the `n`-th working day after `date`, not counting `date` itself.
 pub fn workdays_after(date: NaiveDate, n: u32) -> NaiveDate {
     step(date, n, |day| day.checked_add_days(Days::new(1)))
 }
 
-/// The `n`-th working day before `date`.
+/// Returns the `n`-th working day before `date`.
 pub fn workdays_before(date: NaiveDate, n: u32) -> NaiveDate {
     step(date, n, |day| day.checked_sub_days(Days::new(1)))
 }

@@ -1,7 +1,7 @@
-//! The article's campaign as data: what `qiaojian demo load` writes, and the first start of `qiaojian up`.
+//! The campaign of the article as data, written by `qiaojian demo load` and by the first start of `qiaojian up`.
 //!
-//! [`campaign`] is pure: the same areas give the same plan, value for value, on every machine. `demo/README.md` says what in
-//! it is real and what is illustrative.
+//! [`campaign`] is pure: the same areas give the same plan, value for value, on every machine. `demo/README.md` says
+//! what is real and what is illustrative.
 
 mod activities;
 mod areas;
@@ -25,10 +25,10 @@ pub use plan::{
     RuleSpec, ScheduleSpec, Step, TaskSpec,
 };
 
-/// The whole plan, over these areas: [`anhui`], or a table that contains them.
+/// Returns the complete plan for these areas: [`anhui`], or a table that contains them.
 ///
 /// # Errors
-/// When an area that the article names is missing, or too few are left for the article's totals.
+/// Returns an error if an area named in the article is missing, or if too few areas are left for the article's totals.
 pub fn campaign(areas: &[AreaRow]) -> anyhow::Result<Campaign> {
     let parks = vec![yuhui_park()];
     let tree = areas::Tree::over(areas.iter().chain(&parks));
@@ -44,7 +44,7 @@ pub fn campaign(areas: &[AreaRow]) -> anyhow::Result<Campaign> {
     })
 }
 
-/// Where the article's one park organization stands: with it 禹会区 has its 77 (`demo/README.md`).
+/// The location of the article's one park organization, with which 禹会区 has its 77 (`demo/README.md`).
 fn yuhui_park() -> AreaRow {
     AreaRow {
         code: organizations::YUHUI_PARK.to_owned(),

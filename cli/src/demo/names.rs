@@ -1,6 +1,6 @@
-//! What organizations, and the offices that agree to them, are called.
+//! The names of organizations and of the offices that approve them.
 
-/// Endings by which the bureau names a village, and what an office writes instead. The first that fits is taken.
+/// Suffixes of village names as written by the bureau, and their replacements in everyday use. The first match applies.
 const VILLAGE_ENDINGS: [(&str, &str); 11] = [
     ("社区居民委员会", "社区"),
     ("社区居委会", "社区"),
@@ -15,8 +15,8 @@ const VILLAGE_ENDINGS: [(&str, &str); 11] = [
     ("村", "村"),
 ];
 
-/// A village's everyday name: `马城村村民委员会` is 马城村. None where the bureau's name follows no pattern
-/// (`…社区居委会（筹备组）`): the demo founds nothing there.
+/// Returns a village's everyday name: `马城村村民委员会` is 马城村. Returns `None` if the bureau's name follows no pattern
+/// (`…社区居委会（筹备组）`); the demo founds nothing there.
 pub fn village(name: &str) -> Option<String> {
     VILLAGE_ENDINGS.iter().find_map(|(ending, short)| {
         let stem = name.strip_suffix(ending)?;
@@ -24,23 +24,24 @@ pub fn village(name: &str) -> Option<String> {
     })
 }
 
-/// The federation of a province, city, county or district, with what stands above it as its seal has it:
-/// 蚌埠市禹会区归国华侨联合会.
+/// Returns the name of the federation of a province, city, county or district, preceded by the area above as on its
+/// seal: 蚌埠市禹会区归国华侨联合会.
 pub fn federation(above: &str, area: &str) -> String {
     format!("{above}{area}归国华侨联合会")
 }
 
-/// A township's or park's federation: 望江县太慈镇侨联.
+/// Returns the name of a township's or park's federation: 望江县太慈镇侨联.
 pub fn township_federation(county: &str, township: &str) -> String {
     format!("{county}{township}侨联")
 }
 
-/// A village's work station: 太慈镇X村侨联工作站.
+/// Returns the name of a village's work station: 太慈镇X村侨联工作站.
 pub fn work_station(township: &str, village: &str) -> String {
     format!("{township}{village}侨联工作站")
 }
 
-/// The Party organization of a township, as documents have it. With the county: every county has a 城关镇.
+/// Returns the name of a township's Party organization as in documents. It includes the county, because every county
+/// has a 城关镇.
 pub fn township_committee(county: &str, township: &str) -> String {
     let committee = if township.ends_with("街道") {
         "党工委"
@@ -50,7 +51,7 @@ pub fn township_committee(county: &str, township: &str) -> String {
     format!("{county}{township}{committee}")
 }
 
-/// A document number that nobody takes for a real one.
+/// Returns a document number that cannot be mistaken for a real one.
 pub fn document(body: &str, year: i32, serial: u32) -> String {
     format!("{body}（示例）〔{year}〕{serial}号")
 }

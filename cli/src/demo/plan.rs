@@ -1,4 +1,5 @@
-//! What the demo consists of, as plain values. Areas are named by code; nothing here has an id or has met a database.
+//! The content of the demo as plain values. Areas are referenced by code; nothing here has an id or depends on a
+//! database.
 
 use chrono::NaiveDate;
 use qiaojian_domain::StateMachine;
@@ -15,14 +16,14 @@ use qiaojian_domain::task::Theme;
 
 use super::areas::AreaRow;
 
-/// The whole campaign.
+/// The complete campaign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Campaign {
-    /// Areas that are not in the table of real ones.
+    /// Areas that are not in the table of real areas.
     pub parks: Vec<AreaRow>,
     /// The programme with its cohorts.
     pub program: ProgramSpec,
-    /// In the order in which they were founded, what stands above first; those in preparation last.
+    /// In the order of founding, parents first; those in preparation last.
     pub organizations: Vec<OrganizationSpec>,
     /// By date.
     pub activities: Vec<ActivitySpec>,
@@ -30,29 +31,29 @@ pub struct Campaign {
     pub tasks: Vec<TaskSpec>,
     /// Counting rules.
     pub rules: Vec<RuleSpec>,
-    /// Where the pilot cities receive.
+    /// The endpoints of the pilot cities.
     pub endpoints: Vec<EndpointSpec>,
-    /// When bulletins are composed.
+    /// The schedule of the bulletins.
     pub schedule: ScheduleSpec,
 }
 
 /// A pilot programme.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProgramSpec {
-    /// Whose programme it is.
+    /// The area that the programme belongs to.
     pub issuer: &'static str,
     /// The note says that the organizations are illustrative.
     pub facts: program::Facts,
-    /// Each city's cohort.
+    /// The cohort of each city.
     pub cohorts: Vec<CohortSpec>,
 }
 
-/// On which side of the comparison a city is.
+/// The cohort of a city.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CohortSpec {
     pub area: String,
     pub cohort: Cohort,
-    /// From the baseline on, so that the count before the start can be asked for by cohort too.
+    /// From the baseline, so that the count before the start can be requested by cohort too.
     pub from: NaiveDate,
 }
 
@@ -61,34 +62,34 @@ pub struct CohortSpec {
 pub struct OrganizationSpec {
     /// The code of its area.
     pub area: String,
-    /// The code of the area whose federation it belongs to: the nearest above that stood on the day it was founded.
+    /// The code of the area whose federation it belongs to: the nearest one above that existed on its founding day.
     pub parent: Option<String>,
-    /// From when it was being prepared, where it still is.
+    /// Since when it has been in preparation, if it still is.
     pub preparing_since: Option<NaiveDate>,
-    /// Everything else. The note says that it is illustrative; a document number is marked 示例.
+    /// All other facts. The note says that it is illustrative, and a document number is marked 示例.
     pub facts: Facts,
 }
 
 impl OrganizationSpec {
-    /// The day from which it counts; none while it is in preparation.
+    /// Returns the day from which it counts; `None` while it is in preparation.
     pub fn counts_from(&self) -> Option<NaiveDate> {
         self.facts.life.established.map(PreciseDate::counts_from)
     }
 }
 
-/// Something that happened.
+/// An activity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActivitySpec {
     pub kind: ActivityKind,
-    /// Whose activity it is.
+    /// The area that the activity belongs to.
     pub area: &'static str,
-    /// The areas it touched.
+    /// The areas involved.
     pub areas: Vec<&'static str>,
     pub on: PreciseDate,
-    /// Who took part.
+    /// The posts that took part.
     pub posts: Vec<Post>,
     pub chair_post: Option<Post>,
-    /// How often, where one record stands for several times.
+    /// The number of times, if one record stands for several.
     pub quantity: Option<i32>,
     /// The budget or assessment year.
     pub year: Option<i32>,
@@ -100,9 +101,9 @@ pub struct ActivitySpec {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskSpec {
     pub no: i32,
-    /// Who gives it: this area,
+    /// The issuing area.
     pub issuer: &'static str,
-    /// and this post in it.
+    /// The issuing post in this area.
     pub issuer_post: Post,
     pub theme: Theme,
     pub content: &'static str,
@@ -110,32 +111,32 @@ pub struct TaskSpec {
     pub lead_post: Post,
     pub supporting_posts: Vec<Post>,
     pub issued_on: NaiveDate,
-    /// A working day.
+    /// The due date, which is a working day.
     pub due_on: NaiveDate,
-    /// One per city, to its federation, which coordinates the departments.
+    /// One per city, assigned to its federation, which coordinates the departments.
     pub assignments: Vec<AssignmentSpec>,
 }
 
-/// A task as given to one city.
+/// The assignment of a task to one city.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssignmentSpec {
     pub area: &'static str,
     pub post: Post,
-    /// What happened to it, in order.
+    /// Its transitions, in order.
     pub steps: Vec<Step>,
 }
 
-/// One thing done with an assignment.
+/// A transition of an assignment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     pub verb: AssignmentVerb,
     pub on: NaiveDate,
-    /// The report's content, or the reason of a return.
+    /// The content of a report, or the reason for a return.
     pub text: Option<&'static str>,
 }
 
 impl AssignmentSpec {
-    /// Where it stands after its steps; none if a step is not allowed, which a test excludes.
+    /// Returns the status after all transitions; `None` if one is not allowed, which a test rules out.
     pub fn status(&self) -> Option<AssignmentStatus> {
         self.steps
             .iter()
@@ -143,7 +144,7 @@ impl AssignmentSpec {
             .ok()
     }
 
-    /// The day of the last step of this kind.
+    /// Returns the day of the last transition of this kind.
     pub fn last(&self, verb: AssignmentVerb) -> Option<NaiveDate> {
         self.steps
             .iter()
@@ -164,7 +165,7 @@ pub struct RuleSpec {
     pub source: &'static str,
 }
 
-/// Where a post in an area receives.
+/// An endpoint at which a post in an area receives notices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointSpec {
     pub area: &'static str,
@@ -172,17 +173,17 @@ pub struct EndpointSpec {
     pub channel: Channel,
 }
 
-/// When bulletins are composed.
+/// A schedule for composing bulletins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduleSpec {
     pub issuer: &'static str,
     pub issuer_post: Post,
     pub kind: BulletinKind,
     pub timing: PlanFields,
-    /// Whether a person releases what was composed.
+    /// Whether a person must approve composed bulletins.
     pub approval: schedule::Approval,
-    /// The cities they go to,
+    /// The cohort of the recipient cities.
     pub recipients: Cohort,
-    /// and this post in each.
+    /// The recipient post in each city.
     pub recipient_post: Post,
 }

@@ -1,4 +1,4 @@
-//! The programme, how its organizations are counted, and who is told about them when.
+//! The programme, its counting rules, its endpoints and its schedule.
 
 use qiaojian_domain::access::Post;
 use qiaojian_domain::area::Level;
@@ -18,10 +18,10 @@ use super::days::{BASELINE, BEGINNING, STARTS, ymd};
 use super::organizations::{MAANSHAN, PILOTS};
 use super::plan::{CohortSpec, EndpointSpec, ProgramSpec, RuleSpec, ScheduleSpec};
 
-/// 安徽省: the programme, its rules and its bulletins are the provincial federation's.
+/// 安徽省: the programme, its rules and its bulletins belong to the provincial federation.
 pub const PROVINCE: &str = "340000";
 
-/// The programme, with every city in a cohort.
+/// Returns the programme, with every city in a cohort.
 pub fn program(tree: &Tree<'_>) -> ProgramSpec {
     let cohorts = tree
         .children(PROVINCE, Level::City)
@@ -56,13 +56,13 @@ pub fn program(tree: &Tree<'_>) -> ProgramSpec {
     }
 }
 
-/// The two bases on which the article's 325 can be read, and 马鞍山's thresholds.
+/// Returns the two bases on which the article's 325 can be counted, and the thresholds of 马鞍山.
 pub fn rules() -> Vec<RuleSpec> {
     let rule = |kind, name, scope_area, params, source| RuleSpec {
         kind,
         name,
         scope_area,
-        // In force for every question about the past.
+        // In effect for all questions about the past.
         effective_from: BEGINNING,
         params,
         source,
@@ -84,7 +84,7 @@ pub fn rules() -> Vec<RuleSpec> {
             "同上，第二部分之三：宣城市为非试点市，市级侨联机关仅“同意设立”；只计试点市已成立的组织，新增324个。",
         ),
         RuleSpec {
-            // Nobody was asked for an organization before the campaign began.
+            // No organization was required before the campaign began.
             effective_from: STARTS,
             ..rule(
                 RuleKind::Establishment,
@@ -98,7 +98,7 @@ pub fn rules() -> Vec<RuleSpec> {
     ]
 }
 
-/// Each pilot city's federation has an inbox and a file.
+/// Returns the endpoints: the federation of each pilot city has an inbox and a file.
 pub fn endpoints() -> Vec<EndpointSpec> {
     PILOTS
         .into_iter()
@@ -112,8 +112,8 @@ pub fn endpoints() -> Vec<EndpointSpec> {
         .collect()
 }
 
-/// On the first of each month at nine, about the month that has ended. It ends with the article's month; what is past when the
-/// demo is loaded is caught up, all of it, however long ago.
+/// Returns the schedule: on the first of each month at nine, about the previous month. It ends with the month of the
+/// article. Periods that are past when the demo is loaded are all caught up, however long ago.
 pub fn schedule() -> ScheduleSpec {
     let month = |year, month| Period::containing(ymd(year, month, 1), PeriodUnit::Month);
     ScheduleSpec {

@@ -1,19 +1,20 @@
-//! Chance that falls the same way every time: the demo is the same campaign on every machine.
+//! Reproducible random numbers, so that the demo is the same campaign on every machine.
 
-/// A SplitMix64 generator. Good enough to scatter demo data, and a page long; not for secrets.
+/// A SplitMix64 generator. It is short and good enough to scatter demo data, but not for secrets.
 pub struct Random(u64);
 
 impl Random {
-    /// The generator of one part of the plan. Each part draws from its own, so that a change in one leaves the others alone.
+    /// Returns the generator of one part of the plan. Each part has its own, so that a change in one does not affect
+    /// the others.
     pub fn of(part: &str) -> Self {
-        // FNV-1a spreads the labels.
+        // FNV-1a distributes the labels.
         let seed = part.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
         Self(seed)
     }
 
-    /// Where it starts: a number for the part's name.
+    /// Returns the seed, a number derived from the part's name.
     pub fn seed(&self) -> u64 {
         self.0
     }
@@ -26,25 +27,25 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number from `low` to `high`, both included.
+    /// Returns a number from `low` to `high`, inclusive.
     pub fn between(&mut self, low: u32, high: u32) -> u32 {
         let width = u64::from(high.saturating_sub(low)) + 1;
         let step = self.next() % width;
         low + u32::try_from(step).unwrap_or(0)
     }
 
-    /// True in `percent` of a hundred cases.
+    /// Returns `true` with a probability of `percent` percent.
     pub fn chance(&mut self, percent: u32) -> bool {
         self.between(1, 100) <= percent
     }
 
-    /// One of `items`; none of none.
+    /// Returns one of `items`, or `None` if there are none.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
         let last = u32::try_from(items.len().checked_sub(1)?).ok()?;
         items.get(self.between(0, last) as usize)
     }
 
-    /// Puts `items` into a random order.
+    /// Shuffles `items`.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             let other = self.between(0, u32::try_from(last).unwrap_or(0));

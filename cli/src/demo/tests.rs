@@ -1,4 +1,4 @@
-//! What the article fixes, and what the register demands of every row.
+//! Tests of the facts given by the article, and of the rules of the register for every row.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use super::days::{BASELINE, LAST_DAY, MONTHS, is_workday, ymd};
 use super::organizations::{ANQING, BENGBU, FUYANG, MAANSHAN, PILOTS, TAICI, XUANCHENG, YUHUI, YUHUI_PARK};
 use super::*;
 
-/// The plan and the areas it stands on, with the questions the tests ask of them.
+/// The plan and its areas, with the queries of the tests.
 struct Demo {
     areas: BTreeMap<String, AreaRow>,
     campaign: Campaign,
@@ -39,7 +39,7 @@ impl Demo {
         self.areas[&organization.area].level
     }
 
-    /// Established on or before the day.
+    /// Returns the number of organizations established on or before the day.
     fn count(&self, day: NaiveDate) -> usize {
         self.established().filter(|(from, _)| *from <= day).count()
     }
@@ -124,7 +124,7 @@ fn the_totals_are_the_articles() {
     assert_eq!(demo.count(LAST_DAY), 483);
     let added = demo.added().count();
     assert_eq!(added, 325);
-    // Half up, one decimal: 325 / 158 = 205.696 %.
+    // Rounded half up to one decimal: 325 / 158 = 205.696 %.
     assert_eq!((added * 10_000 / 158 + 5) / 10, 2057);
     let pilots = demo
         .added()

@@ -71,7 +71,7 @@ impl Worker {
                 return Ok(delivered);
             }
             if round > 0 && began.elapsed() >= inner.config.claim_for {
-                break; // something is slow: ticks and compositions must not wait for it
+                break; // sends are slow; ticks and compositions must not wait
             }
             let (now, channels) = (inner.clock.now(), inner.open_channels());
             let queued: StoreResult<bool> = inner

@@ -83,7 +83,7 @@ pub async fn merge(
             let stands = organizations::find(recording.conn(), &caller.visible, id)?;
             let mut about = vec![stands.area_path.as_str()];
             let into = match organizations::find(recording.conn(), &caller.visible, input.into) {
-                Err(StoreError::NotFound(_)) => None, // which the store tells
+                Err(StoreError::NotFound(_)) => None, // reported by the store
                 found => Some(found?),
             };
             about.extend(into.as_ref().map(|into| into.area_path.as_str()));

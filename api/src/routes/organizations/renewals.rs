@@ -97,7 +97,7 @@ pub async fn renewals(
                 let view = View::of(conn, &caller, area.as_deref(), (times, today))?;
                 let (after, fetch) = (window.after.as_ref(), window.fetch());
                 let ends = |row: &organizations::OrganizationInArea| {
-                    row.organization.term_ends_on.unwrap_or(until) // all of these have one
+                    row.organization.term_ends_on.unwrap_or(until) // all of these have a date
                 };
                 let key =
                     |row: &organizations::OrganizationInArea| (ends(row), row.organization.organization_id);

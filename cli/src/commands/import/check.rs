@@ -1,4 +1,4 @@
-//! What is wrong with an area table, and how it differs from the register: each with the row it is about.
+//! The errors of an area table and its differences from the register, each with its row.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use qiaojian_store::areas::AreaVersion;
 
 use super::Row;
 
-/// Everything that is wrong with the file.
+/// Returns all errors in the file.
 pub fn problems(rows: &[Row], known: &HashMap<String, AreaVersion>) -> Vec<String> {
     let listed: Vec<Listed> = rows.iter().map(|(_, row)| row.clone()).collect();
     let registered = known
@@ -20,7 +20,7 @@ pub fn problems(rows: &[Row], known: &HashMap<String, AreaVersion>) -> Vec<Strin
         .collect()
 }
 
-/// The rows whose area is in the register under the same code, but not as the file has it.
+/// Returns the rows whose area is registered under the same code but with different data.
 pub fn differences(rows: &[Row], known: &HashMap<String, AreaVersion>) -> Vec<String> {
     rows.iter()
         .filter_map(|row| {
@@ -30,7 +30,7 @@ pub fn differences(rows: &[Row], known: &HashMap<String, AreaVersion>) -> Vec<St
         .collect()
 }
 
-/// The level is told by the code, so it cannot differ.
+/// Returns the difference. The level is derived from the code, so it cannot differ.
 fn difference(row: &Listed, area: &AreaVersion) -> Option<String> {
     let above = area.ancestor_codes().last().copied();
     let differing: Vec<String> = [
@@ -73,7 +73,7 @@ mod tests {
         (2..).zip(listed).collect()
     }
 
-    /// As it would be in the register.
+    /// Returns the area as it would be in the register.
     fn registered(row: &Listed, name: &str, path_above: &str) -> (String, AreaVersion) {
         let area = AreaVersion {
             area_id: AreaId(uuid::Uuid::nil()),

@@ -1,4 +1,4 @@
-//! A whole edition of the national list: what is new, named otherwise, moved or gone since the register's.
+//! Updating the register to a complete edition of the national list: new, renamed, moved and closed areas.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -17,18 +17,18 @@ use super::{Row, refuse, refuse_bad_rows, show};
 use crate::settings::Parts;
 use crate::terminal::{error, progress, say};
 
-/// Steps in one write transaction, so that none lasts 250 ms.
+/// Maximum number of steps per write transaction, so that none takes longer than 250 ms.
 const CHUNK: usize = 20;
 
-/// Brings the register to the list, from `on` where a row says no other day; or says what would be done. Every step is tried before the
-/// first one is taken.
+/// Updates the register to the list, from `on` unless a row gives another day, or reports what would be done. Every
+/// step is tried before the first one is taken.
 pub async fn run(
     parts: &Parts,
     file: &Path,
     rows: Vec<Row>,
     (on, dry_run, doubts): (NaiveDate, bool, usize),
 ) -> anyhow::Result<()> {
-    // Whoever moves may be in the register and not in the file, so only the file's own rows are looked at.
+    // A moved area may be in the register but not in the file, so only the file's own rows are checked.
     refuse_bad_rows(&rows, &HashMap::new())?;
     let numbers: Vec<u32> = rows.iter().map(|(number, _)| *number).collect();
     let listed: Vec<Listed> = rows.into_iter().map(|(_, row)| row).collect();
@@ -115,12 +115,12 @@ struct Work {
 }
 
 impl Work {
-    /// How many steps are told.
+    /// Returns the number of steps that are shown.
     fn told(&self) -> usize {
         self.steps.iter().filter_map(told).count()
     }
 
-    /// Tries every step. Gives what was refused, in sentences.
+    /// Tries every step, and returns a sentence for each refusal.
     async fn try_all(&self, parts: &Parts) -> anyhow::Result<Vec<String>> {
         let refused = areas::try_steps(&parts.db, Arc::clone(&self.steps)).await?;
         let told = refused.into_iter().filter_map(|(place, error)| {
@@ -158,7 +158,7 @@ fn refusal(step: &ReadyStep, violations: &[Violation]) -> String {
     format!("{about}: {}", why.join(" "))
 }
 
-/// A step as a line, with the name the area is registered under; none for what only makes way for others.
+/// Returns a step as a line, with the area's registered name; `None` for a step that only frees a code for others.
 fn told(ready: &ReadyStep) -> Option<String> {
     let step = &ready.dated.step;
     let named = ready

@@ -1,4 +1,4 @@
-//! The areas, level by level, so that each finds its parent.
+//! Loads the areas level by level, so that each finds its parent.
 
 use std::collections::BTreeMap;
 
@@ -18,17 +18,17 @@ use super::{Part, Progress, Writer};
 pub struct Areas(BTreeMap<String, AreaVersion>);
 
 impl Areas {
-    /// The area with this code.
+    /// Returns the area with this code.
     ///
     /// # Errors
-    /// When it was not loaded, which the plan's own tests exclude.
+    /// Returns an error if it was not loaded, which the plan's own tests rule out.
     pub fn get(&self, code: &str) -> anyhow::Result<&AreaVersion> {
         self.0
             .get(code)
             .with_context(|| format!("the register has no area {code}"))
     }
 
-    /// Its id.
+    /// Returns its id.
     ///
     /// # Errors
     /// As [`Areas::get`].
@@ -37,7 +37,7 @@ impl Areas {
     }
 }
 
-/// Adds the areas that are not there yet. An area that somebody imported before keeps its id, name and place.
+/// Adds the areas that do not exist yet. An area that was imported before keeps its id, name and parent.
 pub async fn load<'r, P: FnMut(Progress)>(
     writer: &mut Writer<'_, P>,
     rows: impl Iterator<Item = &'r AreaRow>,

@@ -1,4 +1,4 @@
-//! Writes the plan into a register, through the same store functions as everybody else's facts.
+//! Writes the plan into a register, using the same store functions as for other data.
 
 mod areas;
 mod records;
@@ -15,30 +15,30 @@ use uuid::Uuid;
 use super::days::LAST_DAY;
 use super::random::Random;
 
-/// What [`load`] found and did.
+/// The result of [`load`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loaded {
-    /// The demo is now in the register.
+    /// The demo was loaded.
     Now,
-    /// It was there already; nothing was written.
+    /// The demo was already loaded; nothing was written.
     Before,
 }
 
-/// What is being written.
+/// A part of the demo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// Divisions and parks; by far the most rows.
     Areas,
     /// Federations and work stations.
     Organizations,
-    /// Tasks, each with all that was done with it.
+    /// Tasks, each with its transitions.
     Tasks,
-    /// Everything else: programme, rules, activities, endpoints, schedule.
+    /// Everything else: programme, rules, activities, endpoints and schedule.
     Records,
 }
 
 impl Part {
-    /// How many rows go into one write transaction, so that it takes a fraction of the 250 ms it may last.
+    /// Returns the number of rows per write transaction, chosen to take a fraction of the allowed 250 ms.
     const fn rows_per_write(self) -> usize {
         match self {
             Self::Areas => 150,
@@ -49,22 +49,23 @@ impl Part {
     }
 }
 
-/// How far a part is.
+/// The progress of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Which part.
+    /// The part being written.
     pub part: Part,
-    /// Rows written so far.
+    /// Number of rows written so far.
     pub done: usize,
-    /// Rows to write in all; those that were there before are not among them.
+    /// Total number of rows to write, not counting those that existed before.
     pub total: usize,
 }
 
-/// Loads the demo. It may be run again: what was cut short goes on, and what is complete is left alone, whatever has become of
-/// its rows since. The schedule comes last, so that no worker composes a bulletin from half a register.
+/// Loads the demo. It may be run again: an interrupted load continues, and complete rows are left unchanged, even if
+/// they were modified since. The schedule is written last, so that no worker composes a bulletin from an incomplete
+/// register.
 ///
 /// # Errors
-/// When the database fails, or holds facts of somebody else's that the demo contradicts.
+/// Returns an error if the database fails, or if it contains other data that contradicts the demo.
 pub async fn load(
     db: &Db,
     clock: &dyn Clock,
@@ -89,10 +90,10 @@ pub async fn load(
     Ok(Loaded::Now)
 }
 
-/// Whether the demo has been loaded to its end.
+/// Whether the demo has been loaded completely.
 ///
 /// # Errors
-/// The database's.
+/// Returns an error if the database fails.
 pub async fn is_loaded(db: &Db) -> anyhow::Result<bool> {
     let schedule = db
         .read(
@@ -106,35 +107,35 @@ pub async fn is_loaded(db: &Db) -> anyhow::Result<bool> {
     schedule.context("cannot see whether the demo is loaded")
 }
 
-/// The id of the demo's one schedule: its row is the last that is written.
+/// Returns the id of the demo's only schedule, whose row is written last.
 fn schedule_id() -> ScheduleId {
     ScheduleId(demo_id("schedule"))
 }
 
-/// The id of a row of the demo, the same every time: what makes a second load find the first.
+/// Returns the id of a row of the demo. It is always the same, so that a second load finds the rows of the first.
 fn demo_id(label: &str) -> Uuid {
     let clock = ManualClock::at(published_at());
     new_uuid(&clock, &SeededEntropy::new(Random::of(label).seed()))
 }
 
-/// The digest kept with a row that has a [`demo_id`]: the label says it all.
+/// Returns the digest stored with a row that has a [`demo_id`]. The label identifies the row completely.
 fn demo_digest(label: &str) -> String {
     sha256_hex(format!("demo {label}"))
 }
 
-/// The day of the article.
+/// Returns the publication time of the article.
 fn published_at() -> UtcTime {
     start_of_day_in_shanghai(LAST_DAY)
 }
 
-/// Writes in chunks and says how far it is.
+/// Writes in chunks and reports progress.
 struct Writer<'a, P> {
     db: &'a Db,
     progress: P,
 }
 
 impl<P: FnMut(Progress)> Writer<'_, P> {
-    /// Writes each of `items` by `one`, in order.
+    /// Writes each of `items` with `one`, in order.
     async fn write_all<I, T>(
         &mut self,
         part: Part,

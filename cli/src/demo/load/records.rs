@@ -1,4 +1,4 @@
-//! The programme, the rules, the organizations, and who is told about them.
+//! Loads the programme, the rules, the organizations, the endpoints and the schedule.
 
 use anyhow::Context as _;
 use chrono::NaiveDate;
@@ -16,7 +16,7 @@ use super::super::plan::{EndpointSpec, OrganizationSpec, ProgramSpec, RuleSpec, 
 use super::areas::Areas;
 use super::{Part, Progress, Writer, demo_digest, demo_id, schedule_id};
 
-/// The programme and its cohorts.
+/// Loads the programme and its cohorts.
 pub async fn program<P: FnMut(Progress)>(
     writer: &mut Writer<'_, P>,
     spec: &ProgramSpec,
@@ -55,7 +55,7 @@ pub async fn program<P: FnMut(Progress)>(
     Ok(id)
 }
 
-/// The counting rules that are not there yet: recording one again would make its next version.
+/// Loads the counting rules that do not exist yet. Recording one again would create its next version.
 pub async fn rules<P: FnMut(Progress)>(
     writer: &mut Writer<'_, P>,
     specs: &[RuleSpec],
@@ -99,7 +99,7 @@ pub async fn rules<P: FnMut(Progress)>(
     Ok(())
 }
 
-/// The organizations, what stands above first.
+/// Loads the organizations, parents first.
 pub async fn organizations<P: FnMut(Progress)>(
     writer: &mut Writer<'_, P>,
     specs: &[OrganizationSpec],
@@ -115,10 +115,10 @@ pub async fn organizations<P: FnMut(Progress)>(
                 area: areas.get(&spec.area)?.clone(),
                 parent: spec.parent.as_deref().map(organization_id),
                 facts: spec.facts.clone(),
-                // What the article tells was checked by the province.
+                // What the article reports was verified by the province.
                 verification: Verification::Verified,
             };
-            // For the store, a preparation of unknown date began today; the plan knows better.
+            // The store would date a preparation without a date to today; the plan gives the date.
             Ok((organization, spec.preparing_since.unwrap_or(today)))
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
@@ -131,12 +131,12 @@ pub async fn organizations<P: FnMut(Progress)>(
     Ok(())
 }
 
-/// The demo has one organization per area.
+/// Returns the id of an area's organization. The demo has one organization per area.
 fn organization_id(area: &str) -> OrganizationId {
     OrganizationId(demo_id(&format!("organization {area}")))
 }
 
-/// Where the pilot cities receive.
+/// Loads the endpoints of the pilot cities.
 pub async fn endpoints<P: FnMut(Progress)>(
     writer: &mut Writer<'_, P>,
     specs: &[EndpointSpec],
@@ -153,7 +153,7 @@ pub async fn endpoints<P: FnMut(Progress)>(
                 post: spec.post,
                 channel: spec.channel,
                 address: String::new(),
-                // Neither an inbox nor a file has anything twice.
+                // Neither an inbox nor a file contains anything twice.
                 on_uncertain: OnUncertain::Resend,
             })
         })
@@ -165,7 +165,7 @@ pub async fn endpoints<P: FnMut(Progress)>(
     Ok(())
 }
 
-/// The schedule: with it, the worker begins.
+/// Loads the schedule, with which the worker starts to compose.
 pub async fn schedule<P: FnMut(Progress)>(
     writer: &mut Writer<'_, P>,
     spec: &ScheduleSpec,

@@ -1,4 +1,4 @@
-//! What happened, and what there was to do.
+//! Loads the activities and the tasks.
 
 use anyhow::Context as _;
 use qiaojian_domain::assignment::AssignmentVerb;
@@ -13,7 +13,7 @@ use super::super::plan::{ActivitySpec, AssignmentSpec, Step, TaskSpec};
 use super::areas::Areas;
 use super::{Part, Progress, Writer, demo_digest, demo_id};
 
-/// The activities.
+/// Loads the activities.
 pub async fn activities<P: FnMut(Progress)>(
     writer: &mut Writer<'_, P>,
     specs: &[ActivitySpec],
@@ -55,14 +55,14 @@ fn activity(no: u32, spec: &ActivitySpec, program: ProgramId, areas: &Areas) -> 
     })
 }
 
-/// A task with what was done with it: written in one transaction, so that it is there with all of it or not at all.
+/// A task with its transitions, written in one transaction, so that it is either complete or absent.
 struct WorkedTask {
     new: NewTask,
-    /// What was done with each assignment, in the order of the assignees.
+    /// The transitions of each assignment, in the order of the assignees.
     done: Vec<Vec<Step>>,
 }
 
-/// The task breakdown table.
+/// Loads the task breakdown table.
 pub async fn tasks<P: FnMut(Progress)>(
     writer: &mut Writer<'_, P>,
     specs: &[TaskSpec],

@@ -14,13 +14,13 @@ use super::draft::{Draft, reported_on};
 use super::register::Register;
 use super::{ANQING, BENGBU, FUYANG, MAANSHAN, TAICI, XUANCHENG, YUHUI, YUHUI_PARK};
 
-/// 3月下旬: all the article says about the day on which 禹会区's 77 were unveiled.
+/// 3月下旬: the precision of the article for the day on which 禹会区's 77 were unveiled.
 const LATE_MARCH: PreciseDate = PreciseDate {
     on: ymd(2022, 3, 21),
     precision: Precision::TenDay,
 };
 
-/// The county federations of the campaign but 禹会区's, with the day each was founded. 颍州区's is the first of 阜阳.
+/// The county federations of the campaign except that of 禹会区, with their founding days. That of 颍州区 is the first in 阜阳.
 const COUNTIES: [(&str, NaiveDate); 14] = [
     // 蚌埠: 蚌山区、五河县、龙子湖区
     ("340303", ymd(2022, 2, 25)),
@@ -45,18 +45,18 @@ const YINGZHOU: &str = "341202";
 
 /// 迎江区、大观区、宜秀区 of 安庆 (article, §2.3).
 const PREPARING: [&str; 3] = ["340802", "340803", "340811"];
-/// When 安庆 was given that task (illustrative).
+/// When 安庆 received that task (illustrative).
 const PREPARING_SINCE: NaiveDate = ymd(2022, 3, 28);
 
-/// What a city adds in each of the seven months besides what is named above.
+/// The organizations that a city adds in each of the seven months, in addition to those named above.
 struct Wave {
     city: &'static str,
     townships: [usize; 7],
     villages: [usize; 7],
 }
 
-/// 23 townships (with 禹会区's 7 and 太慈镇: 31) and 209 villages (with 禹会区's 68: 277). Months as in [`MONTHS`]. 阜阳 starts
-/// when it has a county federation, 安庆's townships after 太慈镇, which was the first.
+/// 23 townships (31 with 禹会区's 7 and 太慈镇) and 209 villages (277 with 禹会区's 68). Months as in [`MONTHS`]. 阜阳 starts when
+/// it has a county federation, the townships of 安庆 after 太慈镇, which was the first.
 const WAVES: [Wave; 4] = [
     Wave {
         city: BENGBU,
@@ -80,10 +80,10 @@ const WAVES: [Wave; 4] = [
     },
 ];
 
-/// 宣城, the counties, 禹会区's 77, 太慈镇, and the three in preparation.
+/// Adds 宣城, the counties, 禹会区's 77, 太慈镇, and the three in preparation.
 ///
 /// # Errors
-/// When the table of areas is not Anhui's.
+/// Returns an error if the table of areas is not that of Anhui.
 pub fn name_what_the_article_names(register: &mut Register<'_, '_>) -> anyhow::Result<()> {
     add_xuancheng(register)?;
     for (code, day) in COUNTIES {
@@ -103,7 +103,7 @@ pub fn name_what_the_article_names(register: &mut Register<'_, '_>) -> anyhow::R
     Ok(())
 }
 
-/// The article's one municipal office.
+/// Adds the article's one municipal office.
 fn add_xuancheng(register: &mut Register<'_, '_>) -> anyhow::Result<()> {
     let random = &mut Random::of("宣城");
     let city = register.tree.get(XUANCHENG)?;
@@ -142,7 +142,7 @@ fn add_county(register: &mut Register<'_, '_>, code: &str, day: NaiveDate) -> an
     register.add(draft)
 }
 
-/// The 77: district, 7 townships, 68 villages and the park, founded and unveiled at once.
+/// Adds the 77: the district, 7 townships, 68 villages and the park, founded and unveiled on the same day.
 fn add_yuhui(register: &mut Register<'_, '_>) -> anyhow::Result<()> {
     let random = &mut Random::of("禹会区");
     let district = register.tree.get(YUHUI)?;
@@ -187,7 +187,7 @@ fn add_yuhui(register: &mut Register<'_, '_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Founded by congress on 2022-05-24.
+/// Adds 太慈镇, founded by congress on 2022-05-24.
 fn add_taici(register: &mut Register<'_, '_>) -> anyhow::Result<()> {
     let township = register.tree.get(TAICI)?;
     let county = register
@@ -205,10 +205,10 @@ fn add_taici(register: &mut Register<'_, '_>) -> anyhow::Result<()> {
     )
 }
 
-/// The townships and villages that the article counts without naming them.
+/// Adds the townships and villages that the article counts without naming them.
 ///
 /// # Errors
-/// When the areas have no room for them: they are not Anhui's.
+/// Returns an error if there are not enough areas, because the table is not that of Anhui.
 pub fn fill_up_to_the_totals(register: &mut Register<'_, '_>) -> anyhow::Result<()> {
     for wave in WAVES {
         let counts = wave.townships.into_iter().zip(wave.villages);
@@ -254,7 +254,7 @@ fn add_township(
     )
 }
 
-/// Villages come in small groups: one township founds one to three on a day.
+/// Adds villages in small groups: one township founds one to three on a day.
 fn add_villages(
     register: &mut Register<'_, '_>,
     city: &str,
@@ -290,7 +290,7 @@ fn add_villages(
     Ok(())
 }
 
-/// A day, and a county of the city whose federation stood by then. 禹会区 is complete and gets no more.
+/// Returns a day, and a county of the city whose federation existed by then. 禹会区 is complete and gets no more.
 fn some_county<'a>(
     register: &Register<'a, '_>,
     city: &str,
@@ -309,7 +309,8 @@ fn some_county<'a>(
     Ok((day, county))
 }
 
-/// A township of the county with room for villages: one with a federation of its own where there is, more often than not.
+/// Returns a township of the county with free villages, more often than not one with its own federation if there is
+/// one.
 fn some_township<'a>(
     register: &Register<'a, '_>,
     county: &AreaRow,

@@ -1,5 +1,5 @@
-//! The 158 organizations before the campaign: 1 province, 15 cities, 61 counties, 27 townships, 54 villages. 阜阳 has its
-//! municipal federation and nothing below, 安庆 nothing in a township, 宣城 nothing at all.
+//! The 158 organizations before the campaign: 1 province, 15 cities, 61 counties, 27 townships, 54 villages. 阜阳 has a
+//! municipal federation and nothing below, 安庆 has nothing in townships, and 宣城 has nothing at all.
 
 use chrono::NaiveDate;
 use qiaojian_domain::area::Level;
@@ -16,24 +16,24 @@ use super::{ANQING, BENGBU, MAANSHAN, PILOTS, XUANCHENG};
 
 const PROVINCE: &str = "340000";
 
-/// The counties of the pilot cities that had a federation. None is in 阜阳.
+/// The counties of the pilot cities that had a federation. 阜阳 has none.
 const PILOT_COUNTIES: [&str; 9] = [
     "340321", "340323", // 怀远县、固镇县 of 蚌埠
     "340503", "340521", "340523", // 花山区、当涂县、和县 of 马鞍山
     "340822", "340827", "340881", "340882", // 怀宁县、望江县、桐城市、潜山市 of 安庆
 ];
 
-/// How many counties of the other cities had one.
+/// The number of counties of other cities that had one.
 const OTHER_COUNTIES: usize = 52;
 
-/// Townships and villages below those counties, by city: (city, townships, villages).
+/// Townships and villages below those counties: (city, townships, villages).
 const BELOW_PILOT_COUNTIES: [(&str, usize, usize); 3] = [(BENGBU, 2, 4), (MAANSHAN, 3, 6), (ANQING, 0, 4)];
 const BELOW_OTHER_COUNTIES: (usize, usize) = (22, 40);
 
-/// Founds them all.
+/// Founds all of them.
 ///
 /// # Errors
-/// When the table of areas is not Anhui's.
+/// Returns an error if the table of areas is not that of Anhui.
 pub fn establish(register: &mut Register<'_, '_>) -> anyhow::Result<()> {
     let province = register.tree.get(PROVINCE)?;
     let random = &mut Random::of("the federations of the province and of the cities");
@@ -57,7 +57,7 @@ pub fn establish(register: &mut Register<'_, '_>) -> anyhow::Result<()> {
             .copied()
             .filter(|county| county.parent.as_deref() == Some(city))
             .collect();
-        // 马鞍山 calls what it has in townships a work station (article, §2.3).
+        // In townships, 马鞍山 has work stations (article, §2.3).
         let kind = if city == MAANSHAN {
             Kind::WorkStation
         } else {
@@ -74,7 +74,7 @@ pub fn establish(register: &mut Register<'_, '_>) -> anyhow::Result<()> {
     )
 }
 
-/// The counties outside the pilot that had a federation: drawn from all but those of 宣城.
+/// Returns the counties outside the pilot that had a federation, drawn from all except those of 宣城.
 fn other_counties<'a>(register: &Register<'a, '_>) -> Vec<&'a AreaRow> {
     let mut counties: Vec<_> = register
         .tree
@@ -100,7 +100,7 @@ fn establish_counties<'r, 'a: 'r>(
     Ok(())
 }
 
-/// Townships and villages, scattered over these counties.
+/// Founds townships and villages, scattered over these counties.
 fn establish_below(
     register: &mut Register<'_, '_>,
     label: &str,
@@ -127,7 +127,7 @@ fn establish_below(
         let on = some_month(2013, 2018, random);
         register.add(Draft::established(township, township_kind, name, on, random).on_basis(Basis::New))?;
     }
-    // One village per township, those with a federation of their own first.
+    // One village per township, first in townships with their own federation.
     let mut left = villages;
     for (_, township) in places {
         if left == 0 {
@@ -149,13 +149,13 @@ fn establish_below(
     Ok(())
 }
 
-/// A federation founded by congress, long enough ago that only the month is on file.
+/// Returns a federation founded by congress, so long ago that only the month is recorded.
 fn congress<'a>(at: &'a AreaRow, name: String, from: i32, to: i32, random: &mut Random) -> Draft<'a> {
     let on = some_month(from, to, random);
     Draft::established(at, Kind::Federation, name, on, random).on_basis(Basis::Congress)
 }
 
-/// A month between two years, over before the campaign began.
+/// Returns a month between two years, which has ended before the campaign.
 fn some_month(from: i32, to: i32, random: &mut Random) -> PreciseDate {
     let span = u32::try_from(to - from).unwrap_or(0);
     let year = from + i32::try_from(random.between(0, span)).unwrap_or(0);

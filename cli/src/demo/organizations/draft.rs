@@ -1,4 +1,4 @@
-//! An organization while it is being made up.
+//! Draft organizations of the demo.
 
 use chrono::{Datelike as _, NaiveDate};
 use qiaojian_domain::access::Post;
@@ -14,16 +14,16 @@ use super::super::plan::OrganizationSpec;
 use super::super::random::Random;
 use super::ILLUSTRATIVE;
 
-/// An organization whose document number and parent are not settled yet: both depend on all the others.
+/// An organization whose document number and parent are not yet determined, because both depend on all others.
 pub struct Draft<'a> {
     pub spec: OrganizationSpec,
     /// Its area.
     pub at: &'a AreaRow,
-    /// The office that agreed to it, where its agreement is on file.
+    /// The office that approved it, if the approval is recorded.
     pub approving_body: Option<String>,
 }
 
-/// A date known to the month.
+/// Returns a date with the precision of a month.
 pub fn month_of(date: NaiveDate) -> PreciseDate {
     PreciseDate {
         on: date.with_day(1).unwrap_or(date),
@@ -32,7 +32,8 @@ pub fn month_of(date: NaiveDate) -> PreciseDate {
 }
 
 impl<'a> Draft<'a> {
-    /// An established organization. What its level suggests (posts, office) is filled in; the five haves are drawn.
+    /// Creates an established organization. Fields that depend on its level (posts, office) are filled in; the five
+    /// haves are drawn at random.
     pub fn established(
         at: &'a AreaRow,
         kind: Kind,
@@ -78,7 +79,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// One that is being prepared since a day: nobody has agreed to it yet, and it counts nowhere.
+    /// Creates an organization in preparation since a day: it is not yet approved, and is not counted.
     pub fn preparing(at: &'a AreaRow, name: String, since: NaiveDate, random: &mut Random) -> Self {
         let mut draft = Self::established(at, Kind::Federation, name, PreciseDate::day(LAST_DAY), random);
         draft.spec.preparing_since = Some(since);
@@ -91,7 +92,7 @@ impl<'a> Draft<'a> {
         draft
     }
 
-    /// Agreed to by `body` some days before it was founded.
+    /// Sets the approval by `body`, some days before the founding.
     pub fn approved_by(mut self, post: Post, body: String, days_before: u32) -> Self {
         let facts = &mut self.spec.facts;
         facts.life.approved = facts
@@ -103,57 +104,57 @@ impl<'a> Draft<'a> {
         self
     }
 
-    /// Unveiled on the day it was founded (一步到位、一同挂牌).
+    /// Sets the unveiling to the day of the founding (一步到位、一同挂牌).
     pub fn unveiled_at_once(mut self) -> Self {
         self.spec.facts.life.unveiled = self.spec.facts.life.established;
         self
     }
 
-    /// Unveiled some days later, or not yet if that is after the campaign's last day.
+    /// Sets the unveiling to some working days later, or to none if that is after the campaign's last day.
     pub fn unveiled_after(mut self, workdays: u32) -> Self {
         let life = &mut self.spec.facts.life;
         life.unveiled = life
             .established
             .map(|established| match established.precision {
                 Precision::Day => PreciseDate::day(workdays_after(established.on, workdays)),
-                // What is not known to the day has no day after it.
+                // A date without a known day has no following day.
                 Precision::TenDay | Precision::Month => established,
             })
             .filter(|unveiled| unveiled.counts_from() <= LAST_DAY);
         self
     }
 
-    /// On this basis.
+    /// Sets the basis.
     pub fn on_basis(mut self, basis: Basis) -> Self {
         self.spec.facts.basis = basis;
         self
     }
 
-    /// For this institution, which was abolished (撤一建一).
+    /// Sets the institution that was abolished in its favour (撤一建一).
     pub fn replacing(mut self, institution: &str) -> Self {
         self.spec.facts.replaces = Some(institution.to_owned());
         self.on_basis(Basis::ReplaceOne)
     }
 
-    /// Under this authority.
+    /// Sets the authority it is affiliated with.
     pub fn affiliated(mut self, authority: &str) -> Self {
         self.spec.facts.affiliation = Some(authority.to_owned());
         self
     }
 
-    /// With more to say than that it is illustrative.
+    /// Adds text to the note that says it is illustrative.
     pub fn noted(mut self, text: &str) -> Self {
         self.spec.facts.note = Some(format!("{ILLUSTRATIVE}{text}"));
         self
     }
 
-    /// The day from which it counts; none while it is in preparation.
+    /// Returns the day from which it counts; `None` while it is in preparation.
     pub fn counts_from(&self) -> Option<NaiveDate> {
         self.spec.counts_from()
     }
 }
 
-/// What a new organization has of the five: itself, and most of the rest.
+/// Returns the five haves of a new organization: always the organization itself, and most of the rest.
 fn five_have(random: &mut Random) -> FiveHave {
     let mut item = |percent| {
         Some(ChecklistItem {
@@ -171,7 +172,8 @@ fn five_have(random: &mut Random) -> FiveHave {
     }
 }
 
-/// Authorised and filled posts, as they are at a level. Below the county they are other people's second office: no quota.
+/// Returns the authorised and the filled posts at a level. Below county level, posts are held in addition to another
+/// office, so there is no quota.
 fn posts(level: Level, random: &mut Random) -> (Option<i32>, Option<i32>) {
     let (low, high) = match level {
         Level::Province => (20, 20),
@@ -189,7 +191,8 @@ fn signed(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-/// A day of the campaign with the precision a report might have: most know the day, some only the ten days.
+/// Returns a day of the campaign with the precision of a typical report: most give the day, some only the ten-day
+/// period.
 pub fn reported_on(day: NaiveDate, random: &mut Random) -> PreciseDate {
     debug_assert!(is_workday(day));
     let ten_day = PreciseDate {

@@ -1,4 +1,4 @@
-//! What has been founded so far, where there is room for more, and what can only be settled when all is known.
+//! The organizations founded so far, the areas that are still free, and what can only be determined when all are known.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,20 +14,20 @@ use super::draft::Draft;
 
 /// The prefix of codes in 安庆.
 const IN_ANQING: &str = "3408";
-/// When 安庆 reported its standing rules (the task of that content).
+/// When 安庆 reported its standing rules (see the task with that content).
 const ANQING_RULES_ON: NaiveDate = ymd(2022, 5, 12);
 
-/// The organizations of the demo as they are made up. One per area: what has one gets no second.
+/// The organizations of the demo while they are being generated. An area has at most one.
 pub struct Register<'a, 't> {
     pub tree: &'t Tree<'a>,
     drafts: Vec<Draft<'a>>,
     taken: BTreeSet<&'a str>,
-    /// From when the federation of an area counts.
+    /// The day from which the federation of an area counts.
     federations: BTreeMap<&'a str, NaiveDate>,
 }
 
 impl<'a, 't> Register<'a, 't> {
-    /// An empty register.
+    /// Creates an empty register.
     pub fn over(tree: &'t Tree<'a>) -> Self {
         Self {
             tree,
@@ -37,10 +37,10 @@ impl<'a, 't> Register<'a, 't> {
         }
     }
 
-    /// Takes an organization in.
+    /// Adds an organization.
     ///
     /// # Errors
-    /// When its area has one already: the plan contradicts itself.
+    /// Returns an error if its area already has one, which means that the plan contradicts itself.
     pub fn add(&mut self, draft: Draft<'a>) -> anyhow::Result<()> {
         anyhow::ensure!(
             self.taken.insert(&draft.at.code),
@@ -54,17 +54,18 @@ impl<'a, 't> Register<'a, 't> {
         Ok(())
     }
 
-    /// Whether an area has none yet.
+    /// Whether an area has no organization yet.
     pub fn is_free(&self, code: &str) -> bool {
         !self.taken.contains(code)
     }
 
-    /// Whether an area's own federation stood on `day`.
+    /// Whether an area's own federation existed on `day`.
     pub fn has_federation(&self, code: &str, day: NaiveDate) -> bool {
         self.federations.get(code).is_some_and(|from| *from <= day)
     }
 
-    /// The counties of a city whose federation stood on `day`: townships and villages follow the county.
+    /// Returns the counties of a city whose federation existed on `day`. Townships and villages are founded after the
+    /// county.
     pub fn counties_with_federation(&self, city: &str, day: NaiveDate) -> Vec<&'a AreaRow> {
         self.tree
             .children(city, Level::County)
@@ -72,12 +73,12 @@ impl<'a, 't> Register<'a, 't> {
             .collect()
     }
 
-    /// The townships of a county.
+    /// Returns the townships of a county.
     pub fn townships(&self, county: &str) -> Vec<&'a AreaRow> {
         self.tree.children(county, Level::Township).collect()
     }
 
-    /// The townships of a county that have no organization yet.
+    /// Returns the townships of a county that have no organization yet.
     pub fn free_townships(&self, county: &str) -> Vec<&'a AreaRow> {
         self.tree
             .children(county, Level::Township)
@@ -85,8 +86,8 @@ impl<'a, 't> Register<'a, 't> {
             .collect()
     }
 
-    /// The villages of a township without an organization, each with its everyday name; those whose name follows no pattern
-    /// are passed over.
+    /// Returns the villages of a township without an organization, each with its everyday name. Villages whose name
+    /// follows no pattern are left out.
     pub fn free_villages(&self, township: &str) -> Vec<(&'a AreaRow, String)> {
         self.tree
             .children(township, Level::Village)
@@ -95,7 +96,7 @@ impl<'a, 't> Register<'a, 't> {
             .collect()
     }
 
-    /// The finished plan: parents found, documents numbered, in the order of founding.
+    /// Returns the finished plan in the order of founding, with parents and document numbers set.
     pub fn into_specs(mut self) -> Vec<OrganizationSpec> {
         self.drafts.sort_by_key(|draft| {
             // Those in preparation come last.
@@ -126,7 +127,7 @@ impl<'a, 't> Register<'a, 't> {
     }
 }
 
-/// Each office counts its documents from 1 every year, in the order of their dates.
+/// Each office numbers its documents from 1 every year, in the order of their dates.
 fn number_documents(drafts: &mut [Draft<'_>]) {
     let mut issued: Vec<_> = drafts
         .iter_mut()
@@ -145,8 +146,8 @@ fn number_documents(drafts: &mut [Draft<'_>]) {
     }
 }
 
-/// 安庆 had its new organizations set up rules for learning, management, contact and service (article, §2.2): those founded
-/// by the day it reported that task done.
+/// Sets the rules for learning, management, contact and service (article, §2.2) that 安庆 required of its new
+/// organizations, for those founded by the day on which it reported that task as completed.
 fn set_standing_rules(drafts: &mut [Draft<'_>]) {
     for draft in drafts {
         let in_anqing = draft.at.code.starts_with(IN_ANQING);

@@ -1,4 +1,4 @@
-//! The task breakdown table (任务分解表) of the demo, and what each pilot city made of it.
+//! The task breakdown table (任务分解表) of the demo, and the progress of each pilot city.
 
 mod progress;
 mod table;
@@ -11,7 +11,7 @@ use super::plan::{AssignmentSpec, TaskSpec};
 use super::program::PROVINCE;
 use progress::Outcome;
 
-/// The rows, numbered from 1 in the order of the table.
+/// Returns the rows, numbered from 1 in the order of the table.
 pub fn tasks() -> Vec<TaskSpec> {
     (1..).zip(table::ROWS).map(|(no, row)| task(no, row)).collect()
 }

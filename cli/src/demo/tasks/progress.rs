@@ -1,4 +1,4 @@
-//! From an outcome to the dated steps that led there.
+//! Derives the dated transitions of an assignment from its outcome.
 
 use chrono::NaiveDate;
 use qiaojian_domain::assignment::AssignmentVerb as Verb;
@@ -7,22 +7,22 @@ use super::super::days::{workdays_after, workdays_before};
 use super::super::plan::Step;
 use super::super::random::Random;
 
-/// What became of an assignment by the last day of the campaign. A number is working days.
+/// The outcome of an assignment by the last day of the campaign. Numbers are working days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// 办结: submitted so many days before it was due.
+    /// 办结: submitted this many days before the due date.
     Early(u32),
-    /// 逾期办结: submitted so many days after it was due.
+    /// 逾期办结: submitted this many days after the due date.
     Late(u32),
-    /// Submitted in time, returned, and submitted again so many days after it was due.
+    /// Submitted in time, returned, and submitted again this many days after the due date.
     Returned(u32),
-    /// Submitted so many days before it was due, not judged yet.
+    /// Submitted this many days before the due date, not yet accepted or returned.
     Waiting(u32),
-    /// Reported on, not submitted.
+    /// Reported on, but not submitted.
     Working,
-    /// Acknowledged, nothing reported.
+    /// Acknowledged, but nothing reported.
     Seen,
-    /// Not even acknowledged.
+    /// Not acknowledged.
     Unseen,
 }
 
@@ -48,7 +48,7 @@ const NOT_YET: [&str; 2] = [
     "部分县（市、区）情况未反映，请核实补充。",
 ];
 
-/// The steps, in order. `part` names the chance they are drawn by.
+/// Returns the transitions, in order. `part` names the random generator.
 pub fn steps(outcome: Outcome, part: &str, issued: NaiveDate, due: NaiveDate) -> Vec<Step> {
     let random = &mut Random::of(part);
     let acknowledged = workdays_after(issued, random.between(1, 3));
@@ -86,7 +86,7 @@ pub fn steps(outcome: Outcome, part: &str, issued: NaiveDate, due: NaiveDate) ->
     steps
 }
 
-/// A last report, and 报结 on the same day.
+/// Adds a last report, and the submission (报结) on the same day.
 fn submit(steps: &mut Vec<Step>, on: NaiveDate, random: &mut Random) {
     steps.push(step(Verb::Report, on, random.pick(&FINISHED)));
     steps.push(step(Verb::Submit, on, None));

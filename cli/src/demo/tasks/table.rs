@@ -12,7 +12,7 @@ use qiaojian_domain::task::Theme::{
 use super::super::days::ymd;
 use super::progress::Outcome::{self, Early, Late, Returned, Seen, Unseen, Waiting, Working};
 
-/// One row.
+/// A row.
 pub struct Row {
     pub theme: Theme,
     pub content: &'static str,
@@ -20,7 +20,7 @@ pub struct Row {
     pub supporting: &'static [Post],
     pub issued_on: NaiveDate,
     pub due_on: NaiveDate,
-    /// What became of it in 蚌埠, 阜阳, 马鞍山, 安庆; none where it was not given to the city.
+    /// The outcome in 蚌埠, 阜阳, 马鞍山, 安庆; `None` if it was not assigned to the city.
     pub outcomes: [Option<Outcome>; 4],
 }
 
@@ -29,7 +29,7 @@ const fn all(outcomes: [Outcome; 4]) -> [Option<Outcome>; 4] {
     [Some(bengbu), Some(fuyang), Some(maanshan), Some(anqing)]
 }
 
-/// By the day of issue.
+/// The rows, by day of issue.
 pub const ROWS: &[Row] = &[
     Row {
         theme: LeadOrganization,
@@ -131,7 +131,7 @@ pub const ROWS: &[Row] = &[
         supporting: &[PartyCommittee, OrganizationDept, StaffingOffice],
         issued_on: ymd(2022, 1, 10),
         due_on: ymd(2022, 12, 30),
-        // All of 马鞍山's counties had one by June.
+        // All counties of 马鞍山 had one by June.
         outcomes: all([Working, Working, Early(141), Working]),
     },
     Row {
@@ -150,7 +150,7 @@ pub const ROWS: &[Row] = &[
         supporting: &[OrganizationDept, UnitedFrontDept],
         issued_on: ymd(2022, 2, 28),
         due_on: ymd(2022, 6, 30),
-        // The thresholds are 马鞍山's own.
+        // The thresholds apply only in 马鞍山.
         outcomes: [None, None, Some(Working), None],
     },
     Row {

@@ -109,7 +109,7 @@ pub(super) async fn send(
             if is_login_refused(step, stop.code()) {
                 tell(Err(result.detail()));
             } else if step > Step::Sender {
-                tell(Ok(())); // it took the sender
+                tell(Ok(())); // the sender was accepted
             }
             return result;
         }
