@@ -78,35 +78,35 @@ const CONNECT_S: u64 = 5;
 const BEFORE_MESSAGE_S: u64 = 30;
 /// A minute for the reply, and some seconds for the message itself.
 const MESSAGE_S: u64 = 70;
-/// For one send.
+/// For one send as a whole.
 const SEND_S: u64 = BEFORE_MESSAGE_S + MESSAGE_S + 5;
-/// For the database: the wait for its lock and a commit, before the send and after it, and again if it was away.
+/// For the database: waiting for its lock and a commit, before the send and after it, and again if it was unavailable.
 const DATABASE_S: u64 = 40;
-/// For a delivery in hand.
+/// For one claimed delivery.
 const LEASE_S: u64 = CONNECT_S + SEND_S + DATABASE_S;
 
-/// How mail is sent.
+/// The configuration for sending mail.
 #[derive(Clone)]
 pub struct MailConfig {
     /// `smtp://host:port` without TLS, `smtp://user:password@host?tls=required` for STARTTLS, or
-    /// `smtps://user:password@host` for TLS; with `ca=<file>`, the certificates of that file are believed, too.
+    /// `smtps://user:password@host` for TLS. With `ca=<file>`, the certificates in that file are also trusted.
     pub smtp_url: String,
     /// The sender: `安徽省侨联 <notice@example.org>`.
     pub from: String,
 }
 
 impl MailConfig {
-    /// Refuses what cannot work, before anything is sent by it.
+    /// Checks the settings before anything is sent with them.
     ///
     /// # Errors
-    /// A sentence that names the setting; never the URL, which may hold a password.
+    /// Returns a sentence that names the setting. It never contains the URL, which may contain a password.
     pub fn check(&self) -> Result<(), String> {
         check_mail(self).map_err(|error| error.to_string())
     }
 }
 
 impl std::fmt::Debug for MailConfig {
-    /// Never shows the URL: it may hold a password.
+    /// Omits the URL, which may contain a password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("MailConfig")
             .field("from", &self.from)

@@ -66,9 +66,11 @@ impl CorrespondingAreas {
     }
 }
 
-/// Lists the areas of the caller's subtree that changed between two days, by their old codes. Each item has the old
-/// code and name, the new code and name, and the changes (`added`, `split`, `recoded`, `renamed`, `moved`, `rekinded`,
-/// `merged`, `closed`). An area that left or entered the subtree is shown only with the side that belonged to it.
+/// Lists the areas of the caller's subtree that changed between two days, by their old codes.
+///
+/// Each item has the old code and name, the new code and name, and the changes (`added`, `split`, `recoded`, `renamed`,
+/// `moved`, `rekinded`, `merged`, `closed`). An area that left or entered the subtree is shown only with the side that
+/// belonged to it.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:read"])),

@@ -99,7 +99,9 @@ pub struct ListParams {
     cursor: Option<String>,
 }
 
-/// Lists the counts of an area in the caller's subtree, latest day first. Only for callers at county level and below.
+/// Lists the counts of an area in the caller's subtree, latest day first.
+///
+/// Only for callers at county level and below.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["counts:read"])),
@@ -141,7 +143,9 @@ pub async fn list(
     Ok(page::reply(&request, &page))
 }
 
-/// Records a count of an area in the caller's subtree. Counts are appended and never edited.
+/// Records a count of an area in the caller's subtree.
+///
+/// Counts are appended and never edited.
 ///
 /// Sending the same `id` with the same count again returns the existing count with 200 instead of 201.
 #[utoipa::path(

@@ -12,8 +12,9 @@ use crate::moment::MomentParams;
 use crate::problem::ApiError;
 use crate::write::show;
 
-/// Returns an area in the caller's subtree, or one above it, with the names of the areas above. With `as_of` or
-/// `known_at` it is returned as it was then, found by the code it had then or has now.
+/// Returns an area in the caller's subtree, or one above it, with the names of the areas above.
+///
+/// With `as_of` or `known_at` it is returned as it was then, found by the code it had then or has now.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:read"])),

@@ -23,8 +23,10 @@ pub struct ReopenAreaInput {
     reason: String,
 }
 
-/// Undoes the closing or merger of an area, as if it had not happened. The area keeps its id, counts, cohort and
-/// tokens. Areas below it and organizations in it that a merger gave to another area belong to it again.
+/// Undoes the closing or merger of an area, as if it had not happened.
+///
+/// The area keeps its id, counts, cohort and tokens. Areas below it and organizations in it that a merger gave to
+/// another area belong to it again.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:write"])),

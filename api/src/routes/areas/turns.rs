@@ -152,7 +152,9 @@ async fn turn_round(
         .await
 }
 
-/// Changes an area's name, code, or both, from a given day. All references to the area are kept.
+/// Changes an area's name, code, or both, from a given day.
+///
+/// All references to the area are kept.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:write"])),
@@ -195,8 +197,10 @@ pub async fn rename(
     .await
 }
 
-/// Changes an area's kind from a given day, for example when a zone of the statistics bureau becomes an administrative
-/// division, or the reverse. Only administrative areas are eligible.
+/// Changes an area's kind from a given day.
+///
+/// For example, a zone of the statistics bureau becomes an administrative division, or the reverse. Only administrative
+/// areas are eligible.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:write"])),
@@ -273,7 +277,9 @@ pub async fn move_(
     .await
 }
 
-/// Closes an area from a given day. No area may be below it, and nothing in it may still be active.
+/// Closes an area from a given day.
+///
+/// No area may be below it, and nothing in it may still be active.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:write"])),
@@ -309,8 +315,9 @@ pub async fn close(
     .await
 }
 
-/// Merges an area into another one of its level from a given day. Areas below it and organizations in it belong to the
-/// other area from that day.
+/// Merges an area into another one of its level from a given day.
+///
+/// Areas below it and organizations in it belong to the other area from that day.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:write"])),
@@ -351,8 +358,9 @@ pub async fn merge(
     .await
 }
 
-/// Splits an area from a given day. The parts are new areas with the same parent, and receive the children that are
-/// assigned to them.
+/// Splits an area from a given day.
+///
+/// The parts are new areas with the same parent, and receive the children that are assigned to them.
 #[utoipa::path(
     tag = "areas",
     security(("oauth" = ["area:write"])),

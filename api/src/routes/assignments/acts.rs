@@ -143,15 +143,18 @@ macro_rules! acts {
 acts! {
     /// Acknowledges an assignment (签收) as its assignee.
     acknowledge TaskWork "task:work" "/assignments/{id}/acknowledge" DatedInput |app, input| Act::Acknowledge;
-    /// Records a progress report of the assignee. The first report starts the work, and a report on a returned
-    /// assignment resumes it.
+    /// Records a progress report of the assignee.
+    ///
+    /// The first report starts the work, and a report on a returned assignment resumes it.
     report TaskWork "task:work" "/assignments/{id}/reports" ReportInput |app, input| Act::Report {
         id: id_or_new(input.id, app.clock.as_ref(), app.entropy.as_ref())?,
         content: input.content,
     };
     /// Submits an assignment as completed (报结).
     submit TaskWork "task:work" "/assignments/{id}/submit" DatedInput |app, input| Act::Submit;
-    /// Accepts a submitted assignment (办结销号) as its issuer. It is late if it was submitted after the due date.
+    /// Accepts a submitted assignment (办结销号) as its issuer.
+    ///
+    /// The assignment is late if it was submitted after the due date.
     accept TaskIssue "task:issue" "/assignments/{id}/accept" DatedInput |app, input| Act::Accept;
     /// Returns a submitted assignment (退回) to its assignee, with a reason.
     return_ TaskIssue "task:issue" "/assignments/{id}/return" ReasonedInput |app, input| Act::Return { reason: input.reason };

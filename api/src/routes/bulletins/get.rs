@@ -11,8 +11,9 @@ use crate::extract::Segment;
 use crate::problem::ApiError;
 use crate::write::show;
 
-/// Returns a bulletin with its common figures. It must be issued in the caller's subtree, or published and addressed to
-/// it.
+/// Returns a bulletin with its common figures.
+///
+/// The bulletin must be issued in the caller's subtree, or published and addressed to it.
 #[utoipa::path(
     tag = "bulletins",
     security(("oauth" = ["bulletin:read"])),

@@ -44,9 +44,10 @@ pub struct BulletinMembers {
     pub withheld: usize,
 }
 
-/// Lists the rows behind one number of a bulletin's common figures, as they were known when it was composed, by area
-/// and id. Rows outside the caller's subtree are counted as `withheld`; together with them, the rows add up to the
-/// number. Without `org:read`, all rows are withheld.
+/// Lists the rows behind one number of a bulletin's common figures, by area and id.
+///
+/// The rows are shown as they were and were known when the bulletin was composed. Rows outside the caller's subtree are
+/// counted as `withheld`; together with them, the rows add up to the number. Without `org:read`, all rows are withheld.
 #[utoipa::path(
     tag = "bulletins",
     security(("oauth" = ["bulletin:read"])),

@@ -31,8 +31,9 @@ pub struct PublishInput {
     unreachable: usize,
 }
 
-/// Publishes an approved bulletin (发布): assigns its serial number and sends it to every endpoint of its addressees. It
-/// cannot be changed afterwards.
+/// Publishes an approved bulletin (发布): assigns its serial number and sends it to every endpoint of its addressees.
+///
+/// A published bulletin cannot be changed.
 ///
 /// Bulletins of one series (programme, kind and unit of period) are published in the order of their periods. While one
 /// of an earlier period is a draft or approved, publish or withdraw that one first.

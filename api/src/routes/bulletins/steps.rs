@@ -91,6 +91,8 @@ macro_rules! steps {
 steps! {
     /// Approves a draft for publication (核准).
     approve Approve "/bulletins/{id}/approve";
-    /// Withdraws a bulletin before it is published (撤回). Composing it again reuses the row.
+    /// Withdraws a bulletin before it is published (撤回).
+    ///
+    /// Composing it again reuses the row.
     withdraw Withdraw "/bulletins/{id}/withdraw";
 }

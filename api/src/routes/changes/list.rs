@@ -129,9 +129,10 @@ fn reader(caller: &Principal) -> Reader {
     }
 }
 
-/// Lists the changes in the caller's subtree since the last answer, in order and complete. It covers areas, counts,
-/// programmes, rules, organizations, milestones, tasks, assignments, bulletins, notices and schedules, each if the
-/// caller may read it.
+/// Lists the changes in the caller's subtree since the last answer, in order and complete.
+///
+/// The feed covers areas, counts, programmes, rules, organizations, milestones, tasks, assignments, bulletins, notices
+/// and schedules, each if the caller may read it.
 #[utoipa::path(
     tag = "changes",
     security(("oauth" = ["area:read"])),

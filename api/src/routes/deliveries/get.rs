@@ -11,8 +11,9 @@ use crate::extract::Segment;
 use crate::problem::ApiError;
 use crate::write::show;
 
-/// Returns a delivery to an area in the caller's subtree, with its attempts. Its `ETag` changes with every step a
-/// worker takes.
+/// Returns a delivery to an area in the caller's subtree, with its attempts.
+///
+/// The `ETag` changes with every step a worker takes.
 #[utoipa::path(
     tag = "deliveries",
     security(("oauth" = ["delivery:manage"])),

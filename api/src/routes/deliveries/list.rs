@@ -29,7 +29,7 @@ pub struct ListParams {
     /// Only through this channel.
     #[param(value_type = Option<String>)]
     channel: Option<Channel>,
-    /// Only to this area and all below it; the caller's own when left out.
+    /// Only to this area and all areas below it. Defaults to the caller's area.
     area: Option<String>,
     /// Page size: 1 to 200. The default is 50.
     limit: Option<i64>,

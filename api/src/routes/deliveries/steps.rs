@@ -93,7 +93,9 @@ pub async fn redeliver(
     .await
 }
 
-/// Cancels a delivery before it is sent. A delivery that is being sent cannot be cancelled.
+/// Cancels a delivery before it is sent.
+///
+/// A delivery that is being sent cannot be cancelled.
 #[utoipa::path(
     tag = "deliveries",
     security(("oauth" = ["delivery:manage"])),

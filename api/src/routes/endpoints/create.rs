@@ -15,8 +15,9 @@ use crate::problem::ApiError;
 use crate::wire::{area_in_body, id_or_new};
 use crate::write::{Reply, Write};
 
-/// Records an endpoint at which a post of an area in the caller's subtree receives notices. Notices published from then
-/// on are sent to it too.
+/// Records an endpoint at which a post of an area in the caller's subtree receives notices.
+///
+/// Notices published from then on are sent to it too.
 ///
 /// A post has one active endpoint per channel and address, so that a mailbox receives a notice only once. In an email
 /// address, full-width characters are converted to half-width, invisible characters are removed, and the domain is

@@ -14,8 +14,9 @@ use crate::problem::ApiError;
 use crate::wire::ReasonParams;
 use crate::write::{Reply, Write};
 
-/// Disables an endpoint: nothing new is queued for it, and queued deliveries are cancelled. It remains in the list as
-/// `disabled`, because deliveries refer to it.
+/// Disables an endpoint: nothing new is queued for it, and queued deliveries are cancelled.
+///
+/// The endpoint remains in the list as `disabled`, because deliveries refer to it.
 #[utoipa::path(
     tag = "endpoints",
     security(("oauth" = ["endpoint:write"])),

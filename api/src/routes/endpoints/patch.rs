@@ -34,8 +34,9 @@ pub struct EndpointPatch {
     deliver: bool,
 }
 
-/// Corrects an endpoint and resets its failures. Queued deliveries go to the new address. An inactive endpoint stays
-/// inactive until it is resumed.
+/// Corrects an endpoint and resets its failures.
+///
+/// Queued deliveries go to the new address. An inactive endpoint stays inactive until it is resumed.
 #[utoipa::path(
     tag = "endpoints",
     security(("oauth" = ["endpoint:write"])),

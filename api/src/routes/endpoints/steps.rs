@@ -83,7 +83,9 @@ async fn step(
         .await
 }
 
-/// Pauses an endpoint. Queued deliveries, and those published in the meantime, wait until it is resumed or they expire.
+/// Pauses an endpoint.
+///
+/// Queued deliveries, and those published in the meantime, wait until it is resumed or they expire.
 #[utoipa::path(
     tag = "endpoints",
     security(("oauth" = ["endpoint:write"])),

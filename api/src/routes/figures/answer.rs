@@ -154,8 +154,9 @@ impl FigureReply {
     }
 }
 
-/// Counts organizations, covered areas, visits and on-time assignments in the caller's subtree. Every number can be
-/// requested again with its `as_of` and `known_at`, and its rows are listed by `members`.
+/// Counts organizations, covered areas, visits and on-time assignments in the caller's subtree.
+///
+/// Every number can be requested again with its `as_of` and `known_at`, and its rows are listed by `members`.
 #[utoipa::path(
     tag = "figures",
     security(("oauth" = ["org:read"])),

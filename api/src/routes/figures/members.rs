@@ -103,7 +103,9 @@ pub enum MemberReply {
     },
 }
 
-/// Lists the rows behind one number of a figure, by area and id. Their count equals the number.
+/// Lists the rows behind one number of a figure, by area and id.
+///
+/// Their count equals the number.
 #[utoipa::path(
     tag = "figures",
     security(("oauth" = ["org:read"])),

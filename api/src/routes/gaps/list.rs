@@ -162,8 +162,9 @@ fn reason(gap: &Gap, language: Language) -> String {
     }
 }
 
-/// Lists the areas in the caller's subtree that are required to have an organization or a liaison post but have none,
-/// and those for which this cannot be determined, by area.
+/// Lists the areas in the caller's subtree that lack a required organization or liaison post, by area.
+///
+/// Areas for which this cannot be determined are included.
 #[utoipa::path(
     tag = "figures",
     security(("oauth" = ["org:read"])),

@@ -109,8 +109,9 @@ impl GapTaskInput {
     }
 }
 
-/// Issues a task and assigns it to areas in the caller's subtree that have a gap today, either named areas or those
-/// found by a selection. Like the list of gaps, it also requires `org:read`.
+/// Issues a task and assigns it to areas in the caller's subtree that have a gap today.
+///
+/// The areas are either named or found by a selection. Like the list of gaps, it also requires `org:read`.
 ///
 /// Sending the same `id` with the same body again returns the existing task with 200 instead of 201, even if the gaps
 /// have changed.

@@ -17,8 +17,10 @@ pub async fn healthz() -> HttpResponse {
         .body("ok\n")
 }
 
-/// Reports whether the service is ready: the database responds and has the schema this binary was built for, the clock
-/// is not in doubt, and the disk is not full. If a worker is holding back, a second line gives the reason.
+/// Reports whether the service is ready to serve requests.
+///
+/// The service is ready if the database responds and has the schema this binary was built for, the clock is not in
+/// doubt, and the disk is not full. If a worker is holding back, a second line gives the reason.
 #[utoipa::path(tag = "service", security(()), responses(
     (status = 200, description = "The service is ready", body = String),
     (status = 503, description = "The service is not ready")
@@ -51,7 +53,7 @@ pub async fn jwks(app: web::Data<App>) -> HttpResponse {
     HttpResponse::Ok().json(app.authority.jwks())
 }
 
-/// Returns this document.
+/// Returns the OpenAPI document.
 #[utoipa::path(tag = "service", security(()), responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value)))]
 #[get("/openapi.json")]
 pub async fn openapi(document: web::Data<Document>) -> HttpResponse {

@@ -119,8 +119,10 @@ pub(super) fn key_of(one: &Milestone) -> Key {
     (on, path.to_owned(), kind, level, state)
 }
 
-/// Lists the milestones of areas in the caller's subtree, by day and area. They are the first organization at a level
-/// of a city or county (零突破), full coverage of a level (全覆盖), and coverage of a county at all three levels (三级全覆盖).
+/// Lists the milestones of areas in the caller's subtree, by day and area.
+///
+/// Milestones are the first organization at a level of a city or county (零突破), full coverage of a level (全覆盖), and
+/// coverage of a county at all three levels (三级全覆盖).
 ///
 /// Each is reached once, on the first day on which it is true. A milestone that a later correction undoes is not
 /// deleted but becomes `withdrawn`.

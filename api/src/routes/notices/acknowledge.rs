@@ -12,7 +12,9 @@ use crate::headers::{IdempotencyKey, IfMatch};
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// Acknowledges that a notice was read. Only the addressed area and post may do so; repeating it changes nothing.
+/// Acknowledges that a notice was read.
+///
+/// Only the addressed area and post may do so; repeating it changes nothing.
 #[utoipa::path(
     tag = "notices",
     security(("oauth" = ["bulletin:read"])),

@@ -15,9 +15,10 @@ use crate::headers::{IdempotencyKey, IfMatch};
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// Queues a published notice for those active endpoints of its addressee that it is not being delivered to. These are
-/// endpoints recorded since publication, and those for which the delivery was `undeliverable`, `dead`, `expired` or
-/// cancelled. Deliveries that were sent or are waiting for a person stay unchanged.
+/// Queues a published notice for those active endpoints of its addressee that it is not being delivered to.
+///
+/// These are endpoints recorded since publication, and those for which the delivery was `undeliverable`, `dead`,
+/// `expired` or cancelled. Deliveries that were sent or are waiting for a person stay unchanged.
 #[utoipa::path(
     tag = "notices",
     security(("oauth" = ["delivery:manage"])),

@@ -29,7 +29,7 @@ pub struct ListParams {
     /// Only notices that are not acknowledged.
     #[serde(default)]
     unacknowledged: bool,
-    /// Only notices that have not been acknowledged within this many days of publication: 0 to 3660.
+    /// Only notices that were published at least this many days ago and are not acknowledged: 0 to 3660.
     unacknowledged_days: Option<i64>,
     /// Includes the content of the notices.
     #[serde(default)]

@@ -22,8 +22,9 @@ pub struct RevokeRequest {
     client_secret: Option<String>,
 }
 
-/// Revokes an access token of the client, or the client itself if `token` is its secret. An unknown token changes
-/// nothing (RFC 7009 §2.2).
+/// Revokes an access token of the client, or the client itself if `token` is its secret.
+///
+/// An unknown token changes nothing (RFC 7009 §2.2).
 #[utoipa::path(
     tag = "oauth",
     security(("client" = []), ()),

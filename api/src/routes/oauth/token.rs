@@ -37,7 +37,9 @@ pub struct TokenReply {
     scope: String,
 }
 
-/// Issues an access token that is valid for 15 minutes. The client's credentials are sent in the form or as HTTP Basic.
+/// Issues an access token that is valid for 15 minutes.
+///
+/// The client's credentials are sent in the form or as HTTP Basic.
 #[utoipa::path(
     tag = "oauth",
     security(("client" = []), ()),

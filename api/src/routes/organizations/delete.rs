@@ -16,8 +16,10 @@ use crate::problem::ApiError;
 use crate::wire::ReasonParams;
 use crate::write::{Reply, Write};
 
-/// Voids an organization that was recorded by mistake. It is absent at a later `known_at` and present at an earlier
-/// one. An organization that ceased to exist is closed instead.
+/// Voids an organization that was recorded by mistake.
+///
+/// A voided organization is absent at a later `known_at` and present at an earlier one. An organization that ceased to
+/// exist is closed instead.
 ///
 /// An organization that an area above has verified can only be voided by that area. If the area itself requests it, the
 /// organization is marked `verification: void_asked` with the reason and still counts; the area above voids it with

@@ -14,8 +14,9 @@ use crate::moment::{MomentParams, subtree_asked_for};
 use crate::problem::ApiError;
 use crate::write::show_text;
 
-/// Returns an organization in the caller's subtree, as currently known. With `as_of` or `known_at` it is returned as it
-/// was then, in the area tree of that day.
+/// Returns an organization in the caller's subtree, as currently known.
+///
+/// With `as_of` or `known_at` it is returned as it was then, in the area tree of that day.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:read"])),

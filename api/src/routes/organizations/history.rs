@@ -87,8 +87,9 @@ pub struct Change {
     pub after: Value,
 }
 
-/// Lists every recorded event of an organization in the caller's subtree, oldest first: who recorded it, when, and what
-/// changed. Voided organizations are included, with the reason.
+/// Lists every recorded event of an organization in the caller's subtree, oldest first.
+///
+/// Each event says who recorded it, when, and what changed. Voided organizations are included, with the reason.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:read"])),

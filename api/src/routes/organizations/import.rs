@@ -45,8 +45,9 @@ pub struct ImportParams {
     reply: ReplyAs,
 }
 
-/// Imports the organizations of a table, CSV or XLSX, in the caller's subtree: all of them, or none if a row is invalid
-/// (unless `partial`).
+/// Imports organizations from a table, CSV or XLSX, into the caller's subtree.
+///
+/// All of them are recorded, or none if a row is invalid (unless `partial`).
 ///
 /// Each row is checked as by `POST /v1/organizations`, against the register and the other rows. A row whose `id` is
 /// registered with the same content is `unchanged`; with other content it is refused. A dry run reports what a real

@@ -18,7 +18,7 @@ use crate::moment::{Times, View};
 use crate::page::{self, Page, Window};
 use crate::problem::ApiError;
 
-/// A renewal is announced half a year in advance, in days.
+/// The default number of days to look ahead: half a year.
 const AHEAD: u64 = 180;
 /// The maximum number of days to look ahead: ten years.
 const FURTHEST: u64 = 3660;

@@ -67,7 +67,9 @@ pub struct SplitReply {
     results: Vec<Organization>,
 }
 
-/// Splits organizations off from an established one on a given day, with a reason. The original continues unchanged.
+/// Splits organizations off from an established one on a given day, with a reason.
+///
+/// The original continues unchanged.
 ///
 /// The split appears in the histories of all of them. `errors` gives the position of each error in a new organization,
 /// such as `/into/0/name`. The `ETag` is that of the organization that continues.

@@ -117,7 +117,9 @@ steps! {
     unveil Unveil "/organizations/{id}/unveil";
     /// Closes an established organization (撤销), with a reason.
     close Close "/organizations/{id}/close";
-    /// Reopens a closed organization (恢复), with a reason. It does not count between the two days.
+    /// Reopens a closed organization (恢复), with a reason.
+    ///
+    /// It does not count between the two days.
     ///
     /// If the closing was recorded by mistake and never happened, correct it instead: `PATCH` the status and date.
     reopen Reopen "/organizations/{id}/reopen";

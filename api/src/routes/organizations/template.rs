@@ -21,8 +21,9 @@ pub struct TemplateParams {
     format: Option<Format>,
 }
 
-/// Returns a blank table of the register, with its columns explained, drop-downs, and codes and dates formatted as
-/// text.
+/// Returns a blank table of the register.
+///
+/// The table has explanations of its columns, drop-downs, and columns that keep codes and dates as text.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:read"])),

@@ -164,8 +164,9 @@ async fn turn_round(
         .await
 }
 
-/// Moves an organization to another area in the caller's subtree from a given day. Figures of earlier days keep it in
-/// its former area.
+/// Moves an organization to another area in the caller's subtree from a given day.
+///
+/// Figures of earlier days keep it in its former area.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:write"])),
@@ -206,7 +207,9 @@ pub async fn move_(
     .await
 }
 
-/// Changes an organization's kind from a given day. Figures of earlier days keep its former kind.
+/// Changes an organization's kind from a given day.
+///
+/// Figures of earlier days keep its former kind.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:write"])),
@@ -248,8 +251,9 @@ pub async fn rekind(
     .await
 }
 
-/// Changes an organization's name or other fields from a given day. Earlier days keep the former values; use `PATCH` to
-/// correct values that were never true.
+/// Changes an organization's name or other fields from a given day.
+///
+/// Earlier days keep the former values; use `PATCH` to correct values that were never true.
 #[utoipa::path(
     tag = "organizations",
     security(("oauth" = ["org:write"])),

@@ -58,8 +58,8 @@ pub struct UnveilingCheck {
     unveiled_together: i64,
 }
 
-/// Lists established organizations in the caller's subtree that are not yet unveiled (挂牌), or were not unveiled
-/// together with the organization above them (一同挂牌), by area and id.
+/// Lists established organizations in the caller's subtree that are not unveiled, or not together with their parent
+/// (一同挂牌), by area and id.
 ///
 /// A missing date means that an organization is not unveiled only if it was established after the baseline of the
 /// current programme of the requested area, because the register is complete from then on. For older organizations it

@@ -88,9 +88,12 @@ macro_rules! judgements {
 }
 
 judgements! {
-    /// Verifies a report as it is now (审核通过), as an area above it. Later changes by the area itself must be verified
-    /// again.
+    /// Verifies a report as it is now (审核通过), as an area above it.
+    ///
+    /// Later changes by the area itself must be verified again.
     verify Verify "/organizations/{id}/verify";
-    /// Rejects a report (退回) with a reason, as an area above it. Rejected reports are not counted by any rule.
+    /// Rejects a report (退回) with a reason, as an area above it.
+    ///
+    /// Rejected reports are not counted by any rule.
     reject Reject "/organizations/{id}/reject";
 }

@@ -13,8 +13,9 @@ use crate::problem::ApiError;
 use crate::wire::area_in_body;
 use crate::write::{Reply, Write};
 
-/// Puts an area in the caller's subtree in a cohort from a given day. Only the area that the programme belongs to, and
-/// areas above it, may do so.
+/// Puts an area in the caller's subtree in a cohort from a given day.
+///
+/// Only the area that the programme belongs to, and areas above it, may do so.
 #[utoipa::path(
     tag = "programs",
     security(("oauth" = ["program:write"])),

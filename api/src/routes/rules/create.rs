@@ -121,8 +121,10 @@ fn read_params<T: DeserializeOwned + ToSchema>(params: serde_json::Value) -> Res
     })
 }
 
-/// Records the next version of a rule. Existing versions are never edited, so answers for an earlier `known_at`, or for
-/// an `as_of` before it takes effect, do not change.
+/// Records the next version of a rule.
+///
+/// Existing versions are never edited, so answers for an earlier `known_at`, or for an `as_of` before it takes effect,
+/// do not change.
 ///
 /// An establishment rule accepts one new version per day and area, which takes effect no earlier than the previous one,
 /// so that the counts of a village cannot be found by trying thresholds. Callers who may read rules see each version in

@@ -11,8 +11,9 @@ use crate::headers::IfMatchRequired;
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// Deletes a schedule by which nothing was composed, together with its skipped and missed periods. A schedule that
-/// composed bulletins is ended by `PATCH` (`ends_period`).
+/// Deletes a schedule by which nothing was composed, together with its skipped and missed periods.
+///
+/// A schedule that composed bulletins is ended by `PATCH` (`ends_period`).
 #[utoipa::path(
     tag = "schedules",
     security(("oauth" = ["schedule:write"])),

@@ -31,7 +31,9 @@ pub struct Preview {
     pub items: Vec<Upcoming>,
 }
 
-/// Returns the next periods of a schedule and when each is composed, as if it were not paused. Nothing is written.
+/// Returns the next periods of a schedule and when each is composed, as if it were not paused.
+///
+/// Nothing is written.
 #[utoipa::path(
     tag = "schedules",
     security(("oauth" = ["bulletin:read"])),

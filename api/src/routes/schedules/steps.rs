@@ -38,7 +38,9 @@ fn check(
     Ok(unless_stale(expected, row.version)?)
 }
 
-/// Pauses a schedule until it is resumed. Pausing a paused schedule changes nothing.
+/// Pauses a schedule until it is resumed.
+///
+/// Pausing a paused schedule changes nothing.
 #[utoipa::path(
     tag = "schedules",
     security(("oauth" = ["schedule:write"])),
@@ -70,7 +72,9 @@ pub async fn pause(
         .await
 }
 
-/// Resumes a paused schedule. Resuming a running schedule changes nothing.
+/// Resumes a paused schedule.
+///
+/// Resuming a running schedule changes nothing.
 #[utoipa::path(
     tag = "schedules",
     security(("oauth" = ["schedule:write"])),

@@ -13,8 +13,9 @@ use crate::problem::ApiError;
 use crate::routes::assignments::wire::Assignment;
 use crate::wire::PageParams;
 
-/// Lists the assignments of a task in the caller's subtree, by area. The issuer sees all; an assignee sees its own and
-/// those below.
+/// Lists the assignments of a task in the caller's subtree, by area.
+///
+/// The issuer sees all; an assignee sees its own and those below.
 #[utoipa::path(
     tag = "tasks",
     security(("oauth" = ["task:read"])),

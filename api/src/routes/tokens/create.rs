@@ -23,9 +23,10 @@ use crate::write::{Reply, Write};
 /// The prefix of every client secret, by which a leaked one can be recognised.
 pub const SECRET_PREFIX: &str = "qjs_";
 
-/// Issues a token bound to an area in the caller's subtree. It has no more permissions than its role or the caller, and
-/// does not outlive the caller's token. The secret is shown only in this reply, and in a repetition of it under the
-/// same `Idempotency-Key`.
+/// Issues a token bound to an area in the caller's subtree.
+///
+/// The token has no more permissions than its role or the caller, and does not outlive the caller's token. The secret
+/// is shown only in this reply, and in a repetition of it under the same `Idempotency-Key`.
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = ["token:admin"])),

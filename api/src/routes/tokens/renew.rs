@@ -26,7 +26,9 @@ pub struct RenewInput {
     expires_in_days: Option<i64>,
 }
 
-/// Renews a token, even an expired one, with the same id and secret. Its `Idempotency-Key`s remain valid.
+/// Renews a token, even an expired one, with the same id and secret.
+///
+/// Replies stored under its `Idempotency-Key`s are kept.
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = ["token:admin"])),

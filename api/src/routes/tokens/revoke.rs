@@ -33,8 +33,9 @@ pub struct Revoked {
     descendants_revoked: usize,
 }
 
-/// Revokes a token that has no more permissions than the caller. Every process refuses it and its access tokens within
-/// a second. Revoking it again changes nothing.
+/// Revokes a token that has no more permissions than the caller.
+///
+/// Every process refuses it and its access tokens within a second. Revoking it again changes nothing.
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = ["token:admin"])),

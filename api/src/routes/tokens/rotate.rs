@@ -14,8 +14,9 @@ use crate::headers::{IdempotencyKey, IfMatch};
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// Replaces the secret of a token; the new one is shown only in this reply. The old secret no longer yields access
-/// tokens, and those issued before are refused by every process within a second.
+/// Replaces the secret of a token; the new one is shown only in this reply.
+///
+/// The old secret no longer yields access tokens, and those issued before are refused by every process within a second.
 #[utoipa::path(
     tag = "tokens",
     security(("oauth" = ["token:admin"])),
