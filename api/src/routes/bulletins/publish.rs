@@ -38,9 +38,9 @@ pub struct PublishInput {
 /// Bulletins of one series (programme, kind and unit of period) are published in the order of their periods. While one
 /// of an earlier period is a draft or approved, publish or withdraw that one first.
 ///
-/// If addressees have no active endpoint, the request is refused with their names, until `unreachable` gives their
-/// number. Each of them then has a delivery that is `undeliverable`, with the reason. The notice is in their inbox
-/// nevertheless, and `POST /v1/notices/{id}/deliver` sends it once they have an endpoint.
+/// If addressees have only disabled endpoints or none, the request is refused with their names, until `unreachable`
+/// gives their number. Each of them then has a delivery that is `undeliverable`, with the reason. The notice is in
+/// their inbox nevertheless, and `POST /v1/notices/{id}/deliver` sends it once they have an endpoint.
 #[utoipa::path(
     tag = "bulletins",
     security(("oauth" = ["bulletin:publish"])),

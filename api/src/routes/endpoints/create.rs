@@ -19,9 +19,9 @@ use crate::write::{Reply, Write};
 ///
 /// Notices published from then on are sent to it too.
 ///
-/// A post has one active endpoint per channel and address, so that a mailbox receives a notice only once. In an email
-/// address, full-width characters are converted to half-width, invisible characters are removed, and the domain is
-/// converted to lower case.
+/// A post has at most one endpoint per channel and address that is not disabled, so that a mailbox receives a notice
+/// only once. In an email address, full-width characters are converted to half-width, invisible characters are removed,
+/// and the domain is converted to lower case.
 ///
 /// Sending the same `id` with the same body again returns the existing endpoint with 200 instead of 201.
 #[utoipa::path(
@@ -32,7 +32,7 @@ use crate::write::{Reply, Write};
     responses(
         (status = 201, description = "Recorded", body = Endpoint),
         (status = 200, description = "Already recorded by the same request", body = Endpoint),
-        (status = 409, description = "The id is already in use, or the post already has an active endpoint with this address"),
+        (status = 409, description = "The id is already in use, or the post already has an enabled endpoint with this address"),
         (status = 422, description = "The area is not in the caller's subtree, the channel is not supported, or the address is invalid")
     )
 )]

@@ -36,7 +36,7 @@ pub struct EndpointPatch {
 
 /// Corrects an endpoint and resets its failures.
 ///
-/// Queued deliveries go to the new address. An inactive endpoint stays inactive until it is resumed.
+/// Queued deliveries go to the new address. A paused or disabled endpoint stays so until it is resumed.
 #[utoipa::path(
     tag = "endpoints",
     security(("oauth" = ["endpoint:write"])),
@@ -44,7 +44,7 @@ pub struct EndpointPatch {
     request_body(content = EndpointPatch, content_type = "application/merge-patch+json"),
     responses(
         (status = 200, description = "Corrected", body = Endpoint),
-        (status = 409, description = "The post already has an active endpoint with this address"),
+        (status = 409, description = "The post already has an enabled endpoint with this address"),
         (status = 422, description = "The address is invalid")
     )
 )]

@@ -132,7 +132,7 @@ pub async fn pause(
     request_body = EndpointResumeInput,
     responses(
         (status = 200, description = "Resumed", body = Endpoint),
-        (status = 409, description = "The post already has an active endpoint with this address")
+        (status = 409, description = "The post already has an enabled endpoint with this address")
     )
 )]
 #[post("/endpoints/{id}/resume")]

@@ -15,10 +15,11 @@ use crate::headers::{IdempotencyKey, IfMatch};
 use crate::problem::ApiError;
 use crate::write::{Reply, Write};
 
-/// Queues a published notice for those active endpoints of its addressee that it is not being delivered to.
+/// Queues a published notice for those enabled endpoints of its addressee that it has not been delivered to.
 ///
-/// These are endpoints recorded since publication, and those for which the delivery was `undeliverable`, `dead`,
-/// `expired` or cancelled. Deliveries that were sent or are waiting for a person stay unchanged.
+/// Paused endpoints are included. Deliveries are queued for endpoints recorded since publication, and for those where
+/// the delivery was `undeliverable`, `dead`, `expired` or cancelled. Deliveries that were sent or are waiting for a
+/// person stay unchanged.
 #[utoipa::path(
     tag = "notices",
     security(("oauth" = ["delivery:manage"])),
@@ -31,7 +32,7 @@ use crate::write::{Reply, Write};
     responses(
         (status = 200, description = "Queued, or already being delivered; see /v1/deliveries", body = Notice),
         (status = 404, description = "Not found, or not addressed to the caller's subtree"),
-        (status = 409, description = "The addressee has no active endpoint")
+        (status = 409, description = "The addressee has no enabled endpoint")
     )
 )]
 #[post("/notices/{id}/deliver")]
