@@ -1,5 +1,5 @@
-# One image for every process: the command says which (`api`, `worker`, `migrate`, …).
-# CI runs the `RUN cargo build` line below as it stands here, and starts the result with this file's ENV and commands.
+# One image for all processes: the command selects the process (`api`, `worker`, `migrate`, …).
+# CI runs the `RUN cargo build` line below verbatim, and starts the result with this file's ENV and commands.
 
 FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update \
@@ -10,7 +10,7 @@ COPY . .
 RUN cargo build --release --locked --package qiaojian --features postgres-tls
 
 FROM debian:bookworm-slim
-# curl is for the health check; libssl3 is what libpq speaks TLS with.
+# curl is for the health check; libpq needs libssl3 for TLS.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates curl libssl3 \
  && rm -rf /var/lib/apt/lists/* \
@@ -26,7 +26,7 @@ WORKDIR /data
 VOLUME /data
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-# Of processes that listen. Services that do not (worker, migrate) switch it off.
+# For processes that listen on a port. Services that do not (worker, migrate) disable it.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["curl", "--fail", "--silent", "--show-error", "--output", "/dev/null", "http://127.0.0.1:8080/readyz"]
 ENTRYPOINT ["qiaojian"]

@@ -1,5 +1,5 @@
-"""Makes clients of the OpenAPI document as integrators do, compiles them, and has each play a short story against a
-running service: get a token, list organizations, record one, read it, and be refused with a problem that has a type.
+"""Generates clients from the OpenAPI document as integrators do, compiles them, and runs an example program with each
+against a running service: get a token, list organizations, record one, read it, and receive a typed problem.
 TypeScript: openapi-typescript and openapi-fetch, under `tsc --strict`. Python: openapi-python-client, under mypy.
 
 usage: clients.py BINARY

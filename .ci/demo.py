@@ -1,4 +1,4 @@
-"""The newcomer's first five minutes: starts the demo, reads a bulletin over HTTP, stops it, and starts it again.
+"""Checks what a new user does first: starts the demo, reads a bulletin over HTTP, stops it, and starts it again.
 
 usage: demo.py COMMAND…   (what runs `qiaojian`, such as `cargo run --release --`)
 """
@@ -13,12 +13,12 @@ from pathlib import Path
 from service import NOTICES, PILOTS, Api, Failed, Process, assert_campaign, check, free_port, poll_until
 from service import wait_for_campaign
 
-# How long the second start is watched for a notice it must not add.
+# How long to watch the second start for a notice, which it must not add.
 WATCH_SECONDS = 3
 
 
 class Demo:
-    """The demo on a data directory of its own."""
+    """The demo with its own data directory."""
 
     def __init__(self, command, directory):
         self.command = command

@@ -1,6 +1,6 @@
-"""Checks of the documents: what a reader copies is the same in both languages, what is linked is there, and every
-setting that the binary knows is described (and no other). The table of routes in docs/API.md is made of
-docs/openapi.json, and no two types of the API have one name there."""
+"""Checks the documents: code blocks are the same in both languages, links resolve, and exactly the settings that the
+binary knows are described. The table of routes in docs/API.md is generated from docs/openapi.json, in which each type of
+the API must have a unique name."""
 
 import argparse
 import collections
@@ -29,7 +29,7 @@ COMMAND = re.compile(r"^ {2}([a-z][a-z-]*)(?:\s|$)", re.MULTILINE)
 
 
 def code_blocks(text):
-    """Fenced blocks as (language, lines), without comments: those are translated. `text` blocks are prose."""
+    """Fenced blocks as (language, lines), without comments, which are translated. `text` blocks are prose."""
     blocks = []
     for _, language, body in FENCE.findall(text):
         if language != "text":
@@ -48,7 +48,7 @@ def compare_readmes(english, chinese):
 
 
 def anchors(text):
-    """The ids that a forge gives the headings of a document."""
+    """The ids that a code hosting site generates for the headings of a document."""
     seen = {}
     for heading in HEADING.findall(FENCE.sub("", text)):
         plain = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
@@ -74,7 +74,7 @@ def broken_links(document):
 
 
 def route_rows(document):
-    """One row for each operation: call, scope, what it does, and the query parameters besides those of every list."""
+    """One row for each operation: call, scope, what it does, and the query parameters except those of every list."""
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             scopes = [scope for way in operation["security"] for scope in way.get("oauth", [])]
@@ -103,8 +103,8 @@ def write_routes():
 
 
 def schema_name_problems():
-    """Two types of one name: one of them would stand for both in the document. The words of a list that no answer holds
-    and no body takes are not in it, so only what is in it counts."""
+    """Two types with the same name: the document would contain only one of them. Types that no request and no response
+    uses are not in the document, so only those that are in it are checked."""
     known = json.loads((ROOT / "docs/openapi.json").read_text())["components"]["schemas"]
     found = collections.defaultdict(list)
     for source in sorted([*ROOT.glob("api/src/**/*.rs"), *ROOT.glob("shared/*/src/**/*.rs")]):
@@ -120,7 +120,7 @@ def schema_name_problems():
 
 
 def settings_of(binary, *command):
-    """The variables that the help of a command names, and that of every command below it."""
+    """The variables named in the help of a command and of all its subcommands."""
     shown = subprocess.run([binary, *command, "--help"], capture_output=True, text=True, check=True).stdout
     found = set(SETTING.findall(shown))
     listed = COMMANDS.search(shown)

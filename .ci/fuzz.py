@@ -1,8 +1,8 @@
-"""Asks a running service whatever its OpenAPI document says may be asked, and what it says may not, at random
-(schemathesis): as the province, then as a county. No answer may be a server error, or one with a status, a content type
-or a shape that the document does not declare.
+"""Sends random valid and invalid requests, generated from the OpenAPI document (schemathesis), to a running service: as
+the province, then as a county. No response may be a server error, or have a status, a content type or a schema that the
+document does not declare.
 
-usage: fuzz.py BINARY [--database-url URL]   (URL: an empty PostgreSQL database; else embedded SQLite)
+usage: fuzz.py BINARY [--database-url URL]   (URL: an empty PostgreSQL database; default: embedded SQLite)
 """
 
 import argparse
@@ -24,16 +24,16 @@ CHECKS = [
     "response_schema_conformance",
     "missing_required_header",
 ]
-# Who asks would shut itself out.
+# These requests would revoke the caller's own access.
 NOT_ASKED = r"^/v1/tokens/\{id\}/(revoke|rotate)$|^/oauth/revoke$"
 COUNTY = "340304"
-# What the tool may need beyond the time it is given: to read the document, and to finish what it began.
+# Additional time for the tool: to read the document, and to complete the requests it has started.
 GRACE_SECONDS = 240
 CASES = re.compile(r"([\d,]+) generated")
 
 
 def rows_to_ask_for(api):
-    """One row of each kind, for paths with an `{id}`: a random one would be no row."""
+    """One row of each kind, for paths with an `{id}`: a random id would match no row."""
     lists = [
         "organizations", "programs", "tasks", "assignments", "bulletins", "notices", "schedules", "endpoints",
         "deliveries", "tokens",
@@ -56,7 +56,7 @@ def sign_in(base, credentials):
 
 
 def fuzz(programs, directory, api, options, who, config):
-    """One run of the tool as one caller."""
+    """Runs the tool once, as one caller."""
     command = [programs / "schemathesis", "--config-file", config, "run", f"{api.base_url}/openapi.json"]
     command += ["--header", f"Authorization: Bearer {api.token}"]
     command += ["--checks", ",".join(CHECKS), "--exclude-path-regex", NOT_ASKED, "--continue-on-failure"]

@@ -1,4 +1,4 @@
-"""Starts the real binary, talks to it over HTTP, and stops it: what demo.py, stack.py, fuzz.py and clients.py share."""
+"""Starts the real binary, sends HTTP requests to it, and stops it: shared by demo.py, stack.py, fuzz.py and clients.py."""
 
 import json
 import os
@@ -14,13 +14,13 @@ READY_SECONDS = 60
 STOP_SECONDS = 30
 POLL_SECONDS = 0.05
 PILOTS = {"340300": "蚌埠", "341200": "阜阳", "340500": "马鞍山", "340800": "安庆"}
-# 2021-12 … 2022-06: what the demo's schedule composes for each pilot city.
+# 2021-12 … 2022-06: the periods that the demo's schedule composes for each pilot city.
 BULLETINS = 7
 NOTICES = BULLETINS * len(PILOTS)
 
 
 class Failed(Exception):
-    """A check that did not hold; the message says which."""
+    """A failed check; the message names it."""
 
 
 def check(holds, message):
@@ -35,8 +35,8 @@ def free_port():
 
 
 class Process:
-    """One running process of ours, its output going to a file. As a context it is killed at the end, if it still
-    runs, and shows its output when something failed."""
+    """A running Qiaojian process whose output goes to a file. As a context manager it kills the process at the end, if it
+    is still running, and prints its output after a failure."""
 
     def __init__(self, name, command, log_path, env=None):
         self.name = name
@@ -75,7 +75,7 @@ class Process:
 
 
 def poll_until(what, seconds, attempt, process):
-    """Calls `attempt` until it gives something true, or fails after `seconds`."""
+    """Calls `attempt` until it returns a true value, or fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         process.assert_running()
@@ -145,7 +145,7 @@ def area_code(notice):
 
 
 def notices_by_area(api):
-    """How many notices each area has, over all bulletins."""
+    """The number of notices of each area, over all bulletins."""
     counts = {}
     for bulletin in api.items("/v1/bulletins"):
         for notice in api.items(f"/v1/bulletins/{bulletin['id']}/notices"):
@@ -154,7 +154,7 @@ def notices_by_area(api):
 
 
 def wait_for_campaign(api, process):
-    """Waits until the worker has composed the campaign's months, and checks that each pilot city has each once."""
+    """Waits until the worker has composed the campaign's months, and checks that each pilot city has each month once."""
     poll_until("the campaign's notices", 120, lambda: sum(notices_by_area(api).values()) >= NOTICES, process)
     assert_campaign(api)
 

@@ -1,5 +1,5 @@
 """Runs the services of docker-compose.yml without a container engine: the same commands and settings, the Dockerfile's
-ENV, two API replicas and two workers, on a PostgreSQL reached by TLS.
+ENV, two API replicas and two workers, on a PostgreSQL server with TLS.
 
 usage: stack.py COMPOSE_CONFIG BINARY DATABASE_URL   (COMPOSE_CONFIG: what `docker-compose config` printed)
 """
@@ -28,7 +28,7 @@ class Stack:
         self.binary = binary
         self.directory = Path(directory)
         self.image = dict(re.findall(r"^ENV (\w+)=(.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
-        # What names the inside of the compose network becomes an address on this machine.
+        # Settings with host names of the compose network are replaced by addresses on this machine.
         self.local = {
             "DATABASE_URL": database_url,
             "QIAOJIAN_DATA_DIR": str(self.directory / "data"),
@@ -43,7 +43,7 @@ class Stack:
         return {name: value for name, value in chosen.items() if value is not None}
 
     def run(self, service, *command):
-        """Runs one command to its end, as `docker-compose run --rm SERVICE COMMAND` would."""
+        """Runs one command until it exits, as `docker-compose run --rm SERVICE COMMAND` would."""
         done = subprocess.run(
             [self.binary, *(command or self.services[service]["command"])],
             env={**os.environ, **self.settings(service)},

@@ -1,4 +1,4 @@
-"""Installs, in a folder that is thrown away, what fuzz.py and clients.py need: pinned versions, by pip and npm."""
+"""Installs the requirements of fuzz.py and clients.py in a temporary directory: pinned versions, with pip and npm."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ INSTALL_SECONDS = 300
 
 
 def run(command, seconds, **how):
-    """Runs a command to its end and shows its output when it fails. Its arguments may hold secrets and are not shown."""
+    """Runs a command until it exits and prints its output if it fails. Its arguments may contain secrets and are not printed."""
     print(f"running {Path(command[0]).name}", flush=True)
     try:
         done = subprocess.run(
@@ -24,7 +24,7 @@ def run(command, seconds, **how):
 
 
 def python_with(folder, *packages):
-    """A Python environment that has these packages; its folder of programs."""
+    """Creates a Python environment with these packages; returns its directory of programs."""
     environment = Path(folder) / "python"
     programs = environment / "bin"
     if not programs.exists():
