@@ -14,7 +14,7 @@ use super::language::Text;
 /// Maximum number of listed errors of a table. The rest are counted.
 pub const MOST_LISTED: usize = 1000;
 
-/// What is wrong with one of several things that are done together, which another answer tells of.
+/// Returns what is wrong with one item of a batch, for the response to the whole batch.
 ///
 /// # Errors
 /// Returns the error if it was not caused by the request.
@@ -39,12 +39,12 @@ impl ApiError {
         )
     }
 
-    /// 404: no such row, or none the caller may see.
+    /// 404: the row does not exist, or the caller may not see it.
     pub fn not_found(noun: Noun) -> Self {
         Self::missing(noun.chinese(), noun.english())
     }
 
-    /// 404: the address is not one of a row.
+    /// 404: the path names no kind of row.
     pub fn no_such_resource() -> Self {
         Self::missing("对象", "resource")
     }

@@ -127,7 +127,7 @@ fn chained(place: &Place<'_>, actor: &Actor, entry: &Entry<'_>) -> AuditEntry {
     row
 }
 
-/// Whether the trail tells of a row, whatever has become of it.
+/// Returns whether the trail contains an entry about a row, even if the row was deleted.
 pub(super) fn tells_of(conn: &mut AnyConnection, noun: Noun, id: &str) -> QueryResult<bool> {
     let of_row = audit_entries::table
         .filter(audit_entries::resource.eq(noun.as_str()))

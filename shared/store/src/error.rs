@@ -16,7 +16,7 @@ pub enum StoreError {
     /// A failure of the database itself.
     #[error(transparent)]
     Db(DbError),
-    /// There is no such row, or none the caller may see.
+    /// The row does not exist, or the caller may not see it.
     #[error("there is no such {}", .0.english())]
     NotFound(Noun),
     /// The row has changed since the caller read it.

@@ -16,7 +16,7 @@ use crate::files::check_writable;
 use crate::ledger::Position;
 use crate::{Actor, Recording, StoreError, StoreResult, audit, deliveries, ledger};
 
-/// The noun and verb of the audit trail under which a person lets things go on.
+/// The noun and verb of the audit entry with which a person resumes operation.
 const RESUMED: (Noun, &str) = (Noun::Service, "resume");
 
 /// What a process compares.
