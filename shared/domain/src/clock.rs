@@ -1,5 +1,8 @@
 //! Time and randomness as injected dependencies. Instants are UTC microseconds; business dates are in Asia/Shanghai.
 
+#[cfg(feature = "diesel")]
+mod column;
+
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -115,3 +115,6 @@ id_types! {
     /// Identifies one run of a worker process.
     NodeId;
 }
+
+#[cfg(feature = "diesel")]
+mod column;

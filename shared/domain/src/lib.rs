@@ -18,7 +18,6 @@ pub mod digest;
 pub mod doubt;
 pub mod establishment;
 pub mod history;
-#[macro_use]
 pub mod ids;
 pub mod mail_address;
 pub mod mask;

@@ -1,6 +1,9 @@
 //! Calendar periods, which bulletins report on. A period is a calendar name, never an instant, so rescheduling from
 //! nine to ten o'clock cannot create a second period.
 
+#[cfg(feature = "diesel")]
+mod column;
+
 use std::borrow::Cow;
 use std::fmt;
 

@@ -7,7 +7,7 @@ use qiaojian_domain::change::ReadUpTo;
 use qiaojian_domain::digest::sha256_hex;
 use qiaojian_domain::ids::{AreaId, TokenId};
 
-use super::ledger::Recorded;
+use super::recorded::Recorded;
 use crate::db::AnyConnection;
 use crate::db::dialect::on_either;
 use crate::db::schema::{audit_entries, ledger_clock};

@@ -7,7 +7,6 @@
 //! therefore returns the same changes.
 
 mod addressed;
-pub(crate) mod stood;
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,7 +17,6 @@ use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::ids::AreaId;
 
 use addressed::{addressed_bulletins, given_tasks};
-use stood::{Organizations, Tree};
 
 use super::StoreResult;
 use super::{audit, ledger};
@@ -26,6 +24,7 @@ use crate::areas::Subtree;
 use crate::db::AnyConnection;
 use crate::db::dialect::on_either;
 use crate::db::schema::audit_entries;
+use crate::tree_at::{Organizations, Tree};
 
 /// Entries read in one statement.
 const CHUNK: usize = 200;
@@ -233,8 +232,8 @@ impl<'a> Scene<'a> {
     fn owners(&self, noun: Noun, entry: &Entry) -> (Option<AreaId>, Option<AreaId>) {
         match noun {
             Noun::Organization => (
-                self.organizations.stood(&entry.id, entry.seq - 1),
-                self.organizations.stood(&entry.id, entry.seq),
+                self.organizations.area_at(&entry.id, entry.seq - 1),
+                self.organizations.area_at(&entry.id, entry.seq),
             ),
             // The row always stays with its area; only areas themselves can disappear.
             Noun::Area => (entry.area, entry.area),
@@ -244,8 +243,8 @@ impl<'a> Scene<'a> {
 
     /// Returns whether an area belonged to the reader's subtree at that ledger position.
     fn saw(&self, area: AreaId, seq: i64) -> bool {
-        let path = self.tree.at(area, seq).map(|stood| &stood.path);
-        let own = self.tree.at(self.reader.area, seq).map(|stood| &stood.path);
+        let path = self.tree.at(area, seq).map(|at| &at.path);
+        let own = self.tree.at(self.reader.area, seq).map(|at| &at.path);
         own.zip(path).is_some_and(|(own, path)| path.starts_with(own))
     }
 
@@ -265,9 +264,9 @@ impl<'a> Scene<'a> {
     /// had then.
     fn code(&self, area: AreaId, seq: i64) -> Option<String> {
         let now = self.tree.at(area, i64::MAX);
-        let stood = now.filter(|now| self.reader.visible.contains(&now.path));
-        stood
+        let visible = now.filter(|now| self.reader.visible.contains(&now.path));
+        visible
             .or_else(|| self.tree.at(area, seq))
-            .map(|stood| stood.code.clone())
+            .map(|at| at.code.clone())
     }
 }

@@ -5,7 +5,8 @@ use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::ids::{AreaId, ProgramId};
 use qiaojian_domain::period::Period;
 
-use super::ledger::{self, Recorded};
+use super::Recorded;
+use super::ledger::{self};
 use super::{StoreError, StoreResult, areas, programs, rules};
 use crate::db::AnyConnection;
 

@@ -9,8 +9,9 @@ use qiaojian_domain::violation::{NAME_CHARS, check_line};
 use qiaojian_domain::{Noun, Violation};
 use serde::Serialize;
 
+use super::Recorded;
 use super::audit::Entry;
-use super::ledger::{Recorded, Recording};
+use super::ledger::Recording;
 use super::predicates::known_at;
 use super::{StoreError, StoreResult, same_request};
 use crate::db::AnyConnection;

@@ -10,20 +10,11 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use qiaojian_domain::change::ReadUpTo;
 use qiaojian_domain::clock::UtcTime;
-use serde::Serialize;
 
 use super::audit::{self, Actor};
+use super::recorded::Recorded;
 use crate::db::schema::{audit_entries, ledger_clock};
 use crate::db::{AnyConnection, Tx};
-
-/// A transaction time: the ledger position and the instant at which the system recorded something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Recorded {
-    /// The ledger position; also the cursor of the change feed.
-    pub seq: i64,
-    /// UTC. Strictly later than every earlier one.
-    pub at: UtcTime,
-}
 
 /// A ledger position that can be stored and compared later.
 ///

@@ -6,7 +6,6 @@
 
 pub mod activities;
 pub mod areas;
-pub mod assignments;
 pub mod audit;
 pub mod bulletins;
 pub mod changes;
@@ -33,6 +32,7 @@ pub mod occurrences;
 pub mod organizations;
 pub(crate) mod predicates;
 pub mod programs;
+mod recorded;
 pub mod rules;
 mod same_request;
 pub mod schedules;
@@ -41,11 +41,13 @@ pub mod signing_keys;
 pub mod task_standing;
 pub mod tasks;
 pub mod tokens;
+mod tree_at;
 pub mod worker_nodes;
 
 pub use areas::Subtree;
 pub use audit::Actor;
 pub use error::{StoreError, StoreResult, unless_stale};
 pub use foreseen::Foreseen;
-pub use ledger::{Recorded, Recording};
+pub use ledger::Recording;
 pub use moment::Moment;
+pub use recorded::Recorded;

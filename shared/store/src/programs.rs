@@ -18,8 +18,9 @@ use serde::Serialize;
 
 pub use cohorts::{CohortRow, cohort_days, cohorts, cohorts_changed, set_cohort};
 
+use super::Recorded;
 use super::audit::Entry;
-use super::ledger::{Recorded, Recording};
+use super::ledger::Recording;
 use super::{StoreError, StoreResult, same_request, unless_stale};
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, program_versions, programs};

@@ -13,9 +13,10 @@ use qiaojian_domain::rule::{CountingParams, ReportingParams, RuleKind};
 use qiaojian_domain::{Conflict, Noun};
 use serde::Serialize;
 
+use super::Recorded;
 use super::areas::Subtree;
 use super::audit::Entry;
-use super::ledger::{Recorded, Recording};
+use super::ledger::Recording;
 use super::{StoreError, StoreResult, same_request};
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, rules};

@@ -1,5 +1,7 @@
 //! The task breakdown table. A task is issued once, and assigned to areas and posts.
 
+pub mod assignments;
+
 use chrono::NaiveDate;
 use diesel::dsl::exists;
 use diesel::prelude::*;
@@ -14,9 +16,9 @@ use serde::Serialize;
 use super::areas::{self, AreaVersion, Subtree};
 use super::audit::Entry;
 use super::ledger::Recording;
-use super::{StoreError, StoreResult, assignments as given, programs, same_request};
+use super::{StoreError, StoreResult, programs, same_request};
 use crate::db::AnyConnection;
-use crate::db::schema::{area_versions, assignments, tasks};
+use crate::db::schema::{area_versions, assignments as assignments_table, tasks};
 use crate::predicates::{last, within};
 
 /// A row of `tasks`.
@@ -92,9 +94,9 @@ macro_rules! visible_to {
         let issued_by = area_versions::table
             .filter(area_versions::area_id.eq(tasks::issuer_area_id))
             .filter(is_within.clone());
-        let given_to = assignments::table
-            .inner_join(area_versions::table.on(area_versions::area_id.eq(assignments::area_id)))
-            .filter(assignments::task_id.eq(tasks::id))
+        let given_to = assignments_table::table
+            .inner_join(area_versions::table.on(area_versions::area_id.eq(assignments_table::area_id)))
+            .filter(assignments_table::task_id.eq(tasks::id))
             .filter(is_within);
         tasks::table
             .filter(exists(issued_by).or(exists(given_to)))
@@ -215,7 +217,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewTask) -> StoreResult<I
         .values(&task)
         .execute(recording.conn())?;
     for assignee in &new.assignees {
-        given::issue(recording, &task, assignee)?;
+        assignments::issue(recording, &task, assignee)?;
     }
     // One entry for all assignments: its digest covers every assignee.
     let after = digest(&task, &new.assignees)?;

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use qiaojian_domain::assignment::Party;
 use qiaojian_domain::dates::day;
 use qiaojian_domain::ids::AssignmentId;
-use qiaojian_store::assignments::{self, Act};
+use qiaojian_store::tasks::assignments::{self, Act};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;

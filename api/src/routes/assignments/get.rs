@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, get, web};
 use qiaojian_domain::ids::AssignmentId;
-use qiaojian_store::assignments;
+use qiaojian_store::tasks::assignments;
 
 use super::wire::Assignment;
 use crate::app::App;

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, get, web};
 use qiaojian_domain::assignment::{AssignmentStatus, Light};
 use qiaojian_domain::ids::{AssignmentId, TaskId};
 use qiaojian_store::areas;
-use qiaojian_store::assignments::{self, Filter};
+use qiaojian_store::tasks::assignments::{self, Filter};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

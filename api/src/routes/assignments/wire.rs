@@ -6,8 +6,8 @@ use qiaojian_domain::assignment::{AssignmentStatus, Light};
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::ids::{AssignmentId, ProgramId, ReportId, TaskId};
 use qiaojian_domain::task::Theme;
-use qiaojian_store::assignments::{self, GivenTask, ReportRow};
 use qiaojian_store::db::AnyConnection;
+use qiaojian_store::tasks::assignments::{self, GivenTask, ReportRow};
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -2,8 +2,8 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use qiaojian_domain::ids::{AssignmentId, TaskId};
-use qiaojian_store::assignments::{self, Filter};
 use qiaojian_store::tasks;
+use qiaojian_store::tasks::assignments::{self, Filter};
 
 use crate::app::App;
 use crate::auth::{Caller, needs};

@@ -5,7 +5,7 @@ use qiaojian_domain::assignment::AssignmentVerb;
 use qiaojian_domain::ids::{ActivityId, AssignmentId, ProgramId, ReportId, TaskId};
 use qiaojian_domain::task::Facts;
 use qiaojian_store::activities::{self, NewActivity};
-use qiaojian_store::assignments::{self, Act};
+use qiaojian_store::tasks::assignments::{self, Act};
 use qiaojian_store::tasks::{self, Assignee, NewTask};
 use qiaojian_store::{Recording, StoreResult, Subtree};
 

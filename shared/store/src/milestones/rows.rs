@@ -13,11 +13,12 @@ use qiaojian_domain::milestone::MilestoneKind;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::Recorded;
 use crate::audit::Entry;
 use crate::db::AnyConnection;
 use crate::db::dialect::on_either;
 use crate::db::schema::{area_versions, milestones, organization_versions};
-use crate::ledger::{Recorded, Recording};
+use crate::ledger::Recording;
 use crate::predicates::{area_on, known_at, within};
 use crate::{StoreResult, Subtree};
 

@@ -13,12 +13,13 @@ use qiaojian_domain::organization::{ChangeKind, Part, PreciseDate};
 use serde::Serialize;
 
 use super::by_ids;
+use crate::Recorded;
 use crate::StoreResult;
 use crate::areas::Subtree;
 use crate::audit::Entry;
 use crate::db::AnyConnection;
 use crate::db::schema::{organization_change_parts, organization_changes};
-use crate::ledger::{Recorded, Recording};
+use crate::ledger::Recording;
 use crate::predicates::known_at;
 
 /// A recorded merge or split.

@@ -10,10 +10,10 @@ use qiaojian_domain::ids::{AreaId, OrganizationId};
 use super::past::list_on;
 use super::{Filter, OrganizationInArea, Which, names_on};
 use crate::areas::Subtree;
-use crate::changes::stood::{Organizations, Tree};
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, organization_versions};
 use crate::predicates::{area_on, current_area, head, true_on, within};
+use crate::tree_at::{Organizations, Tree};
 use crate::{Moment, Recorded, StoreResult};
 
 /// Ids looked up in one statement.
@@ -237,18 +237,18 @@ fn still_there(
 fn last_seen(organizations: &Organizations, tree: &Tree, reader: AreaId, id: OrganizationId) -> i64 {
     let id = id.to_string();
     let sees = |seq: i64| {
-        let area = organizations.stood(&id, seq);
-        let path = area.and_then(|area| tree.at(area, seq)).map(|stood| &stood.path);
-        let own = tree.at(reader, seq).map(|stood| &stood.path);
+        let area = organizations.area_at(&id, seq);
+        let path = area.and_then(|area| tree.at(area, seq)).map(|at| &at.path);
+        let own = tree.at(reader, seq).map(|at| &at.path);
         own.zip(path).is_some_and(|(own, path)| path.starts_with(own))
     };
     // The answer changes only at ticks where one of these was recorded or superseded.
-    let mut turns: Vec<i64> = organizations.turns(&id).collect();
+    let mut bounds: Vec<i64> = organizations.bounds(&id).collect();
     for area in organizations.areas_of(&id).chain([reader]) {
-        turns.extend(tree.turns(area));
+        bounds.extend(tree.bounds(area));
     }
-    turns.sort_unstable();
-    turns
+    bounds.sort_unstable();
+    bounds
         .iter()
         .rev()
         .map(|turn| turn - 1)

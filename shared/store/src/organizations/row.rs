@@ -13,8 +13,8 @@ use qiaojian_domain::organization::{
 };
 use serde::Serialize;
 
+use crate::Recorded;
 use crate::db::schema::organization_versions;
-use crate::ledger::Recorded;
 
 /// One version of an organization. Its valid time runs from `valid_from` to `valid_to`, its transaction time from
 /// `recorded_*` to `superseded_*`; both ends are exclusive.

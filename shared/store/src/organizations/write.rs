@@ -17,9 +17,10 @@ use super::lives::{
     audit, in_area, insert, known_segments, refuse_before_area, segments_of, supersede, with_turns,
 };
 use super::{OrganizationInArea, OrganizationVersion, find, find_at_or_above};
+use crate::Recorded;
 use crate::areas::{AreaVersion, Subtree, refuse_days_before};
 use crate::db::schema::organizations;
-use crate::ledger::{Recorded, Recording};
+use crate::ledger::Recording;
 use crate::{StoreError, StoreResult, unless_stale};
 
 /// An organization to record.

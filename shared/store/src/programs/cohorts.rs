@@ -7,11 +7,12 @@ use qiaojian_domain::ids::{AreaId, CohortId, ProgramId};
 use qiaojian_domain::program::Cohort;
 use qiaojian_domain::{Conflict, Noun};
 
+use crate::Recorded;
 use crate::areas::AreaVersion;
 use crate::audit::Entry;
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, program_cohorts};
-use crate::ledger::{Recorded, Recording};
+use crate::ledger::Recording;
 use crate::predicates::{area_on, head, known_at, true_on};
 use crate::{StoreError, StoreResult};
 

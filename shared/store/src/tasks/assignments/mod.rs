@@ -14,12 +14,12 @@ pub(super) use act::issue;
 pub use act::{Act, act};
 pub use row::{AssignmentRow, AssignmentVersion, GivenTask, ReportRow};
 
-use super::areas::{self, Subtree};
-use super::tasks::TaskRow;
-use super::{StoreError, StoreResult, programs};
+use crate::areas::{self, Subtree};
 use crate::db::AnyConnection;
 use crate::db::schema::{area_versions, assignment_reports, assignment_versions, assignments, tasks};
 use crate::predicates::{head, last_area, within};
+use crate::tasks::TaskRow;
+use crate::{StoreError, StoreResult, programs};
 
 /// The filter of a list of assignments.
 #[derive(Debug, Clone, Default)]

@@ -15,12 +15,12 @@ fn holds_at((from, until): Known, seq: i64) -> bool {
     from <= seq && until.is_none_or(|until| seq < until)
 }
 
-fn turns_of((from, until): Known) -> impl Iterator<Item = i64> {
+fn bounds_of((from, until): Known) -> impl Iterator<Item = i64> {
     std::iter::once(from).chain(until)
 }
 
 /// An area as known at some ledger position.
-pub(crate) struct Stood {
+pub(crate) struct AreaAt {
     pub(crate) code: String,
     pub(crate) path: String,
     known: Known,
@@ -29,7 +29,7 @@ pub(crate) struct Stood {
 /// All latest states that some areas ever had.
 #[derive(Default)]
 pub(crate) struct Tree {
-    areas: HashMap<AreaId, Vec<Stood>>,
+    areas: HashMap<AreaId, Vec<AreaAt>>,
 }
 
 impl Tree {
@@ -52,23 +52,23 @@ impl Tree {
         self.areas
             .extend(missing.into_iter().map(|area| (area, Vec::new())));
         for (area, code, path, known) in rows {
-            let stood = Stood { code, path, known };
-            self.areas.entry(area).or_default().push(stood);
+            let at = AreaAt { code, path, known };
+            self.areas.entry(area).or_default().push(at);
         }
         Ok(())
     }
 
     /// Returns the ticks at which the known state of the area changed.
-    pub(crate) fn turns(&self, area: AreaId) -> impl Iterator<Item = i64> {
+    pub(crate) fn bounds(&self, area: AreaId) -> impl Iterator<Item = i64> {
         let versions = self.areas.get(&area).into_iter().flatten();
-        versions.flat_map(|stood| turns_of(stood.known))
+        versions.flat_map(|at| bounds_of(at.known))
     }
 
     /// Returns the latest known state of the area at a ledger position; `None` before it was recorded and after it was
     /// closed.
-    pub(crate) fn at(&self, area: AreaId, seq: i64) -> Option<&Stood> {
+    pub(crate) fn at(&self, area: AreaId, seq: i64) -> Option<&AreaAt> {
         let versions = self.areas.get(&area)?;
-        versions.iter().find(|stood| holds_at(stood.known, seq))
+        versions.iter().find(|at| holds_at(at.known, seq))
     }
 }
 
@@ -102,16 +102,16 @@ impl Organizations {
 
     /// Returns the area it was known to be in at a ledger position; `None` before it was recorded and after it was
     /// voided.
-    pub(crate) fn stood(&self, id: &str, seq: i64) -> Option<AreaId> {
+    pub(crate) fn area_at(&self, id: &str, seq: i64) -> Option<AreaId> {
         let versions = self.versions.get(id)?;
         let at = versions.iter().find(|(_, known)| holds_at(*known, seq));
         at.map(|(area, _)| *area)
     }
 
     /// Returns the ticks at which its known area changed or ended.
-    pub(crate) fn turns(&self, id: &str) -> impl Iterator<Item = i64> {
+    pub(crate) fn bounds(&self, id: &str) -> impl Iterator<Item = i64> {
         let versions = self.versions.get(id).into_iter().flatten();
-        versions.flat_map(|(_, known)| turns_of(*known))
+        versions.flat_map(|(_, known)| bounds_of(*known))
     }
 
     /// Returns the areas that this organization was ever known to be in.
