@@ -14,9 +14,9 @@ use qiaojian_store::secrets::SecretKey;
 use tokio::sync::Semaphore;
 
 use crate::auth::Authority;
-use crate::extract::Uploads;
 use crate::problem::ApiError;
-use crate::write::KeyedRequests;
+use crate::under_way::KeyedRequests;
+use crate::uploads::Uploads;
 
 /// Interval between clock checks.
 const COMPARE_EVERY: std::time::Duration = std::time::Duration::from_secs(5);

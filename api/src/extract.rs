@@ -3,7 +3,6 @@
 mod causes;
 mod file;
 mod shape;
-mod uploads;
 
 use std::collections::HashSet;
 use std::future::{Ready, ready};
@@ -24,10 +23,8 @@ use utoipa::ToSchema;
 
 use causes::in_chinese;
 pub use file::{Place, TableFile};
-pub use uploads::Uploads;
 
 use crate::problem::ApiError;
-use crate::query::refuse_undeclared;
 
 /// A NUL as escaped in JSON.
 const NUL_ESCAPE: &[u8] = b"\\u0000";
@@ -406,9 +403,6 @@ where
             .map(|(_, text)| text)
             .filter(|text| !text.contains('\0'))
             .unwrap_or_default();
-        ready(
-            refuse_undeclared(request)
-                .and_then(|()| text.parse().map(Self).map_err(|_| ApiError::no_such_resource())),
-        )
+        ready(text.parse().map(Self).map_err(|_| ApiError::no_such_resource()))
     }
 }

@@ -13,6 +13,7 @@ use tracing_actix_web::RequestId;
 
 use crate::app::App;
 use crate::auth::Principal;
+use crate::contract::Contract;
 use crate::problem::{ApiError, Language};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -104,8 +105,8 @@ fn log_answer(request: &HttpRequest, status: StatusCode, request_id: &str) {
     tracing::info!(request_id, method, path, status = status.as_u16(), "Answered.");
 }
 
-/// The authentication middleware of `/v1`. No request passes without a verified token, even if a handler forgets to
-/// check.
+/// The gate of `/v1`. No request passes without a verified token, even if a handler forgets to check, or with query
+/// parameters that its operation does not take.
 pub async fn authenticate(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -114,6 +115,9 @@ pub async fn authenticate(
         Ok(principal) => {
             let share = share_of(&principal);
             request.extensions_mut().insert(principal);
+            if let Err(error) = Contract::refuse_undeclared_query(&request) {
+                return Ok(request.error_response(error).map_into_boxed_body());
+            }
             // Slow requests of one caller wait for each other, so that they do not delay other callers.
             Ok(as_share(share, next.call(request)).await?.map_into_boxed_body())
         }

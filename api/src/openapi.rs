@@ -3,7 +3,6 @@
 
 mod answers;
 mod bodies;
-mod derived;
 mod names;
 mod parameters;
 #[cfg(test)]
@@ -17,9 +16,6 @@ use utoipa::openapi::security::{
 };
 use utoipa::{Modify, OpenApi};
 use utoipa_actix_web::AppExt as _;
-
-pub(crate) use derived::derived_schema;
-pub use derived::{merge_patch_of, shown_of, with_text};
 
 use crate::routes;
 

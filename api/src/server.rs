@@ -25,6 +25,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use bare::{NewId, Worded};
 
 use crate::app::App;
+use crate::contract::Contract;
 use crate::middleware::finish;
 use crate::problem::ApiError;
 use crate::request_log::RequestSpan;
@@ -92,16 +93,14 @@ impl Listening {
 /// Returns an error if the socket cannot be served.
 pub fn serve(app: &App, listening: Listening, workers: usize) -> std::io::Result<Server> {
     let app = app.clone();
-    let document = web::Data::new(Document::of(
-        openapi::document().to_pretty_json().unwrap_or_default(),
-    ));
+    let contract = web::Data::new(Contract::of(&openapi::document()));
     let (clock, entropy) = (Arc::clone(&app.clock), Arc::clone(&app.entropy));
     let new_id: NewId = Arc::new(move || new_uuid(clock.as_ref(), entropy.as_ref()).to_string());
     let service = move || {
         ActixApp::new()
             .into_utoipa_app()
             .app_data(web::Data::new(app.clone()))
-            .app_data(document.clone())
+            .app_data(contract.clone())
             .configure(routes::configure)
             .into_app()
             .service(SwaggerUi::new("/docs/{_:.*}").config(swagger()))
@@ -159,19 +158,6 @@ where
         worded.and_then(http)
     })?;
     Ok(builder.run())
-}
-
-/// The serialized OpenAPI document. All replies share its bytes.
-pub(crate) struct Document(web::Bytes);
-
-impl Document {
-    fn of(text: String) -> Self {
-        Self(text.into())
-    }
-
-    pub(crate) fn bytes(&self) -> web::Bytes {
-        self.0.clone()
-    }
 }
 
 /// The documentation page shows the document that this binary serves. Nothing is fetched from elsewhere, and no

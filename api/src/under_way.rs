@@ -4,8 +4,13 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use qiaojian_domain::ids::TokenId;
+
 /// The number of items in progress, by key.
 pub type Counts<K> = HashMap<K, usize>;
+
+/// The requests with an idempotency key that are in progress in this process, by client and digest of the key.
+pub type KeyedRequests = UnderWay<(TokenId, String)>;
 
 /// Counts the items in progress of each key.
 #[derive(Debug)]

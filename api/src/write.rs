@@ -12,7 +12,6 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use qiaojian_domain::Conflict;
 use qiaojian_domain::access::Scope;
-use qiaojian_domain::ids::TokenId;
 use qiaojian_store::db::{DbError, WriteError as _};
 use qiaojian_store::{Actor, Recording, organizations};
 use serde::Serialize;
@@ -23,8 +22,7 @@ use crate::app::App;
 use crate::auth::{Principal, caller_of};
 use crate::middleware::request_id;
 use crate::problem::{ApiError, Existing};
-use crate::query::refuse_undeclared;
-use crate::under_way::{One, UnderWay};
+use crate::under_way::One;
 
 const KEY_HEADER: &str = "idempotency-key";
 const KEY_CHARS: usize = 200;
@@ -179,7 +177,6 @@ impl FromRequest for Write {
 }
 
 fn read_headers(request: &HttpRequest) -> Result<Write, ApiError> {
-    refuse_undeclared(request)?;
     let caller = caller_of(request)?;
     let text = |name: &str| {
         request
@@ -242,9 +239,6 @@ fn read_tags(tags: &str) -> Option<i64> {
         .reduce(|one: Option<i64>, other| Some(one?.max(other?)))
         .flatten()
 }
-
-/// The requests with an idempotency key that are in progress in this process, by client and digest of the key.
-pub type KeyedRequests = UnderWay<(TokenId, String)>;
 
 impl Write {
     /// Returns the version in `If-Match`, if there is one.

@@ -6,7 +6,6 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use qiaojian_store::guard::Comparing;
 
-use crate::channels::check_mail;
 use crate::faults::Faults;
 
 /// The configuration of a worker.
@@ -93,16 +92,6 @@ pub struct MailConfig {
     pub smtp_url: String,
     /// The sender: `安徽省侨联 <notice@example.org>`.
     pub from: String,
-}
-
-impl MailConfig {
-    /// Checks the settings before anything is sent with them.
-    ///
-    /// # Errors
-    /// Returns a sentence that names the setting. It never contains the URL, which may contain a password.
-    pub fn check(&self) -> Result<(), String> {
-        check_mail(self).map_err(|error| error.to_string())
-    }
 }
 
 impl std::fmt::Debug for MailConfig {

@@ -2,8 +2,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::passes::PassError;
-
 /// A point at which a crash leaves a different state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultPoint {
@@ -103,18 +101,18 @@ impl Faults {
     }
 
     /// Called when a point is reached.
-    pub(crate) fn reach(&self, point: FaultPoint) -> Result<(), PassError> {
+    pub(crate) fn reach(&self, point: FaultPoint) -> Result<(), FaultPoint> {
         let Some(hook) = &self.0 else { return Ok(()) };
         self.live()?;
         if (hook.dies)(point) {
-            return Err(PassError::Fault(*hook.died_at.get_or_init(|| point)));
+            return Err(*hook.died_at.get_or_init(|| point));
         }
         Ok(())
     }
 
     /// Called where something is started: a dead worker starts nothing.
-    pub(crate) fn live(&self) -> Result<(), PassError> {
+    pub(crate) fn live(&self) -> Result<(), FaultPoint> {
         let died_at = self.0.as_ref().and_then(|hook| hook.died_at.get());
-        died_at.map_or(Ok(()), |point| Err(PassError::Fault(*point)))
+        died_at.map_or(Ok(()), |point| Err(*point))
     }
 }

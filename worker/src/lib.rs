@@ -11,6 +11,7 @@
 
 mod channels;
 mod config;
+mod error;
 mod faults;
 mod housekeeping;
 mod passes;
@@ -21,10 +22,11 @@ mod worker;
 
 pub use channels::{Answer, Courier, Receipt, SetupError};
 pub use config::{MailConfig, MailLimits, WorkerConfig};
+pub use error::PassError;
 pub use faults::{FaultPoint, Faults};
-pub use passes::{Composed, Delivered, Noted, PassError};
+pub use passes::Noted;
 pub use qiaojian_store::deliveries::Reclaimed;
 pub use qiaojian_store::schedules::Ticked;
 pub use run::run;
-pub use status::WorkerStatus;
+pub use status::{Composed, Delivered, WorkerStatus};
 pub use worker::{Composer, Event, Order, Worker};

@@ -7,8 +7,8 @@ use qiaojian_store::{StoreResult, deliveries, ledger, schedules};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::error::PassError;
 use crate::housekeeping::{beat, keep_house, keep_noting};
-use crate::passes::PassError;
 use crate::timer::Timer;
 use crate::worker::Worker;
 

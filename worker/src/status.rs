@@ -5,8 +5,6 @@ use qiaojian_store::deliveries::Reclaimed;
 use qiaojian_store::schedules::Ticked;
 use serde::Serialize;
 
-use crate::passes::{Composed, Delivered};
-
 /// The results of the last pass and the current state.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct WorkerStatus {
@@ -31,4 +29,36 @@ pub struct WorkerStatus {
     pub last_error: Option<String>,
     /// Why the worker is holding back, while the clock or the database is in doubt.
     pub held: Option<String>,
+}
+
+/// The result of a compose pass.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Composed {
+    /// Number of published bulletins.
+    pub published: usize,
+    /// Number of drafts that wait for a person.
+    pub drafts: usize,
+    /// Number of occurrences left to another worker that was faster.
+    pub taken: usize,
+    /// Number of occurrences that could not be composed; they are retried later.
+    pub failed: usize,
+    /// Whether more may be ready immediately.
+    pub more: bool,
+}
+
+/// The result of a deliver pass.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Delivered {
+    /// Number accepted by the recipient's side.
+    pub sent: usize,
+    /// Number refused or not reached; the row says what happens next.
+    pub failed: usize,
+    /// Number for which it is unknown whether they were accepted.
+    pub uncertain: usize,
+    /// Number released unsent, because the worker was asked to stop or had no free slot in time.
+    pub released: usize,
+    /// Number that belonged to another worker by then: not sent, or the result not recorded.
+    pub lost: usize,
+    /// Whether more may be ready immediately.
+    pub more: bool,
 }

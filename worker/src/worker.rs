@@ -1,25 +1,25 @@
 //! The parts of a worker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::NaiveDate;
 use qiaojian_domain::clock::{Clock, Entropy, UtcTime};
 use qiaojian_domain::delivery::Channel;
-use qiaojian_domain::ids::NodeId;
+use qiaojian_domain::ids::{AreaId, NodeId};
 use qiaojian_domain::period::Period;
 use qiaojian_store::StoreResult;
 use qiaojian_store::bulletins::{BulletinKey, ComposedBulletin};
 use qiaojian_store::db::{AnyConnection, Db};
 use qiaojian_store::guard::Guard;
+use qiaojian_store::ledger::Position;
 use qiaojian_store::schedules::Recipients;
 use tokio::sync::Notify;
 
 use crate::channels::{self, Courier, SetupError};
 use crate::config::WorkerConfig;
 use crate::faults::FaultPoint;
-use crate::passes::{Looked, PassError};
 use crate::status::WorkerStatus;
 
 /// A bulletin to compose.
@@ -103,6 +103,15 @@ pub(crate) struct Inner {
     pub looked: tokio::sync::Mutex<Looked>,
 }
 
+/// How far a worker has checked for milestones.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// The ledger position and the day of the last check.
+    pub(crate) up_to: Option<(Position, NaiveDate)>,
+    /// The provinces still to be checked, the next one first.
+    pub(crate) waiting: VecDeque<AreaId>,
+}
+
 impl Worker {
     /// Creates a worker with a new node id. It does not use the host name, because two workers may run on one host.
     ///
@@ -176,7 +185,7 @@ impl Worker {
 }
 
 impl Inner {
-    pub fn reach(&self, point: FaultPoint) -> Result<(), PassError> {
+    pub fn reach(&self, point: FaultPoint) -> Result<(), FaultPoint> {
         self.config.faults.reach(point)
     }
 

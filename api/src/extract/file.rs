@@ -13,12 +13,12 @@ use qiaojian_sheets::MOST_BYTES;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use super::uploads::{ARRIVES_WITHIN, Upload};
 use super::{read_whole, refuse_encoded, refuse_longer};
 use crate::app::App;
 use crate::auth::caller_of;
 use crate::middleware::share_of;
 use crate::problem::ApiError;
+use crate::uploads::{ARRIVES_WITHIN, Upload};
 
 /// A table, as CSV or XLSX. The format is detected from the bytes.
 pub struct TableFile {

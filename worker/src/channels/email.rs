@@ -39,6 +39,16 @@ pub(crate) struct EmailCourier {
     login: Login,
 }
 
+impl MailConfig {
+    /// Checks the settings before anything is sent with them.
+    ///
+    /// # Errors
+    /// Returns a sentence that names the setting. It never contains the URL, which may contain a password.
+    pub fn check(&self) -> Result<(), String> {
+        check(self).map_err(|error| error.to_string())
+    }
+}
+
 /// Refuses invalid settings.
 pub(crate) fn check(config: &MailConfig) -> Result<(), SetupError> {
     read_settings(config).map(drop)

@@ -16,7 +16,6 @@ use qiaojian_store::deliveries::Outgoing;
 
 use crate::config::WorkerConfig;
 use email::EmailCourier;
-pub(crate) use email::check as check_mail;
 use file::FileCourier;
 
 /// The result of one send.

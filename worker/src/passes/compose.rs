@@ -12,29 +12,14 @@ use qiaojian_store::db::snapshot;
 use qiaojian_store::occurrences::{self, OccurrenceRow};
 use qiaojian_store::schedules::{self, ScheduleRow};
 use qiaojian_store::{Actor, Recording, StoreError, StoreResult};
-use serde::Serialize;
 
-use super::PassError;
+use crate::error::PassError;
 use crate::faults::FaultPoint;
+use crate::status::Composed;
 use crate::worker::{Event, Order, Worker};
 
 /// Maximum number of occurrences composed in one pass, so that deliveries are not delayed.
 const MOST: usize = 32;
-
-/// The result of a compose pass.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Composed {
-    /// Number of published bulletins.
-    pub published: usize,
-    /// Number of drafts that wait for a person.
-    pub drafts: usize,
-    /// Number of occurrences left to another worker that was faster.
-    pub taken: usize,
-    /// Number of occurrences that could not be composed; they are retried later.
-    pub failed: usize,
-    /// Whether more may be ready immediately.
-    pub more: bool,
-}
 
 impl Worker {
     /// Composes the open occurrences, oldest first, and publishes them or keeps them as drafts.

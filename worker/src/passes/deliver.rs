@@ -11,15 +11,15 @@ use qiaojian_store::db::DbError;
 use qiaojian_store::db::dialect::{Claim, Claimed, claim_deliveries};
 use qiaojian_store::deliveries::{self, InFlight, Outgoing};
 use qiaojian_store::{StoreError, StoreResult};
-use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::PassError;
 use crate::channels::Receipt;
+use crate::error::PassError;
 use crate::faults::FaultPoint;
+use crate::status::Delivered;
 use crate::worker::{Event, Inner, Worker};
 
 /// Maximum number of deliveries per claim.
@@ -32,23 +32,6 @@ const ROUNDS: usize = 16;
 /// First and longest pause between two attempts to write to a failing database.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
-
-/// The result of a deliver pass.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Delivered {
-    /// Number accepted by the recipient's side.
-    pub sent: usize,
-    /// Number refused or not reached; the row says what happens next.
-    pub failed: usize,
-    /// Number for which it is unknown whether they were accepted.
-    pub uncertain: usize,
-    /// Number released unsent, because the worker was asked to stop or had no free slot in time.
-    pub released: usize,
-    /// Number that belonged to another worker by then: not sent, or the result not recorded.
-    pub lost: usize,
-    /// Whether more may be ready immediately.
-    pub more: bool,
-}
 
 enum End {
     Recorded(SendResult),

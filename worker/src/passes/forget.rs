@@ -3,7 +3,7 @@
 use qiaojian_store::StoreResult;
 use qiaojian_store::idempotency;
 
-use super::PassError;
+use crate::error::PassError;
 use crate::worker::Worker;
 
 /// Maximum number of replies purged in one transaction.

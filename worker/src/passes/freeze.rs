@@ -2,7 +2,7 @@
 
 use qiaojian_store::{StoreResult, bulletins};
 
-use super::PassError;
+use crate::error::PassError;
 use crate::worker::Worker;
 
 /// Maximum number of texts written in one transaction.

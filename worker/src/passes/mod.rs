@@ -6,52 +6,17 @@ mod forget;
 mod freeze;
 mod note;
 
-pub use compose::Composed;
-pub use deliver::Delivered;
-pub(crate) use note::Looked;
 pub use note::Noted;
 
 use std::sync::Arc;
 
-use qiaojian_store::db::{DbError, WriteError};
+use qiaojian_store::StoreResult;
 use qiaojian_store::deliveries::{self, Reclaimed};
 use qiaojian_store::schedules::{self, Ticked};
-use qiaojian_store::{StoreError, StoreResult};
 
+use crate::error::PassError;
 use crate::faults::FaultPoint;
 use crate::worker::Worker;
-
-/// The reason why a pass ended early. Finished work is kept; the next pass continues from the rows.
-#[derive(Debug, thiserror::Error)]
-pub enum PassError {
-    /// A database error, or an invalid row.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A test made the worker die here.
-    #[error("died at {0}, as asked")]
-    Fault(FaultPoint),
-    /// The pass exceeded its time limit.
-    #[error("the pass took too long")]
-    TooLong,
-    /// The pass panicked.
-    #[error("the pass panicked")]
-    Panicked,
-}
-
-impl From<DbError> for PassError {
-    fn from(error: DbError) -> Self {
-        Self::Store(error.into())
-    }
-}
-
-impl PassError {
-    /// Whether the database is unavailable, so that everything else would fail too.
-    pub(crate) fn is_outage(error: &StoreError) -> bool {
-        error
-            .db_error()
-            .is_some_and(|error| !matches!(error, DbError::Query(_) | DbError::Panicked))
-    }
-}
 
 impl Worker {
     /// Creates the occurrences that have come due.

@@ -1,30 +1,18 @@
 //! Records milestones from the ledger. Each is recorded once, so that it is still shown after a correction undoes it.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use qiaojian_domain::ids::AreaId;
 use qiaojian_store::db::snapshot;
-use qiaojian_store::ledger::Position;
 use qiaojian_store::milestones;
 use qiaojian_store::milestones::rows::NewMilestone;
 use qiaojian_store::{Actor, Recording, StoreError, ledger};
 
-use super::PassError;
-use crate::worker::Worker;
+use crate::error::PassError;
+use crate::worker::{Looked, Worker};
 
 /// Maximum number of milestones recorded in one transaction.
 const CHUNK: usize = 100;
-
-/// How far a worker has checked for milestones.
-#[derive(Debug, Default)]
-pub struct Looked {
-    /// The ledger position and the day of the last check.
-    up_to: Option<(Position, NaiveDate)>,
-    /// The provinces still to be checked, the next one first.
-    waiting: VecDeque<AreaId>,
-}
 
 /// The result of a pass that records milestones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use qiaojian_store::db::schema_is_current;
 use qiaojian_store::worker_nodes;
 
 use crate::app::App;
+use crate::contract::Contract;
 use crate::problem::ApiError;
-use crate::server::Document;
 
 /// Reports whether the process is running.
 #[utoipa::path(tag = "service", security(()), responses((status = 200, description = "The process is running", body = String)))]
@@ -56,8 +56,8 @@ pub async fn jwks(app: web::Data<App>) -> HttpResponse {
 /// Returns the OpenAPI document.
 #[utoipa::path(tag = "service", security(()), responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value)))]
 #[get("/openapi.json")]
-pub async fn openapi(document: web::Data<Document>) -> HttpResponse {
+pub async fn openapi(document: web::Data<Contract>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/json")
-        .body(document.bytes())
+        .body(document.text())
 }

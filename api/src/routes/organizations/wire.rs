@@ -15,7 +15,7 @@ use qiaojian_store::{Moment, Recorded, Subtree, ledger};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::openapi::{derived_schema, shown_of};
+use crate::derived_schema::{derived_schema, shown_of};
 use crate::problem::ApiError;
 use crate::wire::precise;
 
