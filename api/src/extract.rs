@@ -171,7 +171,7 @@ async fn read_whole(
     let mut bytes = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| {
-            ApiError::bad_parameter("", "正文未能完整接收。", "The body did not arrive whole.")
+            ApiError::bad_parameter("", "正文未能完整接收。", "The body was not received completely.")
         })?;
         if bytes.len() + chunk.len() > limit {
             return Err(ApiError::too_large(limit));
@@ -376,7 +376,7 @@ where
                 if seen.insert(word) {
                     word.parse().map_err(serde::de::Error::custom)
                 } else {
-                    Err(serde::de::Error::custom(format!("`{word}` stands there twice")))
+                    Err(serde::de::Error::custom(format!("`{word}` is given twice")))
                 }
             })
             .collect::<Result<_, _>>()

@@ -40,7 +40,7 @@ impl IntoParams for IdempotencyKey {
             IDEMPOTENCY_KEY,
             schema,
             Required::False,
-            "A UUID, say. For 30 days the same key with the same request gets the same answer, and nothing is done twice.",
+            "For example a UUID. For 30 days, the same key with the same request returns the same response, and nothing is done twice.",
         )
     }
 }
@@ -59,7 +59,7 @@ impl IntoParams for IfMatch {
             IF_MATCH,
             version(),
             Required::False,
-            "The `ETag` of the row as read; honoured when given.",
+            "The `ETag` of the row as read. It is checked if it is sent.",
         )
     }
 }

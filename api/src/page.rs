@@ -69,7 +69,7 @@ impl<K: DeserializeOwned + Serialize> Window<K> {
             ApiError::bad_parameter(
                 "cursor",
                 "cursor 无效，或不属于这个列表和筛选条件，请从第一页开始。",
-                "The cursor is not valid, or is of another list or other filters. Start from the first page.",
+                "The cursor is invalid, or belongs to another list or other filters. Start from the first page.",
             )
         };
         let list = list_of(request);

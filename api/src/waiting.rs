@@ -88,7 +88,7 @@ async fn healthz() -> HttpResponse {
 /// every request.
 async fn away(request: HttpRequest) -> HttpResponse {
     let language = Language::of(request.headers().get(header::ACCEPT_LANGUAGE));
-    let cause = DbError::Unreachable("it is away at start".to_owned());
+    let cause = DbError::Unreachable("it is unavailable at startup".to_owned());
     ApiError::unavailable(cause).respond(language, &request_id(&request))
 }
 

@@ -99,7 +99,7 @@ pub fn missing_as(pointer: &'static str, error: StoreError) -> ApiError {
             pointer,
             "unknown_reference",
             "所引用的对象不存在，或不在您的范围内。",
-            "What it refers to does not exist, or is outside your area.",
+            "The referenced row does not exist, or is outside your area.",
         )]),
         other => other.into(),
     }

@@ -50,13 +50,13 @@ fn unpack(path: &Path) -> anyhow::Result<Vec<u8>> {
         .read_to_end(&mut bytes)
         .with_context(|| {
             if packed {
-                format!("{name} is not a whole zstd file: copy or download it again")
+                format!("{name} is not a complete zstd file; copy or download it again")
             } else {
                 format!("cannot read {name}")
             }
         })?;
     if bytes.len() as u64 > MOST_BYTES {
-        bail!("{name} holds more than {} MiB", MOST_BYTES / 1024 / 1024);
+        bail!("{name} contains more than {} MiB", MOST_BYTES / 1024 / 1024);
     }
     Ok(bytes)
 }
@@ -82,10 +82,13 @@ mod tests {
                 "neither UTF-8 nor GB18030",
             ),
             (b"code,level,parent,name\n", "The column “*性质 kind” is missing."),
-            (b"code,level,parent,name,kind,colour\n", "“colour” is no column."),
+            (
+                b"code,level,parent,name,kind,colour\n",
+                "“colour” is not a known column.",
+            ),
             (
                 b"code,code,level,parent,name,kind\n",
-                "The column “code” stands there more than once.",
+                "The column “code” appears more than once.",
             ),
             (b"", "The file has no header."),
             (b"\n\n", "The file has no header."),

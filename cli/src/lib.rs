@@ -76,7 +76,7 @@ async fn start(settings: &Settings, command: Command) -> anyhow::Result<()> {
         Command::Worker => commands::worker::run(settings, stop).await,
         Command::Migrate => {
             let work = Box::pin(commands::migrate::run(settings));
-            let and_now = "the migration under way was undone; run it again";
+            let and_now = "the current migration was rolled back; run it again";
             process::unless_interrupted(&stop, and_now, work).await
         }
         Command::Check(check) => {
@@ -89,17 +89,17 @@ async fn start(settings: &Settings, command: Command) -> anyhow::Result<()> {
         }
         Command::Import(import) => {
             let work = Box::pin(commands::import::run(settings, &import));
-            let and_now = "what was written stays; run it again to go on";
+            let and_now = "what was written remains; run it again to continue";
             process::unless_interrupted(&stop, and_now, work).await
         }
         Command::Token(token) => {
             let work = Box::pin(commands::token::run(settings, &token));
-            let and_now = "if a token was issued, nobody has its secret; run it again";
+            let and_now = "if a token was issued, its secret is lost; run it again";
             process::unless_interrupted(&stop, and_now, work).await
         }
         Command::Demo(_) => {
             let work = Box::pin(commands::demo::run(settings));
-            let and_now = "what was written stays; run it again to go on";
+            let and_now = "what was written remains; run it again to continue";
             process::unless_interrupted(&stop, and_now, work).await
         }
         Command::Openapi => Ok(()),

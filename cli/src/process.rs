@@ -42,7 +42,7 @@ pub fn log_the_stop(stop: &CancellationToken) {
     let stop = stop.clone();
     tokio::spawn(async move {
         stop.cancelled().await;
-        tracing::info!("Stopping: finishing what is under way…");
+        tracing::info!("Stopping: finishing the work in progress…");
     });
 }
 

@@ -49,7 +49,7 @@ pub fn refuse_unknown_variables() -> Result<(), SettingsError> {
     }
     let known: Vec<_> = known.iter().map(|name| name.to_string_lossy()).collect();
     Err(SettingsError(format!(
-        "unknown setting in the environment: {}; known are {}",
+        "unknown setting in the environment: {}; known settings are {}",
         unknown.join(", "),
         known.join(", ")
     )))
@@ -128,7 +128,7 @@ impl Settings {
             && is_missing(&path)
         {
             bail!(
-                "there is no database at {}; name its directory with --data-dir, or make one with `qiaojian migrate`",
+                "there is no database at {}; give its directory with --data-dir, or create one with `qiaojian migrate`",
                 path.display()
             );
         }
@@ -149,8 +149,8 @@ impl Settings {
             return Ok(());
         };
         bail!(
-            "{} has a {left}, but its database {} is not there; put the database back, or name another directory with --data-dir. \
-             To begin anew here, move what is in the directory away first",
+            "{} has a {left}, but its database {} is missing; restore the database, or give another directory with --data-dir. To start \
+             again in this directory, first move its content elsewhere",
             self.data_dir.display(),
             path.display()
         )
@@ -167,12 +167,14 @@ impl Settings {
             .filter(|directory| !directory.as_os_str().is_empty())
         {
             qiaojian_store::files::create_private_directory(directory)
-                .with_context(|| format!("cannot make the directory {}", directory.display()))?;
+                .with_context(|| format!("cannot create the directory {}", directory.display()))?;
         }
         match fs::File::create_new(&path) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-            Err(error) => Err(error).with_context(|| format!("cannot make the database {}", path.display())),
+            Err(error) => {
+                Err(error).with_context(|| format!("cannot create the database {}", path.display()))
+            }
         }
     }
 
@@ -183,8 +185,8 @@ impl Settings {
         let mark = self.comparing().mark.unwrap_or_default();
         check_mark(&mark).with_context(|| {
             format!(
-                "this user may not write {}, where a worker notes how far the database is; make that file or its directory writable for \
-                 the user of the service, or name another directory with --data-dir",
+                "this user may not write {}, where a worker records the state of the database; make that file or its directory writable \
+                 for the user of the service, or give another directory with --data-dir",
                 mark.display()
             )
         })
@@ -224,7 +226,7 @@ impl Settings {
             }
         });
         Ok(Parts {
-            db: opened.await.context("opening the database was cut short")??,
+            db: opened.await.context("opening the database was interrupted")??,
             clock,
             entropy: Arc::new(OsEntropy),
         })
@@ -259,7 +261,7 @@ impl Settings {
     pub fn make_data_dir(&self) -> anyhow::Result<()> {
         qiaojian_store::files::create_private_directory(&self.data_dir).with_context(|| {
             format!(
-                "cannot make the data directory {} (choose another with --data-dir)",
+                "cannot create the data directory {} (choose another with --data-dir)",
                 self.data_dir.display()
             )
         })

@@ -55,7 +55,7 @@ pub async fn ready<T>(
     };
     stand_in.end().await;
     if !told.is_empty() && matches!(outcome, Ok(Some(_))) {
-        tracing::info!("The database answers; going on.");
+        tracing::info!("The database is available; continuing.");
     }
     outcome
 }
@@ -63,7 +63,7 @@ pub async fn ready<T>(
 /// Logs each reason once, not each attempt.
 fn tell_a_change(told: &mut String, reason: String) {
     if *told != reason {
-        tracing::warn!(%reason, "The database is away; trying again each second…");
+        tracing::warn!(%reason, "The database is unavailable; retrying every second…");
         *told = reason;
     }
 }
@@ -108,7 +108,7 @@ impl StandIn<'_> {
             let stop = CancellationToken::new();
             let ended = listening
                 .stand_in(stop.clone())
-                .context("cannot answer while the database is away")?;
+                .context("cannot answer while the database is unavailable")?;
             self.running = Some((stop, ended));
         }
         Ok(())
@@ -121,7 +121,7 @@ impl StandIn<'_> {
         };
         stop.cancel();
         if let Ok(Err(error)) = ended.await {
-            tracing::warn!(%error, "The server that answers while the database is away failed.");
+            tracing::warn!(%error, "The server that answers while the database is unavailable failed.");
         }
     }
 }

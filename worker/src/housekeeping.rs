@@ -90,7 +90,7 @@ async fn bounded<T>(end: &CancellationToken, step: impl Future<Output = T>) -> O
         () = end.cancelled() => return None,
     };
     if ended.is_err() {
-        tracing::warn!("The database does not answer the worker's housekeeping.");
+        tracing::warn!("The database does not respond to the worker's housekeeping.");
     }
     ended.ok()
 }
@@ -99,7 +99,8 @@ async fn note_skew(worker: &Worker) {
     match worker.clock_skew().await {
         Ok(Some(skew)) if skew.abs() > TOLERATED_SKEW => tracing::warn!(
             seconds = skew.num_seconds(),
-            "The database's clock is ahead of this machine's by so much (behind if negative). Leases bear a minute; set both by NTP."
+            "The database's clock is ahead of this machine's by this amount (behind if negative). Leases tolerate one minute; synchronize \
+             both by NTP."
         ),
         Ok(_) => {}
         Err(error) => tracing::debug!(%error, "The database's clock could not be read."),
@@ -133,7 +134,7 @@ pub(crate) async fn beat(worker: &Worker, draining: bool) {
 /// depends on it.
 async fn forget(worker: &Worker) -> bool {
     worker.forget().await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "Expired answers could not be forgotten.");
+        tracing::warn!(%error, "Expired responses could not be deleted.");
         false
     })
 }
@@ -153,12 +154,12 @@ async fn note(worker: &Worker) -> bool {
     match worker.note_milestones().await {
         Ok(noted) => {
             if noted.milestones > 0 {
-                tracing::info!(noted.milestones, "Noted what was reached.");
+                tracing::info!(noted.milestones, "Recorded milestones.");
             }
             noted.more
         }
         Err(error) => {
-            tracing::warn!(%error, "Milestones could not be noted.");
+            tracing::warn!(%error, "Milestones could not be recorded.");
             false
         }
     }

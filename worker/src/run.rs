@@ -25,7 +25,9 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Returns an error only if a test made the worker die. Other failures are logged, shown in the status, and retried.
 pub async fn run(worker: Worker, stop: CancellationToken) -> Result<(), PassError> {
     if !worker.inner.channels().contains(&Channel::Email) {
-        tracing::warn!("No mail server is set (QIAOJIAN_SMTP_URL): notices by mail wait in the queue.");
+        tracing::warn!(
+            "No mail server is configured (QIAOJIAN_SMTP_URL): notices by email wait in the queue."
+        );
     }
     let done = CancellationToken::new();
     let house = tokio::spawn(keep_house(worker.clone(), stop.clone(), done.clone()));
@@ -176,7 +178,7 @@ impl Worker {
 
 fn note_failure(worker: &Worker, error: &PassError, failures_before: u32) {
     if failures_before == 0 {
-        tracing::error!(%error, "A pass failed; trying again…");
+        tracing::error!(%error, "A pass failed; retrying…");
     } else {
         tracing::warn!(%error, failures = failures_before + 1, "A pass failed again.");
     }
@@ -215,7 +217,7 @@ async fn watch_ledger(worker: Worker, stop: CancellationToken) {
                 }
             }
             // The passes report it.
-            Err(error) => tracing::debug!(%error, "The ledger could not be looked at."),
+            Err(error) => tracing::debug!(%error, "The ledger could not be read."),
         }
     }
 }
@@ -226,7 +228,7 @@ async fn arm(timer: &mut Timer, worker: &Worker) {
     let next: StoreResult<_> = inner.db.read(|conn| Ok(schedules::next_due(conn)?)).await;
     match next {
         Ok(next) => timer.arm(&next, inner.clock.now()).await,
-        Err(error) => tracing::warn!(%error, "The timer could not be set; the worker looks by itself."),
+        Err(error) => tracing::warn!(%error, "The timer could not be set; the worker polls instead."),
     }
 }
 
@@ -240,12 +242,12 @@ async fn last_words(worker: &Worker) {
             .write(move |tx| Ok(deliveries::release(tx.conn, node, None, tx.now)?))
             .await;
         if let Err(error) = released {
-            tracing::warn!(%error, "Claimed deliveries could not be given back; their lease will end by itself.");
+            tracing::warn!(%error, "Claimed deliveries could not be released; their lease will expire.");
         }
         beat(worker, true).await;
     };
     if timeout(LAST_WORDS, give_back).await.is_err() {
-        tracing::warn!("The database does not answer; stopping all the same.");
+        tracing::warn!("The database does not respond; stopping anyway.");
     }
 }
 

@@ -43,7 +43,7 @@ impl Timer {
                 armed: BTreeMap::new(),
             }),
             Err(error) => {
-                tracing::warn!(%error, "The timer could not be started; the worker looks by itself.");
+                tracing::warn!(%error, "The timer could not be started; the worker polls instead.");
                 None
             }
         }
@@ -66,7 +66,7 @@ impl Timer {
             if let Some(armed) = self.armed.remove(&id)
                 && let Err(error) = self.scheduler.remove(&armed.job).await
             {
-                tracing::debug!(%error, "A job of the timer was gone already.");
+                tracing::debug!(%error, "A job of the timer had already been removed.");
             }
         }
         for (id, due_at) in wanted {

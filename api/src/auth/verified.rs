@@ -194,7 +194,7 @@ impl Authority {
                 }
                 // The cache is no longer trusted after BELIEVED; each request then queries the database itself.
                 Err(error) => {
-                    tracing::warn!(%error, "Cannot ask which tokens were revoked; asking for each request until it works…");
+                    tracing::warn!(%error, "Cannot query which tokens were revoked; reading the token of each request until this works…");
                 }
             }
         }

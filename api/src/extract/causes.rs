@@ -13,7 +13,7 @@ pub(super) fn missing_in_chinese(name: &str) -> String {
 
 fn known(cause: &str) -> Option<String> {
     if let Some((word, rest)) =
-        behind(cause, "unknown word `").and_then(|rest| rest.split_once("`, expected one of: "))
+        behind(cause, "unknown value `").and_then(|rest| rest.split_once("`, expected one of: "))
     {
         return Some(format!(
             "“{word}”不是可用的值；可用：{}。",
@@ -42,7 +42,7 @@ fn known(cause: &str) -> Option<String> {
             "“{text}”不是日期；请写成 2022-03-01 这样的形式（不早于 1900-01-01）。"
         ));
     }
-    if let Some((word, _)) = behind(cause, "`").and_then(|rest| rest.split_once("` stands there twice")) {
+    if let Some((word, _)) = behind(cause, "`").and_then(|rest| rest.split_once("` is given twice")) {
         return Some(format!("“{word}”出现了不止一次。"));
     }
     if let Some((found, expected)) = behind(cause, "invalid type: ")
@@ -126,7 +126,7 @@ mod tests {
     fn no_english_of_a_parser_is_left() {
         for (cause, told) in [
             (
-                "unknown word `coverage`, expected one of: a, b at line 1 column 3",
+                "unknown value `coverage`, expected one of: a, b at line 1 column 3",
                 "“coverage”不是可用的值；可用：a、b。",
             ),
             (

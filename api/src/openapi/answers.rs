@@ -21,22 +21,23 @@ struct Shared {
 const BAD_REQUEST: Shared = Shared {
     status: "400",
     name: "BadRequest",
-    description: "It cannot be read: not JSON, an unknown field or parameter, a value of another type; `errors` say which",
+    description: "The request cannot be read: it is not JSON, or it has an unknown field or parameter, or a value of the wrong type; see \
+        `errors`",
 };
 const UNAUTHORIZED: Shared = Shared {
     status: "401",
     name: "Unauthorized",
-    description: "No access token, or one that has ended; `type` says which",
+    description: "The access token is missing, unknown, expired or revoked; see `type`",
 };
 const FORBIDDEN: Shared = Shared {
     status: "403",
     name: "Forbidden",
-    description: "The token does not hold the scope",
+    description: "The token does not have the required scope",
 };
 const NOT_FOUND: Shared = Shared {
     status: "404",
     name: "NotFound",
-    description: "There is none, or it is outside the caller's area",
+    description: "Not found, or outside the caller's area",
 };
 const TOO_SLOW: Shared = Shared {
     status: "408",
@@ -46,42 +47,42 @@ const TOO_SLOW: Shared = Shared {
 const IN_PROGRESS: Shared = Shared {
     status: "409",
     name: "InProgress",
-    description: "A request of the same `Idempotency-Key` is under way",
+    description: "A request with the same `Idempotency-Key` is in progress",
 };
 const STALE: Shared = Shared {
     status: "412",
     name: "Stale",
-    description: "It was changed since the caller read it",
+    description: "The row was changed since the caller read it",
 };
 const TOO_LARGE: Shared = Shared {
     status: "413",
     name: "TooLarge",
-    description: "The body is too long",
+    description: "The body is too large",
 };
 const UNSUPPORTED: Shared = Shared {
     status: "415",
     name: "UnsupportedMediaType",
-    description: "The body is of another type, or compressed",
+    description: "The body has an unsupported media type, or is compressed",
 };
 const INVALID: Shared = Shared {
     status: "422",
     name: "Invalid",
-    description: "It breaks a rule, and `errors` say which; or its `Idempotency-Key` belongs to another request",
+    description: "A rule is violated, see `errors`; or the `Idempotency-Key` was used for another request",
 };
 const NO_VERSION: Shared = Shared {
     status: "428",
     name: "IfMatchRequired",
-    description: "Without `If-Match`",
+    description: "`If-Match` is missing",
 };
 const INTERNAL: Shared = Shared {
     status: "500",
     name: "Internal",
-    description: "An error of the service; it is logged under `instance`",
+    description: "An internal error; it is logged under `instance`",
 };
 const UNAVAILABLE: Shared = Shared {
     status: "503",
     name: "Unavailable",
-    description: "The service is busy, or its database away; try again after `Retry-After` seconds",
+    description: "The service is busy, or its database is unavailable; try again after `Retry-After` seconds",
 };
 
 const SHARED: [&Shared; 13] = [

@@ -19,10 +19,10 @@ pub fn complete(operation: &mut Operation) {
                     .maximum(Some(page::MOST))
                     .default(Some(page::DEFAULT.into()));
                 parameter.schema = Some(schema.into());
-                "How many rows at most."
+                "The maximum number of rows."
             }
             (ParameterIn::Query, "cursor") => {
-                "`next_cursor` of the part before, with the same filters; the first part when left out."
+                "`next_cursor` of the previous page, with the same filters. If omitted, the first page is returned."
             }
             _ => continue,
         };

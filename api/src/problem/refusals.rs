@@ -73,19 +73,22 @@ impl ApiError {
                     now.code, now.name
                 ),
                 format!(
-                    "{old} {name} has the code {} ({}) since {until}.",
+                    "{old} ({name}) has had the code {} ({}) since {until}.",
                     now.code, now.name
                 ),
             ),
             Became::Merged(now) => (
                 "area_merged",
                 format!("{old}（{name}）自 {until} 起并入 {}（{}）。", now.code, now.name),
-                format!("{old} {name} went into {} ({}) on {until}.", now.code, now.name),
+                format!(
+                    "{old} ({name}) was merged into {} ({}) on {until}.",
+                    now.code, now.name
+                ),
             ),
             Became::Closed => (
                 "area_closed",
                 format!("{old}（{name}）自 {until} 起撤销；可用 as_of 查看此前的情况。"),
-                format!("{old} {name} was closed on {until}; `as_of` shows it as it was."),
+                format!("{old} ({name}) was closed on {until}. Use `as_of` to see its earlier state."),
             ),
         };
         let mut error = Self::not_found(Noun::Area);
@@ -130,7 +133,7 @@ impl ApiError {
         let mut error = Self::invalid(listed);
         error.0.detail = Text::new(
             format!("有 {refused} 行有误，未登记任何一行；详见 errors。{zh}"),
-            format!("{refused} rows are wrong; none was recorded. See errors.{en}"),
+            format!("{refused} rows have errors; no row was recorded. See errors.{en}"),
         );
         error
     }
@@ -140,11 +143,11 @@ impl ApiError {
         Self::new(
             StatusCode::PRECONDITION_FAILED,
             "stale",
-            Text::new("对象已被修改", "Changed meanwhile"),
+            Text::new("对象已被修改", "Changed in the meantime"),
             Text::new(
                 format!("对象已被他人修改，当前版本为 {current}；请重新读取后再改。"),
                 format!(
-                    "The row was changed meanwhile and is at version {current}. Read it again before changing it."
+                    "The row was changed by someone else; its current version is {current}. Read it again before changing it."
                 ),
             ),
         )
@@ -155,7 +158,7 @@ impl ApiError {
         Self::new(
             StatusCode::CONFLICT,
             "transition_refused",
-            Text::new("当前状态不允许此操作", "Not in this state"),
+            Text::new("当前状态不允许此操作", "Not allowed in this state"),
             Text::new(refused.chinese(), refused.english()),
         )
     }
@@ -184,14 +187,14 @@ impl ApiError {
         let mut error = Self::new(
             StatusCode::CONFLICT,
             "recipients_unreachable",
-            Text::new("有单位收不到通知", "Some cannot be reached"),
+            Text::new("有单位收不到通知", "Some addressees cannot be reached"),
             Text::new(
                 format!(
                     "有 {count} 个收文单位没有可用的接收端（见 errors），未发布。请先为其登记接收端；仍要发布，请在 unreachable 中填写 {count}。"
                 ),
                 format!(
-                    "{count} addressees have no endpoint in use (see errors); nothing was published. Record endpoints for them, or send \
-                     unreachable: {count} to publish all the same."
+                    "{count} addressees have no enabled endpoint (see errors); nothing was published. Record endpoints for them, or send \
+                     unreachable: {count} to publish anyway."
                 ),
             ),
         );

@@ -29,7 +29,7 @@ impl ApiError {
             "token_missing",
             Text::new(
                 "请在 Authorization 头中携带 Bearer 令牌；令牌由 POST /oauth/token 获取。",
-                "Send a Bearer token in the Authorization header; POST /oauth/token gives one.",
+                "Send a Bearer token in the Authorization header. POST /oauth/token returns one.",
             ),
         )
     }
@@ -40,7 +40,7 @@ impl ApiError {
             "token_unknown",
             Text::new(
                 "令牌无法识别，请重新获取。",
-                "The token is not one of ours. Get a new one.",
+                "The token is unknown. Get a new one.",
             ),
         )
     }
@@ -75,7 +75,7 @@ impl ApiError {
             Text::new("权限不足", "Not allowed"),
             Text::new(
                 format!("此操作需要权限 {scope}，当前令牌没有。"),
-                format!("This needs the scope {scope}, which the token does not hold."),
+                format!("This operation requires the scope {scope}, which the token does not have."),
             ),
         )
     }
@@ -117,8 +117,8 @@ impl ApiError {
             Text::new(
                 "所发内容不符合 HTTP 规范：地址中的汉字等须作百分号转义，地址不得过长；须有且仅有一个 Host 头，Content-Length、\
                  Transfer-Encoding 和分块的正文须正确。",
-                "This is not HTTP: percent-encode what is not ASCII in the address and keep it short; send one Host header, and a correct \
-                 Content-Length or Transfer-Encoding with correct chunks.",
+                "The request is not valid HTTP. Percent-encode non-ASCII characters in the address and keep it short; send exactly one \
+                 Host header, a correct Content-Length or Transfer-Encoding, and correct chunks.",
             ),
         )
     }
@@ -131,7 +131,7 @@ impl ApiError {
             Text::new("接收超时", "Too slow"),
             Text::new(
                 "请求未能及时发完，未作任何处理；请在网络良好时重试。",
-                "The request did not arrive in time; nothing was done. Try again on a better link.",
+                "The request did not arrive in time; nothing was done. Try again on a better connection.",
             ),
         )
     }
@@ -192,7 +192,7 @@ impl ApiError {
             Text::new("时钟或数据库存疑", "Clock or database in doubt"),
             Text::new(
                 format!("暂停写入：{}", doubt.chinese()),
-                format!("Nothing is written: {}", doubt.english()),
+                format!("Writes are suspended: {}", doubt.english()),
             ),
         )
     }
@@ -205,7 +205,7 @@ impl ApiError {
             Text::new("不支持压缩的正文", "Compressed body"),
             Text::new(
                 "请直接发送正文，不要压缩，也不要带 Content-Encoding。",
-                "Send the body as it is, without Content-Encoding.",
+                "Send the body uncompressed, without Content-Encoding.",
             ),
         )
     }
@@ -244,7 +244,7 @@ impl ApiError {
             Text::new("Idempotency-Key 已用于其他请求", "Idempotency-Key reused"),
             Text::new(
                 "同一 Idempotency-Key 只能用于完全相同的请求；请换一个新的。",
-                "An Idempotency-Key belongs to one request. Use a new one for another.",
+                "An Idempotency-Key can only be sent again with the identical request. Use a new one.",
             ),
         )
     }
@@ -254,15 +254,15 @@ impl ApiError {
         let detail = match &cause {
             DbError::CommitUnknown => Text::new(
                 "连接中断，是否已生效未知；请用同一 Idempotency-Key（或同一 id）重试。",
-                "The link broke; whether it took effect is unknown. Retry with the same Idempotency-Key or id.",
+                "The connection was lost, and it is unknown whether the request took effect. Retry with the same Idempotency-Key or id.",
             ),
             DbError::Full => Text::new(
                 "数据库磁盘已满，本次未写入任何内容；请管理员清理磁盘后重试。",
-                "The database's disk is full, and nothing of this was written. Have an administrator make room, then try again.",
+                "The disk of the database is full; nothing was written. Ask an administrator to free space, then try again.",
             ),
             _ => Text::new(
                 "服务暂时繁忙，请稍后重试。",
-                "The service is busy or its database is away. Try again shortly.",
+                "The service is busy or its database is unavailable. Try again shortly.",
             ),
         };
         let title = Text::new("暂时不可用", "Unavailable");
@@ -276,10 +276,10 @@ impl ApiError {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "too_many_tables",
-            Text::new("导入繁忙", "Too many tables"),
+            Text::new("导入繁忙", "Too many imports"),
             Text::new(
                 "正在导入的文件过多（每个令牌同时最多 3 个），请等前面的文件导入完毕后重试。",
-                "As many files as may be are being imported, three at most of one token. Try again when they are done.",
+                "Too many imports are running (at most 3 per token). Try again when they have finished.",
             ),
         )
     }
@@ -292,8 +292,8 @@ impl ApiError {
             Text::new("接收超时", "Too slow"),
             Text::new(
                 "文件未能及时传完，或传输过慢而让位于其他文件，未登记任何内容；请在网络良好时重试，或分成几个文件。",
-                "The file did not arrive in time, or came slowly while others waited for its place; nothing was recorded. Try again on a \
-                 better link, or part the file.",
+                "The file did not arrive in time, or arrived slowly while other uploads were waiting; nothing was recorded. Try again on \
+                 a better connection, or split the file.",
             ),
         )
     }
@@ -306,7 +306,7 @@ impl ApiError {
             Text::new("内部错误", "Internal error"),
             Text::new(
                 "服务内部错误，已记录；请凭请求编号反馈。",
-                "An error of ours; it was logged under the request's id.",
+                "An internal error occurred and was logged. Report it with the request id.",
             ),
         );
         error.0.fault = Some(what.to_string());

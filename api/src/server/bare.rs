@@ -158,7 +158,7 @@ impl<'a> Bare<'a> {
         tracing::info!(
             request_id,
             status = self.error.status(),
-            "Answered what is no request."
+            "Answered a message that is not a valid request."
         );
         let body = serde_json::to_string(&self.error.problem(language, request_id)).unwrap_or_default();
         let mut reply = format!(

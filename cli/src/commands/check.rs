@@ -14,7 +14,7 @@ use crate::terminal::{progress, say};
 /// Recomputes everything from the rows and reports differences. Fails if there are any.
 pub async fn run(settings: &Settings, options: &args::Check) -> anyhow::Result<()> {
     let Some(parts) = settings.parts_if_there().await? else {
-        bail!("there is no database yet; `qiaojian up` or `qiaojian migrate` makes one");
+        bail!("there is no database yet; `qiaojian up` or `qiaojian migrate` creates it");
     };
     let mut reports = Vec::new();
     let bar = progress(u64::try_from(Check::ALL.len()).unwrap_or(u64::MAX), "checks");

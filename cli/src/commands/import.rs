@@ -41,7 +41,7 @@ pub async fn run(settings: &Settings, import: &Import) -> anyhow::Result<()> {
     // On the blocking pool, because the file may be a pipe that nobody writes to, and a signal must not wait for it.
     let rows = tokio::task::spawn_blocking(move || area_file::read(&path))
         .await
-        .context("reading the file was cut short")??;
+        .context("reading the file was interrupted")??;
     let rows = whole_rows(rows)?;
     if let Some(on) = update_on {
         let parts = settings.parts(Schema::Migrated).await?;
@@ -51,7 +51,7 @@ pub async fn run(settings: &Settings, import: &Import) -> anyhow::Result<()> {
     }
     if let Some((number, _)) = rows.iter().find(|(_, row)| is_of_an_edition(row)) {
         anyhow::bail!(
-            "row {number}: predecessors and valid_from are told in a new edition of the list: give --update-on DATE"
+            "row {number}: predecessors and valid_from are allowed only in a new edition of the list; give --update-on DATE"
         );
     }
     if *dry_run {
@@ -133,8 +133,8 @@ fn told_of_known_rows(rows: &[Row], known: &HashMap<String, AreaVersion>) -> Str
         .filter(|(_, row)| known.contains_key(&row.code))
         .count();
     match differences.len() {
-        0 => format!("{there} are there already"),
-        differing => format!("{there} are there already, {differing} of them not as in the file"),
+        0 => format!("{there} already exist"),
+        differing => format!("{there} already exist, {differing} of them different from the file"),
     }
 }
 

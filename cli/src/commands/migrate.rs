@@ -16,7 +16,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
         Ok::<_, OpenError>(ran)
     })
     .await
-    .context("the migration was cut short")??;
+    .context("the migration was interrupted")??;
     for version in &ran {
         say(format!("ran {version}"));
     }

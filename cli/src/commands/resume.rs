@@ -14,6 +14,6 @@ pub async fn run(settings: &Settings, resume: &Resume) -> anyhow::Result<()> {
     let parts = settings.parts(Schema::Present).await?;
     let mark = settings.comparing().mark.unwrap_or_default();
     guard::resume(&parts.db, &mark, &resume.reason).await?;
-    say("Everything goes on; processes that run see it within seconds.");
+    say("All work continues; running processes notice it within seconds.");
     Ok(())
 }

@@ -101,7 +101,7 @@ fn tell_of_a_move(settings: &Settings) {
     }
     // The path is only used for this warning.
     if let Err(error) = std::fs::write(&note, &here) {
-        tracing::debug!(%error, "Where the data directory is could not be noted.");
+        tracing::debug!(%error, "The location of the data directory could not be recorded.");
     }
 }
 
@@ -130,7 +130,7 @@ impl Admin {
                 "There are no areas yet: load them with `qiaojian import areas FILE`, then `qiaojian token create`.".to_owned()
             }
             Self::InFile(path) => format!("Admin credentials: {} (readable by you only)", path.display()),
-            Self::Elsewhere => "Admin credentials were removed or belong to another data directory; make a token with `qiaojian token \
+            Self::Elsewhere => "Admin credentials were removed or belong to another data directory; create a token with `qiaojian token \
                                 create --area CODE --role province_admin --label TEXT`."
                 .to_owned(),
         }
@@ -232,7 +232,7 @@ impl News {
                     .map(|path| path.display().to_string())
                     .unwrap_or_default();
                 say(format!(
-                    "Notices for {area}: {} written, the newest is {newest}",
+                    "Notices for {area}: {} written, the latest is {newest}",
                     paths.len()
                 ));
             }

@@ -142,7 +142,7 @@ pub fn check_day(violations: &mut Vec<Violation>, on: NaiveDate, step_before: Na
             "/on",
             "dates_out_of_order",
             format!("日期不能早于上一步骤的日期（{step_before}）。"),
-            format!("The date must not be before that of the step before it ({step_before})."),
+            format!("The date must not be before that of the previous step ({step_before})."),
         ));
     }
 }

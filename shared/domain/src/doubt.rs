@@ -120,13 +120,13 @@ impl Doubt {
     pub fn english(self) -> String {
         let what = match self {
             Self::LedgerWentBack => {
-                "the database went back to an earlier state (a restored backup?), and does not know what was sent since".to_owned()
+                "the database returned to an earlier state (a restored backup?) and does not contain the notices sent since then".to_owned()
             }
             Self::FailedOver => {
-                "another server is the primary of the database, and the last writes before that may be lost".to_owned()
+                "the database has switched to another server, and the last writes before that may be lost".to_owned()
             }
             Self::ClockStepped(by) => format!(
-                "this machine's clock was set while it ran ({})",
+                "this machine's clock was changed while it was running ({})",
                 minutes(by, "ahead", "back")
             ),
             Self::ClockDiffers(by) => format!(
@@ -206,7 +206,7 @@ mod tests {
         }
         assert_eq!(
             Doubt::ClockStepped(TimeDelta::days(-400)).english(),
-            "this machine's clock was set while it ran (back 576000 min). Check the clock and the database, then run `qiaojian resume`."
+            "this machine's clock was changed while it was running (back 576000 min). Check the clock and the database, then run `qiaojian resume`."
         );
     }
 }

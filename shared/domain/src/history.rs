@@ -42,15 +42,18 @@ impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NeverKnown { seq } => {
-                write!(f, "what was recorded at {seq} is superseded no later than that")
+                write!(
+                    f,
+                    "the version recorded at {seq} was superseded no later than it was recorded"
+                )
             }
             Self::NoDays { seq, on } => write!(
                 f,
-                "what was recorded at {seq} from {on} on ends no later than that"
+                "the version recorded at {seq}, valid from {on}, ends no later than it begins"
             ),
-            Self::TwoHeads { seq } => write!(f, "as known at {seq}, two versions hold from their days on"),
-            Self::Overlap { seq, on } => write!(f, "as known at {seq}, two versions hold on {on}"),
-            Self::Gap { seq, on } => write!(f, "as known at {seq}, no version holds on {on}"),
+            Self::TwoHeads { seq } => write!(f, "as known at {seq}, two versions are open-ended"),
+            Self::Overlap { seq, on } => write!(f, "as known at {seq}, two versions are valid on {on}"),
+            Self::Gap { seq, on } => write!(f, "as known at {seq}, no version is valid on {on}"),
         }
     }
 }

@@ -59,7 +59,7 @@ impl std::fmt::Display for UnknownWord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "unknown word `{}`, expected one of: {}",
+            "unknown value `{}`, expected one of: {}",
             self.word,
             self.allowed.join(", ")
         )

@@ -22,7 +22,7 @@ pub fn read_mail_address(text: &str) -> Result<String, Violation> {
             "/address",
             "display_name",
             "请只填写电子邮件地址本身，不要写姓名、引号或尖括号，例如 office@example.org。",
-            "Write the mail address alone, without a name, quotes or angle brackets, such as office@example.org.",
+            "Give only the email address, without a name, quotes or angle brackets, such as office@example.org.",
         ));
     }
     if plain.contains([',', ';', '、']) {
@@ -30,7 +30,7 @@ pub fn read_mail_address(text: &str) -> Result<String, Violation> {
             "/address",
             "several_addresses",
             "一个接收端只能填写一个地址；其他地址请另设接收端。",
-            "An endpoint has one address. Record another endpoint for each other one.",
+            "An endpoint has only one address. Record a separate endpoint for each other address.",
         ));
     }
     let address = plain.parse::<Address>().map_err(|_| bad_address())?;
@@ -51,7 +51,7 @@ fn bad_address() -> Violation {
         "/address",
         "bad_address",
         "请填写电子邮件地址，例如 office@example.org。",
-        "Write a mail address such as office@example.org.",
+        "Give an email address, such as office@example.org.",
     )
 }
 

@@ -183,7 +183,7 @@ impl Kind {
             "/kind",
             "kind_not_at_level",
             format!("{}不能设在{}一级。", self.chinese(), level.chinese()),
-            format!("A {self} cannot stand in a {level}."),
+            format!("A {self} cannot be established in a {level}."),
         )
     }
 
@@ -244,8 +244,8 @@ pub fn later_status(status: Status) -> Option<Violation> {
         Violation::new(
             "/status",
             "status_not_allowed",
-            "新登记只能是 preparing、approved 或 established；之后用 close 等操作改变。",
-            "A new record is preparing, approved or established; a verb such as close changes it later.",
+            "新登记的状态只能是筹备（preparing）、已批复（approved）或已成立（established）；之后用撤销（close）等操作改变。",
+            "The status of a new organization must be preparing, approved or established; it is changed later by a step such as close.",
         )
     })
 }
@@ -307,7 +307,7 @@ impl Facts {
                 "/replaces",
                 "replaces_mismatch",
                 "撤一建一必须写明被撤销的机构；其他方式不写。",
-                "replace_one must name the abolished institution; other bases must not.",
+                "With the basis replace_one, the abolished institution must be given; with other bases it must not.",
             ));
         }
         for (pointer, count) in [
@@ -330,7 +330,7 @@ impl Facts {
                 "/posts_filled",
                 "over_quota",
                 format!("实有 {filled} 人超过编制 {quota} 人。"),
-                format!("{filled} posts are filled, more than the {quota} there are."),
+                format!("{filled} posts are filled, more than the quota of {quota}."),
             ));
         }
         self.check_dates(&mut found, today);

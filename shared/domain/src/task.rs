@@ -65,7 +65,7 @@ impl Facts {
                 "dates_out_of_order",
                 format!("完成时限不能早于交办日期（{}）。", self.issued_on),
                 format!(
-                    "It cannot be due before the day it is issued ({}).",
+                    "The due date must not be before the date of issue ({}).",
                     self.issued_on
                 ),
             ));
@@ -76,7 +76,7 @@ impl Facts {
                 "/supporting_posts",
                 "duplicate_post",
                 "同一部门只能列一次，责任部门不再列为配合部门。",
-                "Name each post once; the lead post is not a supporting one.",
+                "List each post only once; the lead post cannot also be a supporting post.",
             ));
         }
         found
@@ -90,7 +90,7 @@ pub fn check_assignees(violations: &mut Vec<Violation>, count: usize) {
             "/assign_to",
             "out_of_range",
             format!("一次交办 1 至 {MOST_ASSIGNEES} 个对象，现有 {count} 个。"),
-            format!("Give it to 1 to {MOST_ASSIGNEES} areas and posts; there are {count}."),
+            format!("Assign the task to 1 to {MOST_ASSIGNEES} areas and posts; {count} are given."),
         ));
     }
 }

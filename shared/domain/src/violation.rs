@@ -103,7 +103,7 @@ pub fn check_line(violations: &mut Vec<Violation>, pointer: &'static str, text: 
                 pointer,
                 "unseen_character",
                 format!("含有换行或看不见的字符（U+{code:04X}），请删除。"),
-                format!("It has a line break or a character that nobody sees (U+{code:04X}). Remove it."),
+                format!("It contains a line break or an invisible character (U+{code:04X}). Remove it."),
             ));
         }
     }

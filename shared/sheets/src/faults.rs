@@ -52,7 +52,7 @@ pub(super) fn hidden_rows(first: u32, count: usize) -> Violation {
         "hidden_rows",
         format!("第 {first} 行等 {count} 行有内容，却被筛选或隐藏；请取消筛选和隐藏，不需要的行请删除。"),
         format!(
-            "{count} rows with content, from row {first} on, are hidden or filtered out. Show them, and delete those that are not meant."
+            "{count} rows with content, from row {first} on, are hidden or filtered out. Show them, and delete those that are not needed."
         ),
     )
 }
@@ -69,7 +69,7 @@ pub(super) fn damaged() -> Violation {
     of_file(
         "damaged_file",
         "工作簿已损坏，或不是 XLSX；请重新另存为 .xlsx。",
-        "The workbook is damaged or is no XLSX. Save it as .xlsx again.",
+        "The workbook is damaged or is not XLSX. Save it as .xlsx again.",
     )
 }
 
@@ -78,7 +78,7 @@ pub(super) fn too_large_unpacked() -> Violation {
     of_file(
         "unpacks_too_large",
         format!("工作簿解压后超过 {mib} MiB；请只保留数据，另存为新的文件。"),
-        format!("The workbook unpacks to more than {mib} MiB. Keep the data alone in a new file."),
+        format!("The workbook is larger than {mib} MiB when unpacked. Save only the data in a new file."),
     )
 }
 
@@ -86,7 +86,7 @@ pub(super) fn too_many_formats() -> Violation {
     of_file(
         "too_many_formats",
         "工作簿的单元格格式、名称或链接过多或过长；请只将数据粘贴（选择性粘贴为数值）到新的文件。",
-        "The workbook has too many formats, names or links, or one that is too long. Paste the values alone into a new file.",
+        "The workbook has too many formats, names or links, or one that is too long. Paste only the values into a new file.",
     )
 }
 
@@ -94,7 +94,7 @@ pub(super) fn too_many_sheets() -> Violation {
     of_file(
         "too_many_sheets",
         format!("最多 {MOST_SHEETS} 个工作表；请只保留数据表。"),
-        format!("At most {MOST_SHEETS} sheets. Keep the sheet of data alone."),
+        format!("At most {MOST_SHEETS} sheets are allowed. Keep only the data sheet."),
     )
 }
 
@@ -102,7 +102,7 @@ pub(super) fn too_many_cells() -> Violation {
     of_file(
         "too_many_cells",
         format!("填写的单元格超过 {MOST_CELLS} 个；请分成几个文件。"),
-        format!("More than {MOST_CELLS} cells are filled in. Part the file."),
+        format!("More than {MOST_CELLS} cells are filled in. Split the file."),
     )
 }
 
@@ -118,7 +118,7 @@ pub(super) fn nul(row: u32) -> Violation {
     of_file(
         "nul_character",
         format!("第 {row} 行有单元格含空字符（NUL）；请删除。"),
-        format!("A cell in row {row} holds a NUL character. Remove it."),
+        format!("A cell in row {row} contains a NUL character. Remove it."),
     )
 }
 
@@ -127,7 +127,7 @@ pub(super) fn too_much_text() -> Violation {
     of_file(
         "too_much_text",
         format!("单元格文字合计超过 {mib} MiB；请分成几个文件。"),
-        format!("The cells hold more than {mib} MiB of text. Part the file."),
+        format!("The cells contain more than {mib} MiB of text. Split the file."),
     )
 }
 
@@ -135,7 +135,7 @@ pub(super) fn too_many_rows(most: usize) -> Violation {
     of_file(
         "too_many_rows",
         format!("最多 {most} 行；请分成几个文件。"),
-        format!("At most {most} rows. Part the file."),
+        format!("At most {most} rows are allowed. Split the file."),
     )
 }
 
@@ -143,7 +143,7 @@ pub(super) fn too_many_columns() -> Violation {
     of_file(
         "too_many_columns",
         format!("最多 {MOST_COLUMNS} 列；请删除表格以外的内容。"),
-        format!("At most {MOST_COLUMNS} columns. Remove what stands beside the table."),
+        format!("At most {MOST_COLUMNS} columns are allowed. Remove the content outside the table."),
     )
 }
 
@@ -151,7 +151,9 @@ pub(super) fn open_quote(row: u32) -> Violation {
     of_file(
         "open_quote",
         format!("第 {row} 行的引号没有闭合；请用表格软件重新保存。"),
-        format!("A quote in row {row} is never closed. Save the file anew from a spreadsheet."),
+        format!(
+            "A quotation mark in row {row} is never closed. Save the file again from a spreadsheet program."
+        ),
     )
 }
 
@@ -179,7 +181,7 @@ pub(super) fn hidden_sheet(name: &str) -> Violation {
         "hidden_sheet",
         format!("隐藏的工作表“{name}”中有内容，不会导入；请删除，或另存为单独的文件。"),
         format!(
-            "The hidden sheet “{name}” has content, which would not be imported. Remove it, or save it as a file of its own."
+            "The hidden sheet “{name}” has content, which would not be imported. Delete the sheet, or save it as a separate file."
         ),
     )
 }
@@ -190,7 +192,7 @@ pub(super) fn several_sheets(name: &str) -> Violation {
         "several_sheets",
         format!("不止一个工作表有内容：“{name}”不会导入；请每个文件只留一个数据表，放在最前面。"),
         format!(
-            "More than one sheet has content: “{name}” would not be imported. Keep one sheet of data in a file, as the first."
+            "More than one sheet has content: “{name}” would not be imported. Keep only one data sheet in each file, as the first sheet."
         ),
     )
 }
@@ -199,7 +201,7 @@ pub(super) fn help_first() -> Violation {
     of_file(
         "help_sheet_first",
         "第一个工作表是填写说明；请把数据表移到最前面。",
-        "The first sheet is the explanation. Put the sheet of data first.",
+        "The first sheet contains the instructions. Move the data sheet to the front.",
     )
 }
 
@@ -208,7 +210,7 @@ pub(super) fn unknown_column(header: &str) -> Violation {
     of_file(
         "unknown_column",
         format!("表头“{header}”不是任何一列；请改用模板的表头，或删除此列。"),
-        format!("“{header}” is no column. Use the template's headers, or remove the column."),
+        format!("“{header}” is not a known column. Use the headers of the template, or remove the column."),
     )
 }
 
@@ -217,7 +219,7 @@ pub(super) fn column_twice(header: &str) -> Violation {
     of_file(
         "column_twice",
         format!("“{header}”列出现了不止一次。"),
-        format!("The column “{header}” stands there more than once."),
+        format!("The column “{header}” appears more than once."),
     )
 }
 

@@ -77,7 +77,7 @@ impl Format {
             [0xD0, 0xCF, 0x11, 0xE0, ..] => Err(faults::old_format()),
             [b'%', b'P', b'D', b'F', ..] => Err(faults::other_format(("PDF 文件", "a PDF file"))),
             [b'{', ..] | [b'[', b'{' | b'"' | b'[' | b']' | b' ' | b'\n' | b'\r', ..] => Err(
-                faults::other_format(("JSON", "JSON, which POST /v1/organizations/batch takes")),
+                faults::other_format(("JSON", "JSON, which POST /v1/organizations/batch accepts")),
             ),
             [b'<', ..] => Err(faults::other_format((
                 "网页或 XML 文件",

@@ -81,9 +81,9 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
         let text = clean(cell.text());
         let no_text = match cell {
             Cell::Date(..) => Some(("日期", "a date")),
-            Cell::Truth(_) => Some(("是非值", "a truth value")),
+            Cell::Truth(_) => Some(("是非值", "a boolean value")),
             Cell::Number(number) if !is_whole(number) => {
-                Some(("小数或过长的数字", "a fraction or too long a number"))
+                Some(("小数或过长的数字", "a fraction or a number that is too long"))
             }
             _ if is_error_value(text) => Some(("错误值", "an error value")),
             _ => None,
@@ -127,7 +127,7 @@ impl<'a, F: Copy + Eq + Display + 'static> RowReader<'a, F> {
                 pointer,
                 "missing_field",
                 "缺少必填内容。",
-                "This has to be filled in.",
+                "A required value is missing.",
             ));
         }
     }
@@ -238,7 +238,7 @@ fn not_a_text(field: impl Display, text: &str, (zh, en): (&str, &str)) -> Violat
         "wrong_value",
         format!("“{text}”在表格中是{zh}，不是文字；请将单元格设为文本格式后重新填写。"),
         format!(
-            "“{text}” is {en} in the spreadsheet, not a text. Format the cell as text and type it again."
+            "“{text}” is {en} in the spreadsheet, not text. Format the cell as text and enter the value again."
         ),
     )
 }
@@ -249,7 +249,7 @@ fn rounded(field: impl Display, text: &str) -> Violation {
         "wrong_value",
         format!("“{text}”是科学计数法，后面的数字已丢失；请将此列设为文本格式，重新填写完整的代码。"),
         format!(
-            "“{text}” has lost its last digits. Format the column as text and type the whole code again."
+            "“{text}” is in scientific notation and has lost its last digits. Format the column as text and enter the whole code again."
         ),
     )
 }
@@ -261,7 +261,7 @@ fn number_as_date(field: impl Display, text: &str) -> Violation {
         "wrong_value",
         format!("“{text}”在表格中是数字，不是日期；请将单元格设为文本格式，填写如 2022-03-01 或 2022-10。"),
         format!(
-            "“{text}” is a number in the spreadsheet, not a date. Format the cell as text and write 2022-03-01 or 2022-10."
+            "“{text}” is a number in the spreadsheet, not a date. Format the cell as text and enter a date such as 2022-03-01 or 2022-10."
         ),
     )
 }
@@ -273,7 +273,7 @@ fn no_month(field: impl Display, text: &str) -> Violation {
         "wrong_value",
         format!("“{text}”没有显示年份和月份；请将单元格设为文本格式，填写如 2022-03-01 或 2022-03。"),
         format!(
-            "“{text}” shows no year with a month. Format the cell as text and write 2022-03-01 or 2022-03."
+            "“{text}” does not show a year and a month. Format the cell as text and enter a date such as 2022-03-01 or 2022-03."
         ),
     )
 }
@@ -293,7 +293,7 @@ fn formula(field: impl Display) -> Violation {
         pointer(field),
         "formula",
         "单元格是公式；请直接填写内容。",
-        "The cell is a formula. Type the value in.",
+        "The cell contains a formula. Enter the value instead.",
     )
 }
 
@@ -312,6 +312,8 @@ fn no_column(column: u32) -> Violation {
         "",
         "outside_columns",
         format!("第 {column} 列没有表头，却有内容；请删除或移到正确的列。"),
-        format!("Column {column} has content and no header. Remove it, or move it to its column."),
+        format!(
+            "Column {column} has content but no header. Remove the content, or move it to the right column."
+        ),
     )
 }

@@ -97,7 +97,7 @@ fn audit_trail(conn: &mut AnyConnection) -> StoreResult<Report> {
     report.rows = chain.entries;
     if let Some((seq, ordinal)) = chain.first_break {
         report.differs(format!(
-            "the chain of hashes breaks at entry {seq}.{ordinal}: it, or what stood around it, was changed or taken out"
+            "the hash chain is broken at entry {seq}.{ordinal}: the entry or an adjacent one was changed or removed"
         ));
     }
     Ok(report)

@@ -74,7 +74,7 @@ fn checked_address(channel: Channel, address: &str) -> Result<String, Violation>
             "/channel",
             "channel_not_served",
             format!("目前不支持 {channel} 渠道。"),
-            format!("The channel {channel} is not served yet."),
+            format!("The channel {channel} is not supported yet."),
         ));
     }
     if channel == Channel::Email {
@@ -85,7 +85,7 @@ fn checked_address(channel: Channel, address: &str) -> Result<String, Violation>
             "/address",
             "no_address_wanted",
             "该渠道不需要地址。",
-            "This channel takes no address.",
+            "This channel has no address. Omit it.",
         ));
     }
     Ok(String::new())

@@ -176,7 +176,7 @@ impl Guard {
             }
             None => {
                 if state.held.take().is_some() {
-                    tracing::warn!("The doubt about the clock or the database is over; going on.");
+                    tracing::warn!("The doubt about the clock or the database is resolved; continuing.");
                 }
                 state.has_started = true;
                 let mark = seen.mark();
@@ -294,12 +294,12 @@ fn read_mark(path: &Path) -> Option<Mark> {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return None,
         Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "What was noted of the database cannot be read.");
+            tracing::warn!(path = %path.display(), %error, "The recorded state of the database cannot be read.");
             return None;
         }
     };
     serde_json::from_str(&text)
-        .map_err(|error| tracing::warn!(path = %path.display(), %error, "What was noted of the database is damaged."))
+        .map_err(|error| tracing::warn!(path = %path.display(), %error, "The recorded state of the database is damaged."))
         .ok()
 }
 
@@ -327,7 +327,7 @@ fn write_mark(path: &Path, mark: &Mark) {
             _ => std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path)),
         });
     if let Err(error) = written {
-        tracing::warn!(path = %path.display(), %error, "Where the database stands could not be noted.");
+        tracing::warn!(path = %path.display(), %error, "The state of the database could not be recorded.");
     }
 }
 

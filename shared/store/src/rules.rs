@@ -105,7 +105,7 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewRule) -> StoreResult<R
                 "before_last_version",
                 format!("生效日期不能早于上一版本（{}）。", last.effective_from),
                 format!(
-                    "It must not be in force before the last version ({}).",
+                    "It must not take effect before the last version ({}).",
                     last.effective_from
                 ),
             )

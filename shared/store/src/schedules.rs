@@ -241,8 +241,8 @@ fn only_to_pilots() -> Violation {
     Violation::new(
         "/recipients/cohort",
         "only_to_pilots",
-        "进展情况通报只发试点地区，请填写 pilot。",
-        "A progress bulletin goes to pilot areas only: pilot.",
+        "进展情况通报只发试点地区，请填写“试点”（pilot）。",
+        "A progress bulletin is sent only to pilot areas. Use pilot.",
     )
 }
 

@@ -13,7 +13,7 @@ const NONCE_BYTES: usize = 24;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
     /// It was sealed with another key, for another purpose, or was altered.
-    #[error("the sealed value does not open with this key")]
+    #[error("the sealed value cannot be decrypted with this key")]
     DoesNotOpen,
     /// The key is not 32 bytes of base64url.
     #[error("the secret key must be 32 bytes, base64url without padding (43 characters)")]

@@ -100,7 +100,7 @@ async fn check_tampered_areas(db: &Db) {
         &[
             "(340000) has no parent and the path 330000/",
             "(341800) has the path 340000/341800/, and its parent 330000/",
-            "(340322): its parent is not there on 1949-10-01",
+            "(340322): its parent does not exist on 1949-10-01",
         ],
     );
 }
@@ -167,9 +167,9 @@ async fn check_tampered_organizations(db: &Db) {
     let named = |(id, _): (OrganizationId, AreaId), what: &str| format!("organization {id}{what}");
     for words in [
         named(gap, ": as known at"),
-        named(void, " is void, and still known"),
-        named(known, ": what was recorded at"),
-        named(known, " has no version that holds from now on"),
+        named(void, " is void, but still has a version"),
+        named(known, ": the version recorded at"),
+        named(known, " has no open-ended version"),
         named(two_heads, ": as known at"),
         format!("area {} has 2 active organizations", elsewhere.1),
     ] {
@@ -234,10 +234,10 @@ async fn check_tampered_bulletins(db: &Db) {
         &report,
         4,
         &[
-            &format!("bulletin {one}: the digest is not that of its frozen figures"),
-            &format!("bulletin {other}: its common figures are not what the rows give"),
-            &format!("of bulletin {one}: the digest is not that of its frozen figures"),
-            &format!("of bulletin {one}: its figures are not what the rows give"),
+            &format!("bulletin {one}: the digest does not match its frozen figures"),
+            &format!("bulletin {other}: its common figures differ from those of the rows"),
+            &format!("of bulletin {one}: the digest does not match its frozen figures"),
+            &format!("of bulletin {one}: its figures differ from those of the rows"),
         ],
     );
 }
@@ -252,11 +252,7 @@ async fn check_tampered_assignments(db: &Db) {
     .await;
     let report = check(db, Check::Assignments).await;
     assert!(report.differences >= u64::try_from(heads).unwrap(), "{report:?}");
-    expect(
-        &report,
-        report.differences,
-        &["no version that holds from now on"],
-    );
+    expect(&report, report.differences, &["no open-ended version"]);
 }
 
 /// Organizations that were founded, moved, corrected and made void, tasks, counts, and two bulletins that are out.

@@ -86,11 +86,11 @@ impl EmailCourier {
                 return SendResult::Failed {
                     class: FailureClass::Relay,
                     wait: Some(refusal.until.as_chrono() - self.clock.now().as_chrono()),
-                    detail: format!("not tried: the mail server refused our login ({})", refusal.said),
+                    detail: format!("not sent: the mail server refused our login ({})", refusal.said),
                 };
             }
             Err(_) => {
-                let detail = "not tried: it is not known yet whether the mail server lets us in";
+                let detail = "not sent: it is not yet known whether the mail server accepts our login";
                 return SendResult::failed(FailureClass::Relay, detail);
             }
         };
@@ -107,8 +107,8 @@ impl EmailCourier {
     fn note_refusal(&self, said: &str) {
         if self.login.refused(self.clock.now(), mask_addresses(said)) {
             tracing::error!(
-                "The mail server refuses our login: all mail waits, and is tried again every 30 minutes. Mend QIAOJIAN_SMTP_URL and start \
-                 the worker again."
+                "The mail server refuses our login: all mail waits, and the login is retried every 30 minutes. Correct QIAOJIAN_SMTP_URL \
+                 and restart the worker."
             );
         }
     }

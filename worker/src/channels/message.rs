@@ -13,7 +13,7 @@ use qiaojian_store::deliveries::Outgoing;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum MessageError {
     /// The endpoint's address is invalid.
-    #[error("the endpoint's address is not a mail address")]
+    #[error("the endpoint's address is not an email address")]
     Address,
     /// Anything else, which is a bug.
     #[error("the message cannot be built: {0}")]

@@ -55,10 +55,10 @@ pub enum SetupError {
     #[error("QIAOJIAN_SMTP_URL cannot be read: {0}")]
     SmtpUrl(String),
     /// The sender is invalid.
-    #[error("QIAOJIAN_MAIL_FROM is not a mail address; write `安徽省侨联 <notice@example.org>`")]
+    #[error("QIAOJIAN_MAIL_FROM is not an email address; write `安徽省侨联 <notice@example.org>`")]
     From,
     /// The file of a certificate authority is invalid.
-    #[error("the file {} of QIAOJIAN_SMTP_URL (ca) cannot be read, or holds no certificate in PEM form", .0.display())]
+    #[error("the file {} of QIAOJIAN_SMTP_URL (ca) cannot be read, or contains no certificate in PEM format", .0.display())]
     MailCa(PathBuf),
 }
 

@@ -133,7 +133,8 @@ impl Worker {
     }
 
     async fn note_failure(&self, occurrence: &OccurrenceRow, error: &StoreError) -> Result<(), PassError> {
-        tracing::error!(occurrence = %occurrence.id, period = %occurrence.period, %error, "A bulletin could not be composed; trying again later.");
+        tracing::error!(occurrence = %occurrence.id, period = %occurrence.period, %error, "A bulletin could not be composed; retrying \
+            later.");
         let id = occurrence.id;
         let wait = back_off(occurrence.failures.saturating_add(1), self.inner.random());
         let reason = error.to_string();

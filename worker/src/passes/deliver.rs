@@ -127,7 +127,7 @@ impl Worker {
                 // As if the process had been killed: the others are not waited for.
                 Ok(Err(error @ PassError::Fault(_))) => return Err(error),
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, "The database failed on a delivery; its lease will end by itself.");
+                    tracing::warn!(%error, "The database failed on a delivery; its lease will expire.");
                     failure = failure.or(Some(error));
                 }
                 // A panic in one message affects only that message: its row stays `sending` until the lease expires.
@@ -153,7 +153,7 @@ impl Worker {
         if loaded.is_err()
             && let Err(error) = self.inner.give_back(ids).await
         {
-            tracing::warn!(%error, "Claimed deliveries could not be given back; their lease will end by itself.");
+            tracing::warn!(%error, "Claimed deliveries could not be released; their lease will expire.");
         }
         loaded
     }
@@ -203,7 +203,7 @@ impl Inner {
         let kept = self.keep_result(&outgoing, &result, lease_over).await?;
         self.reach(FaultPoint::AfterResult)?;
         if !kept {
-            tracing::warn!(delivery = %id, outcome = %result.outcome(), "The result of a send came too late: its lease is over.");
+            tracing::warn!(delivery = %id, outcome = %result.outcome(), "The result of a send came too late: its lease has expired.");
             return Ok(End::Lost);
         }
         self.say(&outgoing, &result, page);
@@ -247,7 +247,7 @@ impl Inner {
                         && asked_until.is_some_and(|until| Instant::now() < until) =>
                 {
                     is_in_doubt = true;
-                    tracing::warn!(%error, "It is unknown whether a delivery is marked; asking…");
+                    tracing::warn!(%error, "It is unknown whether a delivery is marked; checking…");
                     rest(&mut pause).await;
                 }
                 other => return other,
@@ -288,7 +288,7 @@ impl Inner {
                 .await;
             match written {
                 Err(StoreError::Db(error)) if Instant::now() < lease_over => {
-                    tracing::warn!(%error, "The result of a send could not be written; trying again…");
+                    tracing::warn!(%error, "The result of a send could not be written; retrying…");
                     rest(&mut pause).await;
                 }
                 other => return Ok(other?),
@@ -315,10 +315,10 @@ impl Inner {
                 class: FailureClass::Relay,
                 ..
             } => {
-                tracing::warn!(%delivery, %channel, "Our mail relay did not take a notice; its attempt says why.");
+                tracing::warn!(%delivery, %channel, "The mail relay did not accept a notice; see its attempt.");
             }
             other => {
-                tracing::warn!(%delivery, %channel, outcome = %other.outcome(), "A notice was not sent; its attempt says why.");
+                tracing::warn!(%delivery, %channel, outcome = %other.outcome(), "A notice was not sent; see its attempt.");
             }
         }
     }

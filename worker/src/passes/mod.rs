@@ -18,6 +18,7 @@ use crate::error::PassError;
 use crate::faults::FaultPoint;
 use crate::worker::Worker;
 
+
 impl Worker {
     /// Creates the occurrences that have come due.
     ///

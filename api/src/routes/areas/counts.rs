@@ -78,8 +78,8 @@ fn check_level(caller: &Principal) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(ApiError::not_yours(
-        "涉侨人员、家庭的原始数据只在县级及以下使用；上级请看 fulfilment 和应建未建清单。",
-        "Raw counts stay at county level and below. Ask for fulfilment and gaps instead.",
+        "涉侨人员、家庭的原始数据只在县级及以下使用；上级请看应建尽建情况（fulfilment）和应建未建清单。",
+        "Raw counts are only available at county level and below. Use fulfilment and the gaps instead.",
     ))
 }
 

@@ -92,6 +92,7 @@ fn no_code() -> Violation {
         "/code",
         "code_level",
         "代码应为 6、9 或 12 位数字，园区为“县（市）代码-P01”，暂无国标代码的为“上级代码-L01”。",
-        "A code is six, nine or twelve digits; of a park <county or city code>-P01, of a unit without an official code <code above>-L01.",
+        "A code has 6, 9 or 12 digits; the code of a park is <county or city code>-P01, that of a unit without an official code is <code \
+         above>-L01.",
     )
 }

@@ -255,7 +255,8 @@ fn too_many_steps(steps: usize) -> Violation {
             "与系统相差 {steps} 步，一次最多 {MOST_STEPS} 步；请由管理员用命令 qiaojian import areas 更新。"
         ),
         format!(
-            "It differs by {steps} steps; {MOST_STEPS} are taken at most. Use the command `qiaojian import areas`."
+            "The table differs from the register by {steps} steps; at most {MOST_STEPS} are allowed. Ask an administrator to run \
+             `qiaojian import areas`."
         ),
     )
 }
@@ -265,6 +266,6 @@ fn no_such_doubts() -> Violation {
         "/doubts",
         "no_such_doubts",
         "表中没有存疑的行，请不要填写 doubts。",
-        "No row is doubtful: leave `doubts` out.",
+        "No row is doubtful. Omit `doubts`.",
     )
 }

@@ -97,11 +97,11 @@ fn not_the(party: Party) -> ApiError {
     match party {
         Party::Assignee => ApiError::not_yours(
             "只有承办的地区和部门可以签收、报告进展和报结。",
-            "Only the area and post that has it may acknowledge, report and submit.",
+            "Only the assigned area and post may acknowledge, report and submit.",
         ),
         Party::Issuer => ApiError::not_yours(
             "只有交办的地区和部门可以办结、退回和取消。",
-            "Only the area and post that gave it may accept, return and cancel.",
+            "Only the issuing area and post may accept, return and cancel.",
         ),
     }
 }

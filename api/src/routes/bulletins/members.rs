@@ -106,6 +106,6 @@ fn no_number() -> ApiError {
     ApiError::bad_parameter(
         "figure",
         "figure 应指向通报 figures 中可以打开的数字，例如 /totals/organizations。",
-        "figure must point at a number of the bulletin's figures that can be opened, such as /totals/organizations.",
+        "figure must point to a number in the bulletin's figures that has rows, such as /totals/organizations.",
     )
 }

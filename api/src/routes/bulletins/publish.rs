@@ -94,7 +94,7 @@ pub async fn publish(
 fn nowhere(area: &AreaVersion, why: Undeliverable) -> Violation {
     let (zh, en) = match why {
         Undeliverable::NoEndpoint => ("没有接收端", "has no endpoint"),
-        Undeliverable::EndpointsDisabled => ("的接收端均已停用", "has only endpoints that were given up"),
+        Undeliverable::EndpointsDisabled => ("的接收端均已停用", "has only disabled endpoints"),
     };
     Violation::new(
         "/unreachable",

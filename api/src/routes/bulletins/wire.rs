@@ -170,7 +170,7 @@ pub fn no_document(pointer: impl Into<Cow<'static, str>>, kind: BulletinKind) ->
             "no_document",
             format!("本版本尚无 {kind} 类通报的文稿样式，目前只支持 progress。"),
             format!(
-                "This version has no document for bulletins of kind {kind} yet; only progress is possible."
+                "This version has no document template for bulletins of kind {kind} yet; only progress is supported."
             ),
         )
     })

@@ -179,7 +179,8 @@ fn unreadable() -> ApiError {
     ApiError::bad_parameter(
         "since",
         "since 应为上次返回的 next_since；0 表示从头开始。旧版本返回的数字已不能使用，请重新下载全部数据。",
-        "since must be the next_since of an earlier answer; 0 is the beginning. A bare number from an earlier version is no longer accepted: load everything again.",
+        "since must be the next_since of an earlier response, or 0 to start from the beginning. A number from an earlier version is no \
+         longer accepted; load everything again.",
     )
 }
 
@@ -187,6 +188,7 @@ fn stale() -> ApiError {
     ApiError::bad_parameter(
         "since",
         "台账中没有 since 所指的位置：台账曾由备份恢复，或切换时丢失了部分记录。请先不带 since 请求一次，再重新下载全部数据。",
-        "The ledger does not have the position of since: it was restored from a backup, or a failover lost commits. Ask once without since, then load everything again.",
+        "The ledger does not contain the position of since: it was restored from a backup, or a failover lost commits. Send one request \
+         without since, then load everything again.",
     )
 }

@@ -182,7 +182,7 @@ pub async fn answer(
         return Err(ApiError::bad_parameter(
             "basis",
             format!("basis 应为 1 至 {MOST_BASES} 个计数规则的名称。"),
-            format!("Name 1 to {MOST_BASES} counting rules."),
+            format!("basis must name 1 to {MOST_BASES} counting rules."),
         ));
     }
     let asked = Asked {

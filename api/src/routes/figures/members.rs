@@ -196,7 +196,7 @@ fn behind(all: &[Member], after: uuid::Uuid) -> Result<&[Member], ApiError> {
             ApiError::bad_parameter(
                 "cursor",
                 "cursor 不属于这个数据，请从第一页开始。",
-                "The cursor is not of this figure. Start from the first page.",
+                "The cursor does not belong to this figure. Start from the first page.",
             )
         })?;
     Ok(all.get(seen + 1..).unwrap_or_default())

@@ -51,7 +51,7 @@ impl Dependence<'_> {
             return Err(ApiError::bad_parameter(
                 "program",
                 "同时有多个试点项目，请用 program 指明其中一个（见 /v1/programs）；或用 cohort=all，并给出 from。",
-                "Several programmes are current: name one with program (see /v1/programs), or ask with cohort=all and from.",
+                "Several programmes are current. Choose one with program (see /v1/programs), or use cohort=all with from.",
             ));
         }
         Ok(())

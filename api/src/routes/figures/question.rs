@@ -103,7 +103,9 @@ impl Asked {
                 Held::Newer(seq) => ahead = seq,
             }
         }
-        Err(ApiError::internal(&"a question was asked for ever"))
+        Err(ApiError::internal(
+            &"the figures were requested again too often without a response",
+        ))
     }
 
     /// Fills in the defaults. Run it in one snapshot. Returns 404 if `area` is outside the caller's subtree.
@@ -213,7 +215,7 @@ impl Asked {
             return Err(ApiError::bad_parameter(
                 "period",
                 "period 已含起止日期和截止时刻，不能与 from、to、as_of、known_at 同用。",
-                "period says the days and the moment; leave out from, to, as_of and known_at.",
+                "period already determines the dates and the time; omit from, to, as_of and known_at.",
             ));
         }
         let first = period.first_day();
@@ -221,7 +223,7 @@ impl Asked {
             return Err(ApiError::bad_parameter(
                 "period",
                 format!("period 尚未开始（{first}）。"),
-                format!("The period has not begun; it does on {first}."),
+                format!("The period has not begun; it begins on {first}."),
             ));
         }
         let asked = Self {

@@ -140,7 +140,7 @@ fn reason(gap: &Gap, language: Language) -> String {
     let (zh, en) = match gap.required {
         Requirement::Organization if level == Level::Village => (
             "按建立规则应建立侨联组织，尚未建立。".to_owned(),
-            "By the establishment rule this village should have an organization, and has none.".to_owned(),
+            "By the establishment rule, this village should have an organization, but it has none.".to_owned(),
         ),
         Requirement::Organization => (
             format!("{}应建立侨联组织，尚未建立。", level.chinese()),
@@ -148,12 +148,12 @@ fn reason(gap: &Gap, language: Language) -> String {
         ),
         Requirement::LiaisonPost => (
             "未达到建立侨联组织的标准，应设侨联工作联络员，尚未设立。".to_owned(),
-            "Below the threshold for an organization: it should have a liaison post, and has none."
+            "It is below the threshold for an organization and should have a liaison post, but it has none."
                 .to_owned(),
         ),
         Requirement::Undetermined => (
             "涉侨人员、家庭数据不全，暂不能判断是否应建。".to_owned(),
-            "Persons or households are not known, so whether it should have one cannot be told.".to_owned(),
+            "The number of persons or households is unknown, so it cannot be determined whether an organization is required.".to_owned(),
         ),
     };
     match language {

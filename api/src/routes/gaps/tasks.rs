@@ -232,7 +232,7 @@ fn too_many() -> Violation {
         "/gaps",
         "out_of_range",
         format!("所选应建未建的地区超过 {MOST_ASSIGNEES} 个，请缩小范围。"),
-        format!("The selection finds more than {MOST_ASSIGNEES} areas. Narrow it."),
+        format!("The selection contains more than {MOST_ASSIGNEES} areas. Narrow it."),
     )
 }
 

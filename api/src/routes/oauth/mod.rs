@@ -92,7 +92,7 @@ fn credentials(
             if named.is_some_and(|named| named != id) {
                 return Err(Refusal(
                     "invalid_request",
-                    "client_id is not that of the Authorization header",
+                    "client_id differs from that in the Authorization header",
                 ));
             }
             Ok(Credentials {

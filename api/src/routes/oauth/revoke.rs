@@ -58,7 +58,7 @@ pub async fn revoke(
     let Some(token) = form.token else {
         return Ok(refuse(
             "invalid_request",
-            "token is missing: an access token, or the client's secret to give up the client",
+            "token is missing; send an access token, or the client secret to revoke the client",
         ));
     };
     let id = holder.token.id;

@@ -84,7 +84,12 @@ pub async fn token(
     let scopes = match form.scope.as_deref().map(read_scopes) {
         None => held,
         Some(Ok(asked)) if asked.is_subset(&held) => asked,
-        Some(_) => return Ok(refuse("invalid_scope", "a scope is unknown or not held")),
+        Some(_) => {
+            return Ok(refuse(
+                "invalid_scope",
+                "a scope is unknown, or the client does not have it",
+            ));
+        }
     };
     let now = app.now();
     let access_token = app.authority.issue(

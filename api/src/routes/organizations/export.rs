@@ -260,7 +260,9 @@ async fn workbook(mut rows: Rows) -> Result<Vec<u8>, ApiError> {
             return Err(ApiError::bad_parameter(
                 "format",
                 format!("超过 {MOST_IN_WORKBOOK} 行，请用 format=csv，或缩小范围。"),
-                format!("There are more than {MOST_IN_WORKBOOK} rows. Use format=csv, or ask for less."),
+                format!(
+                    "There are more than {MOST_IN_WORKBOOK} rows. Use format=csv, or narrow the selection."
+                ),
             ));
         }
         file = written(move || {

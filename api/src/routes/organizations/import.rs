@@ -90,7 +90,7 @@ pub async fn import(
         return Err(ApiError::bad_parameter(
             "reply",
             "reply=file 只能与 dry_run=true 一起使用。",
-            "reply=file goes with dry_run=true only.",
+            "reply=file can only be used with dry_run=true.",
         ));
     }
     let language = Language::of(request.headers().get(header::ACCEPT_LANGUAGE));

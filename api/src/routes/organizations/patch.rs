@@ -18,9 +18,9 @@ use crate::write::{Reply, Write};
 derived_schema! {
     /// The fields to correct.
     OrganizationPatch of OrganizationInput = with_text(
-        merge_patch_of::<OrganizationInput>("What was never so; what is left out stays, and `null` takes away.", |name| name != "id"),
+        merge_patch_of::<OrganizationInput>("The corrected fields. Omitted fields stay unchanged; `null` removes a field.", |name| name != "id"),
         "reason",
-        "Needed to correct a date, or the area, parent, host, kind or status.",
+        "Required to correct a date, or the area, parent, host, kind or status.",
         json!({"name": "禹会区侨联", "reason": "名称录入有误"}),
     )
 }

@@ -168,7 +168,7 @@ fn established_by(
                 format!("/into/{number}/{field}"),
                 "given_by_split",
                 "分设时不填状态和日期，以 on 为成立日期。",
-                "Leave out status and dates: what comes out of a split is established on its day, `on`.",
+                "Omit the status and the dates: new organizations are established on the day of the split, `on`.",
             ));
         }
         item.insert("status".to_owned(), json!("established"));

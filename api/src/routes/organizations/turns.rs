@@ -88,7 +88,7 @@ pub struct ChangeInput {
 derived_schema! {
     /// The fields of an organization that may change on a day.
     OrganizationChange of OrganizationInput = merge_patch_of::<OrganizationInput>(
-        "What is otherwise from then on; what is left out stays, and `null` takes away.",
+        "The fields that change from that day on. Omitted fields stay unchanged; `null` removes a field.",
         |name| CHANGEABLE.contains(&name),
     )
 }
@@ -110,7 +110,9 @@ fn not_changeable(field: &str) -> Violation {
         format!("/set/{field}"),
         "not_changeable",
         format!("不能按日期变更此项；可变更的有 {list}。更正错误请用 PATCH。"),
-        format!("It cannot be changed on a day; these can: {list}. Correct a mistake by PATCH."),
+        format!(
+            "This field cannot be changed from a day on; these can: {list}. To correct a mistake, use PATCH."
+        ),
     )
 }
 

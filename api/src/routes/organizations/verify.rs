@@ -42,7 +42,7 @@ async fn judge(
             if !caller.judges(&stands.area_path) {
                 return Err(ApiError::not_yours(
                     "由上级侨联审核，不能审核本级的报送。",
-                    "An area above verifies; nobody verifies its own reports.",
+                    "Reports are verified by an area above. You cannot verify the reports of your own area.",
                 ));
             }
             let reason = input.reason.as_deref();

@@ -196,7 +196,7 @@ impl OrganizationInput {
 derived_schema! {
     /// The recorded facts of an organization, as output.
     pub(super) OrganizationFacts of OrganizationInput = shown_of::<OrganizationInput>(
-        "What is recorded of an organization. What is not known is left out.",
+        "The recorded facts of an organization. Unknown facts are omitted.",
         &["id"],
         &["host", "status", "basis", "has_office", "five_have", "standing_rules"],
     )

@@ -33,13 +33,13 @@ pub fn find(
             "/program",
             "no_program",
             "当前没有试点项目，请先登记（POST /v1/programs），或用 program 指明一个。",
-            "No programme is current. Record one (POST /v1/programs), or name one with program.",
+            "No programme is current. Record one (POST /v1/programs), or choose one with program.",
         ),
         Choice::Several => Violation::new(
             "/program",
             "several_programs",
             "同时有多个试点项目，请用 program 指明其中一个（见 /v1/programs）。",
-            "Several programmes are current: name one with program (see /v1/programs).",
+            "Several programmes are current. Choose one with program (see /v1/programs).",
         ),
     };
     Err(ApiError::invalid(vec![wrong]))
@@ -62,7 +62,7 @@ pub fn find_own(
             "/program",
             "not_the_issuer",
             "只有项目的发起地区可以就该项目发布通报。",
-            "Only the area the programme belongs to issues bulletins of it.",
+            "Only the area that issues the programme may publish bulletins about it.",
         )]));
     }
     Ok(program)

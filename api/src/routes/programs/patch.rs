@@ -19,11 +19,11 @@ use crate::write::{Reply, Write};
 derived_schema! {
     /// The fields to correct.
     ProgramPatch of ProgramInput = with_text(
-        merge_patch_of::<ProgramInput>("What was never so; what is left out stays, and `null` takes away.", |name| {
+        merge_patch_of::<ProgramInput>("The corrected fields. Omitted fields stay unchanged; `null` removes a field.", |name| {
             !["id", "issuer"].contains(&name)
         }),
         "reason",
-        "Needed; kept for ever.",
+        "Required; kept permanently.",
         json!({"title": "党建带侨建、侨建促党建", "reason": "标题录入有误"}),
     )
 }
@@ -65,7 +65,7 @@ pub async fn patch(
             if !caller.visible.contains(&found.issuer_path) {
                 return Err(ApiError::not_yours(
                     "只有项目的发起地区及其上级可以更正项目。",
-                    "Only the area the programme belongs to, and those above it, may correct it.",
+                    "Only the area that issues the programme, and the areas above it, may correct it.",
                 ));
             }
             let reason = reason
@@ -98,6 +98,6 @@ fn reason_required() -> Violation {
         "/reason",
         "reason_required",
         "请说明更正的原因（reason）。",
-        "Say why it is corrected (reason).",
+        "Give the reason for the correction (reason).",
     )
 }

@@ -50,7 +50,7 @@ pub async fn set_cohort(
             if !caller.visible.contains(&found.issuer_path) {
                 return Err(ApiError::not_yours(
                     "只有项目的发起地区及其上级可以调整分组。",
-                    "Only the area the programme belongs to, and those above it, may change its cohorts.",
+                    "Only the area that issues the programme, and the areas above it, may change its cohorts.",
                 ));
             }
             let area = area_in_body(recording.conn(), &caller.visible, "/area", &input.area)?;

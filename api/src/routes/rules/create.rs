@@ -77,16 +77,16 @@ impl RuleInput {
             violations.push(Violation::new(
                 "/kind",
                 "kind_not_supported",
-                "目前只支持 counting、establishment 和 reporting 规则。",
-                "Only counting, establishment and reporting rules can be recorded in this version.",
+                "目前只支持计数（counting）、建立（establishment）和报送（reporting）规则。",
+                "Only counting, establishment and reporting rules are supported in this version.",
             ));
         }
         if self.kind != RuleKind::Counting && self.name != rules::DEFAULT {
             violations.push(Violation::new(
                 "/name",
                 "name_not_supported",
-                "只有计数规则可以另起名称，其他规则的名称应为 default。",
-                "Only counting rules have names of their own; the name of another is `default`.",
+                "只有计数规则可以另起名称，其他规则的名称应为“默认”（default）。",
+                "Only counting rules can have other names; the name of any other rule must be `default`.",
             ));
         }
         if self.name.contains(',') || self.name.trim() != self.name {
@@ -94,7 +94,7 @@ impl RuleInput {
                 "/name",
                 "name_not_listable",
                 "名称不能含英文逗号，首尾不能有空格：basis 以逗号分隔多个名称。",
-                "A name has no comma and no space around it: `basis` lists names by commas.",
+                "The name must not contain a comma, or begin or end with a space: `basis` separates names by commas.",
             ));
         }
         if !violations.is_empty() {

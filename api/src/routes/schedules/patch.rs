@@ -22,14 +22,14 @@ derived_schema! {
     /// The fields to change.
     SchedulePatch of ScheduleInput = {
         let fixed = ["id", "program", "kind"];
-        let changes = merge_patch_of::<ScheduleInput>("What is otherwise from now on; what is left out stays.", |name| {
+        let changes = merge_patch_of::<ScheduleInput>("The fields that change from now on. Omitted fields stay unchanged.", |name| {
             !fixed.contains(&name)
         });
-        let changes = with_text(changes, "next_period", "The period that is issued next.", json!("2022-06"));
+        let changes = with_text(changes, "next_period", "The next period to be issued.", json!("2022-06"));
         with_text(
             changes,
             "reason",
-            "Needed with `next_period`; kept for ever.",
+            "Required with `next_period`; kept permanently.",
             json!({"ends_period": "2022-12", "reason": "试点结束"}),
         )
     }
@@ -84,7 +84,7 @@ pub async fn patch(
                 return Err(ApiError::bad_parameter(
                     pointer,
                     "计划的编号、项目、种类和周期单位不能更改；请结束此计划（ends_period），另设一个。",
-                    "The id, programme, kind and unit of a schedule cannot be changed. End it (ends_period) and set another.",
+                    "The id, programme, kind and unit of a schedule cannot be changed. End it (ends_period) and create another.",
                 ));
             }
             let change = Change {

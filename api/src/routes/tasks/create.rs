@@ -154,7 +154,7 @@ fn own_area(pointer: String) -> Violation {
         pointer,
         "own_area",
         "只能交办给下级地区，不能交办给本级。",
-        "Give it to areas below, not to your own.",
+        "A task can only be assigned to areas below your own.",
     )
 }
 
@@ -163,7 +163,7 @@ fn not_administrative(pointer: String) -> Violation {
         pointer,
         "area_not_administrative",
         "统计用区划和占位区划不能承办任务。",
-        "A statistical or placeholder area cannot be given a task.",
+        "A statistical or placeholder area cannot be assigned a task.",
     )
 }
 
@@ -172,6 +172,6 @@ fn named_twice(pointer: String) -> Violation {
         pointer,
         "assigned_twice",
         "同一地区和部门只能列一次。",
-        "Name each area and post once.",
+        "List each area and post only once.",
     )
 }

@@ -99,7 +99,9 @@ fn granted(input: &TokenInput, caller: &Principal) -> Result<BTreeSet<Scope>, Ap
             "/scopes",
             "scopes_not_grantable",
             format!("不能授予超出角色或本人的权限，也不能为空：{list}"),
-            format!("Scopes beyond the role's or your own cannot be granted, and there must be one: {list}"),
+            format!(
+                "At least one scope is required, and scopes that the role or you do not have cannot be granted: {list}"
+            ),
         )]));
     }
     Ok(asked)

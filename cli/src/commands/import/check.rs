@@ -25,7 +25,7 @@ pub fn differences(rows: &[Row], known: &HashMap<String, AreaVersion>) -> Vec<St
     rows.iter()
         .filter_map(|row| {
             let what = difference(&row.1, known.get(&row.1.code)?)?;
-            Some(about(row, &format!("it differs and was left alone: {what}")))
+            Some(about(row, &format!("it differs and was left unchanged: {what}")))
         })
         .collect()
 }
@@ -42,7 +42,7 @@ fn difference(row: &Listed, area: &AreaVersion) -> Option<String> {
     .filter(|(_, in_file, in_register)| in_file != in_register)
     .map(|(field, in_file, in_register)| {
         let (in_file, in_register) = (in_file.unwrap_or("none"), in_register.unwrap_or("none"));
-        format!("{field} is {in_file} here, {in_register} in the register")
+        format!("{field} is {in_file} in the file, {in_register} in the register")
     })
     .collect();
     (!differing.is_empty()).then(|| differing.join("; "))
@@ -110,9 +110,9 @@ mod tests {
         assert_eq!(
             problems(&rows, &HashMap::new()),
             [
-                "row 4: 340300: The code stands there twice.",
-                "row 5: 340304: A county cannot stand under a province.",
-                "row 6: 340304001: There is no parent 340399.",
+                "row 4: 340300: Duplicate code.",
+                "row 5: 340304: A county cannot be below a province.",
+                "row 6: 340304001: The parent 340399 does not exist.",
                 "row 7: 34030: The code does not fit the level county.",
                 "row 8: 340305: The parent is missing.",
             ]
@@ -136,8 +136,8 @@ mod tests {
         assert_eq!(
             differences(&rows, &known),
             [
-                "row 3: 340300: it differs and was left alone: name is 某地 here, 别处 in the register",
-                "row 4: 340304: it differs and was left alone: parent is 340300 here, 340400 in the register",
+                "row 3: 340300: it differs and was left unchanged: name is 某地 in the file, 别处 in the register",
+                "row 4: 340304: it differs and was left unchanged: parent is 340300 in the file, 340400 in the register",
             ]
         );
         let elsewhere = Listed {
@@ -147,7 +147,7 @@ mod tests {
         let (_, area) = registered(&rows[0].1, "别处", "");
         assert_eq!(
             difference(&elsewhere, &area).unwrap(),
-            "name is 某地 here, 别处 in the register; kind is statistical here, administrative in the register"
+            "name is 某地 in the file, 别处 in the register; kind is statistical in the file, administrative in the register"
         );
     }
 }

@@ -53,7 +53,7 @@ pub async fn run(
     };
     if let Some(Agreement { as_of, rows }) = plan.agrees_best {
         let all = numbers.len();
-        tracing::info!(%as_of, rows, all, "The list agrees best with the register as of this day.");
+        tracing::info!(%as_of, rows, all, "The list matches the register best as of this day.");
     }
     let refused = work.try_all(parts).await?;
     for step in work.steps.iter() {
@@ -66,22 +66,22 @@ pub async fn run(
     refused.iter().for_each(error);
     anyhow::ensure!(
         refused.is_empty(),
-        "{} of {steps} steps cannot be taken; nothing was written ({summary})",
+        "{} of {steps} steps cannot be applied; nothing was written ({summary})",
         refused.len(),
     );
     show(&doubtful);
     if dry_run {
-        say(format!("would take {steps} steps: {summary}"));
+        say(format!("would apply {steps} steps: {summary}"));
         return Ok(());
     }
     let found = doubtful.len();
     anyhow::ensure!(
         found == doubts,
-        "{found} rows look like an area that has another code in the register; nothing was written. Write that code as their predecessor, \
+        "{found} rows look like areas that have another code in the register; nothing was written. Give that code as their predecessor, \
          or confirm with --doubts {found}"
     );
     work.take_all(parts).await?;
-    say(format!("took {steps} steps: {summary}"));
+    say(format!("applied {steps} steps: {summary}"));
     Ok(())
 }
 
@@ -144,7 +144,7 @@ impl Work {
                     refused.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
                 })
                 .await
-                .context("the update was cut short; run it again to finish it")?;
+                .context("the update was interrupted; run it again to finish it")?;
             bar.inc(count);
         }
         bar.finish_and_clear();

@@ -79,7 +79,7 @@ impl Standing<'_> {
             "/parent",
             "wrong_level",
             format!("{}不能隶属于{}。", level.chinese(), above.chinese()),
-            format!("A {level} cannot stand under a {above}."),
+            format!("A {level} cannot be below a {above}."),
         )]
     }
 }
@@ -103,7 +103,7 @@ impl Wanted<'_> {
                 "/code",
                 "code_level",
                 format!("代码的格式与{}不符。", level.chinese()),
-                format!("The code is not one of a {level}."),
+                format!("The code does not have the format of a {level}."),
             ));
         }
         found
@@ -122,8 +122,8 @@ impl AreaKind {
         Err(Violation::new(
             "/kind",
             "kind_not_possible",
-            format!("{}只能是 administrative。", level.chinese()),
-            format!("A {level} can only be administrative."),
+            format!("{}只能是行政区划（administrative）。", level.chinese()),
+            format!("A {level} can only be of kind administrative."),
         ))
     }
 }
@@ -151,7 +151,7 @@ pub fn code_of_another_parent(pointer: &'static str, parent: &str) -> Violation 
         pointer,
         "code_of_another_parent",
         format!("代码与上级 {parent} 不符，请核对代码或上级代码。"),
-        format!("The code is none of an area below {parent}: check both."),
+        format!("The code does not match the area above, {parent}. Check both codes."),
     )
 }
 
@@ -161,7 +161,7 @@ pub fn not_there_yet(pointer: &'static str, since: NaiveDate) -> Violation {
         pointer,
         "not_there_yet",
         format!("该地区自 {since} 起登记在册，日期不能早于此日。"),
-        format!("The area is on record since {since}; the date must not be earlier."),
+        format!("The area has been on record since {since}; the date must not be earlier."),
     )
 }
 

@@ -117,14 +117,14 @@ impl Life {
                     pointer,
                     "date_missing",
                     format!("状态为 {} 时必须填写此日期。", self.status),
-                    format!("Status {} needs this date.", self.status),
+                    format!("The status {} requires this date.", self.status),
                 ));
             } else if present && !allowed {
                 found.push(Violation::new(
                     pointer,
                     "date_not_allowed",
                     format!("状态为 {} 时不能有此日期。", self.status),
-                    format!("Status {} cannot have this date.", self.status),
+                    format!("The status {} does not allow this date.", self.status),
                 ));
             }
         };
@@ -173,7 +173,7 @@ impl Life {
                     pointer,
                     "dates_out_of_order",
                     "日期早于前一步骤的日期（批复、成立、挂牌、撤销须依次）。",
-                    "The date is before that of the step before it (approved, established, unveiled, closed).",
+                    "The date is before that of the previous step (approved, established, unveiled, closed).",
                 ));
             }
             before = before.max(Some(date.earliest()));
@@ -185,7 +185,7 @@ impl Life {
                 "/reopenings",
                 "date_not_allowed",
                 format!("状态为 {} 时不能有恢复记录。", self.status),
-                format!("Status {} cannot have reopenings.", self.status),
+                format!("The status {} does not allow reopenings.", self.status),
             ));
         }
         found
@@ -207,7 +207,7 @@ impl Life {
                 pointer,
                 "dates_out_of_order",
                 "日期早于前一步骤的日期（成立、撤销、恢复须依次，恢复须晚于撤销）。",
-                "The date is before that of the step before it (established, closed, then reopened on a later day).",
+                "The date is before that of the previous step (established, closed, then reopened on a later day).",
             )
         };
         let mut before = self.established.map(PreciseDate::counts_from);

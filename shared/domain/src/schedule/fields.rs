@@ -123,7 +123,7 @@ impl PlanFields {
                 "/starts_period",
                 "out_of_range",
                 "超出可用年份。",
-                "Out of the years that can be named.",
+                "The year is out of range.",
             ));
         }
         if let Some(ends) = self.ends_period
@@ -134,7 +134,7 @@ impl PlanFields {
                 "/ends_period",
                 "ends_before_start",
                 "结束周期早于开始周期。",
-                "Ends before it starts.",
+                "The last period is before the first.",
             ));
         }
     }
@@ -163,7 +163,7 @@ fn read_spec(spec: &str) -> Result<Cron, Violation> {
                 format!(
                     "“{spec}”不是可用的定时表达式；请写成 `0 9 1 * *` 这样的形式（分、时、日、月、星期）。"
                 ),
-                format!("Cannot be read: {error}"),
+                format!("The expression is invalid: {error}"),
             )
         })
 }

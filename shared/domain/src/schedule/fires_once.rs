@@ -64,7 +64,7 @@ impl Plan {
             "/spec",
             "leaves_out_a_period",
             format!("{fire_in} 内没有符合表达式的时间，周期 {period} 将没有通报。{zh}"),
-            format!("Does not fire in {fire_in}, so that {period} would get no bulletin. {en}"),
+            format!("The schedule does not fire in {fire_in}, so {period} would have no bulletin. {en}"),
         )
     }
 }
@@ -73,12 +73,12 @@ fn never(within_end: bool) -> Violation {
     let (zh, en) = if within_end {
         (
             "在开始与结束周期之间一次也不会触发。",
-            "Never fires between the first and the last period.",
+            "The schedule never fires between the first and the last period.",
         )
     } else {
         (
             "永远不会触发：没有这样的日期。",
-            "Never fires: there is no such date.",
+            "The schedule never fires: there is no such date.",
         )
     };
     Violation::new("/spec", "never_fires", zh, en)
@@ -89,7 +89,8 @@ fn not_begun() -> Violation {
         "/period/offset",
         "period_not_begun",
         "不能为正：通报所述的周期届时尚未开始。0 为触发时所在的周期，-1 为刚结束的周期。",
-        "Must not be positive: the period would not have begun. 0 is the period the fire is in, -1 the one just over.",
+        "Must not be positive: the period would not have begun. 0 is the period in which the schedule fires, -1 the one that has just \
+         ended.",
     )
 }
 
@@ -98,27 +99,27 @@ const fn instead(unit: PeriodUnit) -> (&'static str, &'static str) {
     match unit {
         PeriodUnit::Day => (
             "请每天触发，例如 `0 0 9 * * *`；休息日不发，请把 workday_policy 设为 skip。",
-            "Let it fire every day, such as `0 0 9 * * *`; to leave out days off, set workday_policy to skip.",
+            "Choose every day, for example `0 0 9 * * *`; to skip days off, set workday_policy to skip.",
         ),
         PeriodUnit::Week => (
             "请写每周都有的一天，例如 `0 0 9 * * MON`。",
-            "Write a day that every week has, such as `0 0 9 * * MON`.",
+            "Choose a day of the week, for example `0 0 9 * * MON`.",
         ),
         PeriodUnit::TenDay => (
             "请在每旬各写一天，例如 `0 0 9 1,11,21 * *`，或 `0 0 9 10,20,L * *`。",
-            "Write a day for each third of a month, such as `0 0 9 1,11,21 * *` or `0 0 9 10,20,L * *`.",
+            "Choose a day in each third of the month, for example `0 0 9 1,11,21 * *` or `0 0 9 10,20,L * *`.",
         ),
         PeriodUnit::Month => (
             "请写每月都有的一天（1 至 28），每月最后一天写 `L`，例如 `0 0 9 L * *`。",
-            "Write a day that every month has (1 to 28), or `L` for its last day: `0 0 9 L * *`.",
+            "Choose a day that every month has (1 to 28), or `L` for the last day, for example `0 0 9 L * *`.",
         ),
         PeriodUnit::Quarter => (
             "请在每季度各写一天，例如 `0 0 9 1 1,4,7,10 *`，或 `0 0 9 L 3,6,9,12 *`。",
-            "Write a day for each quarter, such as `0 0 9 1 1,4,7,10 *` or `0 0 9 L 3,6,9,12 *`.",
+            "Choose a day in each quarter, for example `0 0 9 1 1,4,7,10 *` or `0 0 9 L 3,6,9,12 *`.",
         ),
         PeriodUnit::Year => (
             "请写每年都有的一天，例如 `0 0 9 1 1 *`；二月最后一天写 `0 0 9 L 2 *`。",
-            "Write a day that every year has, such as `0 0 9 1 1 *`; the last of February is `0 0 9 L 2 *`.",
+            "Choose a day that every year has, for example `0 0 9 1 1 *`; the last day of February is `0 0 9 L 2 *`.",
         ),
     }
 }
@@ -130,6 +131,6 @@ fn twice(one: &Fire, two: &Fire) -> Violation {
         "/spec",
         "fires_twice",
         format!("在周期 {period} 内会触发两次：{first} 和 {second}。"),
-        format!("Would fire twice in {period}: at {first} and at {second}."),
+        format!("The schedule would fire twice in {period}: at {first} and at {second}."),
     )
 }

@@ -399,7 +399,7 @@ fn a_spec_that_would_fire_twice_in_a_period_is_refused() {
         .unwrap_err();
     assert_eq!(
         said[0].en,
-        "Would fire twice in 2022-01: at 2022-01-01 09:00:00 and at 2022-01-15 09:00:00."
+        "The schedule would fire twice in 2022-01: at 2022-01-01 09:00:00 and at 2022-01-15 09:00:00."
     );
 }
 
@@ -446,8 +446,8 @@ fn a_spec_that_leaves_out_a_period_is_refused() {
         .unwrap_err();
     assert_eq!(
         said[0].en,
-        "Does not fire in 2022-02, so that 2022-01 would get no bulletin. Write a day that every month has (1 to 28), or `L` for \
-         its last day: `0 0 9 L * *`."
+        "The schedule does not fire in 2022-02, so 2022-01 would have no bulletin. Choose a day that every month has (1 to 28), or `L` for the \
+         last day, for example `0 0 9 L * *`."
     );
 }
 

@@ -160,7 +160,7 @@ fn facts(row: &mut RowReader<'_, Field>) -> Facts {
 fn item(row: &mut RowReader<'_, Field>, field: Field) -> Option<ChecklistItem> {
     let expected = (
         "是或否，可再写日期和文号",
-        "是 or 否, with date and document behind semicolons",
+        "是 or 否, optionally followed by date and document, separated by semicolons",
     );
     row.read(field, expected, |text| {
         let mut parts = text.splitn(3, ['；', ';']).map(clean);
@@ -181,7 +181,7 @@ fn item(row: &mut RowReader<'_, Field>, field: Field) -> Option<ChecklistItem> {
 fn reopenings(row: &mut RowReader<'_, Field>) -> Vec<Reopening> {
     let expected = (
         "“撤销日期~恢复日期”，多次用分号隔开",
-        "closed~reopened, several of them behind semicolons",
+        "closed~reopened, several of them separated by semicolons",
     );
     let read = |text: &str| {
         text.split(['；', ';'])

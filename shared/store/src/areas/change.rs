@@ -296,7 +296,7 @@ fn nothing_changed() -> Violation {
         "/on",
         "nothing_changed",
         "该地区在该日已是如此。",
-        "That is how it is on that day already.",
+        "The area already has these values on that day.",
     )
 }
 

@@ -105,7 +105,7 @@ fn no_child(part: usize, place: usize) -> StoreError {
         format!("/into/{part}/children/{place}"),
         "no_child",
         "不是该地区的直接下级。",
-        "It does not stand directly below the area.",
+        "It is not directly below the area.",
     )
     .into()
 }

@@ -159,7 +159,7 @@ fn twice(code: &str) -> Violation {
         "/predecessors",
         "predecessor_twice",
         format!("来源代码 {code} 写了两次，请只写一次。"),
-        format!("The predecessor {code} stands there twice: write it once."),
+        format!("The predecessor {code} is given twice. Give it only once."),
     )
 }
 
@@ -168,7 +168,7 @@ fn unknown(code: &str, day: NaiveDate) -> Violation {
         "/predecessors",
         "unknown_predecessor",
         format!("{day} 之前没有代码为 {code} 的地区，请核对来源代码。"),
-        format!("No area had the code {code} before {day}: check the predecessor."),
+        format!("No area had the code {code} before {day}. Check the predecessor."),
     )
 }
 
@@ -182,6 +182,6 @@ fn of_another_level(code: &str, area: &AreaVersion, row: &Listed) -> Violation {
             of.chinese(),
             level.chinese()
         ),
-        format!("The predecessor {code} is a {of}, the row is a {level}: check it."),
+        format!("The predecessor {code} is a {of}, but the row is a {level}. Check the predecessor."),
     )
 }

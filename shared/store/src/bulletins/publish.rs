@@ -141,7 +141,7 @@ fn queue_deliveries(
             let reason = undeliverable_reason(conn, notice.area_id, notice.post)?;
             let id = DeliveryId::generate(mint.clock, mint.entropy);
             deliveries::cannot_reach(conn, id, notice.id, reason, now, expires_at)?;
-            tracing::warn!(notice = %notice.id, area = %notice.area_id, %reason, "A notice has no endpoint to go to.");
+            tracing::warn!(notice = %notice.id, area = %notice.area_id, %reason, "A notice has no endpoint that can receive it.");
             diesel::update(notices_table::table.find(notice.id))
                 .set(notices_table::undeliverable_reason.eq(reason.as_str()))
                 .execute(conn)?;

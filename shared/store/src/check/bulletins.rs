@@ -46,14 +46,14 @@ pub(super) fn bulletins(conn: &mut AnyConnection) -> StoreResult<Report> {
 fn digests(report: &mut Report, bulletin: &BulletinRow, notices: &[NoticeRow]) {
     if sha256_hex(&bulletin.figures) != bulletin.digest {
         report.differs(format!(
-            "bulletin {}: the digest is not that of its frozen figures",
+            "bulletin {}: the digest does not match its frozen figures",
             bulletin.id
         ));
     }
     for notice in notices {
         if sha256_hex(&notice.figures) != notice.digest {
             report.differs(format!(
-                "notice {} of bulletin {}: the digest is not that of its frozen figures",
+                "notice {} of bulletin {}: the digest does not match its frozen figures",
                 notice.id, bulletin.id
             ));
         }
@@ -64,13 +64,13 @@ fn figures(report: &mut Report, bulletin: &BulletinRow, notices: &[NoticeRow], a
     let id = bulletin.id;
     if again.rules != bulletin.rules {
         report.differs(format!(
-            "bulletin {id}: its rules were {}, and would be {}",
+            "bulletin {id}: its rules are {}, but the rows give {}",
             bulletin.rules, again.rules
         ));
     }
     if again.figures != bulletin.figures {
         report.differs(format!(
-            "bulletin {id}: its common figures are not what the rows give for {} as known at {}",
+            "bulletin {id}: its common figures differ from those of the rows for {} as known at {}",
             bulletin.as_of, bulletin.known_at
         ));
     }
@@ -78,7 +78,7 @@ fn figures(report: &mut Report, bulletin: &BulletinRow, notices: &[NoticeRow], a
         let own = again.notices.iter().find(|own| own.area == notice.area_id);
         if own.is_some_and(|own| own.figures != notice.figures) {
             report.differs(format!(
-                "notice {} of bulletin {id}: its figures are not what the rows give",
+                "notice {} of bulletin {id}: its figures differ from those of the rows",
                 notice.id
             ));
         }

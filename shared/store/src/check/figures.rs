@@ -134,7 +134,7 @@ fn by_city(
         for (place, (held, loaded)) in tree.range(&within).zip(held.iter().zip(&loaded)) {
             if held != loaded {
                 report.differs(format!(
-                    "{}: the read model does not hold what the rows say",
+                    "{}: the read model differs from the rows",
                     tree.code(place)
                 ));
             }

@@ -48,7 +48,7 @@ fn area(report: &mut Report, life: &AreaLife, parents: &Present) {
         let above = parents.of(parent);
         let days: Vec<Days> = above.iter().map(|above| above.days).collect();
         if let Some(day) = first_day_without(version.span.days, &days) {
-            report.differs(format!("area {id} ({code}): its parent is not there on {day}"));
+            report.differs(format!("area {id} ({code}): its parent does not exist on {day}"));
         }
         let elsewhere = above
             .iter()
@@ -97,10 +97,12 @@ fn organization(report: &mut Report, life: &OrganizationLife, areas: &Present) {
     let has_head = spans.iter().any(is_head);
     match life.voided_seq {
         Some(_) if known_now().next().is_some() => {
-            report.differs(format!("organization {id} is void, and still known"));
+            report.differs(format!(
+                "organization {id} is void, but still has a version that is not superseded"
+            ));
         }
         None if !has_head => {
-            report.differs(format!("organization {id} has no version that holds from now on"));
+            report.differs(format!("organization {id} has no open-ended version"));
         }
         _ => {}
     }
@@ -108,7 +110,7 @@ fn organization(report: &mut Report, life: &OrganizationLife, areas: &Present) {
         let stood: Vec<Days> = areas.of(version.area).iter().map(|area| area.days).collect();
         if let Some(day) = first_day_without(version.span.days, &stood) {
             report.differs(format!(
-                "organization {id}: its area {} is not there on {day}",
+                "organization {id}: its area {} does not exist on {day}",
                 version.area
             ));
         }
@@ -130,7 +132,7 @@ pub(super) fn assignments(conn: &mut AnyConnection) -> StoreResult<Report> {
                 report.differs(format!("assignment {id}: {flaw}"));
             }
             if !spans.iter().any(is_head) {
-                report.differs(format!("assignment {id} has no version that holds from now on"));
+                report.differs(format!("assignment {id} has no open-ended version"));
             }
         }
     }

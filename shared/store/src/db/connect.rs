@@ -43,7 +43,7 @@ pub enum OpenError {
     BadUrl(&'static str),
     /// The build has no TLS.
     #[error(
-        "this build cannot speak TLS to PostgreSQL, but DATABASE_URL asks for sslmode={0}; build with `--features postgres-tls` \
+        "this build does not support TLS to PostgreSQL, but DATABASE_URL requires sslmode={0}; build with `--features postgres-tls` \
          (needs OpenSSL's headers) or use the container image"
     )]
     NoTls(String),
@@ -60,7 +60,7 @@ pub enum OpenError {
     },
     /// The database file cannot be opened or written.
     #[error(
-        "cannot use the database file {path}: {why}; it must be a file, or none yet, that this user may write, in a directory that \
+        "cannot use the database file {path}: {why}; it must be a file that this user may write, or not exist yet, in a directory that \
          this user may write"
     )]
     File {
@@ -71,7 +71,7 @@ pub enum OpenError {
     },
     /// The database file or its directory is read-only for this user; the source says why.
     #[error(
-        "this user may not write {path}; the embedded database needs its file and its directory writable for the user of the service \
+        "this user may not write {path}; the file and the directory of the embedded database must be writable for the user of the service \
          (another place: --data-dir, or DATABASE_URL=sqlite:PATH)"
     )]
     ReadOnly {
@@ -81,21 +81,21 @@ pub enum OpenError {
         source: std::io::Error,
     },
     /// PostgreSQL is unreachable. The condition may be temporary, so the connection should be retried.
-    #[error("cannot reach PostgreSQL: {0}; check DATABASE_URL and that the server runs")]
+    #[error("cannot reach PostgreSQL: {0}; check DATABASE_URL and that the server is running")]
     Away(String),
     /// PostgreSQL refused the connection, or the attempt failed locally, for a reason that a retry does not resolve.
-    #[error("cannot connect to PostgreSQL: {0}; check DATABASE_URL and what the server admits")]
+    #[error("cannot connect to PostgreSQL: {0}; check DATABASE_URL and the access rules of the server")]
     Refused(String),
     /// The database is behind a pooler that assigns a server connection per transaction.
     #[error(
-        "the database is reached through a pooler in transaction mode (such as PgBouncer with pool_mode = transaction); let it pool \
-         sessions, or connect to PostgreSQL itself"
+        "the database is reached through a pooler in transaction mode (such as PgBouncer with pool_mode = transaction); configure it to \
+         pool sessions, or connect directly to PostgreSQL"
     )]
     Pooled,
     /// The server reports errors in a language other than English, so they cannot be classified.
     #[error(
-        "PostgreSQL answers in the language of lc_messages = '{locale}', but which error is a lock is recognised in English only; let \
-         a superuser run: {statement}"
+        "PostgreSQL reports errors in the language of lc_messages = '{locale}', but lock errors are recognized only in English; ask a \
+         superuser to run: {statement}"
     )]
     Language {
         /// The `lc_messages` setting of this connection.

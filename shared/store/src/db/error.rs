@@ -22,13 +22,13 @@ pub enum DbError {
     #[error("the connection was lost during the commit; whether it took effect is unknown")]
     CommitUnknown,
     /// A closure panicked; its work was rolled back.
-    #[error("the work panicked and was rolled back")]
+    #[error("the operation panicked and was rolled back")]
     Panicked,
     /// The disk of the database is full; the work was rolled back.
     #[error("the database\u{2019}s disk is full")]
     Full,
     /// A serialization failure, a deadlock, or a transaction that was lost because another closure in it failed.
-    #[error("the transaction has to be run again")]
+    #[error("the transaction must be run again")]
     Retry,
     /// Any other error of a statement.
     #[error("query failed: {0}")]

@@ -121,7 +121,8 @@ pub fn schema_stand(conn: &mut AnyConnection) -> Result<SchemaStand, DbError> {
 }
 
 /// The message for a database that a newer binary has migrated.
-pub const NEWER_SCHEMA: &str = "the database was brought up to date by a newer version of qiaojian; use that one, or restore the backup made before";
+pub const NEWER_SCHEMA: &str = "the database was migrated by a newer version of qiaojian; use that version, or restore the backup made \
+    before the migration";
 
 #[cfg(test)]
 mod tests {

@@ -120,7 +120,7 @@ impl Db {
         let url = self.inner.url.clone();
         let ended = tokio::task::spawn_blocking(move || refresh_statistics(&url)).await;
         if let Err(error) = ended {
-            tracing::warn!(%error, "Refreshing the database's statistics was cut short.");
+            tracing::warn!(%error, "Refreshing the database's statistics was interrupted.");
         }
     }
 

@@ -175,7 +175,7 @@ pub fn reclaim(conn: &mut AnyConnection, random: u32, now: UtcTime) -> StoreResu
         .load(conn)?;
     let mut reclaimed = Reclaimed::default();
     for flight in &flights {
-        let result = SendResult::Uncertain("the worker that was sending it stopped answering".to_owned());
+        let result = SendResult::Uncertain("the worker that was sending it stopped responding".to_owned());
         reclaimed.uncertain += usize::from(record_result(conn, flight, &result, random, now)?);
     }
     reclaimed.released = diesel::update(deliveries::table)

@@ -123,7 +123,7 @@ fn take_out(
         ))
         .execute(conn)?;
     if taken_out == 1 {
-        tracing::error!(endpoint = %id, %status, "An endpoint was taken out of use; see its status reason.");
+        tracing::error!(endpoint = %id, %status, "An endpoint was disabled; see its status reason.");
     }
     Ok(())
 }

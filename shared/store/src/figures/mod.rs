@@ -268,16 +268,16 @@ impl Question {
             found.push(Violation::new(
                 "metric",
                 "metric_missing",
-                "请指明 metric。",
-                "Say which metric.",
+                "请指明指标（metric）。",
+                "Give at least one metric.",
             ));
         }
         if self.metrics.contains(&Metric::Growth) && self.baseline_on.is_none() {
             found.push(Violation::new(
                 "program",
                 "program_needed",
-                "growth 需要试点项目的基准日，请指明 program。",
-                "growth needs a programme's baseline; say which program.",
+                "增长率（growth）需要试点项目的基准日，请指明 program。",
+                "growth requires the baseline of a programme. Choose one with program.",
             ));
         }
         for metric in &self.metrics {

@@ -128,7 +128,7 @@ fn twice(other: usize) -> Violation {
             other + 1
         ),
         format!(
-            "Item {} of the same call has this area and kind. An area has one organization of a kind.",
+            "Item {} of the same request has the same area and kind. An area can have only one organization of each kind.",
             other + 1
         ),
     )

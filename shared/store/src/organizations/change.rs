@@ -228,7 +228,7 @@ fn nothing_changed() -> Violation {
         "/set",
         "nothing_changed",
         "与现有记录相同，没有可变更的内容。",
-        "It says what is known already: nothing would change.",
+        "The values are the same as those recorded; nothing would change.",
     )
 }
 
@@ -238,7 +238,7 @@ fn before_last_change(last: NaiveDate) -> Violation {
         "/on",
         "dates_out_of_order",
         format!("日期早于上一次变更（{last}）；如有误，请用 PATCH 更正。"),
-        format!("The date is before the last change ({last}). Correct a mistake by PATCH."),
+        format!("The date is before the last change ({last}). To correct a mistake, use PATCH."),
     )
 }
 
@@ -247,7 +247,7 @@ fn before_approval() -> Violation {
         "/on",
         "dates_out_of_order",
         "日期早于批复日期。",
-        "The date is before that of the approval.",
+        "The date is before the date of approval.",
     )
 }
 

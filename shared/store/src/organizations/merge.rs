@@ -101,7 +101,7 @@ fn misfit(merged: &OrganizationInArea, into: &OrganizationInArea) -> Option<Viol
                 one.kind, other.kind
             ),
             format!(
-                "Only organizations of one kind are merged, not a {} into a {}. Change the kind first, by rekind.",
+                "Only organizations of the same kind can be merged, not a {} into a {}. Change the kind first, with rekind.",
                 one.kind, other.kind
             ),
         ))
@@ -110,7 +110,10 @@ fn misfit(merged: &OrganizationInArea, into: &OrganizationInArea) -> Option<Viol
             "/into",
             "not_active",
             format!("并入的组织状态为 {}，已不在册。", other.status),
-            format!("What it is merged into is {}.", other.status),
+            format!(
+                "The organization to merge into is {}, so it is not active.",
+                other.status
+            ),
         ))
     } else {
         None

@@ -390,8 +390,8 @@ fn merged_without_successor() -> Violation {
     Violation::new(
         "/status",
         "merge_by_verb",
-        "合并须写明并入的组织，请用 merge。",
-        "A merge names what the organization goes on in. Use merge.",
+        "合并须写明并入的组织，请用合并操作（merge）。",
+        "A merge must name the organization to merge into. Use merge.",
     )
 }
 
@@ -400,7 +400,7 @@ pub(super) fn in_divisions_only() -> Violation {
         "/area",
         "area_not_administrative",
         "统计用区划和占位区划不能设立组织，请填写实际的行政区划或园区。",
-        "No organization can stand in a statistical or placeholder area. Name a real division or a park.",
+        "An organization cannot be established in a statistical or placeholder area. Give an administrative division or a park.",
     )
 }
 
@@ -409,6 +409,6 @@ pub(super) fn reason_required() -> Violation {
         "/reason",
         "reason_required",
         "更正日期、状态、地区、上级或类别，以及撤销、恢复、合并、分设、终止，须说明理由（reason）。",
-        "Correcting a date, status, area, parent or kind, closing, reopening, merging, splitting and abandoning need a reason.",
+        "Correcting a date, status, area, parent or kind, closing, reopening, merging, splitting and abandoning require a reason (reason).",
     )
 }

@@ -168,7 +168,7 @@ fn check_next(fields: &PlanFields, next: Period) -> Result<(), Violation> {
         "/next_period",
         "outside_schedule",
         "下一期应在开始周期与结束周期之间，且周期单位相同。",
-        "The next period must be of the schedule's unit, and between its first and its last period.",
+        "The next period must have the unit of the schedule, and be between its first and last period.",
     ))
 }
 
@@ -177,7 +177,7 @@ fn reason_required() -> Violation {
         "/reason",
         "reason_required",
         "改变下一期时，请说明原因（reason）。",
-        "Say why the next period is set (reason).",
+        "Give the reason for changing the next period (reason).",
     )
 }
 
@@ -187,7 +187,7 @@ fn too_far() -> Violation {
         "too_far",
         format!("一次最多跳过 {MOST_PASSED_OVER} 期；请改为推迟开始周期（starts_period）。"),
         format!(
-            "At most {MOST_PASSED_OVER} periods can be passed over at once. Set a later starts_period instead."
+            "At most {MOST_PASSED_OVER} periods can be skipped at once. Set a later starts_period instead."
         ),
     )
 }

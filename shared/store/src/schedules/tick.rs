@@ -80,7 +80,7 @@ pub fn tick(tx: &mut Tx<'_>, clock: &dyn Clock, entropy: &dyn Entropy) -> StoreR
     let mut left = OCCURRENCES_PER_TICK;
     for schedule in due_schedules(tx.conn, tx.now)? {
         let Ok(plan) = schedule.plan() else {
-            tracing::error!(schedule = %schedule.id, "A schedule cannot be read; nothing is due by it until it is mended.");
+            tracing::error!(schedule = %schedule.id, "A schedule cannot be read; nothing becomes due by it until it is corrected.");
             ticked.unreadable += 1;
             continue;
         };

@@ -146,7 +146,7 @@ fn a_gap_says_why_and_every_number_opens(#[case] backend: Backend) {
             english["items"][0]["reason"]
                 .as_str()
                 .unwrap()
-                .contains("cannot be told")
+                .contains("cannot be determined")
         );
 
         // 宣城 is bound by no rule of 蚌埠's.

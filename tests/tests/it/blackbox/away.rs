@@ -97,9 +97,9 @@ fn an_api_whose_database_is_away_answers_503_and_goes_on_by_itself() {
         command.env("DATABASE_URL", proxy.url()).arg("api");
         let mut api = Running::start_and_hear_its_log(command);
         let base = base_in_log(&api);
-        let why = api.line_with("The database is away");
+        let why = api.line_with("The database is unavailable");
         assert!(
-            why.contains("check DATABASE_URL and that the server runs"),
+            why.contains("check DATABASE_URL and that the server is running"),
             "{why}"
         );
 
@@ -119,7 +119,7 @@ fn an_api_whose_database_is_away_answers_503_and_goes_on_by_itself() {
         assert_eq!(problem["title"], "Unavailable");
 
         proxy.open();
-        api.line_with("The database answers");
+        api.line_with("The database is available");
         assert_eq!(get("/readyz").status(), StatusCode::OK);
         assert_eq!(get("/v1/organizations").status(), StatusCode::UNAUTHORIZED);
         api.signal("TERM");
@@ -135,7 +135,7 @@ fn a_process_that_waits_for_its_database_ends_with_0_when_asked() {
         let mut command = qiaojian(directory.path());
         command.env("DATABASE_URL", proxy.url()).arg(name);
         let mut process = Running::start_and_hear_its_log(command);
-        let why = process.line_with("The database is away");
+        let why = process.line_with("The database is unavailable");
         assert!(!why.contains("geheim"), "{why}");
         process.signal("TERM");
         assert_eq!(process.code(), Some(0), "{name}");
@@ -166,7 +166,7 @@ fn a_command_whose_database_is_away_fails_at_once_in_one_line() {
             1,
         );
         assert!(
-            said.contains("check DATABASE_URL and that the server runs") && !said.contains("geheim"),
+            said.contains("check DATABASE_URL and that the server is running") && !said.contains("geheim"),
             "{said}"
         );
     }

@@ -99,8 +99,8 @@ fn every_option_may_be_a_variable_and_those_of_another_command_do_no_harm(#[case
                 .output();
             text(&output.unwrap().stdout)
         };
-        assert_eq!(import("1"), "would add 2 areas; 0 are there already\n");
-        assert_eq!(import("0"), "added 2 areas; 0 are there already\n");
+        assert_eq!(import("1"), "would add 2 areas; 0 already exist\n");
+        assert_eq!(import("0"), "added 2 areas; 0 already exist\n");
 
         let token = with_variables("0").args(["token", "create"]).output().unwrap();
         assert_eq!(token.status.code(), Some(0), "{}", text(&token.stderr));
@@ -137,10 +137,10 @@ fn an_edition_of_the_list_brings_the_register_to_it(#[case] backend: Backend) {
         let steps = "rename 340304 禹会区 to 340305\nadd 340305003 庆山街道\nmerge 340304001 大庆街道 into 340305003\n\
                      merge 340304002 张公山街道 into 340305003\nclose 340322 五河县\n";
         let summary = "5 steps: 1 added, 1 renamed, 0 of another kind, 0 moved, 2 merged, 1 closed\n";
-        assert_eq!(outcome(&dry, 0).0, format!("{steps}would take {summary}"));
-        assert_eq!(outcome(&edition, 0).0, format!("{steps}took {summary}"));
+        assert_eq!(outcome(&dry, 0).0, format!("{steps}would apply {summary}"));
+        assert_eq!(outcome(&edition, 0).0, format!("{steps}applied {summary}"));
         let nothing = "0 steps: 0 added, 0 renamed, 0 of another kind, 0 moved, 0 merged, 0 closed\n";
-        assert_eq!(outcome(&edition, 0).0, format!("took {nothing}"));
+        assert_eq!(outcome(&edition, 0).0, format!("applied {nothing}"));
 
         // A day to come: each step says why it is refused, and nothing is written.
         std::fs::write(&file, format!("{}{new}", columns.replace("蚌埠市", "蚌埠"))).unwrap();
@@ -148,7 +148,7 @@ fn an_edition_of_the_list_brings_the_register_to_it(#[case] backend: Backend) {
         let (_, refused) = outcome(&early, 1);
         assert!(refused.contains("rename 340300"), "{refused}");
         assert!(
-            refused.contains("1 of 1 steps cannot be taken; nothing was written"),
+            refused.contains("1 of 1 steps cannot be applied; nothing was written"),
             "{refused}"
         );
         // What is still in the way is told in a sentence, for every step; the database goes on.
@@ -172,8 +172,8 @@ fn an_edition_of_the_list_brings_the_register_to_it(#[case] backend: Backend) {
         outcome(&token, 0);
         let (_, refused) = outcome(&[&edition[..4], &["2023-03-01", "--dry-run"]].concat(), 1);
         assert!(
-            refused.contains("close 340305003 庆山街道: Its tokens are still valid.")
-                && refused.contains("close 340305 禹会区: Areas still stand below it."),
+            refused.contains("close 340305003 庆山街道: The area still has valid tokens.")
+                && refused.contains("close 340305 禹会区: The area still has areas below it."),
             "{refused}"
         );
         let odd = run(&test_db, &["import", "areas", path, "--update-on", "soon"]);
@@ -194,7 +194,7 @@ fn areas_are_checked_whole_before_the_first_is_written(#[case] backend: Backend)
         let refused = run(&test_db, &["import", "areas", path]);
         assert_eq!(refused.status.code(), Some(1));
         assert!(
-            text(&refused.stderr).contains("row 4: 340304: A county cannot stand under a province"),
+            text(&refused.stderr).contains("row 4: 340304: A county cannot be below a province"),
             "{}",
             text(&refused.stderr)
         );
@@ -208,9 +208,9 @@ fn areas_are_checked_whole_before_the_first_is_written(#[case] backend: Backend)
         let dry = ["import", "areas", path, "--dry-run"];
         let real = ["import", "areas", path];
         let added = |line: &str| (line.to_owned(), String::new());
-        assert_eq!(outcome(&dry), added("would add 2 areas; 0 are there already\n"));
-        assert_eq!(outcome(&real), added("added 2 areas; 0 are there already\n"));
-        assert_eq!(outcome(&real), added("added 0 areas; 2 are there already\n"));
+        assert_eq!(outcome(&dry), added("would add 2 areas; 0 already exist\n"));
+        assert_eq!(outcome(&real), added("added 2 areas; 0 already exist\n"));
+        assert_eq!(outcome(&real), added("added 0 areas; 2 already exist\n"));
 
         // Only the file's own rows are counted, and what it has otherwise is told and left alone.
         std::fs::write(
@@ -218,19 +218,19 @@ fn areas_are_checked_whole_before_the_first_is_written(#[case] backend: Backend)
             "code,level,parent,name,kind\n340300,city,340000,蚌埠,statistical\n340304,county,340300,禹会区,administrative\n",
         )
         .unwrap();
-        let differs = "qiaojian: row 2: 340300: it differs and was left alone: name is 蚌埠 here, 蚌埠市 in the register; kind is \
-                       statistical here, administrative in the register\n";
+        let differs = "qiaojian: row 2: 340300: it differs and was left unchanged: name is 蚌埠 in the file, 蚌埠市 in the register; kind is \
+                       statistical in the file, administrative in the register\n";
         assert_eq!(
             outcome(&dry),
             (
-                "would add 1 areas; 1 are there already, 1 of them not as in the file\n".to_owned(),
+                "would add 1 areas; 1 already exist, 1 of them different from the file\n".to_owned(),
                 differs.to_owned()
             )
         );
         assert_eq!(
             outcome(&real),
             (
-                "added 1 areas; 1 are there already, 1 of them not as in the file\n".to_owned(),
+                "added 1 areas; 1 already exist, 1 of them different from the file\n".to_owned(),
                 differs.to_owned()
             )
         );
@@ -285,7 +285,7 @@ fn a_dry_run_without_a_database_makes_none() {
         .arg(&table)
         .output()
         .unwrap();
-    assert_eq!(text(&output.stdout), "would add 2 areas; 0 are there already\n");
+    assert_eq!(text(&output.stdout), "would add 2 areas; 0 already exist\n");
     assert_eq!(output.status.code(), Some(0));
     assert!(!data_dir.exists());
 }
@@ -344,7 +344,7 @@ fn a_lost_database_is_not_begun_anew_and_a_newer_one_is_left_alone() {
     std::fs::write(data_dir.join("secret.key"), "x").unwrap();
     for arguments in [["up"].as_slice(), &["migrate"], &["demo", "load"]] {
         let said = refusal(qiaojian(&data_dir).args(arguments), 1);
-        assert!(said.contains("is not there"), "{arguments:?} {said}");
+        assert!(said.contains("is missing"), "{arguments:?} {said}");
     }
     assert!(!database.exists());
 }
@@ -379,9 +379,13 @@ fn an_area_table_may_be_in_gb18030_and_a_damaged_one_leaves_nothing(#[case] back
             (
                 "half.csv.zst",
                 &packed[..packed.len() / 2],
-                "is not a whole zstd file",
+                "is not a complete zstd file",
             ),
-            ("no.csv.zst", b"code,level".as_slice(), "is not a whole zstd file"),
+            (
+                "no.csv.zst",
+                b"code,level".as_slice(),
+                "is not a complete zstd file",
+            ),
             (
                 "columns.csv",
                 b"code,level,parent,name\n340000,province,,x\n",
@@ -411,7 +415,7 @@ fn an_area_table_may_be_in_gb18030_and_a_damaged_one_leaves_nothing(#[case] back
         );
         for says in [
             "row 2: level: “state” cannot be read; expected province,",
-            "row 3: name: This has to be filled in.",
+            "row 3: name: A required value is missing.",
             "2 of 2 rows cannot be loaded; nothing was written",
         ] {
             assert!(stderr.contains(says), "{stderr}");
@@ -421,7 +425,7 @@ fn an_area_table_may_be_in_gb18030_and_a_damaged_one_leaves_nothing(#[case] back
         let encoded = encoding_rs::GB18030.encode(table).0;
         assert_eq!(
             text(&import("spreadsheet.csv", &encoded).stdout),
-            "added 1 areas; 0 are there already\n"
+            "added 1 areas; 0 already exist\n"
         );
         let db = test_db.open(Arc::new(SystemClock));
         let found = tokio::runtime::Runtime::new()
@@ -495,7 +499,7 @@ fn a_register_is_checked_and_what_was_tampered_with_is_named(#[case] backend: Ba
             told.contains("audit_trail") && told.contains("1 difference\n"),
             "{told}"
         );
-        assert!(told.contains("breaks at entry 1.0"), "{told}");
+        assert!(told.contains("is broken at entry 1.0"), "{told}");
         let for_programs = run(&test_db, &["check", "--json"]);
         assert_eq!(for_programs.status.code(), Some(1));
         let reports: Value = serde_json::from_slice(&for_programs.stdout).unwrap();

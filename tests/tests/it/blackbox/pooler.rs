@@ -101,7 +101,10 @@ fn a_pooler_of_transactions_is_refused_and_one_of_sessions_is_not() {
                     .arg(command),
                 1,
             );
-            assert!(said.contains("let it pool sessions"), "{command}: {said}");
+            assert!(
+                said.contains("configure it to pool sessions"),
+                "{command}: {said}"
+            );
         }
         drop(of_transactions);
 

@@ -100,7 +100,8 @@ fn a_database_that_may_not_be_written_is_told_at_start_and_can_be_checked() {
         ] {
             let said = refusal(place.qiaojian().args(arguments), 1);
             assert!(
-                said.contains("may not write") && said.contains("needs its file and its directory writable"),
+                said.contains("may not write")
+                    && said.contains("the file and the directory of the embedded database must be writable"),
                 "{directory:o} {arguments:?}: {said}"
             );
         }

@@ -41,7 +41,7 @@ fn an_interrupted_import_fails_and_says_how_to_go_on() {
         let said: Vec<String> = import.lines.iter().collect();
         assert_eq!(
             said,
-            ["qiaojian: interrupted; what was written stays; run it again to go on"]
+            ["qiaojian: interrupted; what was written remains; run it again to continue"]
         );
         drop(silence);
     }

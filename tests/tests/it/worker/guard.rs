@@ -61,7 +61,7 @@ fn a_clock_that_is_set_ahead_publishes_nothing_until_it_is_right_or_a_person_has
         assert!(before > 0);
         office.clock.step(TimeDelta::days(400));
         let held = look(&worker).await.unwrap();
-        assert!(held.contains("was set while it ran"), "{held}");
+        assert!(held.contains("was changed while it was running"), "{held}");
         assert_eq!(published().await, before);
         // Set right again, it goes on by itself: nothing has happened.
         office.clock.step(TimeDelta::days(-400));
@@ -100,7 +100,7 @@ fn a_database_that_went_back_sends_nothing_again_until_a_person_has_looked(#[cas
         let restored = yesterday.open(office.as_clock());
         let worker = office.worker_with(restored.clone(), guarded(office), compose);
         let held = look(&worker).await.unwrap();
-        assert!(held.contains("went back to an earlier state"), "{held}");
+        assert!(held.contains("returned to an earlier state"), "{held}");
         // As often as it is started.
         let again = office.worker_with(yesterday.open(office.as_clock()), guarded(office), compose);
         assert!(look(&again).await.is_some());

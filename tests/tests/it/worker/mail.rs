@@ -380,7 +380,7 @@ fn a_refused_login_is_tried_once_for_all_mail(#[case] backend: Backend) {
                 for row in &rows {
                     let attempts = attempts(office, row.id).await;
                     let details = attempts.iter().filter_map(|attempt| attempt.detail.as_ref());
-                    asked += details.filter(|detail| !detail.starts_with("not tried")).count();
+                    asked += details.filter(|detail| !detail.starts_with("not sent")).count();
                 }
                 asked
             };

@@ -35,11 +35,11 @@ pub(super) enum LinkError {
     TooSlow(Duration),
     #[error("{0} {1}")]
     Refused(u16, String),
-    #[error("what the mail server said is no reply of SMTP")]
+    #[error("the mail server sent a response that is not valid SMTP")]
     NoReply,
-    #[error("the mail server offers no STARTTLS")]
+    #[error("the mail server does not offer STARTTLS")]
     NoStartTls,
-    #[error("the mail server went on speaking before the link was encrypted")]
+    #[error("the mail server sent more data before the connection was encrypted")]
     SpokeOn,
 }
 

@@ -55,7 +55,7 @@ impl Relay {
 enum UrlError {
     #[error("it must begin with smtp:// or smtps://")]
     Scheme,
-    #[error("it names no host, or not as `host`, `host:port` or `[IPv6 address]:port`")]
+    #[error("its host is missing, or is not `host`, `host:port` or `[IPv6 address]:port`")]
     Host,
     #[error("its port is not a number from 1 to 65535")]
     Port,
@@ -63,7 +63,9 @@ enum UrlError {
     Login,
     #[error("its parameters are `tls=required` and `ca=<file>`, joined by `&`")]
     Parameter,
-    #[error("a certificate authority (`ca`) is for an encrypted link: write smtps://, or add `tls=required`")]
+    #[error(
+        "a certificate authority (`ca`) requires an encrypted connection; write smtps://, or add `tls=required`"
+    )]
     CaWithoutTls,
 }
 

@@ -65,9 +65,9 @@ enum Stop {
     Smtp(#[from] smtp::Error),
     #[error("{0}")]
     Link(#[from] LinkError),
-    #[error("the relay takes ASCII addresses only (no SMTPUTF8)")]
+    #[error("the relay accepts only ASCII addresses (no SMTPUTF8)")]
     AsciiOnly,
-    #[error("the relay takes ASCII messages only (no 8BITMIME)")]
+    #[error("the relay accepts only ASCII messages (no 8BITMIME)")]
     SevenBit,
     #[error("the relay did not ask for the message")]
     NotReady,
@@ -212,7 +212,7 @@ async fn announce(
 fn say_goodbye(mut connection: AsyncSmtpConnection, limit: Duration) {
     tokio::spawn(async move {
         if !matches!(timeout(limit, connection.quit()).await, Ok(Ok(_))) {
-            tracing::debug!("The mail relay did not say goodbye.");
+            tracing::debug!("The mail relay did not acknowledge QUIT.");
         }
     });
 }

@@ -22,7 +22,7 @@ pub fn problems(rows: &[Listed], registered: &HashMap<&str, Level>) -> Vec<(usiz
                 "/code",
                 "code_twice",
                 "代码重复。",
-                "The code stands there twice.",
+                "Duplicate code.",
             ))
         };
         problem.map(|problem| (place, problem))
@@ -60,12 +60,12 @@ fn problem(row: &Listed, levels: &HashMap<&str, Level>) -> Option<Violation> {
             None => about_parent(
                 "unknown_parent",
                 format!("没有上级 {parent}。"),
-                format!("There is no parent {parent}."),
+                format!("The parent {parent} does not exist."),
             ),
             Some(above) if !level.may_stand_under(*above) => about_parent(
                 "parent_not_above",
                 format!("{}不能设在{}之下。", level.chinese(), above.chinese()),
-                format!("A {level} cannot stand under a {above}."),
+                format!("A {level} cannot be below a {above}."),
             ),
             Some(_) if !fits_parent(&row.code, parent) => Some(code_of_another_parent("/code", parent)),
             Some(_) => None,
@@ -96,8 +96,8 @@ pub fn cut_short(rows: &[Listed], registered: &[Registered]) -> Option<Violation
                 missing.chinese()
             ),
             format!(
-                "The list ends at {deepest} level, but {below} areas of level {missing} are registered. Give the whole list down to the villages: \
-                 what is not in it would be closed."
+                "The list ends at {deepest} level, but {below} areas of level {missing} are registered. Provide the complete list down to \
+                 the villages; missing areas would be closed."
             ),
         )
     })

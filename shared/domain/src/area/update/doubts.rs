@@ -35,8 +35,8 @@ impl Doubt {
                  如确非同一地区，请确认存疑行数（doubts={count}）。"
             ),
             format!(
-                "{name} is registered as {known_as}, the list has it as {code} without predecessors. If it is the same area, write {known_as} as \
-                 its predecessor; if it is not, confirm the number of such rows (doubts={count})."
+                "{name} is registered as {known_as}, but is listed as {code} without predecessors. If it is the same area, give \
+                 {known_as} as its predecessor; if it is not, confirm the number of such rows (doubts={count})."
             ),
         )
     }

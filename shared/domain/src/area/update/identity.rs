@@ -238,9 +238,9 @@ fn shared(code: &str, other: &str) -> Violation {
              若代码 {code} 现归另一地区，请在该行写明它原来的代码，新设的写“新设”。"
         ),
         format!(
-            "The predecessor {code} also belongs to the row of {other}. If it was divided and goes on, write {code} as predecessor of its own row \
-             too; if it went into one area, name it in that row only; if another area has the code {code} now, write that one's former code in \
-             its row, or `new` if it is a new one."
+            "The predecessor {code} is also given in the row of {other}. If the area was divided and still exists, also give {code} as \
+             predecessor in its own row; if it was merged into one area, give it in that row only; if another area now has the code \
+             {code}, give the former code of that area in its row, or `new` if the area is new."
         ),
     )
 }
@@ -254,8 +254,8 @@ fn own_code_missing(row: &Listed) -> Violation {
             "{code}“{name}”已在册：若 {others} 并入该地区，请写“{code};{others}”；若本表已导入过，请用当时的日期。"
         ),
         format!(
-            "{code} {name} is registered already. If {others} went into it, write `{code};{others}`; if this list was taken before, give \
-             that day."
+            "{code} {name} is already registered. If {others} merged into it, write `{code};{others}`; if this list was imported before, \
+             give the date of that import."
         ),
     )
 }

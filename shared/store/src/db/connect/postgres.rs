@@ -25,7 +25,7 @@ const SETTINGS: &str = "SET TIME ZONE 'UTC'; SET lock_timeout = '5s'; SET statem
 /// libpq's own message quotes the text it could not parse, which may be a password. These messages replace it.
 const BAD_URL: &str = "it must be postgres://user:password@host:port/database, with every character of the user name and password but \
      letters, digits and `-._~` percent-encoded (`@` is %40, `/` is %2F, `%` is %25); or leave the password out and set PGPASSWORD";
-const BAD_PARAMETER: &str = "a parameter behind the `?` is not one of libpq's, or has no value, or a character in it must be percent-encoded";
+const BAD_PARAMETER: &str = "a parameter after the `?` is unknown to libpq or has no value, or a character in it must be percent-encoded";
 
 /// Fragments of libpq's messages about a URL that it could not parse.
 const ABOUT_THE_URL: [&str; 5] = [
@@ -397,7 +397,7 @@ mod tests {
         assert!(error.is_away(), "{error}");
         let said = error.to_string();
         assert!(
-            said.contains("check DATABASE_URL and that the server runs") && !said.contains("geheim"),
+            said.contains("check DATABASE_URL and that the server is running") && !said.contains("geheim"),
             "{said}"
         );
     }

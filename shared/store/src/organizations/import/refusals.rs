@@ -26,7 +26,7 @@ pub(super) fn unknown_code(code: &str, today: &[AreaVersion]) -> Violation {
         "unknown_area",
         format!("代码“{code}”已不再使用，现为 {}；请改用现在的代码。", named("、")),
         format!(
-            "The code “{code}” is no longer in use; it is {} now. Use the code of today.",
+            "The code “{code}” is no longer in use; it is now {}. Use the current code.",
             named(", ")
         ),
     )
@@ -43,7 +43,7 @@ pub(super) fn other_name(shown: &str, area: &AreaVersion) -> Option<Violation> {
         "/area_name",
         "other_area",
         format!("地区代码 {code} 是“{name}”，与所填的“{shown}”不符；请核对代码和名称。"),
-        format!("The code {code} is “{name}”, not “{shown}”. Mend the code or the name."),
+        format!("The code {code} is “{name}”, not “{shown}”. Correct the code or the name."),
     ))
 }
 
@@ -60,7 +60,7 @@ pub(super) fn id_twice(other: u32) -> Violation {
         "/id",
         "id_taken",
         format!("与第 {other} 行的编号相同。"),
-        format!("Row {other} has this id."),
+        format!("Row {other} has the same id."),
     )
 }
 
@@ -69,7 +69,9 @@ pub(super) fn twice(other: u32) -> Violation {
         "/kind",
         "organization_twice",
         format!("与第 {other} 行的地区和类别相同；一个地区同类组织只能有一个。"),
-        format!("Row {other} has this area and kind. An area has one organization of a kind."),
+        format!(
+            "Row {other} has the same area and kind. An area can have only one organization of each kind."
+        ),
     )
 }
 
@@ -78,7 +80,7 @@ pub(super) fn parent_refused() -> Violation {
         "/parent",
         "unknown_parent",
         "上级组织在本表中，但其所在行不能登记，或上下级互相循环。",
-        "The superior is in this file, but its row cannot be recorded, or the rows stand above each other in a circle.",
+        "The parent is in this file, but its row cannot be recorded, or the rows are parents of each other in a cycle.",
     )
 }
 
@@ -92,6 +94,6 @@ pub(super) fn differs(field: Field, known: &str) -> Violation {
         format!("/{}", field.as_str().replace('.', "/")),
         "differs",
         format!("与已登记的内容（{known}）不同；请改用更正（PATCH）或变更操作。"),
-        format!("It is registered otherwise ({known}). Correct it by PATCH, or change it by a verb."),
+        format!("The recorded value is different ({known}). Correct it with PATCH, or change it by a step."),
     )
 }
