@@ -2,7 +2,7 @@
 against a running service: get a token, list organizations, record one, read it, and receive a typed problem.
 TypeScript: openapi-typescript and openapi-fetch, under `tsc --strict`. Python: openapi-python-client, under mypy.
 
-usage: clients.py BINARY
+usage: clients.py BINARY [--tools DIR]
 """
 
 import argparse
@@ -59,7 +59,7 @@ def play(binary, tools, directory):
 def main():
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("binary", help="the built `qiaojian`")
-    asked.add_argument("--tools", type=Path, help="where the tools are installed; a temporary folder when left out")
+    asked.add_argument("--tools", type=Path, help="where the tools are installed; default: a temporary folder")
     options = asked.parse_args()
     with tempfile.TemporaryDirectory(prefix="qiaojian-clients-") as directory:
         directory = Path(directory)

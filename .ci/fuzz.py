@@ -2,7 +2,8 @@
 the province, then as a county. No response may be a server error, or have a status, a content type or a schema that the
 document does not declare.
 
-usage: fuzz.py BINARY [--database-url URL]   (URL: an empty PostgreSQL database; default: embedded SQLite)
+usage: fuzz.py BINARY [--database-url URL] [--seconds N] [--max-examples N] [--seed N] [--tools DIR]
+(URL: an empty PostgreSQL database; default: embedded SQLite)
 """
 
 import argparse
@@ -99,10 +100,10 @@ def main():
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("binary", help="the built `qiaojian`")
     asked.add_argument("--database-url", help="an empty PostgreSQL database")
-    asked.add_argument("--seconds", type=int, default=80, help="how long each of the two callers asks")
-    asked.add_argument("--max-examples", type=int, help="at most so many cases of each operation and phase")
-    asked.add_argument("--seed", type=int, default=1, help="another one asks other things")
-    asked.add_argument("--tools", type=Path, help="where the tool is installed; a temporary folder when left out")
+    asked.add_argument("--seconds", type=int, default=80, help="how long requests are sent as each of the two callers")
+    asked.add_argument("--max-examples", type=int, help="the maximum number of cases for each operation and phase")
+    asked.add_argument("--seed", type=int, default=1, help="determines which requests are generated")
+    asked.add_argument("--tools", type=Path, help="where the tool is installed; default: a temporary folder")
     options = asked.parse_args()
     with tempfile.TemporaryDirectory(prefix="qiaojian-fuzz-") as directory:
         try:

@@ -207,9 +207,10 @@ pub struct Import {
 
 #[derive(Debug, Subcommand)]
 pub enum ImportWhat {
-    /// Import areas from a CSV file with the columns `code,level,parent,name,kind`, in UTF-8 or GB18030 (also
-    /// compressed, `.zst`). The whole file is checked before the first row is written. Existing rows are left
-    /// unchanged, so an interrupted import is completed by running it again.
+    /// Import areas from a CSV file in UTF-8 or GB18030, or from an XLSX file, either of them also compressed (`.zst`).
+    /// The columns are `code,level,parent,name,kind`, or their Chinese headers. The whole file is checked before the
+    /// first row is written. Existing rows are left unchanged, so an interrupted import is completed by running it
+    /// again.
     Areas {
         /// The file to import.
         file: PathBuf,

@@ -25,10 +25,10 @@ pub struct Frozen<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
     /// There is no document template for this kind yet.
-    #[error("there is no document for bulletins of kind {0} yet")]
+    #[error("there is no document template for bulletins of kind {0} yet")]
     NoDocument(BulletinKind),
     /// The content was composed by a later version of this program.
-    #[error("the document has format {0}, which a later version of this program wrote")]
+    #[error("the document has format {0}, written by a later version of this program")]
     LaterFormat(u32),
     /// The frozen content is not valid for this kind.
     #[error("the frozen figures cannot be read: {0}")]

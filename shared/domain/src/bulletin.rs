@@ -6,15 +6,15 @@ column_enum! {
     /// The purpose of a bulletin.
     pub enum BulletinKind {
         /// 进展情况通报
-        Progress => "progress",
+        Progress => "progress" / "进展情况通报",
         /// 督导通知
-        Supervision => "supervision",
+        Supervision => "supervision" / "督导通知",
         /// 催办
-        Chase => "chase",
+        Chase => "chase" / "催办",
         /// 敦促函
-        Nudge => "nudge",
+        Nudge => "nudge" / "敦促函",
         /// 考核
-        Assessment => "assessment",
+        Assessment => "assessment" / "考核",
     }
 }
 

@@ -13,21 +13,21 @@ column_enum! {
     /// The channel by which a post is reached.
     pub enum Channel {
         /// The list of notices in the API. Nothing is sent.
-        Inbox => "inbox",
+        Inbox => "inbox" / "站内通知",
         /// A pair of files under the data directory.
-        File => "file",
+        File => "file" / "文件",
         /// Email by SMTP.
-        Email => "email",
+        Email => "email" / "电子邮件",
         /// A signed HTTP call.
-        Webhook => "webhook",
+        Webhook => "webhook" / "签名的 HTTP 回调",
         /// 企业微信群机器人
-        Wecom => "wecom",
+        Wecom => "wecom" / "企业微信群机器人",
         /// 钉钉群机器人
-        Dingtalk => "dingtalk",
+        Dingtalk => "dingtalk" / "钉钉群机器人",
         /// 飞书群机器人
-        Feishu => "feishu",
+        Feishu => "feishu" / "飞书群机器人",
         /// A plain HTTP call.
-        Http => "http",
+        Http => "http" / "HTTP 回调",
     }
 }
 

@@ -16,17 +16,17 @@ column_enum! {
     /// The length of a period.
     pub enum PeriodUnit {
         /// 日: `2022-05-24`.
-        Day => "day",
+        Day => "day" / "日",
         /// 周, Monday to Sunday (ISO 8601): `2022-W21`.
-        Week => "week",
+        Week => "week" / "周",
         /// 旬, the 1st to 10th, 11th to 20th, 21st to last of a month: `2022-05-T2`.
-        TenDay => "ten_day",
+        TenDay => "ten_day" / "旬",
         /// 月: `2022-05`.
-        Month => "month",
+        Month => "month" / "月",
         /// 季度: `2022-Q2`.
-        Quarter => "quarter",
+        Quarter => "quarter" / "季度",
         /// 年: `2022`.
-        Year => "year",
+        Year => "year" / "年",
     }
 }
 

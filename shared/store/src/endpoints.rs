@@ -73,7 +73,7 @@ fn checked_address(channel: Channel, address: &str) -> Result<String, Violation>
         return Err(Violation::new(
             "/channel",
             "channel_not_served",
-            format!("目前不支持 {channel} 渠道。"),
+            format!("目前不支持“{}”（{channel}）渠道。", channel.chinese()),
             format!("The channel {channel} is not supported yet."),
         ));
     }

@@ -168,7 +168,7 @@ pub fn no_document(pointer: impl Into<Cow<'static, str>>, kind: BulletinKind) ->
         Violation::new(
             pointer,
             "no_document",
-            format!("本版本尚无 {kind} 类通报的文稿样式，目前只支持 progress。"),
+            format!("本版本尚无“{}”（{kind}）的文稿样式，目前只支持“进展情况通报”（progress）。", kind.chinese()),
             format!(
                 "This version has no document template for bulletins of kind {kind} yet; only progress is supported."
             ),

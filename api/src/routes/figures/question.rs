@@ -104,7 +104,7 @@ impl Asked {
             }
         }
         Err(ApiError::internal(
-            &"the figures were requested again too often without a response",
+            &"the figures could not be determined within the allowed attempts",
         ))
     }
 

@@ -42,7 +42,7 @@ pub async fn readyz(app: web::Data<App>) -> Result<HttpResponse, ApiError> {
         .content_type("text/plain; charset=utf-8")
         .body(match held {
             None => "ready\n".to_owned(),
-            Some(why) => format!("ready\na worker holds back: {why}\n"),
+            Some(why) => format!("ready\na worker is paused: {why}\n"),
         }))
 }
 

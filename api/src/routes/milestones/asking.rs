@@ -50,7 +50,7 @@ impl Asking {
     pub fn page(&self, conn: &mut AnyConnection) -> Result<Page<MilestoneReply>, ApiError> {
         let tries = [Source::MemoryOrRows; TRIES].into_iter().chain([Source::Rows]);
         self.page_from(conn, tries)?
-            .ok_or_else(|| ApiError::internal(&"rows did not answer"))
+            .ok_or_else(|| ApiError::internal(&"the milestones could not be determined from the rows"))
     }
 
     /// Retries when other requests have advanced the held data beyond the snapshot.

@@ -94,14 +94,23 @@ fn granted(input: &TokenInput, caller: &Principal) -> Result<BTreeSet<Scope>, Ap
         .map(|scope| scope.as_str())
         .collect();
     if asked.is_empty() || !beyond.is_empty() {
-        let list = beyond.join(", ");
+        let (zh, en) = if beyond.is_empty() {
+            (
+                "请至少授予一项权限。".to_owned(),
+                "Grant at least one scope.".to_owned(),
+            )
+        } else {
+            let list = beyond.join(", ");
+            (
+                format!("不能授予超出角色或本人的权限：{list}。"),
+                format!("Scopes that the role or you do not have cannot be granted: {list}."),
+            )
+        };
         return Err(ApiError::invalid(vec![Violation::new(
             "/scopes",
             "scopes_not_grantable",
-            format!("不能授予超出角色或本人的权限，也不能为空：{list}"),
-            format!(
-                "At least one scope is required, and scopes that the role or you do not have cannot be granted: {list}"
-            ),
+            zh,
+            en,
         )]));
     }
     Ok(asked)

@@ -107,6 +107,7 @@ impl Life {
     /// Returns the violations of the dates against the status, each other and today (Asia/Shanghai).
     pub fn violations(&self, today: NaiveDate) -> Vec<Violation> {
         let mut found = Vec::new();
+        let (status, label) = (self.status, self.status.chinese());
         let needs = |found: &mut Vec<Violation>,
                      pointer: &'static str,
                      present: bool,
@@ -116,14 +117,14 @@ impl Life {
                 found.push(Violation::new(
                     pointer,
                     "date_missing",
-                    format!("状态为 {} 时必须填写此日期。", self.status),
+                    format!("状态为“{label}”（{status}）时必须填写此日期。"),
                     format!("The status {} requires this date.", self.status),
                 ));
             } else if present && !allowed {
                 found.push(Violation::new(
                     pointer,
                     "date_not_allowed",
-                    format!("状态为 {} 时不能有此日期。", self.status),
+                    format!("状态为“{label}”（{status}）时不能有此日期。"),
                     format!("The status {} does not allow this date.", self.status),
                 ));
             }
@@ -184,7 +185,7 @@ impl Life {
             found.push(Violation::new(
                 "/reopenings",
                 "date_not_allowed",
-                format!("状态为 {} 时不能有恢复记录。", self.status),
+                format!("状态为“{label}”（{status}）时不能有恢复记录。"),
                 format!("The status {} does not allow reopenings.", self.status),
             ));
         }

@@ -106,7 +106,10 @@ impl PlanFields {
                 violations.push(Violation::new(
                     pointer,
                     "wrong_unit",
-                    format!("`{period}` 不是 {unit} 周期。"),
+                    format!(
+                        "计划的周期单位为“{}”（{unit}），`{period}` 不是这样的周期。",
+                        unit.chinese()
+                    ),
                     format!(
                         "`{period}` is a {}, but the schedule's periods are of unit {unit}.",
                         period.unit()

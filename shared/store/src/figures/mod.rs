@@ -44,31 +44,31 @@ qiaojian_domain::text_enum! {
     /// What is counted.
     pub enum Metric {
         /// Organizations that count on `as_of`.
-        Organizations => "organizations",
+        Organizations => "organizations" / "组织数",
         /// Organizations that began to count in (`from`, `to`].
-        Added => "added",
+        Added => "added" / "新增数",
         /// Organizations that ceased to count in (`from`, `to`], except those closed before it that count again at its
         /// end.
-        Closed => "closed",
+        Closed => "closed" / "撤销数",
         /// Organizations that were re-established (恢复) in (`from`, `to`] and count at its end, or that were closed once
         /// more: the count at the beginning, plus `added` and `reopened`, minus `closed`, equals the count at the end.
-        Reopened => "reopened",
+        Reopened => "reopened" / "恢复数",
         /// `added` ÷ the count at the programme's baseline.
-        Growth => "growth",
+        Growth => "growth" / "增长率",
         /// Areas with a counted organization of their own ÷ areas that exist on `as_of`.
-        OrganizationCoverage => "organization_coverage",
+        OrganizationCoverage => "organization_coverage" / "组织覆盖率",
         /// Like `organization_coverage`, but a liaison post also covers its area.
-        WorkCoverage => "work_coverage",
+        WorkCoverage => "work_coverage" / "工作覆盖率",
         /// Areas that have what the establishment rule requires ÷ areas of which it requires something. Areas for which
         /// this cannot be determined, because a count is unknown, are `undetermined` and in neither number.
-        Fulfilment => "fulfilment",
+        Fulfilment => "fulfilment" / "应建尽建率",
         /// Organizations with all of 五有 on `as_of` ÷ organizations that count on that day.
-        FiveHaveRate => "five_have_rate",
+        FiveHaveRate => "five_have_rate" / "五有率",
         /// Assignments that fell due in (`from`, `to`] and were submitted by their due date ÷ all that fell due in it,
         /// except cancelled ones.
-        OnTimeRate => "on_time_rate",
+        OnTimeRate => "on_time_rate" / "按时报结率",
         /// Counties that a visit (督导检查、走访调研) involved in (`from`, `to`], each counted once.
-        Visited => "visited",
+        Visited => "visited" / "督导走访县数",
     }
 }
 
@@ -76,20 +76,20 @@ qiaojian_domain::text_enum! {
     /// A key that figures are broken down by.
     pub enum GroupBy {
         /// The city the area belongs to.
-        City => "city",
+        City => "city" / "市",
         /// The county the area belongs to.
-        County => "county",
+        County => "county" / "县（市、区）",
         /// The township the area belongs to.
-        Township => "township",
+        Township => "township" / "乡镇（街道）",
         /// The area's level.
-        Level => "level",
+        Level => "level" / "级别",
         /// The organization's kind.
-        Kind => "kind",
+        Kind => "kind" / "类别",
         /// The area's side in the programme.
-        Cohort => "cohort",
+        Cohort => "cohort" / "试点分组",
         /// The month in which an organization began or ceased to count; for `organizations`, the count at the end of
         /// each month.
-        Month => "month",
+        Month => "month" / "月份",
     }
 }
 
@@ -286,7 +286,11 @@ impl Question {
                     found.push(Violation::new(
                         "group_by",
                         "group_not_possible",
-                        format!("{metric} 不能按 {group} 分组。"),
+                        format!(
+                            "“{}”（{metric}）不能按“{}”（{group}）分组。",
+                            metric.chinese(),
+                            group.chinese()
+                        ),
                         format!("{metric} cannot be grouped by {group}."),
                     ));
                 }

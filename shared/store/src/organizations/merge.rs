@@ -97,8 +97,9 @@ fn misfit(merged: &OrganizationInArea, into: &OrganizationInArea) -> Option<Viol
             "/into",
             "kind_differs",
             format!(
-                "只能与同类组织合并（{} 与 {}）；可先用 rekind 变更类别。",
-                one.kind, other.kind
+                "只能与同类组织合并，“{}”与“{}”不同类；可先变更类别（rekind）。",
+                one.kind.chinese(),
+                other.kind.chinese()
             ),
             format!(
                 "Only organizations of the same kind can be merged, not a {} into a {}. Change the kind first, with rekind.",
@@ -109,7 +110,7 @@ fn misfit(merged: &OrganizationInArea, into: &OrganizationInArea) -> Option<Viol
         Some(Violation::new(
             "/into",
             "not_active",
-            format!("并入的组织状态为 {}，已不在册。", other.status),
+            format!("并入的组织状态为“{}”，不在册。", other.status.chinese()),
             format!(
                 "The organization to merge into is {}, so it is not active.",
                 other.status
