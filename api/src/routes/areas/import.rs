@@ -66,8 +66,8 @@ pub struct AreaImportParams {
         (Workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     )),
     responses(
-        (status = 200, description = "The steps that were taken or, in a dry run, would be taken", body = AreaImportReply),
-        (status = 422, description = "The file cannot be read, a row is invalid, or a step cannot be taken; nothing was changed")
+        (status = 200, description = "The steps that were applied or, in a dry run, would be applied", body = AreaImportReply),
+        (status = 422, description = "The file cannot be read, a row is invalid, or a step cannot be applied; nothing was changed")
     )
 )]
 #[post("/areas/import")]

@@ -310,7 +310,7 @@ fn read_cohort(word: Option<&str>) -> Result<CohortChoice, ApiError> {
         Some(word) => word.parse::<Cohort>().map(CohortChoice::Only).map_err(|_| {
             ApiError::bad_parameter(
                 "cohort",
-                "cohort 应为 pilot、non_pilot 或 all。",
+                "cohort 应为试点（pilot）、非试点（non_pilot）或全部（all）。",
                 "cohort must be pilot, non_pilot or all.",
             )
         }),

@@ -125,7 +125,7 @@ impl GapTaskInput {
         (status = 200, description = "Already issued by the same request", body = Task),
         (status = 404, description = "The area of the selection is outside the caller's area"),
         (status = 409, description = "The number or the id is already in use"),
-        (status = 422, description = "A rule is violated, a named area has no gap, or the selection finds none or more than 200")
+        (status = 422, description = "A rule is violated, a named area has no gap, or the selection contains none or more than 200")
     )
 )]
 #[post("/gaps/tasks")]

@@ -98,7 +98,7 @@ fn not_begun() -> Violation {
 const fn instead(unit: PeriodUnit) -> (&'static str, &'static str) {
     match unit {
         PeriodUnit::Day => (
-            "请每天触发，例如 `0 0 9 * * *`；休息日不发，请把 workday_policy 设为 skip。",
+            "请每天触发，例如 `0 0 9 * * *`；休息日不发，请把 workday_policy 设为跳过（skip）。",
             "Choose every day, for example `0 0 9 * * *`; to skip days off, set workday_policy to skip.",
         ),
         PeriodUnit::Week => (

@@ -69,7 +69,7 @@ enum Stop {
     AsciiOnly,
     #[error("the relay accepts only ASCII messages (no 8BITMIME)")]
     SevenBit,
-    #[error("the relay did not ask for the message")]
+    #[error("the relay did not accept the DATA command")]
     NotReady,
     #[error("no answer within {} s", .0.as_secs_f32())]
     Silence(Duration),
