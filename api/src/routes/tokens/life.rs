@@ -46,7 +46,7 @@ impl Life {
             "beyond_own",
             format!("不能晚于您本人令牌的到期时间（{own}），请缩短天数，或先续期本人令牌。"),
             format!(
-                "It must not expire later than your own token ({own}). Request fewer days, or renew your own token first."
+                "It must not expire later than your own token ({own}). Request fewer days, or have your own token renewed first."
             ),
         )]))
     }
