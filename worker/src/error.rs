@@ -12,7 +12,7 @@ pub enum PassError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A test made the worker die here.
-    #[error("died at {0}, as asked")]
+    #[error("crashed at {0}, as requested")]
     Fault(FaultPoint),
     /// The pass exceeded its time limit.
     #[error("the pass took too long")]
