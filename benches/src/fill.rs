@@ -1,5 +1,7 @@
 //! Fills a database through the store: the areas of Anhui, and organizations in them.
 
+use std::io::Read as _;
+
 use anyhow::Context as _;
 use chrono::{Days, NaiveDate};
 use qiaojian_domain::area::{AreaKind, Level};
@@ -158,7 +160,10 @@ async fn add_areas(
     clock: &ManualClock,
     entropy: &SeededEntropy,
 ) -> anyhow::Result<Vec<AreaVersion>> {
-    let text = zstd::decode_all(ANHUI).context("the area table cannot be unpacked")?;
+    let mut text = Vec::new();
+    ruzstd::decoding::StreamingDecoder::new(ANHUI)
+        .context("the area table cannot be unpacked")?
+        .read_to_end(&mut text)?;
     let rows: Vec<AreaRow> = csv::Reader::from_reader(text.as_slice())
         .into_deserialize()
         .collect::<Result<_, _>>()

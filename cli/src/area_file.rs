@@ -2,12 +2,14 @@
 //! compressed with zstd.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
 use qiaojian_domain::Violation;
 use qiaojian_sheets::areas::{self, ListedRow};
+
+use crate::zstd;
 
 /// Maximum uncompressed size in bytes. The whole country down to village level takes 40 MB; a larger file is not an
 /// area table.
@@ -37,24 +39,15 @@ pub fn in_a_line(wrong: &[Violation]) -> String {
 
 fn unpack(path: &Path) -> anyhow::Result<Vec<u8>> {
     let name = path.display();
-    let file = BufReader::new(File::open(path).with_context(|| format!("cannot open {name}"))?);
-    let packed = path.extension().is_some_and(|extension| extension == "zst");
-    let reader: Box<dyn Read> = if packed {
-        Box::new(zstd::stream::read::Decoder::with_buffer(file)?)
-    } else {
-        Box::new(file)
-    };
+    let file = File::open(path).with_context(|| format!("cannot open {name}"))?;
     let mut bytes = Vec::new();
-    reader
-        .take(MOST_BYTES + 1)
+    file.take(MOST_BYTES + 1)
         .read_to_end(&mut bytes)
-        .with_context(|| {
-            if packed {
-                format!("{name} is not a complete zstd file; copy or download it again")
-            } else {
-                format!("cannot read {name}")
-            }
-        })?;
+        .with_context(|| format!("cannot read {name}"))?;
+    if path.extension().is_some_and(|extension| extension == "zst") {
+        bytes = zstd::unpack(&bytes, MOST_BYTES)
+            .with_context(|| format!("{name} is not a complete zstd file; copy or download it again"))?;
+    }
     if bytes.len() as u64 > MOST_BYTES {
         bail!("{name} contains more than {} MiB", MOST_BYTES / 1024 / 1024);
     }

@@ -11,6 +11,7 @@ mod process;
 mod settings;
 mod terminal;
 mod waiting;
+mod zstd;
 
 use std::process::ExitCode;
 use std::time::Duration;

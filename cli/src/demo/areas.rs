@@ -6,6 +6,8 @@ use anyhow::Context as _;
 use qiaojian_domain::area::{AreaKind, Level};
 use serde::Deserialize;
 
+use crate::zstd;
+
 /// Anhui down to village level; `demo/README.md` gives the source.
 const ANHUI: &[u8] = include_bytes!("../../../demo/areas-anhui.csv.zst");
 
@@ -30,7 +32,7 @@ pub struct AreaRow {
 /// # Errors
 /// Returns an error if the embedded table is damaged, which a test rules out.
 pub fn anhui() -> anyhow::Result<Vec<AreaRow>> {
-    let text = zstd::decode_all(ANHUI).context("the embedded area table cannot be unpacked")?;
+    let text = zstd::unpack(ANHUI, u64::MAX).context("the embedded area table cannot be unpacked")?;
     csv::Reader::from_reader(text.as_slice())
         .into_deserialize()
         .collect::<Result<_, _>>()

@@ -18,7 +18,6 @@ use crate::error::PassError;
 use crate::faults::FaultPoint;
 use crate::worker::Worker;
 
-
 impl Worker {
     /// Creates the occurrences that have come due.
     ///
