@@ -61,7 +61,7 @@ async fn check_tampered_audit(db: &Db) {
     })
     .await;
     let report = check(db, Check::AuditTrail).await;
-    expect(&report, 1, &["breaks at entry 7.0"]);
+    expect(&report, 1, &["is broken at entry 7.0"]);
     assert!(report.rows < entries);
 }
 

@@ -236,7 +236,7 @@ fn a_code_is_read_whatever_keeps_its_zeros() {
     );
     let rounded = told("area,kind,name\n3.40304E+11,侨联,甲\n".as_bytes());
     assert!(
-        rounded[0].starts_with("/area wrong_value “3.40304E+11” has lost"),
+        rounded[0].starts_with("/area wrong_value “3.40304E+11” is in scientific notation and has lost"),
         "{rounded:?}"
     );
     assert_eq!(rounded.len(), 1);
