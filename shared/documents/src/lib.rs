@@ -9,6 +9,11 @@ mod progress_cells;
 mod progress_gaps;
 pub mod progress_html;
 #[cfg(any(test, feature = "sample"))]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a sample for tests, which fail if it is wrong"
+)]
 pub mod progress_sample;
 #[cfg(test)]
 mod progress_tests;
