@@ -52,15 +52,20 @@ pub trait StateMachine: Labelled {
     /// # Errors
     /// When this state does not allow it; the error names what it allows.
     fn after(self, verb: Self::Verb) -> Result<Self, RefusedTransition> {
-        self.next(verb).ok_or_else(|| RefusedTransition {
-            verb: verb.word(),
+        self.next(verb).ok_or_else(|| self.refuse(verb.word()))
+    }
+
+    /// The refusal of `verb`, which need not be one of the machine's, in this state.
+    fn refuse(self, verb: Word) -> RefusedTransition {
+        RefusedTransition {
+            verb,
             state: self.word(),
             allowed: Self::Verb::ALL
                 .iter()
                 .filter(|verb| Self::is_asked_for(**verb) && self.next(**verb).is_some())
                 .map(|verb| verb.word())
                 .collect(),
-        })
+        }
     }
 
     /// The states that allow `verb`: the condition of a guarded UPDATE.
@@ -131,9 +136,9 @@ impl std::error::Error for RefusedTransition {}
 mod tests {
     use super::*;
     use crate::assignment::AssignmentStatus;
-    use crate::bulletin::BulletinState;
+    use crate::bulletin::{BulletinState, BulletinVerb};
     use crate::delivery::DeliveryState;
-    use crate::organization::{Status, Verification};
+    use crate::organization::{ChangeVerb, Status, Verification};
 
     /// A table says of each state and verb one thing, and no verb is without a transition.
     fn is_sound<S: StateMachine>() {
@@ -165,6 +170,9 @@ mod tests {
             refused.chinese(),
             "当前状态为“待核实”，不能进行“领取”操作；可以进行的操作：重新发送、取消。"
         );
+        let published = BulletinState::Published.after(BulletinVerb::Publish);
+        assert!(published.unwrap_err().allowed.is_empty());
+        assert_eq!(Status::Closed.refuse(ChangeVerb::Move.word()).codes(), ["reopen"]);
         let queued = DeliveryState::Queued.after(crate::delivery::DeliveryVerb::Succeed);
         assert_eq!(queued.unwrap_err().codes(), ["cancel"]);
         let sent = DeliveryState::Sent.after(crate::delivery::DeliveryVerb::Cancel);

@@ -9,7 +9,7 @@ use qiaojian_domain::organization::{
     ChangeVerb, Facts, Kind, Life, PreciseDate, Reopening, Status, Verb, Verification,
 };
 use qiaojian_domain::violation::{NAME_CHARS, check_optional_line};
-use qiaojian_domain::{Labelled, RefusedTransition, StateMachine, Violation};
+use qiaojian_domain::{Labelled, StateMachine, Violation};
 
 use super::lives::{audit, put_from};
 use super::write::{find_at, in_divisions_only, reason_required};
@@ -154,12 +154,7 @@ pub fn turn(
         Turn::Change(_) => ChangeVerb::Change,
     };
     if !head.status.is_active() {
-        return Err(RefusedTransition {
-            verb: verb.word(),
-            state: head.status.word(),
-            allowed: Vec::new(),
-        }
-        .into());
+        return Err(head.status.refuse(verb.word()).into());
     }
     let recorded = recording.recorded();
     let mut after = found.clone();

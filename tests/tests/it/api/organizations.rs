@@ -74,6 +74,46 @@ fn a_phone_registers_an_organization_and_walks_it_to_its_unveiling(#[case] backe
 }
 
 #[apply(both_databases)]
+fn what_was_abandoned_is_not_moved_and_what_was_closed_may_be_reopened_first(#[case] backend: Backend) {
+    with_api(backend, async |api| {
+        let county = api.caller("340304", Role::CountyReporter).await;
+        let refusal = async |location: &str| {
+            let to = json!({"area": "340304001002", "on": "2022-06-01", "reason": "迁址"});
+            let refused = county.post(&format!("{location}/move"), &to).await;
+            refused.expect(409).json()["detail"].as_str().unwrap().to_owned()
+        };
+        for (status, dates, verb, expected) in [
+            (
+                "established",
+                json!({"established_on": "2022-03-31"}),
+                "close",
+                "当前状态为“已撤销”，不能进行“迁址”操作；可以进行的操作：恢复。",
+            ),
+            (
+                "approved",
+                json!({"approval": {"on": "2022-03-31"}}),
+                "abandon",
+                "当前状态为“已终止”，不能进行“迁址”操作；没有可以进行的操作。",
+            ),
+        ] {
+            let mut body =
+                json!({"area": "340304001001", "kind": "federation", "name": "某社区侨联", "status": status});
+            for (name, value) in dates.as_object().unwrap() {
+                body[name] = value.clone();
+            }
+            let made = county.post("/v1/organizations", &body).await.expect(201);
+            let location = made.header("location").unwrap().to_owned();
+            let ended = json!({"on": "2022-05-01", "reason": "撤并"});
+            county
+                .post(&format!("{location}/{verb}"), &ended)
+                .await
+                .expect(200);
+            assert_eq!(refusal(&location).await, expected);
+        }
+    });
+}
+
+#[apply(both_databases)]
 fn a_refused_step_names_the_state_and_what_is_allowed(#[case] backend: Backend) {
     with_api(backend, async |api| {
         let phone = api.caller("340304001", Role::TownshipReporter).await;
