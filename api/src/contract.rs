@@ -12,21 +12,22 @@ use crate::problem::ApiError;
 /// The OpenAPI document of this process.
 pub struct Contract {
     text: Bytes,
-    /// Whether an operation, by method and path, takes query parameters.
-    takes_query: HashMap<(String, String), bool>,
+    /// Whether an operation takes query parameters, by path and method.
+    takes_query: HashMap<String, HashMap<String, bool>>,
 }
 
 impl Contract {
     /// Serializes the document and reads from it which operations take query parameters.
     pub fn of(document: &OpenApi) -> Self {
         let value = serde_json::to_value(document).unwrap_or_default();
-        let mut takes_query = HashMap::new();
+        let mut takes_query: HashMap<String, HashMap<String, bool>> = HashMap::new();
         let is_query = |parameter: &Value| parameter.get("in").is_some_and(|place| place == "query");
         for (path, operations) in fields_of(value.get("paths")) {
             for (method, operation) in fields_of(Some(operations)) {
                 let parameters = operation.get("parameters").and_then(Value::as_array);
                 let takes = parameters.is_some_and(|all| all.iter().any(is_query));
-                takes_query.insert((method.to_ascii_uppercase(), path.clone()), takes);
+                let methods = takes_query.entry(path.clone()).or_default();
+                methods.insert(method.to_ascii_uppercase(), takes);
             }
         }
         Self {
@@ -40,6 +41,16 @@ impl Contract {
         self.text.clone()
     }
 
+    /// Returns whether the operation takes query parameters; `None` if there is no such operation.
+    fn takes_query(&self, request: &ServiceRequest) -> Option<bool> {
+        // Most paths with a query have no variable part, and patterns are matched by regular expressions, one after the other.
+        let methods = self
+            .takes_query
+            .get(request.path())
+            .or_else(|| self.takes_query.get(&request.match_pattern()?))?;
+        methods.get(request.method().as_str()).copied()
+    }
+
     /// Refuses a query string if the operation takes no query parameters, so that a misspelt or misplaced parameter is
     /// noticed. Operations that take some refuse unknown ones themselves (`Params`).
     ///
@@ -49,12 +60,8 @@ impl Contract {
         if request.query_string().is_empty() {
             return Ok(());
         }
-        let operation = (
-            request.method().to_string(),
-            request.match_pattern().unwrap_or_default(),
-        );
         let contract = request.app_data::<Data<Self>>();
-        match contract.and_then(|contract| contract.takes_query.get(&operation)) {
+        match contract.and_then(|contract| contract.takes_query(request)) {
             Some(false) => {}
             // Unknown operations get their 404 or 405.
             Some(true) | None => return Ok(()),
