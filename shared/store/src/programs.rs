@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use qiaojian_domain::Noun;
 use qiaojian_domain::clock::UtcTime;
 use qiaojian_domain::dates::Precision;
 use qiaojian_domain::digest::{canonical, digest_of};
@@ -13,7 +14,6 @@ use qiaojian_domain::ids::{AreaId, ProgramId};
 use qiaojian_domain::organization::PreciseDate;
 use qiaojian_domain::program::{Candidate, Choice, Facts, choose};
 use qiaojian_domain::violation::{TEXT_CHARS, check_text};
-use qiaojian_domain::{Conflict, Noun};
 use serde::Serialize;
 
 pub use cohorts::{CohortRow, cohort_days, cohorts, cohorts_changed, set_cohort};
@@ -215,13 +215,14 @@ pub fn create(recording: &mut Recording<'_, '_>, new: &NewProgram) -> StoreResul
         .select(programs::created_digest)
         .first(recording.conn())
         .optional()?;
-    if same_request::made_before(known, |digest| *digest == new.digest)?.is_some() {
-        let before = find(recording.conn(), new.id)?;
-        return if before.issuer_area_id == new.issuer {
-            Ok(before)
-        } else {
-            Err(StoreError::Conflict(Conflict::IdTaken))
-        };
+    let known = known
+        .map(|digest| find(recording.conn(), new.id).map(|version| (digest, version)))
+        .transpose()?;
+    let is_same = |(digest, version): &(String, ProgramVersion)| {
+        *digest == new.digest && version.issuer_area_id == new.issuer
+    };
+    if let Some((_, version)) = same_request::made_before(known, is_same)? {
+        return Ok(version);
     }
     let facts = &new.facts;
     let violations = facts.violations();
