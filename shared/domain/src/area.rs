@@ -6,16 +6,6 @@ pub mod update;
 pub use turns::{Standing, Wanted, code_of_another_parent, fits_parent, not_there_yet};
 
 column_enum! {
-    /// How one area emerged from another.
-    pub enum SuccessionKind {
-        /// The other area was merged into it.
-        Merge => "merge",
-        /// It was split off from the other area.
-        Split => "split",
-    }
-}
-
-column_enum! {
     /// The level of an area in the tree, from the province down. A park is outside this hierarchy and belongs to a
     /// county or a city.
     pub enum Level {
@@ -43,6 +33,16 @@ column_enum! {
         Statistical => "statistical",
         /// A row that only groups counties (市辖区, 省直辖县级行政区划).
         Placeholder => "placeholder",
+    }
+}
+
+column_enum! {
+    /// How one area emerged from another.
+    pub enum SuccessionKind {
+        /// The other area was merged into it.
+        Merge => "merge",
+        /// It was split off from the other area.
+        Split => "split",
     }
 }
 
