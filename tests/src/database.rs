@@ -1,7 +1,8 @@
 //! Databases for tests: a fresh file, or a fresh database on the server of `TEST_POSTGRES_URL`.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use qiaojian_domain::clock::Clock;
 use qiaojian_store::db::{DatabaseUrl, Db, Lanes, run_migrations};
@@ -13,6 +14,11 @@ pub enum Backend {
     Sqlite,
     /// The server of `TEST_POSTGRES_URL`.
     Postgres,
+}
+
+impl Backend {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Sqlite, Self::Postgres];
 }
 
 /// A database that lives as long as its test.
@@ -123,13 +129,17 @@ pub fn with_database(backend: Backend, test: impl FnOnce(TestDb)) {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+/// Says once for each process what is skipped, on the real stderr: what a test prints is not shown when it passes.
 fn skipped() {
+    static SAID: Once = Once::new();
     assert!(
         std::env::var("TEST_REQUIRE_POSTGRES").is_err(),
         "TEST_REQUIRE_POSTGRES is set, but TEST_POSTGRES_URL is not"
     );
-    eprintln!("skipped on PostgreSQL: TEST_POSTGRES_URL is not set");
+    SAID.call_once(|| {
+        let said = "\nTEST_POSTGRES_URL is not set: tests named `…postgres`, and others that need PostgreSQL, do nothing.\n";
+        std::io::stderr().write_all(said.as_bytes()).expect("stderr is open");
+    });
 }
 
 fn postgres_server() -> Option<String> {

@@ -10,6 +10,7 @@ mod proxy;
 mod read_only;
 mod refused;
 mod signals;
+mod skipped;
 mod starts;
 mod unread;
 
